@@ -1,0 +1,105 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which devices a compute host offers, and how it groups them."""
+
+from oslo_config import cfg
+
+GROUP = 'pci_ext'
+
+DEFAULT_PCI_FLAVOR_ATTRS = ['vendor_id', 'product_id', 'extra_info']
+
+OPTS = [
+    cfg.MultiStrOpt(
+        'pci_information',
+        default=[],
+        help="""
+PCI devices that this compute host offers to servers, and what it says of them.
+
+Each entry is a JSON list of two objects: a selector, and extra attributes for
+the devices it selects. Repeat the option for more entries. A device belongs
+to the first entry that matches it, in the order written; a device that no
+entry matches is not offered by pci_ext. Entries of ``[pci] device_spec`` are
+tried after the entries of pci_ext.
+
+The keys of the selector are properties of a device: ``vendor_id``,
+``product_id``, ``class``, ``address``, ``dev_type``, ``numa_node`` and every
+other property that the hypervisor reports. Its values are patterns: a literal,
+a regular expression in RE2 syntax that matches the whole value, or ``*``. An
+address is a full or partial PCI address with ``*`` or a regular expression in
+place of any field, or a range ``0000:06:00.0-0000:06:01.7``. The keys of the
+extra attributes start with ``e.``.
+
+Related options:
+
+* ``[pci_ext] pci_flavor_attrs``
+* ``[pci_ext] special_attrs``
+""",
+        sample_default=[
+            '[{"vendor_id": "8086", "product_id": "000[1-2]"}, '
+            '{"e.group": "gpu"}]'
+        ],
+    ),
+    cfg.ListOpt(
+        'pci_devices',
+        default=[],
+        help="""
+Named PCI devices of this compute host.
+
+Each item is an address and a name, ``28:00.1|10GE``. It has the effect of an
+entry ``[{"address": "28:00.1"}, {"e.name": "10GE"}]`` in ``pci_information``,
+tried before the entries written there. Servers ask for them by the extra spec
+``pci_passthrough:pci_name``.
+""",
+        sample_default=['28:00.1|10GE', '28:00.2|10GE'],
+    ),
+    cfg.ListOpt(
+        'pci_flavor_attrs',
+        default=DEFAULT_PCI_FLAVOR_ATTRS,
+        help="""
+Attributes by which this compute host groups its devices into pools.
+
+Only what is listed here can be used in PCI flavors that select devices of this
+host. ``extra_info`` stands for all extra attributes, those whose keys start
+with ``e.``. The device type, the NUMA node and what Nova itself needs are
+always used. The fewer attributes, the fewer pools, and the faster the
+scheduler.
+""",
+    ),
+    cfg.ListOpt(
+        'special_attrs',
+        default=[],
+        help="""
+Extra attributes that reserve a device for PCI flavors that name them.
+
+A device that carries one of these attributes is matched only by a PCI flavor
+whose selector names that attribute.
+""",
+        sample_default=['e.group'],
+    ),
+    cfg.StrOpt(
+        'fake_inventory',
+        help="""
+File, in YAML or JSON, with the PCI devices of simulated compute hosts.
+
+Used only by ``compute_driver = pci_ext.FakeDriver``, for tests and trials.
+""",
+    ),
+]
+
+
+def register_opts(conf: cfg.ConfigOpts) -> None:
+    conf.register_opts(OPTS, group=GROUP)
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    return [(GROUP, OPTS)]

@@ -1,0 +1,96 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Exceptions of pci_ext, each with a message that says what, where and why."""
+
+from typing import Any
+
+from pci_ext.i18n import _
+
+
+class PciExtException(Exception):
+    """Base of every exception that pci_ext raises on purpose.
+
+    A subclass sets ``msg_fmt``, a %-format over the keyword arguments given
+    to the constructor.
+    """
+
+    msg_fmt = _('An unknown exception occurred.')
+
+    def __init__(self, message: str | None = None, **kwargs: Any) -> None:
+        self.kwargs = kwargs
+        super().__init__(message or self.msg_fmt % kwargs)
+
+    def format_message(self) -> str:
+        return str(self.args[0])
+
+
+class Invalid(PciExtException):
+    """Input from outside is not acceptable as it is."""
+
+    msg_fmt = _('Unacceptable input: %(reason)s')
+
+
+class InvalidPattern(Invalid):
+    msg_fmt = _('Invalid pattern for %(key)s, %(value)r: %(reason)s')
+
+
+class InvalidSelector(Invalid):
+    msg_fmt = _('Invalid selector, key %(key)s: %(reason)s')
+
+
+class InvalidPciRequest(Invalid):
+    msg_fmt = _('Invalid PCI request %(request)r: %(reason)s')
+
+
+class InvalidPciInformation(Invalid):
+    msg_fmt = _('Invalid entry in [pci_ext] %(option)s, %(entry)r: %(reason)s')
+
+
+class InvalidPciFlavor(Invalid):
+    msg_fmt = _('Invalid PCI flavor, %(field)s: %(reason)s')
+
+
+class InvalidInventory(Invalid):
+    msg_fmt = _('Invalid inventory %(path)s: %(reason)s')
+
+
+class PciFlavorNotFound(PciExtException):
+    msg_fmt = _('PCI flavor %(pci_flavor)s could not be found.')
+
+
+class PciFlavorExists(PciExtException):
+    msg_fmt = _('A PCI flavor named %(name)s already exists.')
+
+
+class NotActivated(PciExtException):
+    """A part of pci_ext was loaded into a service that it is not active in."""
+
+    msg_fmt = _(
+        '%(part)s needs pci_ext to be active in this service: add '
+        '"driver = pci_ext" to the section [oslo_messaging_notifications] of '
+        'its configuration file and restart it.'
+    )
+
+
+class SeamChanged(PciExtException):
+    """Nova does not have the shape that pci_ext was written against."""
+
+    msg_fmt = _(
+        'pci_ext cannot be activated on this version of Nova: %(seam)s is '
+        'expected to be %(expected)s and is %(found)s. Install a release of '
+        'pci_ext that supports this version of Nova.'
+    )
+
+
+class UnsupportedConfiguration(PciExtException):
+    msg_fmt = _('Unsupported configuration: %(reason)s')
