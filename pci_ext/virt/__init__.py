@@ -1,0 +1,31 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Drivers of pci_ext, loaded when they are asked for.
+
+A host that simulates its hypervisor need not have libvirt installed, and a
+host with libvirt need not have what the simulation uses.
+"""
+
+import importlib
+from typing import Any
+
+_DRIVERS = {
+    'LibvirtDriver': 'pci_ext.virt.libvirt',
+    'FakeDriver': 'pci_ext.virt.fake',
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _DRIVERS:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(_DRIVERS[name]), name)

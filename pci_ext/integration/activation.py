@@ -1,0 +1,79 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Make pci_ext active in a service of Nova, or refuse with the reason."""
+
+import threading
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from pci_ext import conf
+from pci_ext import exception
+from pci_ext.integration import device_specs
+from pci_ext.integration import requests
+from pci_ext.integration import shape
+from pci_ext.integration import stats
+from pci_ext.integration import virt
+
+LOG = logging.getLogger(__name__)
+
+_lock = threading.Lock()
+
+
+def seams() -> tuple[shape.Seam, ...]:
+    """List the places where Nova is replaced."""
+    return (device_specs.SEAM, stats.SEAM, requests.SEAM)
+
+
+def is_active() -> bool:
+    """Tell whether all seams are installed in this process."""
+    return all(seam.installed for seam in seams())
+
+
+def activate() -> None:
+    """Check the shape of Nova, then install every seam; once a process.
+
+    Nothing is replaced unless all of it can be.
+
+    :raises SeamChanged: if Nova is not what a seam was written against
+    """
+    with _lock:
+        conf.register_opts()
+        missing = [seam for seam in seams() if not seam.installed]
+        for seam in missing:
+            seam.check()
+        for seam in missing:
+            seam.install()
+        virt.make_importable()
+        if missing:
+            LOG.info(
+                'pci_ext is active: it stands in for %s',
+                ', '.join(seam.qualified_name for seam in missing),
+            )
+
+
+def require(part: str) -> None:
+    """Refuse to start a part of pci_ext in a service that is not ready.
+
+    :param part: what was loaded, as an operator knows it
+    :raises NotActivated: if the service lacks the activating line
+    :raises UnsupportedConfiguration: if PCI devices are scheduled by
+        Placement, which does not know PCI flavors
+    """
+    if not is_active():
+        raise exception.NotActivated(part=part)
+    if cfg.CONF.filter_scheduler.pci_in_placement:
+        raise exception.UnsupportedConfiguration(
+            reason='[filter_scheduler] pci_in_placement = true does not go '
+            'together with PCI flavors yet: set it to false'
+        )

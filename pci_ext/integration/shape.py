@@ -1,0 +1,120 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Seams: the places where pci_ext stands in for a part of Nova.
+
+A seam is installed by rebinding a module attribute of Nova. That is only
+right while Nova has the shape the replacement was written against, so every
+seam says what it expects and is checked before anything is replaced.
+"""
+
+import dataclasses
+import importlib
+import inspect
+import sys
+from typing import Any
+
+from pci_ext import exception
+
+
+@dataclasses.dataclass(frozen=True)
+class Seam:
+    """A replacement of one attribute of one module of Nova.
+
+    :param module: name of the module
+    :param name: name of the attribute
+    :param replacement: what to put there; made from the original, which it
+        calls for all that is not a PCI flavor
+    :param signatures: the parameter names that are expected, by method name;
+        the empty name stands for the attribute itself
+    """
+
+    module: str
+    name: str
+    replacement: Any
+    signatures: dict[str, tuple[str, ...]]
+
+    @property
+    def qualified_name(self) -> str:
+        return f'{self.module}.{self.name}'
+
+    @property
+    def current(self) -> Any:
+        """What Nova has at this place now; None if it has nothing."""
+        return getattr(
+            importlib.import_module(self.module), self.name, None
+        )
+
+    @property
+    def installed(self) -> bool:
+        return self.current is self.replacement
+
+    def check(self) -> None:
+        """Compare Nova with the expected shape.
+
+        :raises SeamChanged: naming what differs
+        """
+        for method, expected in self.signatures.items():
+            part = (
+                f'{self.qualified_name}.{method}'
+                if method
+                else self.qualified_name
+            )
+            found = self.current
+            if method and found is not None:
+                found = getattr(found, method, None)
+            _check_parameters(part, expected, found)
+        for module in _holders_of(self.current, self.module):
+            raise exception.SeamChanged(
+                seam=f'{module}',
+                expected=f'a user of {self.qualified_name} by its module',
+                found='an importer of the name, which no replacement reaches',
+            )
+
+    def install(self) -> None:
+        setattr(
+            importlib.import_module(self.module), self.name, self.replacement
+        )
+
+
+def _check_parameters(
+    part: str, expected: tuple[str, ...], found: Any
+) -> None:
+    wanted = f'callable with ({", ".join(expected)})'
+    if not callable(found):
+        raise exception.SeamChanged(
+            seam=part, expected=wanted, found=f'{found!r}'
+        )
+    # A class is asked for its constructor, which has a name of its own in
+    # the table of signatures.
+    parameters = tuple(inspect.signature(found).parameters)
+    if parameters != expected:
+        raise exception.SeamChanged(
+            seam=part,
+            expected=wanted,
+            found=f'callable with ({", ".join(parameters)})',
+        )
+
+
+def _holders_of(original: Any, home: str) -> list[str]:
+    """Name the loaded modules of Nova that hold the original themselves.
+
+    Such a module has imported the name and would go on using the original.
+    """
+    return sorted(
+        name
+        for name, module in list(sys.modules.items())
+        if name.startswith('nova.')
+        and not name.startswith('nova.tests.')
+        and name != home
+        and any(value is original for value in vars(module).values())
+    )

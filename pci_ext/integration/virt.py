@@ -1,0 +1,28 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""An importable home for the drivers of pci_ext.
+
+Nova imports ``nova.virt.`` and the value of ``compute_driver``, so a driver
+outside the package ``nova.virt`` cannot be named in the configuration.
+"""
+
+import sys
+
+from pci_ext import virt
+
+NAME = 'nova.virt.pci_ext'
+
+
+def make_importable() -> None:
+    """Let ``compute_driver = pci_ext.LibvirtDriver`` be found."""
+    sys.modules[NAME] = virt

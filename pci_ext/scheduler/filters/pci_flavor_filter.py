@@ -1,0 +1,100 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Filter hosts by the PCI flavors that a server asks for."""
+
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import Any
+
+from nova import objects
+from nova.scheduler.filters import pci_passthrough_filter
+from oslo_log import log as logging
+
+from pci_ext.integration import activation
+from pci_ext.matching import requirements
+from pci_ext.scheduler import fit
+
+LOG = logging.getLogger(__name__)
+
+
+class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
+    """Stands in for PciPassthroughFilter, which it is for other requests.
+
+    A host passes if its pools can serve all requests of the server at once,
+    whatever their order.
+    """
+
+    def __init__(self) -> None:
+        activation.require('The scheduler filter PciFlavorFilter')
+        super().__init__()
+
+    def filter_all(
+        self, filter_obj_list: Iterable[Any], spec_obj: 'objects.RequestSpec'
+    ) -> Iterator[Any]:
+        hosts = list(filter_obj_list)
+        passed = 0
+        for host in super().filter_all(hosts, spec_obj):
+            passed += 1
+            yield host
+        asked = fit.compiled(spec_obj)
+        if asked and hosts and not passed:
+            LOG.info(
+                'No host serves the PCI flavors that server %(server)s asks '
+                'for: %(shortage)s',
+                {
+                    'server': spec_obj.instance_uuid,
+                    'shortage': _shortage(asked, hosts, spec_obj),
+                },
+            )
+
+    def host_passes(
+        self, host_state: Any, spec_obj: 'objects.RequestSpec'
+    ) -> bool:
+        asked = fit.compiled(spec_obj)
+        if asked is None:
+            return bool(super().host_passes(host_state, spec_obj))
+        if asked.fit(fit.pools_of(host_state)) is None:
+            LOG.debug(
+                '%(host)s lacks the devices for %(requests)s',
+                {'host': host_state, 'requests': spec_obj.pci_requests},
+            )
+            return False
+        if len(asked.requirements) == len(spec_obj.pci_requests.requests):
+            return True
+        # Other requests may want the same devices.
+        return bool(super().host_passes(host_state, spec_obj))
+
+
+def _shortage(
+    asked: requirements.Requirements,
+    hosts: list[Any],
+    spec_obj: 'objects.RequestSpec',
+) -> str:
+    names = [
+        request.alias_name
+        for request in spec_obj.pci_requests.requests
+        if requirements.is_requirement(request.spec)
+    ]
+    found = [
+        max(counts)
+        for counts in zip(
+            *(asked.found(fit.pools_of(host)) for host in hosts), strict=True
+        )
+    ]
+    return '; '.join(
+        f'{requirement.count} of {name}, of which a single host has at most '
+        f'{count} free'
+        for requirement, name, count in zip(
+            asked.requirements, names, found, strict=True
+        )
+    )

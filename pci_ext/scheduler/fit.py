@@ -1,0 +1,42 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How well a host serves the PCI flavors that a server asks for."""
+
+from typing import Any
+
+from nova import objects
+
+from pci_ext.integration import stats
+from pci_ext.matching import requirements
+
+
+def compiled(
+    spec_obj: 'objects.RequestSpec',
+) -> requirements.Requirements | None:
+    """Compile what a server asks for by PCI flavor or by name.
+
+    :returns: None if the server asks for nothing in these ways
+    """
+    if not spec_obj.pci_requests:
+        return None
+    requests = [
+        request
+        for request in spec_obj.pci_requests.requests
+        if requirements.is_requirement(request.spec)
+    ]
+    return stats.compile_requests(requests) if requests else None
+
+
+def pools_of(host_state: Any) -> list[dict[str, Any]]:
+    """Give the pools of a host, none if it never reported any."""
+    return host_state.pci_stats.pools if host_state.pci_stats else []
