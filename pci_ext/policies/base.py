@@ -1,0 +1,20 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Who may do something, in the words of Nova's default roles.
+
+The rules referred to are Nova's own: the policies of pci_ext are enforced by
+Nova's enforcer, beside Nova's.
+"""
+
+ADMIN = 'rule:context_is_admin'
+PROJECT_READER_OR_ADMIN = 'rule:project_reader_or_admin'

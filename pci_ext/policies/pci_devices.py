@@ -1,0 +1,39 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Policies of the PCI devices of servers."""
+
+from oslo_policy import policy
+
+from pci_ext.policies import base
+
+SERVER = 'os_compute_api:os-pci-devices:server'
+
+_RULES = [
+    policy.DocumentedRuleDefault(
+        name=SERVER,
+        check_str=base.PROJECT_READER_OR_ADMIN,
+        description=(
+            'See the PCI devices of a server: the key ``pci_devices`` is left '
+            'out of the response for those who may not'
+        ),
+        operations=[
+            {'method': 'GET', 'path': '/servers/{server_id}'},
+            {'method': 'GET', 'path': '/servers/detail'},
+        ],
+        scope_types=['project'],
+    ),
+]
+
+
+def list_rules() -> list[policy.DocumentedRuleDefault]:
+    return _RULES

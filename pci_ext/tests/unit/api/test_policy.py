@@ -1,0 +1,52 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from nova import context
+from nova import exception
+from nova import policy as nova_policy
+from nova import test
+
+from pci_ext.api import policy
+from pci_ext.policies import pci_flavors
+
+
+class RegisterRulesTestCase(test.NoDBTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.reader = context.RequestContext(
+            user_id='user', project_id='project', roles=['reader']
+        )
+
+    def test_twice(self) -> None:
+        policy.register_rules()
+        policy.register_rules()
+        self.assertIn(
+            pci_flavors.CREATE, nova_policy._ENFORCER.registered_rules
+        )
+
+    def test_rules_outlive_the_enforcer(self) -> None:
+        policy.register_rules()
+        nova_policy.reset()
+        self.assertTrue(policy.authorize(self.reader, pci_flavors.INDEX))
+        self.assertRaises(
+            exception.PolicyNotAuthorized,
+            policy.authorize,
+            self.reader,
+            pci_flavors.CREATE,
+            target={},
+        )
+
+    def test_the_policy_file_overrides_the_default(self) -> None:
+        self.policy.set_rules({pci_flavors.INDEX: 'role:auditor'})
+        self.assertFalse(
+            policy.authorize(self.reader, pci_flavors.INDEX, fatal=False)
+        )
