@@ -1,0 +1,194 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Device specs: which devices a host offers, and what it says of them."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+import json
+from typing import Any
+
+from pci_ext import exception
+from pci_ext.i18n import _
+from pci_ext.matching import addresses
+from pci_ext.matching import pools
+from pci_ext.matching import requests
+from pci_ext.matching import selectors
+
+#: The attribute that pci_devices gives a device's name in.
+NAME_ATTRIBUTE = 'e.name'
+
+#: Characters in the key and in the value of an attribute.
+MAX_ATTRIBUTE_LENGTH = 255
+
+#: Bytes that all attributes of an entry take as JSON. Nova keeps them with
+#: other things in one column, whose type holds 65535 in MySQL.
+MAX_ATTRIBUTES_SIZE = 16384
+
+#: Characters in an entry.
+MAX_ENTRY_LENGTH = 65535
+
+
+@dataclasses.dataclass(frozen=True)
+class DeviceSpec:
+    """One entry of what a host offers.
+
+    :ivar selector: the devices that are offered
+    :ivar attributes: attributes given to them, by key
+    """
+
+    selector: selectors.Selector
+    attributes: Mapping[str, str]
+
+
+def parse_pci_information(entry: str) -> DeviceSpec:
+    """Parse ``[{selector}, {attributes}]``, an entry of pci_information.
+
+    :raises InvalidPciInformation: with the entry and the reason
+    """
+    try:
+        return _parse_pair(_load(entry))
+    except (
+        ValueError,
+        exception.InvalidPattern,
+        exception.InvalidSelector,
+    ) as error:
+        raise _invalid('pci_information', entry, error) from None
+
+
+def parse_pci_devices(items: Sequence[str]) -> tuple[DeviceSpec, ...]:
+    """Parse the items ``ADDRESS|NAME`` of pci_devices.
+
+    An address names one slot here; without a domain it is in domain 0000, as
+    in the `pci.devices` of CloudStack that this is from.
+
+    :raises InvalidPciInformation: with the item and the reason
+    """
+    specs: dict[str, DeviceSpec] = {}
+    for item in items:
+        try:
+            address, name = _parse_named(item)
+            if address in specs:
+                raise ValueError(_('this device already has a name.'))
+            specs[address] = DeviceSpec(
+                selectors.Selector({'address': address}),
+                {NAME_ATTRIBUTE: name},
+            )
+        except (ValueError, exception.InvalidPciFlavor) as error:
+            raise _invalid('pci_devices', item, error) from None
+    return tuple(specs.values())
+
+
+def first_match(
+    specs: Sequence[DeviceSpec], properties: Mapping[str, str | None]
+) -> DeviceSpec | None:
+    """Give the device spec that a device belongs to: the first to match.
+
+    :returns: None if the device is not offered
+    """
+    for spec in specs:
+        if spec.selector.matches(properties):
+            return spec
+    return None
+
+
+def _load(entry: str) -> Any:
+    if len(entry) > MAX_ENTRY_LENGTH:
+        raise ValueError(
+            _('it is longer than %d characters.') % MAX_ENTRY_LENGTH
+        )
+    try:
+        return json.loads(entry, object_pairs_hook=_unique)
+    except json.JSONDecodeError as error:
+        raise ValueError(_('it is not JSON: %s.') % error) from None
+    except RecursionError:
+        raise ValueError(_('it is nested too deeply.')) from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    items = dict(pairs)
+    if len(items) < len(pairs):
+        raise ValueError(_('an object in it has a key twice.'))
+    return items
+
+
+def _parse_pair(pair: Any) -> DeviceSpec:
+    if (
+        not isinstance(pair, list)
+        or len(pair) != 2
+        or not all(isinstance(item, dict) for item in pair)
+    ):
+        raise ValueError(
+            _(
+                'it is not a list of two objects, the selector and the '
+                'attributes, as in [{"vendor_id": "8086"}, {"e.group": '
+                '"gpu"}].'
+            )
+        )
+    specs, attributes = pair
+    for key, value in attributes.items():
+        _check_attribute(key, value)
+    if len(json.dumps(attributes)) > MAX_ATTRIBUTES_SIZE:
+        raise ValueError(
+            _('the attributes together take more than %d bytes.')
+            % MAX_ATTRIBUTES_SIZE
+        )
+    return DeviceSpec(selectors.Selector(specs), attributes)
+
+
+def _check_attribute(key: str, value: object) -> None:
+    reason = None
+    name = key.removeprefix(pools.ATTRIBUTE_PREFIX)
+    if name == key:
+        reason = _('its key does not start with "e.".')
+    elif not name or not name.isprintable() or set(name) & set(' ,'):
+        # A comma or space would not go into the list pci_flavor_attrs.
+        reason = _('its key needs a name after "e.", without " " and ",".')
+    elif not isinstance(value, str):
+        reason = _('its value must be a string, so write "1" for 1.')
+    elif max(len(key), len(value)) > MAX_ATTRIBUTE_LENGTH:
+        reason = (
+            _('its key or value is longer than %d characters.')
+            % MAX_ATTRIBUTE_LENGTH
+        )
+    elif not value:
+        # Nova's pools do not tell an empty value from none.
+        reason = _('its value is empty.')
+    elif not value.isprintable():
+        reason = _('its value has characters that cannot be printed.')
+    if reason:
+        raise ValueError(
+            _('attribute %(key)r: %(reason)s')
+            % {'key': key[:MAX_ATTRIBUTE_LENGTH], 'reason': reason}
+        )
+
+
+def _parse_named(item: str) -> tuple[str, str]:
+    address, bar, name = (part.strip() for part in item.partition('|'))
+    if not bar:
+        raise ValueError(_('write ADDRESS|NAME, as in 28:00.1|10GE.'))
+    fields = addresses.parse_address(address)
+    if len(fields) < 3:
+        raise ValueError(_('the address has no bus.'))
+    if len(fields) == 3:
+        fields = (0, *fields)
+    requests.validate_name(name)
+    return addresses.format_address(fields), name
+
+
+def _invalid(
+    option: str, entry: str, error: Exception
+) -> exception.InvalidPciInformation:
+    return exception.InvalidPciInformation(
+        option=option, entry=entry[:1024], reason=str(error)
+    )

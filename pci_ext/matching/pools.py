@@ -1,0 +1,51 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Pools: by what a host groups its devices."""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+#: Operator-given attributes have keys that start so.
+ATTRIBUTE_PREFIX = 'e.'
+
+#: Stands for all attributes in a list of grouping attributes.
+ALL_ATTRIBUTES = 'extra_info'
+
+_SYNONYMS = {'device_id': 'product_id'}
+
+
+def pool_properties(
+    properties: Mapping[str, str | None],
+    attributes: Mapping[str, str],
+    attrs: Sequence[str],
+) -> dict[str, str]:
+    """Give what the pool of a device has from the grouping attributes.
+
+    Devices are in the same pool if this is equal for them.
+
+    :param properties: what the hypervisor reports of the device
+    :param attributes: what its device spec says of it
+    :param attrs: the grouping attributes, option ``pci_flavor_attrs``
+    :returns: values by key, without those that the device does not have
+    """
+    found: dict[str, str] = {}
+    for attr in attrs:
+        if attr == ALL_ATTRIBUTES:
+            found.update(attributes)
+            continue
+        key = _SYNONYMS.get(attr, attr)
+        source = attributes if key.startswith(ATTRIBUTE_PREFIX) else properties
+        value = source.get(key)
+        if value is not None:
+            found[key] = value
+    return found
