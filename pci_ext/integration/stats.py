@@ -12,9 +12,7 @@
 
 """Seam: the pools of a host, their grouping and the claims on them."""
 
-import functools
 from collections.abc import Iterator
-from collections.abc import Sequence
 from typing import Any
 
 from nova import exception as nova_exception
@@ -23,6 +21,8 @@ from nova.objects import fields
 from nova.pci import stats
 from oslo_config import cfg
 
+from pci_ext.integration import cards
+from pci_ext.integration import demand
 from pci_ext.integration import device_specs
 from pci_ext.integration import numa
 from pci_ext.integration import shape
@@ -32,42 +32,8 @@ from pci_ext.matching import requirements
 
 CONF = cfg.CONF
 
-Requests = Sequence['objects.InstancePCIRequest']
-
-_PF = fields.PciDeviceType.SRIOV_PF
-_VFS = (fields.PciDeviceType.SRIOV_VF, fields.PciDeviceType.VDPA)
-
-
-def asks_for_pci_flavors(requests: Requests) -> bool:
-    """Tell whether a server has requests by PCI flavor or by name."""
-    return any(
-        requirements.is_requirement(request.spec) for request in requests
-    )
-
-
-@functools.lru_cache(maxsize=16)
-def _compile(
-    key: tuple[tuple[int, tuple[tuple[tuple[str, str], ...], ...]], ...],
-) -> requirements.Requirements:
-    return requirements.Requirements(
-        [
-            requirements.requirement(count, [dict(item) for item in spec])
-            for count, spec in key
-        ]
-    )
-
-
-def compile_requests(requests: Requests) -> requirements.Requirements:
-    """Compile requests by PCI flavor or by name; the same only once."""
-    return _compile(
-        tuple(
-            (
-                request.count,
-                tuple(tuple(sorted(item.items())) for item in request.spec),
-            )
-            for request in requests
-        )
-    )
+def _discard(pools: list[dict[str, Any]], pool: dict[str, Any]) -> None:
+    pools[:] = [other for other in pools if other is not pool]
 
 
 class PciDeviceStats(stats.PciDeviceStats):
@@ -118,25 +84,26 @@ class PciDeviceStats(stats.PciDeviceStats):
 
     def support_requests(
         self,
-        requests: Requests,
+        requests: demand.Requests,
         provider_mapping: dict[str, list[str]] | None,
         numa_cells: 'list[objects.InstanceNUMACell] | None' = None,
     ) -> bool:
-        if not asks_for_pci_flavors(requests):
+        if not demand.asks_for_pci_flavors(requests):
             return bool(
                 super().support_requests(
                     requests, provider_mapping, numa_cells
                 )
             )
-        return self._assign(self.pools, requests, numa_cells) is not None
+        pools = [part.as_pool() for part in cards.split(self.pools)]
+        return self._assign(pools, requests, numa_cells) is not None
 
     def apply_requests(
         self,
-        requests: Requests,
+        requests: demand.Requests,
         provider_mapping: dict[str, list[str]] | None,
         numa_cells: 'list[objects.InstanceNUMACell] | None' = None,
     ) -> None:
-        if not asks_for_pci_flavors(requests):
+        if not demand.asks_for_pci_flavors(requests):
             super().apply_requests(requests, provider_mapping, numa_cells)
             return
         pools = list(self.pools)
@@ -145,34 +112,68 @@ class PciDeviceStats(stats.PciDeviceStats):
             raise nova_exception.PciDeviceRequestFailed(requests=requests)
         for _, index, count in taken:
             self._decrease_pool_count(self.pools, pools[index], count)
+        used = {index for _, index, _ in taken}
+        for pair in requirements.exclusions(pools):
+            if not used.isdisjoint(pair):
+                for index in set(pair) - used:
+                    _discard(self.pools, pools[index])
 
     def consume_requests(
         self,
-        pci_requests: Requests,
+        pci_requests: demand.Requests,
         numa_cells: 'list[objects.InstanceNUMACell] | None' = None,
     ) -> 'list[objects.PciDevice] | None':
         requests = list(pci_requests)
-        if not asks_for_pci_flavors(requests):
+        if not demand.asks_for_pci_flavors(requests):
             devices: list[objects.PciDevice] | None = (
                 super().consume_requests(requests, numa_cells)
             )
             return devices
-        pools = list(self.pools)
-        taken = self._assign(pools, requests, numa_cells)
+        parts = list(cards.split(self.pools))
+        taken = self._assign(
+            [part.as_pool() for part in parts], requests, numa_cells
+        )
         if taken is None:
             raise nova_exception.PciDeviceRequestFailed(requests=requests)
         devices = []
         for request, index, count in taken:
-            pools[index]['count'] -= count
+            pool = parts[index].pool
+            parts[index].move_last(count)
+            pool['count'] -= count
             devices += self._allocate_devs(
-                pools[index], count, requests[request].request_id
+                pool, count, requests[request].request_id
             )
         return devices
+
+    def _handle_device_dependents(self, pci_dev: 'objects.PciDevice') -> None:
+        """Take the physical function of a virtual one out of its pool.
+
+        Nova compares it with every free device of the host.
+        """
+        if pci_dev.dev_type not in cards.VFS:
+            super()._handle_device_dependents(pci_dev)
+            return
+        parent = pci_dev.parent_device
+        keys = parent and self._create_pool_keys_from_dev(parent)
+        pool = keys and self._find_pool(keys)
+        if pool and any(device is parent for device in pool['devices']):
+            self.remove_device(parent)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Give the pools as they are reported to the scheduler.
+
+        Where a card may be given away whole or in parts, the scheduler must
+        know which parts belong to which card.
+        """
+        for part in cards.split(self.pools):
+            pool = part.as_pool()
+            pool.pop('devices', None)
+            yield pool
 
     def _assign(
         self,
         pools: list[dict[str, Any]],
-        requests: Requests,
+        requests: demand.Requests,
         numa_cells: 'list[objects.InstanceNUMACell] | None',
     ) -> tuple[tuple[int, int, int], ...] | None:
         """Find the devices for all requests of a server.
@@ -189,13 +190,14 @@ class PciDeviceStats(stats.PciDeviceStats):
                     strict=True,
                 )
             ),
+            requirements.exclusions(pools),
         )
         return None if found is None else found.taken
 
     def _costs(
         self,
         pools: list[dict[str, Any]],
-        requests: Requests,
+        requests: demand.Requests,
         numa_cells: 'list[objects.InstanceNUMACell] | None',
     ) -> Iterator[tuple[int | None, ...]]:
         """Price the pools for each request.
@@ -224,11 +226,8 @@ class PciDeviceStats(stats.PciDeviceStats):
         request: 'objects.InstancePCIRequest',
     ) -> list[int | None]:
         if requirements.is_requirement(request.spec):
-            compiled = compile_requests([request])
-            return [
-                None if prices is None else prices[0]
-                for prices in map(compiled.prices, pools)
-            ]
+            compiled = demand.compile_requests([request])
+            return [compiled.prices(pool)[0] for pool in pools]
         # By alias or for a port: what Nova itself would allow.
         allowed = self._filter_pools_for_spec(pools, request)
         for narrow in (
@@ -277,6 +276,8 @@ SEAM = shape.Seam(
             'numa_cells',
         ),
         'consume_requests': ('self', 'pci_requests', 'numa_cells'),
+        '_find_pool': ('self', 'dev_pool'),
+        '_handle_device_dependents': ('self', 'pci_dev'),
         '_allocate_devs': ('self', 'pool', 'num', 'request_id'),
         '_decrease_pool_count': ('pool_list', 'pool', 'count'),
         '_filter_pools_for_spec': ('self', 'pools', 'request'),

@@ -37,10 +37,15 @@ MARKERS = frozenset((PCI_FLAVOR, PCI_NAME))
 #: that only a selector naming them may match.
 SPECIAL_ATTRS = 'special_attrs'
 
+#: Key of a pool with the address of the physical function that its devices
+#: are or belong to.
+ADDRESS = 'address'
+
 # Devices that Nova gives only to those who ask for them by this key: physical
 # functions, vDPA devices, devices managed by a SmartNIC.
 _DEV_TYPE = 'dev_type'
-_ON_DEMAND_TYPES = frozenset(('type-PF', 'vdpa'))
+_PF = 'type-PF'
+_ON_DEMAND_TYPES = frozenset((_PF, 'vdpa'))
 _REMOTE_MANAGED = 'remote_managed'
 
 # Kinds remembered. More than a cloud has of hardware generations; bounded, so
@@ -58,34 +63,26 @@ class Requirement:
     count: int
     selectors: tuple[selectors.Selector, ...]
 
-    def price(self, pool: Mapping[str, Any]) -> int | None:
-        """Say how far down the alternatives a device of this pool is.
 
-        :returns: index of the first alternative that matches; None if none
-        """
-        on_demand = _keys_to_be_named(pool)
-        properties = _properties(pool)
-        for index, selector in enumerate(self.selectors):
-            # A selector without keys is that of a PCI flavor not defined yet.
-            if (
-                selector.keys
-                and on_demand <= selector.keys
-                and selector.matches(properties)
-            ):
-                return index
-        return None
+def _price(
+    alternatives: tuple[selectors.Selector, ...],
+    properties: Mapping[str, str | None],
+    to_be_named: frozenset[str],
+) -> int | None:
+    """Say how far down the alternatives a device with these properties is.
 
-
-def _properties(pool: Mapping[str, Any]) -> dict[str, str | None]:
-    """Give the properties of a pool as strings, None for what it lacks.
-
-    Nova's pools always have vendor_id and product_id: they are empty where
-    a host does not group by them.
+    :param to_be_named: keys without which a selector does not match it
+    :returns: index of the first alternative that matches; None if none
     """
-    return {
-        key: None if value is None or value == '' else str(value)
-        for key, value in pool.items()
-    }
+    for index, selector in enumerate(alternatives):
+        # A selector without keys is that of a PCI flavor not defined yet.
+        if (
+            selector.matches(properties)
+            and to_be_named <= selector.keys
+            and selector.keys
+        ):
+            return index
+    return None
 
 
 def _keys_to_be_named(pool: Mapping[str, Any]) -> frozenset[str]:
@@ -111,22 +108,26 @@ class Fit:
 
 
 class Requirements:
-    """The requests of one server."""
+    """The requests of one server.
+
+    Requests with the same alternatives are held against pools as one.
+    """
 
     def __init__(self, requirements: Sequence[Requirement]) -> None:
         self.requirements = tuple(requirements)
-        self.total = sum(item.count for item in self.requirements)
+        counts: dict[tuple[selectors.Selector, ...], int] = {}
+        for item in self.requirements:
+            counts[item.selectors] = counts.get(item.selectors, 0) + item.count
+        self._alternatives = tuple(counts)
+        self._counts = tuple(counts.values())
+        self._total = sum(self._counts)
         self._keys = tuple(
             sorted(
-                {
-                    _DEV_TYPE,
-                    _REMOTE_MANAGED,
-                    SPECIAL_ATTRS,
-                }.union(
+                {_DEV_TYPE, _REMOTE_MANAGED, SPECIAL_ATTRS}.union(
                     *(
                         selector.keys
-                        for item in self.requirements
-                        for selector in item.selectors
+                        for alternatives in self._alternatives
+                        for selector in alternatives
                     )
                 )
             )
@@ -138,75 +139,139 @@ class Requirements:
             self._assign_kind
         )
 
-    def prices(self, pool: Mapping[str, Any]) -> Prices | None:
+    def prices(self, pool: Mapping[str, Any]) -> Prices:
         """Price a device of a pool for every request.
 
-        :returns: for each request its price or None; None if no request can
-            be served from this pool
+        :returns: for each request the index of the alternative that the
+            device would be, None if it would not do
         """
-        get = pool.get
-        return self._prices_of_kind(tuple([get(key) for key in self._keys]))
+        prices = self._prices(pool)
+        if prices is None:
+            return (None,) * len(self.requirements)
+        return tuple(
+            prices[self._alternatives.index(item.selectors)]
+            for item in self.requirements
+        )
+
+    def _prices(self, pool: Mapping[str, Any]) -> Prices | None:
+        return self._prices_of_kind(tuple(map(pool.get, self._keys)))
 
     def _match_kind(self, values: tuple[Any, ...]) -> Prices | None:
         pool = dict(zip(self._keys, values, strict=True))
-        prices = tuple(item.price(pool) for item in self.requirements)
-        return None if all(price is None for price in prices) else prices
+        # Nova's pools always have vendor_id and product_id: they are empty
+        # where a host does not group by them.
+        properties = {
+            key: value if value is None else str(value)
+            for key, value in pool.items()
+            if value != ''
+        }
+        to_be_named = _keys_to_be_named(pool)
+        prices = tuple(
+            [
+                _price(alternatives, properties, to_be_named)
+                for alternatives in self._alternatives
+            ]
+        )
+        return prices if any(price is not None for price in prices) else None
 
-    def fit(self, pools: Iterable[Mapping[str, Any]]) -> Fit | None:
+    def fit(self, pools: Sequence[Mapping[str, Any]]) -> Fit | None:
         """Hold the requests against the pools of a host.
 
         :param pools: dicts of properties with a ``count`` of free devices
         :returns: None if the host cannot serve all requests
         """
         # Written out for speed: this runs for every pool of every host.
-        get_prices = self._prices_of_kind
+        prices_of_kind = self._prices_of_kind
         keys = self._keys
         free: dict[Prices, int] = {}
+        whole_card = False
         for pool in pools:
-            get = pool.get
-            prices = get_prices(tuple([get(key) for key in keys]))
+            prices = prices_of_kind(tuple(map(pool.get, keys)))
             if prices is not None:
                 free[prices] = free.get(prices, 0) + pool['count']
-        left = sum(free.values()) - self.total
+                whole_card = whole_card or pool.get(_DEV_TYPE) == _PF
+        left = sum(free.values()) - self._total
         if left < 0:
             return None
-        # More devices than all requests together make no difference.
-        total = self.total
-        cost = self._cost_of_kind(
-            tuple(
-                sorted(
-                    [(prices, min(count, total))
-                     for prices, count in free.items()],
-                    key=repr,
+        if whole_card:
+            cost = self._assign_cards(pools)
+        else:
+            # More devices than all requests together make no difference.
+            total = self._total
+            cost = self._cost_of_kind(
+                frozenset(
+                    [
+                        (prices, count if count < total else total)
+                        for prices, count in free.items()
+                    ]
                 )
             )
-            if len(free) > 1
-            else tuple((prices, total) for prices in free)
-        )
         return None if cost is None else Fit(cost, left)
 
     def found(self, pools: Iterable[Mapping[str, Any]]) -> tuple[int, ...]:
         """Count the free devices that match each request on its own."""
         counts = [0] * len(self.requirements)
         for pool in pools:
-            for index, price in enumerate(self.prices(pool) or ()):
+            for index, price in enumerate(self.prices(pool)):
                 if price is not None:
                     counts[index] += pool['count']
         return tuple(counts)
 
-    def _assign_kind(
-        self, kind: tuple[tuple[Prices, int], ...]
+    def _assign_kind(self, kind: frozenset[tuple[Prices, int]]) -> int | None:
+        pools = tuple(kind)
+        return self._assign(
+            [count for _, count in pools], [prices for prices, _ in pools], ()
+        )
+
+    def _assign_cards(self, pools: Sequence[Mapping[str, Any]]) -> int | None:
+        """Assign where a card may be given as a whole or in parts."""
+        nothing = (None,) * len(self._alternatives)
+        return self._assign(
+            [pool['count'] for pool in pools],
+            [self._prices(pool) or nothing for pool in pools],
+            exclusions(pools),
+        )
+
+    def _assign(
+        self,
+        capacities: Sequence[int],
+        prices: Sequence[Prices],
+        conflicts: Sequence[tuple[int, int]],
     ) -> int | None:
         found = assignment.assign(
-            tuple(count for _, count in kind),
-            tuple(
-                assignment.Demand(
-                    item.count, tuple(prices[index] for prices, _ in kind)
-                )
-                for index, item in enumerate(self.requirements)
-            ),
+            capacities,
+            [
+                assignment.Demand(count, tuple(price[index] for price in prices))
+                for index, count in enumerate(self._counts)
+            ],
+            conflicts,
         )
         return None if found is None else found.cost
+
+
+def exclusions(
+    pools: Sequence[Mapping[str, Any]],
+) -> tuple[tuple[int, int], ...]:
+    """Find the pools that exclude each other.
+
+    A physical function cannot be given away while one of its virtual
+    functions is, nor the other way round (PCI SR-IOV: the virtual functions
+    are gone once the guest resets the physical one).
+
+    :returns: pairs of indices, of a physical function and of its functions
+    """
+    whole = {
+        pool[ADDRESS]: index
+        for index, pool in enumerate(pools)
+        if pool.get(_DEV_TYPE) == _PF and ADDRESS in pool
+    }
+    if not whole:
+        return ()
+    return tuple(
+        (whole[pool[ADDRESS]], index)
+        for index, pool in enumerate(pools)
+        if pool.get(_DEV_TYPE) != _PF and pool.get(ADDRESS) in whole
+    )
 
 
 def is_requirement(spec: Iterable[Mapping[str, Any]]) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from nova import objects
 
-from pci_ext.integration import stats
+from pci_ext.integration import demand
 from pci_ext.matching import requirements
 
 
@@ -34,7 +34,7 @@ def compiled(
         for request in spec_obj.pci_requests.requests
         if requirements.is_requirement(request.spec)
     ]
-    return stats.compile_requests(requests) if requests else None
+    return demand.compile_requests(requests) if requests else None
 
 
 def pools_of(host_state: Any) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from nova import objects
+from nova.scheduler import utils
 from nova.scheduler.filters import pci_passthrough_filter
 from oslo_log import log as logging
 
@@ -41,19 +42,26 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
     def filter_all(
         self, filter_obj_list: Iterable[Any], spec_obj: 'objects.RequestSpec'
     ) -> Iterator[Any]:
-        hosts = list(filter_obj_list)
-        passed = 0
-        for host in super().filter_all(hosts, spec_obj):
-            passed += 1
-            yield host
+        """Compile the requests once, then hold them against every host."""
         asked = fit.compiled(spec_obj)
-        if asked and hosts and not passed:
+        if asked is None or utils.request_is_rebuild(spec_obj):
+            yield from super().filter_all(filter_obj_list, spec_obj)
+            return
+        refused = []
+        passed = False
+        for host in filter_obj_list:
+            if self._passes(asked, host, spec_obj):
+                passed = True
+                yield host
+            elif not passed:
+                refused.append(host)
+        if refused and not passed:
             LOG.info(
                 'No host serves the PCI flavors that server %(server)s asks '
                 'for: %(shortage)s',
                 {
                     'server': spec_obj.instance_uuid,
-                    'shortage': _shortage(asked, hosts, spec_obj),
+                    'shortage': _shortage(asked, refused, spec_obj),
                 },
             )
 
@@ -63,6 +71,14 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
         asked = fit.compiled(spec_obj)
         if asked is None:
             return bool(super().host_passes(host_state, spec_obj))
+        return self._passes(asked, host_state, spec_obj)
+
+    def _passes(
+        self,
+        asked: requirements.Requirements,
+        host_state: Any,
+        spec_obj: 'objects.RequestSpec',
+    ) -> bool:
         if asked.fit(fit.pools_of(host_state)) is None:
             LOG.debug(
                 '%(host)s lacks the devices for %(requests)s',
@@ -71,7 +87,7 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
             return False
         if len(asked.requirements) == len(spec_obj.pci_requests.requests):
             return True
-        # Other requests may want the same devices.
+        # Requests of other kinds may want the same devices.
         return bool(super().host_passes(host_state, spec_obj))
 
 

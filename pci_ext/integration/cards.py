@@ -1,0 +1,88 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Cards that can be given away whole, as their physical function, or in parts.
+
+Who has the physical function of a card has its virtual functions too, so one
+of the two excludes the other (PCI SR-IOV). A pool does not tell which card its
+devices are of; where that matters it is split by card.
+"""
+
+from collections.abc import Iterator
+import dataclasses
+from typing import Any
+
+from nova import objects
+from nova.objects import fields
+
+from pci_ext.matching import requirements
+
+PF = fields.PciDeviceType.SRIOV_PF
+VFS = (fields.PciDeviceType.SRIOV_VF, fields.PciDeviceType.VDPA)
+
+
+@dataclasses.dataclass
+class Part:
+    """Devices of a pool that are equal also in what they exclude.
+
+    :param card: address of the physical function, if it is on offer too
+    """
+
+    pool: dict[str, Any]
+    card: str | None
+    devices: 'list[objects.PciDevice] | None'
+
+    def as_pool(self) -> dict[str, Any]:
+        if self.devices is None:
+            return dict(self.pool)
+        view = {**self.pool, 'count': len(self.devices)}
+        if self.card:
+            view[requirements.ADDRESS] = self.card
+        return view
+
+    def move_last(self, count: int) -> None:
+        """Put devices of this part where Nova takes devices from a pool."""
+        if self.devices is None:
+            return
+        chosen = self.devices[:count]
+        ids = {id(device) for device in chosen}
+        self.pool['devices'] = [
+            device
+            for device in self.pool['devices']
+            if id(device) not in ids
+        ] + chosen
+
+
+def split(pools: list[dict[str, Any]]) -> Iterator[Part]:
+    """Split pools by card, where a physical function is on offer too."""
+    whole = any(pool['dev_type'] == PF for pool in pools)
+    for pool in pools:
+        if (
+            not whole
+            or requirements.ADDRESS in pool
+            or 'devices' not in pool
+            or pool['dev_type'] not in (PF, *VFS)
+        ):
+            yield Part(pool, None, None)
+            continue
+        by_card: dict[str | None, list[objects.PciDevice]] = {}
+        for device in pool['devices']:
+            by_card.setdefault(_card_of(device), []).append(device)
+        for card, devices in by_card.items():
+            yield Part(pool, card, devices)
+
+
+def _card_of(device: 'objects.PciDevice') -> str | None:
+    if device.dev_type == PF:
+        return device.address if device.child_devices else None
+    parent = device.parent_device
+    return parent.address if parent and parent.is_available() else None

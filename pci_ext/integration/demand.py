@@ -1,0 +1,54 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a server asks for: Nova's PCI requests, compiled."""
+
+from collections.abc import Sequence
+import functools
+
+from nova import objects
+
+from pci_ext.matching import requirements
+
+Requests = Sequence['objects.InstancePCIRequest']
+
+
+def asks_for_pci_flavors(requests: Requests) -> bool:
+    """Tell whether a server has requests by PCI flavor or by name."""
+    return any(
+        requirements.is_requirement(request.spec) for request in requests
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def compile_key(
+    key: tuple[tuple[int, tuple[tuple[tuple[str, str], ...], ...]], ...],
+) -> requirements.Requirements:
+    return requirements.Requirements(
+        [
+            requirements.requirement(count, [dict(item) for item in spec])
+            for count, spec in key
+        ]
+    )
+
+
+def compile_requests(requests: Requests) -> requirements.Requirements:
+    """Compile requests by PCI flavor or by name; the same only once."""
+    return compile_key(
+        tuple(
+            (
+                request.count,
+                tuple(tuple(sorted(item.items())) for item in request.spec),
+            )
+            for request in requests
+        )
+    )

@@ -1,0 +1,40 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Fixtures shared by the tests."""
+
+import fixtures
+from nova import conf as nova_conf
+from nova import objects as nova_objects
+from oslo_config import fixture as config_fixture
+
+from pci_ext import conf
+from pci_ext.integration import activation
+from pci_ext.integration import requests
+
+
+class Activation(fixtures.Fixture):
+    """pci_ext active in this process, and Nova as it was afterwards."""
+
+    def _setUp(self) -> None:
+        nova_objects.register_all()
+        conf.register_opts(nova_conf.CONF)
+        self.conf = self.useFixture(
+            config_fixture.Config(nova_conf.CONF)
+        )
+        for seam in activation.seams():
+            # Patched with what is there, to be put back in the end.
+            self.useFixture(
+                fixtures.MonkeyPatch(seam.qualified_name, seam.current)
+            )
+        self.addCleanup(requests.set_source, None)
+        activation.activate()

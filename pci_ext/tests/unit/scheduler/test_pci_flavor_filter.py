@@ -1,0 +1,144 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from __future__ import annotations
+
+import fixtures
+from oslotest import base
+
+from pci_ext import exception
+from pci_ext.scheduler import filters
+from pci_ext.scheduler.filters import pci_flavor_filter
+from pci_ext.tests import fixtures as pci_ext_fixtures
+from pci_ext.tests.unit.integration import devices
+from pci_ext.tests.unit.scheduler import hosts
+
+A = {'product_id': '000a'}
+B = {'product_id': '000b'}
+
+
+class PciFlavorFilterTest(base.BaseTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(pci_ext_fixtures.Activation())
+        self.filter = pci_flavor_filter.PciFlavorFilter()
+
+    def passing(self, server, *candidates) -> list[str]:
+        return [
+            host.host for host in self.filter.filter_all(candidates, server)
+        ]
+
+    def test_hosts_with_the_devices_pass(self) -> None:
+        self.assertEqual(
+            ['one', 'both'],
+            self.passing(
+                hosts.server(devices.request(1, {'product_id': '000[ab]'})),
+                hosts.host('one', A),
+                hosts.host('none', {'product_id': '000c'}),
+                hosts.host('empty'),
+                hosts.host('used', A | {'count': 0}),
+                hosts.host('both', A, B),
+            ),
+        )
+
+    def test_all_requests_at_once_in_any_order(self) -> None:
+        either, one = devices.request(1, A, B), devices.request(1, A)
+        for server in (hosts.server(either, one), hosts.server(one, either)):
+            self.assertEqual(
+                ['both'],
+                self.passing(
+                    server,
+                    hosts.host('both', A, B),
+                    hosts.host('only one', A),
+                    hosts.host('the others', B | {'count': 2}),
+                ),
+            )
+
+    def test_host_that_never_reported_fails(self) -> None:
+        silent = hosts.host('silent')
+        silent.pci_stats = None
+        self.assertEqual(
+            [], self.passing(hosts.server(devices.request(1, A)), silent)
+        )
+
+    def test_requests_by_alias_are_served_as_by_nova(self) -> None:
+        self.assertEqual(
+            ['has'],
+            self.passing(
+                hosts.server(devices.alias(1, product_id='000a')),
+                hosts.host('has', A),
+                hosts.host('has not', B),
+            ),
+        )
+
+    def test_alias_and_pci_flavor_do_not_share_a_device(self) -> None:
+        server = hosts.server(
+            devices.request(1, A), devices.alias(1, product_id='000a')
+        )
+        self.assertEqual(
+            ['two'],
+            self.passing(
+                server,
+                hosts.host('one', A),
+                hosts.host('two', A | {'count': 2}),
+            ),
+        )
+
+    def test_server_without_requests(self) -> None:
+        self.assertEqual(
+            ['any'], self.passing(hosts.server(), hosts.host('any'))
+        )
+
+    def test_card_is_not_given_whole_and_in_parts(self) -> None:
+        whole = {'dev_type': 'type-PF', 'address': '0000:01:00.0'}
+        parts = {'dev_type': 'type-VF', 'address': '0000:01:00.0'}
+        server = hosts.server(
+            devices.request(1, {'dev_type': 'type-PF'}),
+            devices.request(1, {'dev_type': 'type-VF'}),
+        )
+        self.assertEqual(
+            ['two cards'],
+            self.passing(
+                server,
+                hosts.host('one card', whole, parts),
+                hosts.host(
+                    'two cards', whole, parts | {'address': '0000:02:00.0'}
+                ),
+            ),
+        )
+
+    def test_says_what_is_missing(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger())
+        self.passing(
+            hosts.server(devices.request(3, A)),
+            hosts.host('one', A),
+            hosts.host('two', A | {'count': 2}),
+        )
+        self.assertIn(
+            '3 of flavors, of which a single host has at most 2 free',
+            log.output,
+        )
+
+    def test_found_by_nova(self) -> None:
+        self.assertEqual(
+            [pci_flavor_filter.PciFlavorFilter], filters.all_filters()
+        )
+
+
+class InactiveTest(base.BaseTestCase):
+    def test_refuses_to_start(self) -> None:
+        with pci_ext_fixtures.Activation():
+            pass
+        error = self.assertRaises(
+            exception.NotActivated, pci_flavor_filter.PciFlavorFilter
+        )
+        self.assertIn('PciFlavorFilter', error.format_message())
