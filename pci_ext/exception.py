@@ -94,3 +94,11 @@ class SeamChanged(PciExtException):
 
 class UnsupportedConfiguration(PciExtException):
     msg_fmt = _('Unsupported configuration: %(reason)s')
+
+
+class DatabaseNotConfigured(PciExtException):
+    msg_fmt = _(
+        'The database of PCI flavors is not configured: set '
+        '[pci_ext_database] connection, for example to '
+        'mysql+pymysql://pci_ext:PASSWORD@HOST/pci_ext.'
+    )
