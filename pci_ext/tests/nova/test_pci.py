@@ -1,0 +1,57 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Nova's own tests of PCI devices, run with pci_ext active.
+
+They are loaded from the installed Nova, as they are. A worker installs the
+seams before it imports them. With PCI_EXT_ACTIVATE=0 in the environment the
+seams are left out: that run is the baseline for tools/compare_verdicts.py.
+"""
+
+import importlib
+import os
+import unittest
+
+# Settles the concurrency mode, before anything else of Nova is imported.
+from nova.tests import functional  # noqa: F401
+from oslotest import base
+
+from pci_ext.integration import activation
+
+MODULES = (
+    'nova.tests.functional.libvirt.test_pci_sriov_servers',
+    'nova.tests.functional.libvirt.test_pci_in_placement',
+)
+
+ACTIVATE = os.environ.get('PCI_EXT_ACTIVATE', '1') != '0'
+
+if ACTIVATE:
+    activation.activate()
+
+
+class TestActivation(base.BaseTestCase):
+    """What the verdicts of this worker are worth."""
+
+    def test_seams_are_as_asked(self) -> None:
+        self.assertIs(ACTIVATE, activation.is_active())
+
+
+def load_tests(
+    loader: unittest.TestLoader,
+    tests: unittest.TestSuite,
+    pattern: str | None,
+) -> unittest.TestSuite:
+    """Hand Nova's test cases to the loader."""
+    for name in MODULES:
+        module = importlib.import_module(name)
+        tests.addTests(loader.loadTestsFromModule(module))
+    return tests

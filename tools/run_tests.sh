@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+#
+# Make the environments and run the tests in them.
+#
+#   tools/run_tests.sh [ENVIRONMENT...]     default: py3 functional pep8
+#
+# Needs Python 3.11, git and the package registry. Ends with a line
+# "N passed, N failed" and a non-zero status if anything failed.
+
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+
+environments=("$@")
+[ ${#environments[@]} -gt 0 ] || environments=(py3 functional pep8)
+
+python=${PYTHON:-python3.11}
+venv=.venv-tests
+
+say() { printf '\n==> %s\n' "$*"; }
+
+fail() {
+    printf 'run_tests.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+    2> /dev/null; then
+    fail "$python is missing or older than Python 3.11. Install it (Debian 12:" \
+        "apt-get install python3.11 python3.11-venv), or set PYTHON to the" \
+        "interpreter to use."
+fi
+command -v git > /dev/null || fail 'git is missing: install it.'
+
+if [ ! -x "$venv/bin/tox" ]; then
+    say "Making $venv with tox"
+    "$python" -m venv --clear "$venv" ||
+        fail "cannot make a virtual environment (Debian: python3.11-venv)."
+    "$venv/bin/python" -m pip install --quiet 'tox>=4.6' ||
+        fail 'cannot install tox: is the package registry reached?'
+fi
+tox=$(pwd)/$venv/bin/tox
+
+passed=0 failed=0 skipped=0
+
+# How many tests ended as $1 says, by the summaries of stestr in the log $2.
+count() {
+    awk -v line="^ - $1: [0-9]+\\r?$" '
+        $0 ~ line { sub(/.*: /, ""); n += $0 }
+        END { print n + 0 }' "$2"
+}
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+for environment in "${environments[@]}"; do
+    say "tox -e $environment"
+    started=$SECONDS
+    "$tox" run --colored no -e "$environment" < /dev/null 2>&1 | tee "$log"
+    status=$?
+    here=$(($(count Failed "$log") + $(count 'Unexpected Success' "$log")))
+    # An environment that fails without a failed test (it could not be
+    # made, say), and one without tests (pep8, docs), count as one.
+    if [ "$status" -ne 0 ] && [ "$here" -eq 0 ]; then
+        here=1
+    fi
+    good=$(($(count Passed "$log") + $(count 'Expected Fail' "$log")))
+    if [ "$status" -eq 0 ] && [ "$good" -eq 0 ]; then
+        good=1
+    fi
+    passed=$((passed + good))
+    failed=$((failed + here))
+    skipped=$((skipped + $(count Skipped "$log")))
+    say "tox -e $environment ended with status $status after" \
+        "$((SECONDS - started)) s"
+done
+
+printf '\n%d passed, %d failed' "$passed" "$failed"
+[ "$skipped" -eq 0 ] || printf ', %d skipped' "$skipped"
+printf '\n'
+[ "$failed" -eq 0 ]
