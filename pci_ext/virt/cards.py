@@ -12,6 +12,7 @@
 
 """One card of an inventory, and the PCI devices that it is."""
 
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 import dataclasses
@@ -32,9 +33,17 @@ DEFAULT_VF_OFFSET = 128
 DEFAULT_VF_STRIDE = 2
 
 _CARD_KEYS = (
-    'kind vendor_id product_id class address numa_node dev_type parent_addr vfs'
-).split()
-_VFS_KEYS = 'count product_id offset stride'.split()
+    'kind',
+    'vendor_id',
+    'product_id',
+    'class',
+    'address',
+    'numa_node',
+    'dev_type',
+    'parent_addr',
+    'vfs',
+)
+_VFS_KEYS = ('count', 'product_id', 'offset', 'stride')
 _ID = re.compile(r'(?:0x)?([0-9a-f]{4})', re.IGNORECASE)
 _CLASS = re.compile(r'(?:0x)?([0-9a-f]{6})', re.IGNORECASE)
 _ADDRESS = re.compile(
@@ -152,7 +161,7 @@ def _vfs(
         yield vf | {'parent_addr': pf['address']}
 
 
-def _check_keys(value: Any, known: list[str], where: str) -> None:
+def _check_keys(value: Any, known: Collection[str], where: str) -> None:
     if not isinstance(value, Mapping):
         raise InvalidCard(f'{where} is not an object')
     unknown = set(map(str, value)) - set(known)
@@ -213,4 +222,4 @@ def _dev_type(card: Mapping[str, Any], where: str) -> str:
         )
     if 'vfs' in card and dev_type != _PF:
         raise InvalidCard(f'{where}: a card with vfs is a PF')
-    return dev_type
+    return str(dev_type)

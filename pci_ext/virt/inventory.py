@@ -37,7 +37,7 @@ import json
 import re
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from pci_ext import exception
 from pci_ext.virt import cards
@@ -54,26 +54,21 @@ def load(path: str) -> dict[str, list[dict[str, Any]]]:
     """
     try:
         with open(path, encoding='utf-8') as stream:
-            document = _parse(path, stream.read())
-        return _hosts(document)
+            return _hosts(_parse(path, stream.read()))
     except OSError as error:
-        raise exception.InvalidInventory(path=path, reason=error.strerror)
-    except UnicodeDecodeError as error:
-        raise exception.InvalidInventory(path=path, reason=str(error))
-    except cards.InvalidCard as error:
-        raise exception.InvalidInventory(path=path, reason=str(error))
+        reason = error.strerror or str(error)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # What yaml says has several lines.
+        reason = ' '.join(str(error).split())
+    raise exception.InvalidInventory(path=path, reason=reason)
 
 
 def _parse(path: str, text: str) -> Any:
-    try:
-        if path.endswith('.json'):
-            return json.loads(text)
-        # Every scalar is read as text: YAML would else take the address
-        # 28:00.1 for a number in base 60, and the id 0022 for one in base 8.
-        return yaml.load(text, Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = ' '.join(str(error).split())
-        raise exception.InvalidInventory(path=path, reason=reason)
+    if path.endswith('.json'):
+        return json.loads(text)
+    # Every scalar is read as text: YAML would else take the address 28:00.1
+    # for a number in base 60, and the id 0022 for one in base 8.
+    return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506
 
 
 def _hosts(document: Any) -> dict[str, list[dict[str, Any]]]:

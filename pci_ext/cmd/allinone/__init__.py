@@ -1,0 +1,178 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""pci-ext-allinone: real Nova and Placement services in one process."""
+
+import argparse
+from collections.abc import Sequence
+import fcntl
+import logging
+import os
+import signal
+import sys
+import threading
+from typing import IO
+
+from pci_ext import exception
+from pci_ext.cmd.allinone import config
+from pci_ext.cmd.allinone import web
+from pci_ext.virt import inventory
+
+
+class CannotStart(Exception):
+    """The reason why the all-in-one does not start, in one line."""
+
+
+def main() -> None:
+    """Start the services, say READY, and run until SIGTERM or SIGINT."""
+    try:
+        args, nova_args = parse_args(sys.argv[1:])
+        run(args, nova_args)
+    except Exception as error:
+        if logging.root.handlers:
+            # Where the services log already, say there where it came from.
+            logging.getLogger(__name__).exception('Cannot run')
+        print(f'pci-ext-allinone: error: {_say(error)}', file=sys.stderr)
+        _exit(1)
+    _exit(0)
+
+
+def _say(error: Exception) -> str:
+    """Put the reason why nothing runs into one line."""
+    if isinstance(error, OSError) and error.filename:
+        return f'{error.filename}: {error.strerror}'
+    text = ' '.join(str(error).split())
+    if isinstance(
+        error, CannotStart | web.PortUnavailable | exception.PciExtException
+    ):
+        return text
+    return f'{type(error).__name__}: {text}'
+
+
+def parse_args(
+    argv: Sequence[str],
+) -> tuple[argparse.Namespace, list[str]]:
+    """Take our own options; what is left is for Nova."""
+    parser = argparse.ArgumentParser(
+        prog='pci-ext-allinone',
+        description='Run Placement and Nova (API, conductor, scheduler and '
+        'compute) in one process, with simulated hosts and PCI devices. '
+        'Further options are passed to Nova.',
+    )
+    parser.add_argument(
+        '--data-dir',
+        required=True,
+        type=os.path.abspath,
+        help='directory of the configuration, databases and log; made where '
+        'it does not exist, and gone on with where it does',
+    )
+    parser.add_argument(
+        '--port',
+        type=int,
+        default=8774,
+        help='port on the loopback interface; 0 takes one that is free',
+    )
+    parser.add_argument(
+        '--computes',
+        type=int,
+        help='how many hosts of the inventory to run, the first ones; '
+        'without it, all',
+    )
+    parser.add_argument(
+        '--inventory',
+        required=True,
+        type=os.path.abspath,
+        help='file with the hosts and their PCI devices',
+    )
+    parser.add_argument(
+        '--config-file',
+        action='append',
+        default=[],
+        type=os.path.abspath,
+        help='configuration file of Nova, read after the one that is '
+        'generated; may be repeated',
+    )
+    return parser.parse_known_args(argv)
+
+
+def run(args: argparse.Namespace, nova_args: Sequence[str]) -> None:
+    """Start all services, wait for a signal, and stop them.
+
+    :raises CannotStart: if the hosts or the data directory do not do
+    :raises InvalidInventory: if the inventory does not
+    :raises PortUnavailable: if the port is taken
+    :raises OSError: if a file cannot be read or written
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    hosts = _hosts(args)
+    with _own(args.data_dir), web.Server(args.port) as server:
+        settings = config.Settings(
+            data_dir=args.data_dir,
+            port=server.port,
+            inventory=args.inventory,
+            config_files=tuple(args.config_file),
+        )
+        config.write(settings)
+
+        # Nova is imported here and not above: it has to be told first not to
+        # use eventlet, and errors in the options should not take seconds.
+        os.environ['OS_NOVA_DISABLE_EVENTLET_PATCHING'] = 'true'
+        from nova import monkey_patch
+
+        monkey_patch.patch(backend='threading')
+        from pci_ext.cmd.allinone import services
+
+        running = services.Services(settings, server, nova_args)
+        try:
+            for step in running.start(hosts):
+                if stop.is_set():
+                    return
+                print(f'starting {step}', file=sys.stderr, flush=True)
+            print(f'READY {settings.url}/', flush=True)
+            stop.wait()
+        finally:
+            print('stopping', file=sys.stderr, flush=True)
+            running.stop()
+
+
+def _hosts(args: argparse.Namespace) -> list[str]:
+    hosts = list(inventory.load(args.inventory))
+    count = len(hosts) if args.computes is None else args.computes
+    if not 1 <= count <= len(hosts):
+        raise CannotStart(
+            f'--computes is {count}, and the inventory has {len(hosts)} hosts'
+        )
+    return hosts[:count]
+
+
+def _own(data_dir: str) -> IO[str]:
+    """Make the data directory and hold it against a second all-in-one."""
+    os.makedirs(data_dir, exist_ok=True)
+    lock = open(os.path.join(data_dir, 'lock'), 'w')
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.close()
+        raise CannotStart(
+            f'{data_dir} is in use by another pci-ext-allinone'
+        ) from error
+    return lock
+
+
+def _exit(status: int) -> None:
+    # Threads of Nova that wait for work would keep the process from ending.
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,151 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The services of the all-in-one, started in order and stopped together."""
+
+from collections.abc import Iterator
+from collections.abc import Sequence
+import os
+import sys
+import threading
+import time
+
+from nova import objects
+from nova import service
+from nova.api.openstack import wsgi_app
+from nova.compute import rpcapi as compute_rpcapi
+from nova.conductor import rpcapi as conductor_rpcapi
+import nova.conf
+from nova.scheduler import rpcapi as scheduler_rpcapi
+from nova.virt import node
+import os_brick  # type: ignore[import-untyped]
+import os_vif  # type: ignore[import-untyped]
+from placement import wsgi as placement_wsgi
+
+from pci_ext.cmd.allinone import config
+from pci_ext.cmd.allinone import databases
+from pci_ext.cmd.allinone import standins
+from pci_ext.cmd.allinone import web
+
+CONF = nova.conf.CONF
+
+API = ('osapi_compute', 'nova-api-os-compute')
+
+#: Seconds after which services that are still stopping are left behind.
+STOP_TIMEOUT = 6
+
+
+class Services:
+    """Placement and Nova, and the stand-ins for what they talk to.
+
+    :param settings: what is particular to this all-in-one
+    :param server: where their HTTP applications are to be mounted
+    :param nova_args: further options of Nova's command line
+    """
+
+    def __init__(
+        self,
+        settings: config.Settings,
+        server: web.Server,
+        nova_args: Sequence[str],
+    ) -> None:
+        self._settings = settings
+        self._server = server
+        self._nova_args = nova_args
+        self._running: list[service.Service] = []
+
+    def start(self, hosts: Sequence[str]) -> Iterator[str]:
+        """Start everything; yields what comes next, before it is done.
+
+        :param hosts: the hosts to run a nova-compute for
+        """
+        settings = self._settings
+        self._server.mount('identity', standins.identity)
+        self._server.mount('network', standins.network)
+        self._server.mount('image', standins.Image(settings.path('images')))
+        databases.install_locking()
+        databases.create(settings)
+
+        # Before Nova, whose logging has to be set up last.
+        yield 'placement'
+        os.environ['OS_PLACEMENT_CONFIG_DIR'] = settings.data_dir
+        self._server.mount('placement', placement_wsgi.init_application())
+
+        yield 'databases'
+        self._configure_nova()
+        databases.migrate_nova(settings)
+
+        yield 'nova-api'
+        self._server.mount('compute', wsgi_app.init_application(*API))
+
+        objects.Service.enable_min_version_cache()
+        yield 'nova-conductor'
+        self._start('nova-conductor', conductor_rpcapi.RPC_TOPIC)
+        yield 'nova-scheduler'
+        self._start('nova-scheduler', scheduler_rpcapi.RPC_TOPIC)
+        os_brick.setup(CONF)
+        os_vif.initialize()
+        for host in hosts:
+            yield f'nova-compute on {host}'
+            self._start_compute(host)
+        databases.map_hosts()
+
+    def stop(self) -> None:
+        """Stop all services at once, and wait for them, but not for ever."""
+        threads = [
+            threading.Thread(target=each.stop, daemon=True)
+            for each in self._running
+        ]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + STOP_TIMEOUT
+        for thread in threads:
+            thread.join(max(0, deadline - time.monotonic()))
+
+    def _configure_nova(self) -> None:
+        # What nova-api does first when a WSGI server loads it.
+        files = ('api-paste.ini', 'nova.conf', *self._settings.config_files)
+        os.environ['OS_NOVA_CONFIG_DIR'] = self._settings.data_dir
+        os.environ['OS_NOVA_CONFIG_FILES'] = ';'.join(files)
+        sys.argv[1:] = self._nova_args
+        paths = [self._settings.path(name) for name in files]
+        wsgi_app.init_global_data(paths, *API)
+
+    def _start(
+        self, binary: str, topic: str, host: str | None = None
+    ) -> service.Service:
+        extra = {}
+        # Nova 34 gave nova-compute a second topic, for graceful shutdown.
+        if host and hasattr(compute_rpcapi, 'RPC_TOPIC_ALT'):
+            extra['topic_alt'] = compute_rpcapi.RPC_TOPIC_ALT
+        started = service.Service.create(
+            host=host, binary=binary, topic=topic, **extra
+        )
+        started.start()
+        self._running.append(started)
+        # Report at once and not in five seconds: until then a service that
+        # was stopped a while ago counts as down.
+        started.service_ref.report_count += 1
+        started.service_ref.save()
+        return started
+
+    def _start_compute(self, host: str) -> None:
+        # Nova expects one nova-compute in a process, and keeps its state
+        # directory and the identity of its node globally.
+        state_path = self._settings.path('computes', host)
+        os.makedirs(state_path, exist_ok=True)
+        CONF.set_override('state_path', state_path)
+        node.LOCAL_NODE_UUID = None
+        try:
+            self._start('nova-compute', compute_rpcapi.RPC_TOPIC, host)
+        finally:
+            CONF.clear_override('state_path')

@@ -1,0 +1,159 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Stand-ins for keystone, glance and neutron: only what the trials need.
+
+Nothing here checks who is asking. A token may say whom to play:
+``USER:PROJECT_ID:ROLE,ROLE``; any other token, and none, is an administrator.
+"""
+
+from collections.abc import Callable
+import json
+from typing import Any
+import uuid
+
+import webob
+import webob.dec
+import webob.exc
+
+from pci_ext.cmd.allinone import web
+
+ADMIN = ('admin', 'aa9e46e0a1b14c5bb1b1c5e6a3c2c1ad', 'admin,member,reader')
+
+IMAGE: dict[str, Any] = {
+    'id': '8f4e2c5e-6f0a-4a7c-9a30-2f5c3a3d5c01',
+    'name': 'tiny',
+    'status': 'active',
+    'visibility': 'public',
+    'container_format': 'bare',
+    'disk_format': 'raw',
+    'size': 1024,
+    'min_disk': 0,
+    'min_ram': 0,
+    'owner': ADMIN[1],
+    'tags': [],
+    'created_at': '2026-01-01T00:00:00Z',
+    'updated_at': '2026-01-01T00:00:00Z',
+}
+
+
+class Authentication:
+    """Stands in for keystonemiddleware's auth_token."""
+
+    def __init__(self, application: web.Application) -> None:
+        self.application = application
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Any:
+        parts = tuple(environ.get('HTTP_X_AUTH_TOKEN', '').split(':'))
+        user, project, roles = parts if len(parts) == 3 else ADMIN
+        environ['HTTP_X_IDENTITY_STATUS'] = 'Confirmed'
+        environ['HTTP_X_USER_ID'] = user
+        environ['HTTP_X_PROJECT_ID'] = project
+        environ['HTTP_X_ROLES'] = roles
+        environ['HTTP_X_SERVICE_CATALOG'] = '[]'
+        return self.application(environ, start_response)
+
+
+def auth_filter_factory(
+    global_config: Any, **local_config: str
+) -> Callable[[web.Application], Authentication]:
+    """Make the filter; called by paste."""
+    return Authentication
+
+
+@webob.dec.wsgify
+def identity(request: webob.Request) -> webob.Response:
+    """Stand in for keystone: every project and user that is asked for is."""
+    _, kind, name = (request.path_info + '//').split('/')[1:4]
+    if kind in ('projects', 'users', 'domains'):
+        resource = {'id': name, 'name': name, 'enabled': True}
+        if name:
+            return webob.Response(json={kind[:-1]: resource})
+        return webob.Response(json={kind: []})
+    link = {'rel': 'self', 'href': f'{request.application_url}/v3/'}
+    version = {'id': 'v3.14', 'status': 'stable', 'links': [link]}
+    if request.path_info.startswith('/v3'):
+        return webob.Response(json={'version': version})
+    return webob.Response(json={'versions': {'values': [version]}}, status=300)
+
+
+@webob.dec.wsgify
+def network(request: webob.Request) -> webob.Response:
+    """Stand in for neutron: a cloud without networks, ports or extensions."""
+    if request.method != 'GET':
+        raise webob.exc.HTTPNotFound()
+    collection = request.path_info.rpartition('/')[2]
+    return webob.Response(json={collection.replace('-', '_'): []})
+
+
+class Image:
+    """Stands in for glance: one image, and those that Nova makes of servers.
+
+    :param path: file that keeps the images, but not what is in them
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        try:
+            with open(path, encoding='utf-8') as stream:
+                self._images: dict[str, Any] = json.load(stream)
+        except FileNotFoundError:
+            self._images = {IMAGE['id']: IMAGE}
+
+    @webob.dec.wsgify
+    def __call__(self, request: webob.Request) -> webob.Response:
+        parts = request.path_info.strip('/').split('/')
+        if parts[:2] == ['v2', 'schemas']:
+            # Clients ask which properties of an image are its own.
+            properties: dict[str, Any] = {name: {} for name in IMAGE}
+            return webob.Response(
+                json={'name': 'image', 'properties': properties}
+            )
+        if parts[:2] != ['v2', 'images']:
+            return self._versions(request)
+        if len(parts) == 2:
+            if request.method == 'POST':
+                return self._create(request.json)
+            return self._list(request.GET.get('name'))
+        if parts[2] not in self._images:
+            raise webob.exc.HTTPNotFound()
+        if request.method == 'DELETE':
+            del self._images[parts[2]]
+            self._save()
+        if request.method != 'GET':
+            return webob.Response(status=204)
+        return webob.Response(json=self._images[parts[2]])
+
+    def _versions(self, request: webob.Request) -> webob.Response:
+        link = {'rel': 'self', 'href': f'{request.application_url}/v2/'}
+        version = {'id': 'v2.9', 'status': 'CURRENT', 'links': [link]}
+        return webob.Response(json={'versions': [version]}, status=300)
+
+    def _list(self, name: str | None) -> webob.Response:
+        images = [
+            image
+            for image in list(self._images.values())
+            if name in (None, image['name'])
+        ]
+        return webob.Response(json={'images': images})
+
+    def _create(self, values: dict[str, Any]) -> webob.Response:
+        image = IMAGE | {'id': str(uuid.uuid4())} | values
+        self._images[image['id']] = image
+        self._save()
+        return webob.Response(json=image, status=201)
+
+    def _save(self) -> None:
+        with open(self._path, 'w', encoding='utf-8') as stream:
+            json.dump(self._images, stream)
