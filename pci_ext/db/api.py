@@ -20,8 +20,8 @@ from oslo_db.sqlalchemy import enginefacade
 import sqlalchemy as sa
 from sqlalchemy import orm
 
-from pci_ext.conf import database
 from pci_ext import exception
+from pci_ext.conf import database
 
 
 class _Database:

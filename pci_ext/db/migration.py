@@ -14,8 +14,8 @@
 
 from alembic import command
 from alembic import config as alembic_config
-from alembic.runtime import migration
 from alembic import script
+from alembic.runtime import migration
 
 from pci_ext.db import api
 

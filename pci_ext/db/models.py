@@ -16,8 +16,8 @@ import datetime
 
 from oslo_utils import timeutils
 import sqlalchemy as sa
-from sqlalchemy.dialects import mysql
 from sqlalchemy import orm
+from sqlalchemy.dialects import mysql
 
 from pci_ext.matching import requests
 from pci_ext.matching import selectors

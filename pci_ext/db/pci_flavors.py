@@ -28,9 +28,9 @@ from oslo_utils import uuidutils
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from pci_ext import exception
 from pci_ext.db import api
 from pci_ext.db import models
-from pci_ext import exception
 from pci_ext.objects import pci_flavor
 
 _P = ParamSpec('_P')
@@ -72,13 +72,14 @@ def _create(flavor: pci_flavor.PciFlavor) -> pci_flavor.PciFlavor:
             if flavor.obj_attr_is_set('uuid')
             else uuidutils.generate_uuid()
         ),
+        specs={},
+        projects=[
+            models.PciFlavorProject(project_id=project_id)
+            for project_id in flavor.projects
+        ],
         **{column: getattr(flavor, column) for column in _COLUMNS},
     )
     _merge(row, flavor.specs)
-    row.projects = [
-        models.PciFlavorProject(project_id=project_id)
-        for project_id in flavor.projects
-    ]
     with api.writer() as session:
         session.add(row)
         session.flush()

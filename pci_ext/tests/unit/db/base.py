@@ -1,0 +1,62 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A database for tests."""
+
+import os
+import tempfile
+
+import fixtures
+from oslo_config import cfg
+from oslotest import base
+
+from pci_ext import conf
+from pci_ext.db import api
+from pci_ext.db import migration
+
+
+def config(connection=None):
+    """Give the configuration of a service, with only this set in it."""
+    options = cfg.ConfigOpts()
+    conf.register_opts(options)
+    options([], default_config_files=[])
+    options.set_override('connection', connection, 'pci_ext_database')
+    return options
+
+
+class Database(fixtures.Fixture):
+    """A database of its own for the process, in a file that goes with it.
+
+    ``connection`` names it; with `sync` it has the tables.
+    """
+
+    def __init__(self, sync=True):
+        self.sync = sync
+
+    def _setUp(self):
+        handle, path = tempfile.mkstemp(suffix='.sqlite')
+        os.close(handle)
+        self.addCleanup(os.unlink, path)
+        self.connection = f'sqlite:///{path}'
+        self.useFixture(
+            fixtures.MonkeyPatch('pci_ext.db.api._database', api._Database())
+        )
+        api.configure(config(self.connection))
+        self.addCleanup(api.get_engine().dispose)
+        if self.sync:
+            migration.upgrade()
+
+
+class DatabaseTestCase(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.database = self.useFixture(Database())
