@@ -72,7 +72,7 @@ class TestCompilePattern(base.BaseTestCase):
         self.assertIn('RE2', self._reason('e.x', r'(a)\1'))
 
     def test_expression_that_would_need_much_memory_is_refused(self):
-        self.assertIn('too large', self._reason('e.x', r'[\pL]{1000}'))
+        self.assertIn('too large', self._reason('e.x', r'[\pL]{20}'))
         self.assertIn('repetition', self._reason('e.x', '((a{99}){99}){99}'))
 
     def test_bad_expression_in_any_script_is_refused(self):

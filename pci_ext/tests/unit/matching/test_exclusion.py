@@ -1,0 +1,93 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import random
+
+from oslotest import base
+
+from pci_ext.matching import assignment
+from pci_ext.matching import exclusion
+
+
+class TestSearch(base.BaseTestCase):
+    def _assign(self, capacities, demands, conflicts):
+        return assignment.assign(
+            capacities,
+            tuple(assignment.Demand(*demand) for demand in demands),
+            conflicts,
+        )
+
+    def test_nothing_is_solved_again_without_a_clash(self):
+        solved = []
+
+        def cheapest(capacities):
+            solved.append(capacities)
+            return 3, [(0, 1, 1)]
+
+        found = exclusion.search((1, 1), ('a', 'b'), ((0, 1),), cheapest)
+        self.assertEqual((3, [(0, 1, 1)]), found)
+        self.assertEqual([(1, 1)], solved)
+
+    def test_pools_of_unlike_prices_are_not_taken_for_alike(self):
+        # Leaving out 1 and 2 is worse than leaving out 0 and 3, though the
+        # two pairs have as many devices.
+        found = self._assign(
+            (2, 2, 2, 2),
+            (
+                (2, (None, 0, 0, None)),
+                (1, (0, 2, 0, 2)),
+                (1, (None, 2, None, 2)),
+            ),
+            ((0, 1), (2, 3)),
+        )
+        self.assertEqual(2, found.cost)
+        self.assertEqual(
+            ((0, 1, 1), (0, 2, 1), (1, 2, 1), (2, 1, 1)), found.taken
+        )
+
+    def test_cards_alike_are_tried_once(self):
+        cards = 12
+        solved = 0
+
+        def cheapest(capacities):
+            nonlocal solved
+            solved += 1
+            used = [pool for pool, devices in enumerate(capacities) if devices]
+            if len(used) <= cards:
+                return None
+            return 0, [(0, pool, 1) for pool in used]
+
+        conflicts = [(2 * card, 2 * card + 1) for card in range(cards)]
+        exclusion.search(
+            (1,) * 2 * cards, ('PF', 'VF') * cards, conflicts, cheapest
+        )
+        # Not 2 ** 12: only how many of the cards are decided which way.
+        self.assertLess(solved, 13 * 14)
+
+    def test_chain_of_conflicts(self):
+        # Of five pools in a row, no two neighbours: the first, third, fifth.
+        conflicts = tuple((pool, pool + 1) for pool in range(4))
+        self.assertEqual(
+            ((0, 0, 1), (0, 2, 1), (0, 4, 1)),
+            self._assign((1,) * 5, ((3, (0,) * 5),), conflicts).taken,
+        )
+        self.assertIsNone(self._assign((1,) * 5, ((4, (0,) * 5),), conflicts))
+
+    def test_order_of_conflicts_does_not_matter(self):
+        conflicts = [(0, 1), (2, 1), (3, 4), (4, 5)]
+        demands = ((2, (0, 0, 1, 2, None, 1)), (2, (None, 0, 0, 1, 1, 3)))
+        found = self._assign((1,) * 6, demands, conflicts)
+        self.assertIsNotNone(found)
+        for seed in range(5):
+            random.Random(seed).shuffle(conflicts)
+            turned = [conflict[::-1] for conflict in conflicts]
+            self.assertEqual(found, self._assign((1,) * 6, demands, turned))
