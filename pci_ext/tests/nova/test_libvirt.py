@@ -1,0 +1,156 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The libvirt form of the driver, on the libvirt fixtures of Nova."""
+
+import fixtures
+from lxml import etree
+from nova import context
+from nova import objects
+from nova.tests.fixtures import libvirt as fakelibvirt
+from nova.tests.functional.libvirt import base
+
+from pci_ext.integration import requests
+from pci_ext.objects import pci_flavor
+from pci_ext.tests import fixtures as pci_ext_fixtures
+
+FLAVORS = {
+    'accelerator': {
+        'vendor_id': fakelibvirt.PCI_VEND_ID,
+        'product_id': fakelibvirt.PCI_PROD_ID,
+        'dev_type': 'type-PCI',
+    },
+    'function': {'e.physical_network': 'X'},
+}
+
+
+class LibvirtTest(base.ServersTestBase):
+    ADDITIONAL_FILTERS = ['PciFlavorFilter']
+    ADMIN_API = True
+    microversion = 'latest'
+
+    def setUp(self) -> None:
+        conf = self.useFixture(pci_ext_fixtures.Activation()).conf
+        conf.config(
+            group='filter_scheduler',
+            available_filters=[
+                'nova.scheduler.filters.all_filters',
+                'pci_ext.scheduler.filters.all_filters',
+            ],
+        )
+        conf.config(
+            group='pci_ext',
+            pci_information=[
+                '[{"dev_type": "type-VF"}, {"e.physical_network": "X"}]',
+                '[{"vendor_id": "8086"}, {}]',
+            ],
+        )
+        self.looked_up: list[set[str]] = []
+        requests.set_source(self.source)
+        super().setUp()
+        self.ctxt = context.get_admin_context()
+
+    def _setup_compute_service(self) -> None:
+        self.flags(compute_driver='pci_ext.LibvirtDriver')
+
+    def source(self, names: set[str]) -> list[pci_flavor.PciFlavor]:
+        self.looked_up.append(names)
+        return [
+            pci_flavor.PciFlavor(name=name, specs=FLAVORS[name])
+            for name in names
+        ]
+
+    def boot(self, request: str, **kwargs) -> dict:
+        flavor = self._create_flavor(
+            extra_spec={'pci_passthrough:pci_flavor': request}
+        )
+        return self._create_server(
+            flavor_id=flavor, networks='none', **kwargs
+        )
+
+    def devices_of(self, server: dict) -> set[str]:
+        devices = objects.PciDeviceList.get_by_instance_uuid(
+            self.ctxt, server['id']
+        )
+        self.assertEqual({'allocated'}, {item.status for item in devices})
+        return {device.address for device in devices}
+
+    def hostdevs_of(self, host: str, server: dict) -> set[str]:
+        connection = self.computes[host].driver._host.get_connection()
+        domain = connection.lookupByUUIDString(server['id'])
+        return {
+            '{}:{}:{}.{}'.format(
+                *(
+                    address.get(field).removeprefix('0x')
+                    for field in ('domain', 'bus', 'slot', 'function')
+                )
+            )
+            for address in etree.fromstring(domain.XMLDesc(0)).xpath(
+                "devices/hostdev[@managed='yes']/source/address"
+            )
+        }
+
+    def test_server_has_the_devices_in_its_domain(self) -> None:
+        self.start_compute(
+            pci_info=fakelibvirt.HostPCIDevicesInfo(
+                num_pci=2, num_pfs=1, num_vfs=2
+            )
+        )
+        server = self.boot('2:accelerator;1:function')
+        devices = self.devices_of(server)
+        self.assertEqual(3, len(devices))
+        self.assertEqual(devices, self.hostdevs_of('compute1', server))
+        refused = self.boot('accelerator', expected_state='ERROR')
+        self.assertIn('No valid host', refused['fault']['message'])
+
+        self._delete_server(server)
+        self.assertEqual(
+            2, len(self.devices_of(self.boot('2:accelerator')))
+        )
+
+    def test_restarted_compute_keeps_what_servers_have(self) -> None:
+        self.start_compute(
+            pci_info=fakelibvirt.HostPCIDevicesInfo(num_pci=2)
+        )
+        server = self.boot('accelerator')
+        before = self.devices_of(server)
+        self.restart_compute_service('compute1')
+        self.assertEqual(before, self.devices_of(server))
+        other = self.boot('accelerator')
+        self.assertEqual(set(), before & self.devices_of(other))
+        self.boot('accelerator', expected_state='ERROR')
+
+    def test_resize_takes_the_devices_of_the_new_flavor(self) -> None:
+        for host in ('compute1', 'compute2'):
+            self.start_compute(
+                hostname=host,
+                pci_info=fakelibvirt.HostPCIDevicesInfo(num_pci=2),
+            )
+        server = self.boot('accelerator')
+        flavor = self._create_flavor(
+            extra_spec={'pci_passthrough:pci_flavor': '2:accelerator'}
+        )
+        # Nova's fixtures have no disks to move.
+        with fixtures.MockPatch(
+            'nova.virt.libvirt.driver.LibvirtDriver.'
+            'migrate_disk_and_power_off',
+            return_value='{}',
+        ):
+            self._resize_server(server, flavor)
+        self.assertEqual(3, len(self.devices_of(server)))
+        self._confirm_resize(server)
+        self.assertEqual(2, len(self.devices_of(server)))
+        self.assertEqual(
+            self.devices_of(server), self.hostdevs_of('compute2', server)
+        )
+        # Once by nova-api for each flavor; nova-compute has no database.
+        self.assertEqual([{'accelerator'}] * 2, self.looked_up)
