@@ -32,6 +32,10 @@ class CannotStart(Exception):
     """The reason why the all-in-one does not start, in one line."""
 
 
+#: Errors whose messages need no further explanation.
+_CLEAR = (CannotStart, web.PortUnavailable, exception.PciExtException)
+
+
 def main() -> None:
     """Start the services, say READY, and run until SIGTERM or SIGINT."""
     try:
@@ -51,9 +55,7 @@ def _say(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename:
         return f'{error.filename}: {error.strerror}'
     text = ' '.join(str(error).split())
-    if isinstance(
-        error, CannotStart | web.PortUnavailable | exception.PciExtException
-    ):
+    if isinstance(error, _CLEAR):
         return text
     return f'{type(error).__name__}: {text}'
 

@@ -30,7 +30,10 @@ import nova.conf
 import sqlalchemy
 from sqlalchemy import event
 
+from pci_ext import conf
 from pci_ext.cmd.allinone import config
+from pci_ext.db import api as db_api
+from pci_ext.db import migration
 
 CONF = nova.conf.CONF
 
@@ -84,6 +87,13 @@ def migrate_nova(settings: config.Settings) -> None:
         cells.create_cell(
             'cell1', settings.database('nova_cell1'), CONF.transport_url
         )
+
+
+def migrate_pci_ext() -> None:
+    """Bring the database of PCI flavors to the version of this release."""
+    conf.register_opts(CONF)
+    db_api.configure(CONF)
+    migration.upgrade()
 
 
 def _mapped_cells() -> set[str]:

@@ -27,8 +27,8 @@ from nova.conductor import rpcapi as conductor_rpcapi
 import nova.conf
 from nova.scheduler import rpcapi as scheduler_rpcapi
 from nova.virt import node
-import os_brick  # type: ignore[import-untyped]
-import os_vif  # type: ignore[import-untyped]
+import os_brick
+import os_vif
 from placement import wsgi as placement_wsgi
 
 from pci_ext.cmd.allinone import config
@@ -83,6 +83,7 @@ class Services:
         yield 'databases'
         self._configure_nova()
         databases.migrate_nova(settings)
+        databases.migrate_pci_ext()
 
         yield 'nova-api'
         self._server.mount('compute', wsgi_app.init_application(*API))
