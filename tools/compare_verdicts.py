@@ -14,10 +14,10 @@
 
     tox -e nova-baseline; tox -e nova
     .tox/nova/bin/python tools/compare_verdicts.py \\
-        .tox/nova-baseline/results .tox/nova/results
+        .tox/nova-baseline .tox/nova
 
-Each argument is a stestr repository, whose last run is taken, or a file with
-a subunit stream. Tests of the project itself are left out. Ends with status 1
+Each argument is a directory with a stestr repository, whose last run is
+taken, or a file with a subunit stream. Tests of the project itself are left out. Ends with status 1
 if a test changed its verdict or was run only once, 2 if there is nothing to
 compare.
 """
