@@ -19,6 +19,7 @@ from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Mapping
 from typing import Any
+from typing import cast
 from typing import ParamSpec
 from typing import TypeVar
 
@@ -61,7 +62,9 @@ def create(flavor: pci_flavor.PciFlavor) -> pci_flavor.PciFlavor:
     try:
         return _create(flavor)
     except db_exception.DBDuplicateEntry as error:
-        raise _translated(error, flavor.name) from error.inner_exception
+        if not _is_about_name(error):
+            raise
+        raise exception.PciFlavorExists(name=flavor.name) from error
 
 
 @_retried
@@ -202,9 +205,10 @@ def _update(
     try:
         return _update_once(column, text, values)
     except db_exception.DBDuplicateEntry as error:
-        raise _translated(
-            error, values.get('name', text)
-        ) from error.inner_exception
+        if not _is_about_name(error):
+            raise
+        name = values.get('name', text)
+        raise exception.PciFlavorExists(name=name) from error
 
 
 @_retried
@@ -235,10 +239,13 @@ def _update_once(
 @_retried
 def _delete(column: orm.InstrumentedAttribute[str], text: str) -> None:
     with api.writer() as session:
-        result = session.execute(
-            sa.delete(models.PciFlavor).where(_equals(column, text))
+        deleted = cast(
+            sa.CursorResult[Any],
+            session.execute(
+                sa.delete(models.PciFlavor).where(_equals(column, text))
+            ),
         )
-        if not result.rowcount:
+        if not deleted.rowcount:
             raise exception.PciFlavorNotFound(pci_flavor=text)
 
 
@@ -252,11 +259,9 @@ def _merge(row: models.PciFlavor, specs: Mapping[str, str | None]) -> None:
             row.specs[key] = models.PciFlavorSpec(key=key, value=value)
 
 
-def _translated(error: db_exception.DBDuplicateEntry, name: str) -> Exception:
+def _is_about_name(error: db_exception.DBDuplicateEntry) -> bool:
     """Tell a name that is taken from other duplicates, which are bugs."""
-    if any('name' in column for column in error.columns):
-        return exception.PciFlavorExists(name=name)
-    return error
+    return any('name' in column for column in error.columns)
 
 
 def _to_object(row: models.PciFlavor) -> pci_flavor.PciFlavor:

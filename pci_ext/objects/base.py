@@ -18,13 +18,19 @@ from oslo_versionedobjects import base
 
 
 class PciExtObject(base.VersionedObject):
-    """Plain data; every field that has a default has a value."""
+    """Plain data.
+
+    A field that is not given has its default, or else None if it may.
+    """
 
     OBJ_PROJECT_NAMESPACE = 'pci_ext'
 
     def __init__(self, context: Any = None, **values: Any) -> None:
         super().__init__(context, **values)
         self.obj_set_defaults()
+        for name, field in self.fields.items():
+            if field.nullable and not self.obj_attr_is_set(name):
+                setattr(self, name, None)
 
     @classmethod
     def obj_name(cls) -> str:

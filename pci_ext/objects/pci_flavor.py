@@ -53,20 +53,20 @@ class PciFlavor(base.PciExtObject):
     fields = {
         'uuid': fields.UUIDField(),
         'name': fields.StringField(),
-        'description': fields.StringField(nullable=True, default=None),
+        'description': fields.StringField(nullable=True),
         'is_public': fields.BooleanField(default=True),
         'live_migration': fields.EnumField(
             valid_values=LiveMigration.ALL, default=LiveMigration.FORBID
         ),
         'specs': fields.DictOfStringsField(default={}),
         'projects': fields.ListOfStringsField(default=[]),
-        'created_at': fields.DateTimeField(nullable=True, default=None),
-        'updated_at': fields.DateTimeField(nullable=True, default=None),
+        'created_at': fields.DateTimeField(nullable=True),
+        'updated_at': fields.DateTimeField(nullable=True),
     }
 
 
 @ovo_base.VersionedObjectRegistry.register
-class PciFlavorList(ovo_base.ObjectListBase, base.PciExtObject):
+class PciFlavorList(ovo_base.ObjectListBase[PciFlavor], base.PciExtObject):
     # Version 1.0: Initial version
     VERSION = '1.0'
 

@@ -13,11 +13,11 @@
 """A database for tests."""
 
 import os
-import tempfile
 
 import fixtures
 from oslo_config import cfg
 from oslotest import base
+import sqlalchemy as sa
 
 from pci_ext import conf
 from pci_ext.db import api
@@ -34,26 +34,39 @@ def config(connection=None):
 
 
 class Database(fixtures.Fixture):
-    """A database of its own for the process, in a file that goes with it.
+    """A database of its own for the process; with `sync` it has the tables.
 
-    ``connection`` names it; with `sync` it has the tables.
+    It is a file that goes with it, or what PCI_EXT_TEST_DATABASE names: an
+    existing database for nothing else, for one test at a time.
+
+    :ivar connection: its URL
     """
 
     def __init__(self, sync=True):
         self.sync = sync
 
     def _setUp(self):
-        handle, path = tempfile.mkstemp(suffix='.sqlite')
-        os.close(handle)
-        self.addCleanup(os.unlink, path)
-        self.connection = f'sqlite:///{path}'
+        self.connection = os.environ.get('PCI_EXT_TEST_DATABASE')
+        if not self.connection:
+            folder = self.useFixture(fixtures.TempDir())
+            self.connection = f'sqlite:///{folder.join("pci_ext.sqlite")}'
         self.useFixture(
             fixtures.MonkeyPatch('pci_ext.db.api._database', api._Database())
         )
         api.configure(config(self.connection))
-        self.addCleanup(api.get_engine().dispose)
+        self.addCleanup(empty, api.get_engine())
+        empty(api.get_engine())
         if self.sync:
             migration.upgrade()
+
+
+def empty(engine):
+    """Drop every table."""
+    with engine.begin() as connection:
+        tables = sa.MetaData()
+        tables.reflect(connection)
+        tables.drop_all(connection)
+    engine.dispose()
 
 
 class DatabaseTestCase(base.BaseTestCase):

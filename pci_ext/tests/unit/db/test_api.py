@@ -61,5 +61,6 @@ class TestConfigure(base.BaseTestCase):
             api.configure(db_base.config('sqlite://'))
 
     def test_foreign_keys_hold_on_sqlite(self):
+        api.configure(db_base.config('sqlite://'))
         with api.reader() as session:
             self.assertEqual(1, session.scalar(sa.text('PRAGMA foreign_keys')))

