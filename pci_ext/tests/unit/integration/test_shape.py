@@ -32,9 +32,8 @@ class SeamTest(base.BaseTestCase):
             return None
 
         self.useFixture(
-            fixtures.MonkeyPatch(
-                'nova.pci.stats.PciDeviceStats.consume_requests',
-                consume_requests,
+            fixtures.MockPatchObject(
+                stats.SEAM.current, 'consume_requests', consume_requests
             )
         )
         error = self.assertRaises(
