@@ -37,7 +37,7 @@ import json
 import re
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from pci_ext import exception
 from pci_ext.virt import cards

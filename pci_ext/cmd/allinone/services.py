@@ -18,6 +18,7 @@ import os
 import sys
 import threading
 import time
+from typing import Any
 
 from nova import objects
 from nova import service
@@ -26,6 +27,7 @@ from nova.compute import rpcapi as compute_rpcapi
 from nova.conductor import rpcapi as conductor_rpcapi
 import nova.conf
 from nova.scheduler import rpcapi as scheduler_rpcapi
+from nova.virt import driver
 from nova.virt import node
 import os_brick
 import os_vif
@@ -147,6 +149,24 @@ class Services:
         CONF.set_override('state_path', state_path)
         node.LOCAL_NODE_UUID = None
         try:
-            self._start('nova-compute', compute_rpcapi.RPC_TOPIC, host)
+            started = self._start(
+                'nova-compute', compute_rpcapi.RPC_TOPIC, host
+            )
         finally:
             CONF.clear_override('state_path')
+        _keep_node_uuid(started.manager.driver)
+
+
+def _keep_node_uuid(compute_driver: driver.ComputeDriver) -> None:
+    """Let a driver go on reporting the node that it was started for."""
+    node_uuid = node.get_local_node_uuid()
+    report = compute_driver.get_available_resource
+
+    def get_available_resource(nodename: str) -> dict[str, Any]:
+        return {**report(nodename), 'uuid': node_uuid}
+
+    def get_nodenames_by_uuid(refresh: bool = False) -> dict[str, str]:
+        return {node_uuid: compute_driver.get_available_nodes()[0]}
+
+    compute_driver.get_available_resource = get_available_resource
+    compute_driver.get_nodenames_by_uuid = get_nodenames_by_uuid
