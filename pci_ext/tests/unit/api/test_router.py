@@ -1,0 +1,154 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from typing import Any
+
+import fixtures
+from nova import policy as nova_policy
+from nova import test
+from nova.api.openstack.compute import routes
+from oslo_config import cfg
+from stevedore import extension as stevedore_extension
+
+from pci_ext import exception
+from pci_ext.api import extension
+from pci_ext.api import pci_flavors
+from pci_ext.api import router
+from pci_ext.api import servers
+from pci_ext.integration import requests
+from pci_ext.policies import pci_flavors as policies
+from pci_ext.tests import fixtures as pci_ext_fixtures
+from pci_ext.tests.unit.api import base
+
+Mounted = dict[tuple[str, str], tuple[str, str]]
+
+
+def mounted(app: routes.APIRouterV21) -> Mounted:
+    """Name class and action by path and method."""
+    found: Mounted = {}
+    for route in app.map.matchlist:
+        if route.redirect:
+            found[route.routepath, ''] = ('redirect', route.redirect_status)
+            continue
+        (method,) = route.conditions['method']
+        found[route.routepath, method] = (
+            type(route.defaults['controller'].controller).__qualname__,
+            route.defaults['action'],
+        )
+    return found
+
+
+class APIRouterTestCase(test.NoDBTestCase):
+    def test_the_extensions_of_pci_ext(self) -> None:
+        self.assertCountEqual(
+            [pci_flavors.PciFlavors, servers.Servers],
+            [type(each) for each in router.load_extensions()],
+        )
+
+    def test_all_of_nova_and_the_paths_of_extensions(self) -> None:
+        nova = mounted(routes.APIRouterV21())
+        ours = mounted(router.APIRouter(router.load_extensions()))
+        self.assertEqual(nova, {key: ours.get(key) for key in nova})
+        self.assertEqual(
+            {
+                (prefix + path, method): ('PciFlavorsController', action)
+                for prefix in ('', '/{project_id:[0-9a-f-]+}')
+                for path, method, action in (
+                    ('/os-pci-flavors', 'GET', 'index'),
+                    ('/os-pci-flavors', 'POST', 'create'),
+                    ('/os-pci-flavors/detail', 'GET', 'detail'),
+                    ('/os-pci-flavors/{id}', 'GET', 'show'),
+                    ('/os-pci-flavors/{id}', 'PUT', 'update'),
+                    ('/os-pci-flavors/{id}', 'DELETE', 'delete'),
+                )
+            },
+            {key: ours[key] for key in set(ours) - set(nova)},
+        )
+
+    def test_servers_keep_their_actions(self) -> None:
+        def actions(app: routes.APIRouterV21) -> dict[str, str]:
+            (resource,) = {
+                route.defaults['controller']
+                for route in app.map.matchlist
+                if route.routepath == '/servers/{id}/action'
+            }
+            return {
+                name: method.__qualname__
+                for name, method in resource.wsgi_actions.items()
+            }
+
+        nova = actions(routes.APIRouterV21())
+        ours = actions(router.APIRouter(router.load_extensions()))
+        self.assertIn('rebuild', nova)
+        self.assertIn('pause', nova)
+        self.assertEqual(nova, ours)
+
+    def test_two_replacements_of_one_controller(self) -> None:
+        error = self.assertRaises(
+            exception.UnsupportedConfiguration,
+            router.APIRouter,
+            [servers.Servers(), servers.Servers()],
+        )
+        self.assertIn('two API extensions replace', str(error))
+
+    def test_an_extension_that_does_not_load(self) -> None:
+        class Broken(extension.ApiExtension):
+            def __init__(self) -> None:
+                raise RuntimeError('broken')
+
+            def routes(self) -> tuple[extension.Route, ...]:
+                return ()
+
+        class EntryPoint:
+            name = 'broken'
+
+            def load(self, *args: Any, **kwargs: Any) -> type[Broken]:
+                return Broken
+
+        self.useFixture(
+            fixtures.MockPatchObject(
+                stevedore_extension.ExtensionManager,
+                'list_entry_points',
+                return_value=[EntryPoint()],
+            )
+        )
+        self.assertRaisesRegex(RuntimeError, 'broken', router.load_extensions)
+
+
+class AppFactoryTestCase(test.NoDBTestCase):
+    # Not Nova's databases: that of pci_ext.
+    USES_DB_SELF = True
+
+    def test_refuses_where_pci_ext_is_not_active(self) -> None:
+        error = self.assertRaises(
+            exception.NotActivated, router.app_factory, {}
+        )
+        self.assertIn('[oslo_messaging_notifications]', str(error))
+
+    def test_twice(self) -> None:
+        self.useFixture(pci_ext_fixtures.Activation())
+        self.useFixture(base.Database())
+        for app in (router.app_factory({}), router.app_factory({})):
+            self.assertIsInstance(app, routes.APIRouterV21)
+        self.assertIn(policies.CREATE, nova_policy._ENFORCER.registered_rules)
+        self.assertIn('connection', cfg.CONF.pci_ext_database)
+
+    def test_gives_requests_the_database(self) -> None:
+        self.useFixture(pci_ext_fixtures.Activation())
+        self.useFixture(base.Database())
+        router.app_factory({})
+        error = self.assertRaises(
+            requests.InvalidPciRequest,
+            requests.resolve,
+            {requests.PCI_FLAVOR: '1:bigGPU'},
+        )
+        self.assertIn('bigGPU could not be found', str(error))
