@@ -1,0 +1,251 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The resource os-pci-flavors of the API."""
+
+import functools
+from typing import Any
+
+from nova import context as nova_context
+from nova.api import validation
+from nova.api.openstack import wsgi
+import webob.exc
+
+from pci_ext import exception
+from pci_ext.api import attributes
+from pci_ext.api import extension
+from pci_ext.api import policy
+from pci_ext.api.schemas import pci_flavors as schema
+from pci_ext.api.views import pci_flavors as views
+from pci_ext.db import pci_flavors as db
+from pci_ext.i18n import _
+from pci_ext.matching import requests
+from pci_ext.objects import pci_flavor
+from pci_ext.policies import pci_flavors as policies
+
+#: What else the available attributes and the list are found under.
+_RESERVED_IDS = frozenset(
+    (views.AVAILABLE_ATTRIBUTES_ID, requests.RESERVED_NAME)
+)
+
+
+@validation.validated
+class PciFlavorsController(wsgi.Controller):
+    _view_builder_class = views.ViewBuilder
+
+    @wsgi.expected_errors(())
+    @validation.query_schema(schema.index_query)
+    @validation.response_body_schema(schema.index_response)
+    def index(self, req: wsgi.Request) -> views.View:
+        """List the PCI flavors that the project can use."""
+        context = req.environ['nova.context']
+        policy.authorize(context, policies.INDEX)
+        return self._view_builder.index(req, _get_visible(context))
+
+    @wsgi.expected_errors(())
+    @validation.query_schema(schema.detail_query)
+    @validation.response_body_schema(schema.detail_response)
+    def detail(self, req: wsgi.Request) -> views.View:
+        """List the PCI flavors that the project can use, with details."""
+        context = req.environ['nova.context']
+        policy.authorize(context, policies.DETAIL)
+        return self._view_builder.detail(req, _get_visible(context))
+
+    @wsgi.expected_errors(404)
+    @validation.query_schema(schema.show_query)
+    @validation.response_body_schema(schema.show_response)
+    def show(self, req: wsgi.Request, id: str) -> views.View:
+        """Show a PCI flavor, by uuid or name, or the available attributes."""
+        context = req.environ['nova.context']
+        policy.authorize(context, policies.SHOW)
+        if id in _RESERVED_IDS:
+            return self._view_builder.available_attributes(
+                attributes.available(context)
+            )
+        return self._view_builder.show(req, _find(context, id))
+
+    @wsgi.response(201)
+    @wsgi.expected_errors((400, 409))
+    @validation.schema(schema.create)
+    @validation.response_body_schema(schema.create_response)
+    def create(
+        self, req: wsgi.Request, body: views.View
+    ) -> wsgi.ResponseObject:
+        """Create a PCI flavor.
+
+        Without specs it can be created too, to be given them later; until
+        then it matches no device.
+        """
+        context = req.environ['nova.context']
+        policy.authorize(context, policies.CREATE, target={})
+        values = _writable(body)
+        try:
+            requests.validate_name(values['name'])
+            values['specs'] = attributes.check_specs(
+                context, values.get('specs', {})
+            )
+            flavor = db.create(pci_flavor.PciFlavor(**values))
+        except exception.Invalid as error:
+            raise webob.exc.HTTPBadRequest(
+                explanation=error.format_message()
+            ) from error
+        except exception.PciFlavorExists as error:
+            raise webob.exc.HTTPConflict(
+                explanation=error.format_message()
+            ) from error
+        view = self._view_builder.show(req, flavor)
+        response = wsgi.ResponseObject(view)
+        response['Location'] = view['pci_flavor']['links'][0]['href']
+        return response
+
+    @wsgi.expected_errors((400, 404, 409))
+    @validation.schema(schema.update)
+    @validation.response_body_schema(schema.update_response)
+    def update(
+        self, req: wsgi.Request, id: str, body: views.View
+    ) -> views.View:
+        """Change what is given of a PCI flavor; a spec of null is removed.
+
+        Servers that have its devices keep them.
+        """
+        context = req.environ['nova.context']
+        policy.authorize(context, policies.UPDATE, target={})
+        _refuse_reserved(id)
+        values = _writable(body)
+        try:
+            if 'name' in values:
+                requests.validate_name(values['name'])
+            if 'specs' in values:
+                values['specs'] = attributes.check_specs(
+                    context, values['specs']
+                )
+            flavor = db.update_by_uuid(_find(context, id).uuid, values)
+        except exception.Invalid as error:
+            raise webob.exc.HTTPBadRequest(
+                explanation=error.format_message()
+            ) from error
+        except exception.PciFlavorNotFound as error:
+            raise webob.exc.HTTPNotFound(
+                explanation=error.format_message()
+            ) from error
+        except exception.PciFlavorExists as error:
+            raise webob.exc.HTTPConflict(
+                explanation=error.format_message()
+            ) from error
+        return self._view_builder.show(req, flavor)
+
+    @wsgi.response(204)
+    @wsgi.expected_errors((400, 404))
+    @validation.response_body_schema(schema.delete_response)
+    def delete(self, req: wsgi.Request, id: str) -> None:
+        """Delete a PCI flavor. Servers that have its devices keep them."""
+        context = req.environ['nova.context']
+        policy.authorize(context, policies.DELETE, target={})
+        _refuse_reserved(id)
+        try:
+            db.delete_by_uuid(_find(context, id).uuid)
+        except exception.PciFlavorNotFound as error:
+            raise webob.exc.HTTPNotFound(
+                explanation=error.format_message()
+            ) from error
+
+
+def _writable(body: views.View) -> dict[str, Any]:
+    # The legacy v2 API may leave more in than the schema says.
+    return {
+        key: value
+        for key, value in body['pci_flavor'].items()
+        if key in schema.WRITABLE
+    }
+
+
+def _refuse_reserved(id: str) -> None:
+    if id in _RESERVED_IDS:
+        raise webob.exc.HTTPBadRequest(
+            explanation=_(
+                'PCI flavor %s shows the attributes that compute hosts report '
+                'and cannot be changed.'
+            )
+            % id
+        )
+
+
+def _get_visible(
+    context: nova_context.RequestContext,
+) -> list[pci_flavor.PciFlavor]:
+    return [flavor for flavor in db.get_all() if _is_visible(context, flavor)]
+
+
+def _find(
+    context: nova_context.RequestContext, id: str
+) -> pci_flavor.PciFlavor:
+    """Get a PCI flavor by uuid, else by name.
+
+    :param id: as it is in the path
+    :raises webob.exc.HTTPNotFound: if there is none that the project can use
+    """
+    id = _decode(id)
+    try:
+        try:
+            flavor = db.get_by_uuid(id)
+        except exception.PciFlavorNotFound:
+            flavor = db.get_by_name(id)
+        if not _is_visible(context, flavor):
+            raise exception.PciFlavorNotFound(pci_flavor=id)
+    except exception.PciFlavorNotFound as error:
+        raise webob.exc.HTTPNotFound(
+            explanation=error.format_message()
+        ) from error
+    return flavor
+
+
+def _decode(id: str) -> str:
+    """Decode UTF-8 in a path, which WSGI gives as Latin-1 (PEP 3333)."""
+    try:
+        return id.encode('latin-1').decode()
+    except UnicodeError:
+        return id
+
+
+def _is_visible(
+    context: nova_context.RequestContext, flavor: pci_flavor.PciFlavor
+) -> bool:
+    return (
+        flavor.is_public
+        or context.is_admin
+        or context.project_id in flavor.projects
+    )
+
+
+class PciFlavors(extension.ApiExtension):
+    """Mounts os-pci-flavors."""
+
+    def routes(self) -> tuple[extension.Route, ...]:
+        controller = functools.partial(wsgi.Resource, PciFlavorsController())
+        return (
+            (
+                '/os-pci-flavors',
+                {
+                    'GET': (controller, 'index'),
+                    'POST': (controller, 'create'),
+                },
+            ),
+            ('/os-pci-flavors/detail', {'GET': (controller, 'detail')}),
+            (
+                '/os-pci-flavors/{id}',
+                {
+                    'GET': (controller, 'show'),
+                    'PUT': (controller, 'update'),
+                    'DELETE': (controller, 'delete'),
+                },
+            ),
+        )

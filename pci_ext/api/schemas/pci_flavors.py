@@ -1,0 +1,171 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""JSON schemas of the requests and responses about PCI flavors.
+
+They hold the shape. What a name, a key or a pattern may be is checked where
+it is known: by the request grammar, the selectors and the attributes.
+"""
+
+from typing import Any
+
+from pci_ext.matching import requests
+from pci_ext.objects import pci_flavor
+
+Schema = dict[str, Any]
+
+# Databases store neither NUL nor half of a surrogate pair.
+_STORABLE = r'\A[^\x00\ud800-\udfff]*\Z'
+
+_NAME: Schema = {'type': 'string'}
+_DESCRIPTION: Schema = {
+    'type': ['string', 'null'],
+    'maxLength': pci_flavor.MAX_DESCRIPTION_LENGTH,
+    'pattern': _STORABLE,
+}
+_IS_PUBLIC: Schema = {'type': 'boolean'}
+_LIVE_MIGRATION: Schema = {
+    'type': 'string',
+    'enum': list(pci_flavor.LiveMigration.ALL),
+}
+
+
+def _specs(types: list[str]) -> Schema:
+    # Not by additionalProperties: the legacy v2 API would not look at it.
+    return {
+        'type': 'object',
+        'patternProperties': {
+            r'^[\s\S]+$': {
+                'type': types,
+                'maxLength': pci_flavor.MAX_VALUE_LENGTH,
+                'pattern': _STORABLE,
+            },
+        },
+        'additionalProperties': False,
+    }
+
+
+def _object_with(name: str, content: Schema) -> Schema:
+    return {
+        'type': 'object',
+        'properties': {name: content},
+        'required': [name],
+        'additionalProperties': False,
+    }
+
+
+def _writable(spec_types: list[str]) -> dict[str, Schema]:
+    return {
+        'name': _NAME,
+        'description': _DESCRIPTION,
+        'is_public': _IS_PUBLIC,
+        'live_migration': _LIVE_MIGRATION,
+        'specs': _specs(spec_types),
+    }
+
+
+#: The fields of a PCI flavor that users set.
+WRITABLE = frozenset(_writable([]))
+
+create = _object_with(
+    'pci_flavor',
+    {
+        'type': 'object',
+        'properties': _writable(['string']),
+        'required': ['name'],
+        'additionalProperties': False,
+    },
+)
+
+update = _object_with(
+    'pci_flavor',
+    {
+        'type': 'object',
+        # A spec set to null is removed.
+        'properties': _writable(['string', 'null']),
+        'minProperties': 1,
+        'additionalProperties': False,
+    },
+)
+
+index_query: Schema = {
+    'type': 'object',
+    'properties': {},
+    'additionalProperties': False,
+}
+detail_query = index_query
+show_query = index_query
+
+_LINKS: Schema = {
+    'type': 'array',
+    'items': {
+        'type': 'object',
+        'properties': {
+            'rel': {'type': 'string', 'enum': ['self', 'bookmark']},
+            'href': {'type': 'string', 'format': 'uri'},
+        },
+        'required': ['rel', 'href'],
+        'additionalProperties': False,
+    },
+}
+
+_BASIC: dict[str, Schema] = {
+    'uuid': {'type': 'string', 'format': 'uuid'},
+    'name': {'type': 'string', 'maxLength': requests.MAX_NAME_LENGTH},
+    'description': {'type': ['string', 'null']},
+    'links': _LINKS,
+}
+
+_FULL: dict[str, Schema] = {
+    **_BASIC,
+    'is_public': _IS_PUBLIC,
+    'live_migration': _LIVE_MIGRATION,
+    'specs': _specs(['string']),
+    'created_at': {'type': 'string', 'format': 'date-time'},
+    'updated_at': {'type': ['string', 'null'], 'format': 'date-time'},
+}
+
+
+def _all_of(properties: dict[str, Schema]) -> Schema:
+    return {
+        'type': 'object',
+        'properties': properties,
+        'required': list(properties),
+        'additionalProperties': False,
+    }
+
+
+_AVAILABLE_ATTRIBUTES = _all_of(
+    {
+        'uuid': {'type': 'string', 'const': '0'},
+        'name': {'type': 'string', 'const': requests.RESERVED_NAME},
+        'description': {'type': 'string'},
+        'specs': _specs(['string']),
+    }
+)
+
+create_response = _object_with('pci_flavor', _all_of(_FULL))
+update_response = create_response
+show_response: Schema = {
+    'type': 'object',
+    'oneOf': [
+        create_response,
+        _object_with('pci_flavor', _AVAILABLE_ATTRIBUTES),
+    ],
+}
+index_response = _object_with(
+    'pci_flavors', {'type': 'array', 'items': _all_of(_BASIC)}
+)
+detail_response = _object_with(
+    'pci_flavors', {'type': 'array', 'items': _all_of(_FULL)}
+)
+delete_response: Schema = {'type': 'null'}

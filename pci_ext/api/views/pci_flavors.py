@@ -1,0 +1,102 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How the API shows PCI flavors."""
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterable
+from typing import Any
+
+from nova import utils
+from nova.api.openstack import common
+from nova.api.openstack import wsgi
+
+from pci_ext.i18n import _
+from pci_ext.matching import requests
+from pci_ext.objects import pci_flavor
+
+#: The id under which the available attributes are shown.
+AVAILABLE_ATTRIBUTES_ID = '0'
+
+View = dict[str, Any]
+
+
+class ViewBuilder(common.ViewBuilder):
+    _collection_name = 'os-pci-flavors'
+
+    def basic(
+        self, request: wsgi.Request, flavor: pci_flavor.PciFlavor
+    ) -> View:
+        return {
+            'pci_flavor': {
+                'uuid': flavor.uuid,
+                'name': flavor.name,
+                'description': flavor.description,
+                'links': self._get_links(
+                    request, flavor.uuid, self._collection_name
+                ),
+            }
+        }
+
+    def show(
+        self, request: wsgi.Request, flavor: pci_flavor.PciFlavor
+    ) -> View:
+        view = self.basic(request, flavor)
+        view['pci_flavor'].update(
+            is_public=flavor.is_public,
+            live_migration=flavor.live_migration,
+            specs=dict(flavor.specs),
+            created_at=utils.isotime(flavor.created_at),
+            updated_at=(
+                utils.isotime(flavor.updated_at) if flavor.updated_at else None
+            ),
+        )
+        return view
+
+    def index(
+        self,
+        request: wsgi.Request,
+        flavors: Iterable[pci_flavor.PciFlavor],
+    ) -> View:
+        return self._list(self.basic, request, flavors)
+
+    def detail(
+        self,
+        request: wsgi.Request,
+        flavors: Iterable[pci_flavor.PciFlavor],
+    ) -> View:
+        return self._list(self.show, request, flavors)
+
+    @staticmethod
+    def _list(
+        show: Callable[[wsgi.Request, pci_flavor.PciFlavor], View],
+        request: wsgi.Request,
+        flavors: Iterable[pci_flavor.PciFlavor],
+    ) -> View:
+        return {
+            'pci_flavors': [
+                show(request, flavor)['pci_flavor'] for flavor in flavors
+            ]
+        }
+
+    @staticmethod
+    def available_attributes(keys: Collection[str]) -> View:
+        """Show the available attributes in the form of a PCI flavor."""
+        return {
+            'pci_flavor': {
+                'uuid': AVAILABLE_ATTRIBUTES_ID,
+                'name': requests.RESERVED_NAME,
+                'description': _('Available attributes for PCI flavors'),
+                'specs': dict.fromkeys(sorted(keys), 'True'),
+            }
+        }
