@@ -1,0 +1,83 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The resource servers of the API: as Nova's, and with its PCI devices."""
+
+from collections.abc import Sequence
+import functools
+from typing import Any
+
+from nova import context as nova_context
+from nova.api.openstack import wsgi
+from nova.api.openstack.compute import routes
+from nova.api.openstack.compute import servers
+
+from pci_ext.api import devices
+from pci_ext.api import extension
+from pci_ext.api import policy
+from pci_ext.api.views import servers as views
+from pci_ext.policies import pci_devices as policies
+
+View = dict[str, Any]
+
+
+class ServersController(servers.ServersController):
+    # Nova checks errors and responses against what it expects before these
+    # methods add to them.
+    _view_builder_class = views.ViewBuilder
+
+    def show(self, req: wsgi.Request, id: str) -> View:
+        view = super().show(req, id)
+        server = view['server']
+        context = req.environ['nova.context']
+        # A server in a cell that is down may be shown without its project.
+        project_id = server.get('tenant_id', context.project_id)
+        if policy.authorize(
+            context,
+            policies.SERVER,
+            target={'project_id': project_id},
+            fatal=False,
+        ):
+            _add_devices(context, [server])
+        return view
+
+    def detail(self, req: wsgi.Request) -> View:
+        view = super().detail(req)
+        context = req.environ['nova.context']
+        if policy.authorize(context, policies.SERVER, fatal=False):
+            _add_devices(context, view['servers'])
+        return view
+
+
+def _add_devices(
+    context: nova_context.RequestContext, views: Sequence[View]
+) -> None:
+    found = devices.get_by_servers(context, [view['id'] for view in views])
+    for view in views:
+        if view['id'] in found:
+            view['pci_devices'] = found[view['id']]
+
+
+class Servers(extension.ApiExtension):
+    """Extends Nova's servers."""
+
+    def routes(self) -> tuple[extension.Route, ...]:
+        return ()
+
+    def replacements(self) -> extension.Replacements:
+        # Nova's factory is a partial: the function that makes the resource,
+        # applied to the class of the controller and those of the actions.
+        factory = routes.server_controller
+        _, *rest = factory.args
+        return {
+            factory: functools.partial(factory.func, ServersController, *rest)
+        }

@@ -1,0 +1,40 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How the API shows servers: as Nova does, without what is internal."""
+
+from typing import Any
+
+from nova import objects
+from nova.api.openstack import wsgi
+from nova.api.openstack.compute.views import servers
+
+from pci_ext.integration import requests
+
+
+class ViewBuilder(servers.ViewBuilder):
+    """Keeps what PCI requests were resolved to out of the flavor shown."""
+
+    def _get_flavor_dict(
+        self,
+        request: wsgi.Request,
+        flavor: 'objects.Flavor',
+        show_extra_specs: bool,
+    ) -> dict[str, Any]:
+        view = super()._get_flavor_dict(request, flavor, show_extra_specs)
+        if 'extra_specs' in view:
+            view['extra_specs'] = {
+                key: value
+                for key, value in view['extra_specs'].items()
+                if key != requests.RESOLVED
+            }
+        return view
