@@ -1,0 +1,93 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Validators of the extra specs by which flavors ask for PCI devices.
+
+Nova applies them from microversion 2.86.
+"""
+
+from typing import Any
+
+from nova import exception as nova_exception
+from nova.api.validation.extra_specs import base
+
+from pci_ext.i18n import _
+from pci_ext.integration import requests
+
+
+class PciRequestValidator(base.ExtraSpecValidator):
+    """Accepts what a server could be created with now."""
+
+    def validate(self, name: str, value: Any) -> None:
+        """Check that the value parses and names PCI flavors that exist.
+
+        :raises nova.exception.ValidationError: if not, with the reason
+        """
+        super().validate(name, value)
+        try:
+            # Nova lets numbers through.
+            requests.resolve({name: str(value)})
+        except requests.InvalidPciRequest as error:
+            raise nova_exception.ValidationError(
+                error.format_message()
+            ) from error
+
+
+class ReservedValidator(base.ExtraSpecValidator):
+    """Accepts nothing."""
+
+    def validate(self, name: str, value: Any) -> None:
+        """Refuse the extra spec.
+
+        :raises nova.exception.ValidationError: always
+        """
+        raise nova_exception.ValidationError(
+            _('The extra spec %s is reserved.') % name
+        )
+
+
+_VALIDATORS = [
+    PciRequestValidator(
+        name=requests.PCI_FLAVOR,
+        description=(
+            'Request PCI devices by PCI flavor. '
+            'Must be of format ``$count:$name[,$name]...[;...]``, where '
+            '``$count`` is the number of devices and each ``$name`` the name '
+            'of a PCI flavor, in order of preference. '
+            'A missing ``$count`` is 1. Use semicolons for more requests.'
+        ),
+        value={'type': str},
+    ),
+    PciRequestValidator(
+        name=requests.PCI_NAME,
+        description=(
+            'Request PCI devices by name. '
+            'Must be of format ``$name[,$name]...``, where each ``$name`` is '
+            'that of devices in ``[pci_ext] pci_devices`` of compute hosts. '
+            'Repeat a name for more devices of that name.'
+        ),
+        value={'type': str},
+    ),
+    ReservedValidator(
+        name=requests.RESOLVED,
+        description=(
+            'Reserved: what the requests for PCI devices of a server were '
+            'resolved to.'
+        ),
+        value={'type': str},
+    ),
+]
+
+
+def register() -> list[base.ExtraSpecValidator]:
+    """List the validators, for the entry point that loads this module."""
+    return _VALIDATORS
