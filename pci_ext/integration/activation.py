@@ -45,10 +45,13 @@ def activate() -> None:
 
     Nothing is replaced unless all of it can be.
 
+    :raises InvalidPciInformation: naming the entry that does not parse; Nova
+        would find out only when it looks at its devices, and go on without
     :raises SeamChanged: if Nova is not what a seam was written against
     """
     with _lock:
         conf.register_opts()
+        device_specs.offered()
         missing = [seam for seam in seams() if not seam.installed]
         for seam in missing:
             seam.check()

@@ -95,8 +95,18 @@ class OfferedDeviceSpec(devspec.PciDeviceSpec):
         dev.update(self.entry.attributes)
 
 
+def offered() -> tuple[OfferedDeviceSpec, ...]:
+    """Give the entries of this host in the order they are tried.
+
+    :raises InvalidPciInformation: naming the entry that does not parse
+    """
+    return _parse(
+        tuple(CONF.pci_ext.pci_devices), tuple(CONF.pci_ext.pci_information)
+    )
+
+
 @functools.lru_cache(maxsize=8)
-def _offered(
+def _parse(
     pci_devices: tuple[str, ...], pci_information: tuple[str, ...]
 ) -> tuple[OfferedDeviceSpec, ...]:
     """Parse the options; the scheduler asks for them for every host."""
@@ -115,11 +125,7 @@ class Whitelist(whitelist.Whitelist):
         :raises InvalidPciInformation: naming the entry that does not parse
         """
         super().__init__(whitelist_spec)
-        offered = _offered(
-            tuple(CONF.pci_ext.pci_devices),
-            tuple(CONF.pci_ext.pci_information),
-        )
-        self.specs = [*offered, *self.specs]
+        self.specs = [*offered(), *self.specs]
 
     def device_assignable(
         self, dev: dict[str, Any]

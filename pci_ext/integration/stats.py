@@ -19,6 +19,7 @@ from nova import exception as nova_exception
 from nova import objects
 from nova.objects import fields
 from nova.pci import stats
+from nova.pci import whitelist
 from oslo_config import cfg
 
 from pci_ext.integration import cards
@@ -32,12 +33,36 @@ from pci_ext.matching import requirements
 
 CONF = cfg.CONF
 
+def _pool_of(reported: 'objects.PciDevicePool') -> dict[str, Any]:
+    return {
+        'product_id': reported.product_id,
+        'vendor_id': reported.vendor_id,
+        'numa_node': reported.numa_node,
+        'count': reported.count,
+        **reported.tags,
+    }
+
+
 def _discard(pools: list[dict[str, Any]], pool: dict[str, Any]) -> None:
     pools[:] = [other for other in pools if other is not pool]
 
 
 class PciDeviceStats(stats.PciDeviceStats):
     """Nova's pools, grouped by PCI flavor attributes, assigned exactly."""
+
+    def __init__(
+        self,
+        numa_topology: 'objects.NUMATopology',
+        stats: 'objects.PciDevicePoolList | None' = None,
+        dev_filter: whitelist.Whitelist | None = None,
+    ) -> None:
+        """Take over the pools that a host reported, if there are any.
+
+        The scheduler does so for every host on every request; Nova's way, by
+        the serialized form of each pool, takes most of that time.
+        """
+        super().__init__(numa_topology, None, dev_filter)
+        self.pools = sorted(map(_pool_of, stats or ()), key=len)
 
     def _create_pool_keys_from_dev(
         self, dev: 'objects.PciDevice'

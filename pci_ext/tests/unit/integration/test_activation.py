@@ -65,6 +65,16 @@ class ActivationTest(base.BaseTestCase):
             any(seam.installed for seam in activation.seams())
         )
 
+    def test_options_that_do_not_parse_are_named(self) -> None:
+        fixture = self.useFixture(pci_ext_fixtures.Activation())
+        fixture.conf.config(
+            group='pci_ext', pci_information=['[{"vendor_id": "8086"}']
+        )
+        error = self.assertRaises(
+            exception.InvalidPciInformation, activation.activate
+        )
+        self.assertIn('[{"vendor_id": "8086"}', error.format_message())
+
     def test_activating_twice_changes_nothing(self) -> None:
         self.useFixture(pci_ext_fixtures.Activation())
         before = [seam.current for seam in activation.seams()]
