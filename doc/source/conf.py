@@ -1,0 +1,46 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Configuration of the documentation build."""
+
+extensions = [
+    'openstackdocstheme',
+    'cliff.sphinxext',
+    'oslo_config.sphinxconfiggen',
+    'oslo_config.sphinxext',
+    'oslo_policy.sphinxext',
+    'oslo_policy.sphinxpolicygen',
+]
+
+config_generator_config_file = [
+    ('../../etc/pci_ext/pci-ext-config-generator.conf', '_static/pci-ext'),
+]
+policy_generator_config_file = [
+    (
+        '../../etc/pci_ext/pci-ext-policy-generator.conf',
+        '_static/pci-ext-policy',
+    ),
+]
+
+project = 'pci_ext'
+copyright = 'pci_ext contributors'  # noqa: A001
+master_doc = 'index'
+exclude_patterns = ['_static']
+
+html_theme = 'openstackdocs'
+pygments_style = 'native'
+openstackdocs_auto_name = False
+openstackdocs_auto_version = False
+openstackdocs_use_storyboard = False
+html_theme_options = {'display_global_toc_section': True}
+
+autoprogram_cliff_application = 'openstack'
