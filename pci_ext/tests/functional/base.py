@@ -1,0 +1,193 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Base of the functional tests: real services, the real command."""
+
+import contextlib
+import itertools
+import shutil
+import sqlite3
+import tempfile
+import time
+from typing import Any
+from typing import ClassVar
+
+from oslotest import base
+from testtools import content
+import urllib3
+
+from pci_ext.tests.functional import process
+from pci_ext.tests.functional import shell
+
+#: Seconds that a server may take to get into a status.
+SERVER_TIMEOUT = 60
+
+EXTRA_SPEC = 'pci_passthrough:pci_flavor'
+
+
+class TestCase(base.BaseTestCase):
+    """A test of an all-in-one, which all tests of the class share.
+
+    What a test makes with the methods here is deleted after it.
+
+    :cvar HOSTS: the cards of each host, as in an inventory
+    :cvar CONFIG: a configuration file of Nova
+    """
+
+    HOSTS: ClassVar[dict[str, list[dict[str, Any]]]] = {}
+    CONFIG: ClassVar[str] = ''
+
+    allinone: ClassVar[process.AllInOne]
+    shell: ClassVar[shell.Shell]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        directory = tempfile.mkdtemp(prefix='pci-ext-functional-')
+        cls.addClassCleanup(shutil.rmtree, directory)
+        inventory = {
+            'hosts': [
+                {'name': name, 'cards': cards}
+                for name, cards in cls.HOSTS.items()
+            ]
+        }
+        cls.allinone = process.AllInOne(directory, inventory, cls.CONFIG)
+        cls.addClassCleanup(cls.allinone.stop)
+        cls.allinone.start()
+        cls.shell = shell.Shell(cls.allinone.clouds_yaml)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self._names = itertools.count(1)
+        self.addOnException(self._add_logs)
+
+    def _add_logs(self, exc_info: object) -> None:
+        for name in ('stderr', 'log'):
+            text = getattr(self.allinone, name)()
+            self.addDetail(name, content.text_content(text))
+
+    def openstack(self, *arguments: str, cloud: str = 'pci-ext') -> Any:
+        """Run a command that shows or lists something, and parse that."""
+        return self.shell.json(*arguments, cloud=cloud)
+
+    def assertRefused(self, expected: str, *arguments: str) -> str:
+        """Check that a command is refused, and how; gives what it wrote.
+
+        :param expected: a part of the message, such as ``HTTP 400``
+        """
+        error = self.assertRaises(
+            shell.CommandFailed, self.shell.run, *arguments
+        )
+        self.assertIn(expected, str(error))
+        return str(error)
+
+    def request(
+        self, method: str, path: str, body: object = None, **headers: str
+    ) -> urllib3.BaseHTTPResponse:
+        """Send a request to nova-api, past the command."""
+        return urllib3.request(
+            method,
+            f'{self.allinone.url}/compute/v2.1{path}',
+            json=body,
+            headers={'OpenStack-API-Version': 'compute 2.96', **headers},
+            retries=False,
+        )
+
+    def unique(self, prefix: str) -> str:
+        """Give a name that nothing of this class has."""
+        return f'{prefix}-{self._testMethodName}-{next(self._names)}'
+
+    def create_pci_flavor(self, name: str, **specs: str) -> dict[str, Any]:
+        """Make a PCI flavor, deleted after the test."""
+        options = []
+        for key, value in specs.items():
+            options += ['--property', f'{key}={value}']
+        created = self.openstack('pci', 'flavor', 'create', *options, name)
+        self.addCleanup(self.shell.run, 'pci', 'flavor', 'delete', name)
+        return dict(created)
+
+    def create_flavor(self, value: str, key: str = EXTRA_SPEC) -> str:
+        """Make a flavor of Nova with an extra spec, and give its name."""
+        name = self.unique('flavor')
+        sizes = ['--ram', '64', '--disk', '1', '--vcpus', '1']
+        extra_spec = ['--property', f'{key}={value}']
+        self.shell.run('flavor', 'create', *sizes, *extra_spec, name)
+        self.addCleanup(self.shell.run, 'flavor', 'delete', name)
+        return name
+
+    def create_server(self, flavor: str) -> str:
+        """Ask for a server, and give its id."""
+        server = self.openstack(
+            *('server', 'create', '--flavor', flavor, '--image', 'tiny'),
+            *('--nic', 'none', self.unique('server')),
+        )
+        self.addCleanup(self.delete_server, server['id'])
+        return str(server['id'])
+
+    def delete_server(self, server_id: str) -> None:
+        """Delete a server, if it is there, and wait until it is gone."""
+        with contextlib.suppress(shell.CommandFailed):
+            self.shell.run('server', 'delete', server_id)
+        deadline = time.monotonic() + SERVER_TIMEOUT
+        while self.request('GET', f'/servers/{server_id}').status != 404:
+            self.assertLess(time.monotonic(), deadline, 'still there')
+            time.sleep(0.1)
+
+    def wait_for(self, server_id: str, status: str) -> dict[str, Any]:
+        """Wait until a server has a status, and give what the API shows."""
+        deadline = time.monotonic() + SERVER_TIMEOUT
+        while True:
+            response = self.request('GET', f'/servers/{server_id}')
+            server: dict[str, Any] = response.json()['server']
+            if server['status'] == status:
+                return server
+            self.assertIn(server['status'], ('BUILD', status), server)
+            self.assertLess(time.monotonic(), deadline, server)
+            time.sleep(0.1)
+
+    def boot(self, value: str) -> str:
+        """Boot a server by an extra spec, and give its id."""
+        server_id = self.create_server(self.create_flavor(value))
+        self.wait_for(server_id, 'ACTIVE')
+        return server_id
+
+    def assertNoHost(self, value: str) -> None:
+        """Check that a further server by an extra spec finds no host."""
+        server_id = self.create_server(self.create_flavor(value))
+        server = self.wait_for(server_id, 'ERROR')
+        self.assertIn('No valid host', server['fault']['message'])
+        self.assertAllocated(server_id)
+
+    def assertAllocated(self, server_id: str, *addresses: str) -> None:
+        """Check which devices a server has.
+
+        In the records of Nova, in what the API shows of the server, and in
+        ``openstack server pci list``.
+        """
+        expected = sorted(addresses)
+        self.assertEqual(expected, sorted(self.allocations(server_id)))
+        shown = self.request('GET', f'/servers/{server_id}').json()
+        devices = shown['server']['pci_devices']
+        self.assertEqual(expected, sorted(dev['address'] for dev in devices))
+        rows = self.openstack('server', 'pci', 'list', server_id)
+        self.assertEqual(expected, sorted(row['Address'] for row in rows))
+
+    def allocations(self, server_id: str | None = None) -> list[str]:
+        """Give the addresses that Nova's database has as allocated."""
+        query = "SELECT address FROM pci_devices WHERE status = 'allocated'"
+        parameters: tuple[str, ...] = ()
+        if server_id:
+            query += ' AND instance_uuid = ?'
+            parameters = (server_id,)
+        uri = f'file:{self.allinone.nova_db}?mode=ro'
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            return [row[0] for row in connection.execute(query, parameters)]

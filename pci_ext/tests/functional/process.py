@@ -1,0 +1,136 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""pci-ext-allinone as a process of its own, on a port that is free."""
+
+import json
+import os
+import re
+import selectors
+import signal
+import subprocess
+import sys
+from typing import Any
+
+#: Seconds; a first start takes about five.
+START_TIMEOUT = 90
+STOP_TIMEOUT = 20
+
+LOG_TAIL = 6000
+
+_READY = re.compile(r'READY http://127\.0\.0\.1:(\d+)/\n')
+
+
+class StartError(Exception):
+    """The process ended, or did not get ready in time."""
+
+
+class AllInOne:
+    """One process and its data directory.
+
+    :param directory: an empty directory, for the data and the files given
+    :param inventory: the content of the inventory of devices
+    :param config: the content of a configuration file of Nova
+    """
+
+    def __init__(
+        self, directory: str, inventory: dict[str, Any], config: str = ''
+    ) -> None:
+        self.directory = directory
+        self.data_dir = os.path.join(directory, 'data')
+        self.process: subprocess.Popen[str] | None = None
+        self.port = 0
+        self._write('inventory.json', json.dumps(inventory))
+        self._write('test.conf', config)
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.directory, name)
+
+    def _write(self, name: str, content: str) -> None:
+        with open(self._path(name), 'w', encoding='utf-8') as stream:
+            stream.write(content)
+
+    @property
+    def url(self) -> str:
+        return f'http://127.0.0.1:{self.port}'
+
+    @property
+    def clouds_yaml(self) -> str:
+        return os.path.join(self.data_dir, 'clouds.yaml')
+
+    @property
+    def nova_db(self) -> str:
+        return os.path.join(self.data_dir, 'nova_cell1.db')
+
+    def start(self, port: int = 0) -> None:
+        """Start the process and wait until it says READY.
+
+        :raises StartError: with what it wrote instead
+        """
+        command = [
+            *(sys.executable, '-m', 'pci_ext.cmd.allinone'),
+            *('--data-dir', self.data_dir, '--port', str(port)),
+            *('--inventory', self._path('inventory.json')),
+            *('--config-file', self._path('test.conf')),
+        ]
+        with open(self._path('stderr'), 'w', encoding='utf-8') as stderr:
+            self.process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=stderr, text=True
+            )
+        line = self._read_line(self.process)
+        match = _READY.fullmatch(line)
+        if not match:
+            status = self.stop()
+            raise StartError(
+                f'status {status}, {line!r}\n{self.stderr()}\n{self.log()}'
+            )
+        self.port = int(match[1])
+
+    def _read_line(self, process: subprocess.Popen[str]) -> str:
+        assert process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            if not selector.select(START_TIMEOUT):
+                return ''
+        return process.stdout.readline()
+
+    def stop(self) -> int:
+        """Stop the process, if it runs, and give its exit status.
+
+        :raises subprocess.TimeoutExpired: if it had to be killed
+        """
+        if self.process is None:
+            return 0
+        process, self.process = self.process, None
+        assert process.stdout is not None
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            return process.wait(STOP_TIMEOUT)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+
+    def stderr(self) -> str:
+        """Give what the process wrote to its standard error."""
+        with open(self._path('stderr'), encoding='utf-8') as stream:
+            return stream.read()
+
+    def log(self) -> str:
+        """Give the end of the log of the services."""
+        try:
+            path = os.path.join(self.data_dir, 'nova.log')
+            with open(path, encoding='utf-8') as stream:
+                return stream.read()[-LOG_TAIL:]
+        except FileNotFoundError:
+            return ''
