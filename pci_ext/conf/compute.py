@@ -18,7 +18,7 @@ GROUP = 'pci_ext'
 
 DEFAULT_PCI_FLAVOR_ATTRS = ['vendor_id', 'product_id', 'extra_info']
 
-OPTS = [
+OPTS: list[cfg.Opt] = [
     cfg.MultiStrOpt(
         'pci_information',
         default=[],

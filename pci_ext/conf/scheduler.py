@@ -16,7 +16,7 @@ from oslo_config import cfg
 
 GROUP = 'pci_ext'
 
-OPTS = [
+OPTS: list[cfg.Opt] = [
     cfg.FloatOpt(
         'pci_flavor_weight_multiplier',
         default=1000.0,

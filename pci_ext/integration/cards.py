@@ -56,9 +56,7 @@ class Part:
         chosen = self.devices[:count]
         ids = {id(device) for device in chosen}
         self.pool['devices'] = [
-            device
-            for device in self.pool['devices']
-            if id(device) not in ids
+            device for device in self.pool['devices'] if id(device) not in ids
         ] + chosen
 
 

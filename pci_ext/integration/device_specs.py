@@ -55,9 +55,9 @@ def _text(value: Any) -> str | None:
     return str(jsonutils.dumps(value))
 
 
-def properties_of(device: 'dict[str, Any] | objects.PciDevice') -> dict[
-    str, str | None
-]:
+def properties_of(
+    device: 'dict[str, Any] | objects.PciDevice',
+) -> dict[str, str | None]:
     """Give the properties of a device as the hypervisor reports them.
 
     :param device: what the hypervisor reports of a device, or Nova's record
@@ -125,7 +125,7 @@ class Whitelist(whitelist.Whitelist):
         :raises InvalidPciInformation: naming the entry that does not parse
         """
         super().__init__(whitelist_spec)
-        self.specs = [*offered(), *self.specs]
+        self.specs: list[devspec.PciDeviceSpec] = [*offered(), *self.specs]
 
     def device_assignable(
         self, dev: dict[str, Any]

@@ -128,8 +128,8 @@ def _find(names: Collection[str]) -> dict[str, pci_flavor.PciFlavor]:
     if _source is None:
         raise InvalidPciRequest(
             reason=_(
-                'the flavor was not resolved by nova-api; is its api-paste.ini '
-                'set up for pci_ext?'
+                'the flavor was not resolved by nova-api: see that its '
+                'api-paste.ini is set up for pci_ext'
             )
         )
     found = {flavor.name: flavor for flavor in _source(names)}

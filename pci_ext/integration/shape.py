@@ -50,9 +50,7 @@ class Seam:
     @property
     def current(self) -> Any:
         """What Nova has at this place now; None if it has nothing."""
-        return getattr(
-            importlib.import_module(self.module), self.name, None
-        )
+        return getattr(importlib.import_module(self.module), self.name, None)
 
     @property
     def installed(self) -> bool:

@@ -33,6 +33,7 @@ from pci_ext.matching import requirements
 
 CONF = cfg.CONF
 
+
 def _pool_of(reported: 'objects.PciDevicePool') -> dict[str, Any]:
     return {
         'product_id': reported.product_id,
@@ -150,8 +151,8 @@ class PciDeviceStats(stats.PciDeviceStats):
     ) -> 'list[objects.PciDevice] | None':
         requests = list(pci_requests)
         if not demand.asks_for_pci_flavors(requests):
-            devices: list[objects.PciDevice] | None = (
-                super().consume_requests(requests, numa_cells)
+            devices: list[objects.PciDevice] | None = super().consume_requests(
+                requests, numa_cells
             )
             return devices
         parts = list(cards.split(self.pools))

@@ -17,11 +17,11 @@ work is done once per kind of pool and once per kind of host: pools that the
 requests cannot tell apart are one, and so are hosts that have the same.
 """
 
-import functools
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
+import functools
 from typing import Any
 
 from pci_ext.matching import assignment
@@ -241,7 +241,9 @@ class Requirements:
         found = assignment.assign(
             capacities,
             [
-                assignment.Demand(count, tuple(price[index] for price in prices))
+                assignment.Demand(
+                    count, tuple(price[index] for price in prices)
+                )
                 for index, count in enumerate(self._counts)
             ],
             conflicts,
@@ -279,9 +281,7 @@ def is_requirement(spec: Iterable[Mapping[str, Any]]) -> bool:
     return any(not MARKERS.isdisjoint(item) for item in spec)
 
 
-def requirement(
-    count: int, spec: Iterable[Mapping[str, str]]
-) -> Requirement:
+def requirement(count: int, spec: Iterable[Mapping[str, str]]) -> Requirement:
     """Compile a request.
 
     :param spec: one dict an alternative, with its marker

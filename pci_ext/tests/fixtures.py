@@ -28,9 +28,7 @@ class Activation(fixtures.Fixture):
     def _setUp(self) -> None:
         nova_objects.register_all()
         conf.register_opts(nova_conf.CONF)
-        self.conf = self.useFixture(
-            config_fixture.Config(nova_conf.CONF)
-        )
+        self.conf = self.useFixture(config_fixture.Config(nova_conf.CONF))
         for seam in activation.seams():
             # Patched with what is there, to be put back in the end.
             self.useFixture(

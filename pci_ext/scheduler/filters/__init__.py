@@ -16,6 +16,8 @@ To be named in ``[filter_scheduler] available_filters`` as
 ``pci_ext.scheduler.filters.all_filters``.
 """
 
+from typing import Any
+
 from stevedore import extension
 
 NAMESPACE = 'pci_ext.scheduler.filters'
@@ -23,11 +25,11 @@ NAMESPACE = 'pci_ext.scheduler.filters'
 
 def all_filters() -> list[type]:
     """List the filter classes, by entry point, for Nova's scheduler."""
-    manager = extension.ExtensionManager(
+    manager: Any = extension.ExtensionManager(
         NAMESPACE, on_load_failure_callback=_raise
     )
     return [ext.plugin for ext in manager]
 
 
-def _raise(manager: object, entry_point: object, error: Exception) -> None:
+def _raise(manager: Any, entry_point: Any, error: BaseException) -> None:
     raise error

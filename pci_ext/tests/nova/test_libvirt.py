@@ -73,9 +73,7 @@ class LibvirtTest(base.ServersTestBase):
         flavor = self._create_flavor(
             extra_spec={'pci_passthrough:pci_flavor': request}
         )
-        return self._create_server(
-            flavor_id=flavor, networks='none', **kwargs
-        )
+        return self._create_server(flavor_id=flavor, networks='none', **kwargs)
 
     def devices_of(self, server: dict) -> set[str]:
         devices = objects.PciDeviceList.get_by_instance_uuid(
@@ -113,14 +111,10 @@ class LibvirtTest(base.ServersTestBase):
         self.assertIn('No valid host', refused['fault']['message'])
 
         self._delete_server(server)
-        self.assertEqual(
-            2, len(self.devices_of(self.boot('2:accelerator')))
-        )
+        self.assertEqual(2, len(self.devices_of(self.boot('2:accelerator'))))
 
     def test_restarted_compute_keeps_what_servers_have(self) -> None:
-        self.start_compute(
-            pci_info=fakelibvirt.HostPCIDevicesInfo(num_pci=2)
-        )
+        self.start_compute(pci_info=fakelibvirt.HostPCIDevicesInfo(num_pci=2))
         server = self.boot('accelerator')
         before = self.devices_of(server)
         self.restart_compute_service('compute1')

@@ -61,9 +61,7 @@ class ActivationTest(base.BaseTestCase):
             )
         )
         self.assertRaises(exception.SeamChanged, activation.activate)
-        self.assertFalse(
-            any(seam.installed for seam in activation.seams())
-        )
+        self.assertFalse(any(seam.installed for seam in activation.seams()))
 
     def test_options_that_do_not_parse_are_named(self) -> None:
         fixture = self.useFixture(pci_ext_fixtures.Activation())
@@ -122,9 +120,7 @@ class RequireTest(base.BaseTestCase):
         )
         self.assertIn('The part', error.format_message())
         self.assertIn('driver = pci_ext', error.format_message())
-        self.assertIn(
-            '[oslo_messaging_notifications]', error.format_message()
-        )
+        self.assertIn('[oslo_messaging_notifications]', error.format_message())
 
     def test_refuses_pci_in_placement(self) -> None:
         fixture = self.useFixture(pci_ext_fixtures.Activation())
@@ -134,4 +130,3 @@ class RequireTest(base.BaseTestCase):
             exception.UnsupportedConfiguration, activation.require, 'The part'
         )
         self.assertIn('pci_in_placement', error.format_message())
-

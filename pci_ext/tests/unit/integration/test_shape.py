@@ -36,9 +36,7 @@ class SeamTest(base.BaseTestCase):
                 stats.SEAM.current, 'consume_requests', consume_requests
             )
         )
-        error = self.assertRaises(
-            exception.SeamChanged, stats.SEAM.check
-        )
+        error = self.assertRaises(exception.SeamChanged, stats.SEAM.check)
         message = error.format_message()
         self.assertIn(
             'nova.pci.stats.PciDeviceStats.consume_requests', message
@@ -76,8 +74,5 @@ class SeamTest(base.BaseTestCase):
                 'sys.modules', {**sys.modules, importer.__name__: importer}
             )
         )
-        error = self.assertRaises(
-            exception.SeamChanged, stats.SEAM.check
-        )
+        error = self.assertRaises(exception.SeamChanged, stats.SEAM.check)
         self.assertIn('nova.pci.importer', error.format_message())
-

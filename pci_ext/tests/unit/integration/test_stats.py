@@ -230,9 +230,7 @@ class AssignmentTest(StatsTest):
         ).pools
         plain = stats.PciDeviceStats.__mro__[1](objects.NUMATopology())
         plain.pools = pools
-        self.assertFalse(
-            plain.support_requests([devices.request(1, A)], None)
-        )
+        self.assertFalse(plain.support_requests([devices.request(1, A)], None))
 
     def test_special_attribute_has_to_be_named(self) -> None:
         self.offer(
@@ -262,9 +260,7 @@ class AssignmentTest(StatsTest):
             )
 
     def test_physical_function_only_for_those_who_ask_for_one(self) -> None:
-        host = self.stats(
-            devices.device('0000:01:00.0', dev_type='type-PF')
-        )
+        host = self.stats(devices.device('0000:01:00.0', dev_type='type-PF'))
         self.assertFalse(
             host.support_requests(
                 [devices.request(1, {'vendor_id': '8086'})], None

@@ -82,6 +82,4 @@ class PciFlavorWeigherTest(base.BaseTestCase):
     def test_multiplier(self) -> None:
         self.conf.config(group='pci_ext', pci_flavor_weight_multiplier=0.0)
         weigher = weights.all_weighers()[0]()
-        self.assertEqual(
-            0.0, weigher.weight_multiplier(hosts.host('host', A))
-        )
+        self.assertEqual(0.0, weigher.weight_multiplier(hosts.host('host', A)))

@@ -22,6 +22,8 @@ and hosts that all differ, each in the ids of eight of its pools and in its
 counts, so that nothing learnt from one host serves for another.
 
 Memory is what the filter holds on to when it has seen all hosts, per host.
+The last rows show how the cost grows with the pools of a host and with the
+requests of a server.
 """
 
 from __future__ import annotations
@@ -39,8 +41,8 @@ from typing import Any
 
 from nova import objects
 from nova.pci import stats as nova_stats
-from nova.scheduler.filters import pci_passthrough_filter
 from nova.scheduler import host_manager
+from nova.scheduler.filters import pci_passthrough_filter
 from oslo_utils import uuidutils
 
 from pci_ext import conf
@@ -185,9 +187,7 @@ def measure(
     nova_filter = pci_passthrough_filter.PciPassthroughFilter()
     nova_hosts = hosts_with(NovaStats, number, KINDS[cloud], pools)
     nova_server = server(requests, by_pci_flavor=False)
-    our_hosts = hosts_with(
-        stats.PciDeviceStats, number, KINDS[cloud], pools
-    )
+    our_hosts = hosts_with(stats.PciDeviceStats, number, KINDS[cloud], pools)
     our_server = server(requests, by_pci_flavor=True)
 
     def ours() -> int:
