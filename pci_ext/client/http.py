@@ -1,0 +1,114 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The API of pci_ext over HTTP."""
+
+from typing import Any
+from urllib import parse
+
+from keystoneauth1 import adapter as ksa_adapter
+from osc_lib import exceptions
+
+_FLAVORS = '/os-pci-flavors'
+
+#: The id under which the API shows the available attributes.
+_AVAILABLE_ATTRIBUTES = '0'
+
+#: What a PCI flavor can be named, but the last part of an URL not: the first
+#: two are taken out on the way, the third is the list with details.
+_UNROUTABLE = frozenset(('.', '..', 'detail'))
+
+Body = dict[str, Any]
+
+
+class PciClient:
+    """Calls the API; every method raises CommandError with its message."""
+
+    def __init__(self, compute: ksa_adapter.Adapter) -> None:
+        """Use an adapter for the compute service."""
+        self._compute = compute
+
+    def create_flavor(self, values: Body) -> Body:
+        flavor: Body = self._call('POST', _FLAVORS, {'pci_flavor': values})[
+            'pci_flavor'
+        ]
+        return flavor
+
+    def list_flavors(self, detailed: bool = False) -> list[Body]:
+        path = f'{_FLAVORS}/detail' if detailed else _FLAVORS
+        flavors: list[Body] = self._call('GET', path)['pci_flavors']
+        return flavors
+
+    def show_flavor(self, name_or_uuid: str) -> Body:
+        flavor: Body = self._call('GET', self._path(name_or_uuid))[
+            'pci_flavor'
+        ]
+        return flavor
+
+    def update_flavor(self, name_or_uuid: str, values: Body) -> None:
+        self._call('PUT', self._path(name_or_uuid), {'pci_flavor': values})
+
+    def delete_flavor(self, name_or_uuid: str) -> None:
+        self._call('DELETE', self._path(name_or_uuid))
+
+    def list_attributes(self) -> list[str]:
+        """List the attributes that PCI flavors may use."""
+        return sorted(self.show_flavor(_AVAILABLE_ATTRIBUTES)['specs'])
+
+    def show_server(self, uuid: str) -> Body:
+        server: Body = self._call('GET', f'/servers/{uuid}')['server']
+        return server
+
+    def _path(self, name_or_uuid: str) -> str:
+        if name_or_uuid in _UNROUTABLE or '/' in name_or_uuid:
+            name_or_uuid = self._find_uuid(name_or_uuid)
+        return f'{_FLAVORS}/{parse.quote(name_or_uuid, safe="")}'
+
+    def _find_uuid(self, name: str) -> str:
+        for flavor in self.list_flavors():
+            if flavor['name'] == name:
+                uuid: str = flavor['uuid']
+                return uuid
+        raise exceptions.CommandError(f'PCI flavor {name} could not be found.')
+
+    def _call(self, method: str, path: str, body: Body | None = None) -> Any:
+        response = self._compute.request(
+            path, method, json=body, raise_exc=False
+        )
+        try:
+            content = response.json() if response.content else None
+        except ValueError:
+            content = None
+        if response.status_code >= 400:
+            raise exceptions.CommandError(
+                _message_of(content)
+                or _message_without_reason(response.status_code)
+            )
+        return content
+
+
+def _message_of(content: Any) -> str | None:
+    """Find the message in a fault: {'itemNotFound': {'message': ...}}."""
+    if isinstance(content, dict):
+        for fault in content.values():
+            if isinstance(fault, dict) and fault.get('message'):
+                return str(fault['message'])
+    return None
+
+
+def _message_without_reason(status: int) -> str:
+    if status == 404:
+        return (
+            'The compute service does not know the request (HTTP 404): it '
+            'seems to be without PCI flavors.'
+        )
+    return f'The compute service refused the request (HTTP {status}).'

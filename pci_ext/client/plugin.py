@@ -1,0 +1,63 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Joins the commands of pci_ext to ``openstack``.
+
+What is named here is what python-openstackclient looks for in a plugin.
+"""
+
+import argparse
+from typing import Any
+
+from osc_lib import utils
+from osc_lib.command import command
+
+from pci_ext.client import http
+
+API_NAME = 'pci'
+API_VERSION_OPTION = 'os_pci_api_version'
+API_VERSIONS = ('1',)
+DEFAULT_API_VERSION = '1'
+
+
+def make_client(instance: Any) -> http.PciClient:
+    """Make the client that commands find as ``client_manager.pci``.
+
+    The API of pci_ext is part of the compute service, so it is reached where
+    and as python-openstackclient reaches that.
+
+    :param instance: the client manager of python-openstackclient
+    """
+    return http.PciClient(instance.sdk_connection.compute)
+
+
+def client_of(cmd: command.Command) -> http.PciClient:
+    """Get the client of the shell that runs a command."""
+    manager: Any = cmd.app.client_manager
+    client: http.PciClient = manager.pci
+    return client
+
+
+def build_option_parser(
+    parser: argparse.ArgumentParser,
+) -> argparse.ArgumentParser:
+    """Add the global options of pci_ext."""
+    parser.add_argument(
+        '--os-pci-api-version',
+        metavar='<pci-api-version>',
+        default=utils.env('OS_PCI_API_VERSION'),
+        help=(
+            f'PCI API version, default={DEFAULT_API_VERSION} '
+            f'(Env: OS_PCI_API_VERSION)'
+        ),
+    )
+    return parser

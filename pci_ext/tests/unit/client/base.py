@@ -1,0 +1,163 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The real ``openstack`` shell against a compute service of few words."""
+
+from http import server
+import io
+import json
+import logging
+import threading
+
+import fixtures
+from openstackclient import shell
+from osc_lib import clientmanager
+from oslotest import base
+
+CLOUDS = """
+clouds:
+  test:
+    auth_type: none
+    compute_endpoint_override: {endpoint}
+"""
+
+ROOT = '/v2.1'
+
+
+def version_document(endpoint):
+    """Say what the SDK asks of a compute service before all else."""
+    return {
+        'version': {
+            'id': 'v2.1',
+            'status': 'CURRENT',
+            'version': '2.100',
+            'min_version': '2.1',
+            'links': [{'rel': 'self', 'href': f'{endpoint}/'}],
+        }
+    }
+
+
+def forget_clients():
+    """Forget the clients of the last shell: they are kept for the process."""
+    for attribute in vars(clientmanager.ClientManager).values():
+        if isinstance(attribute, clientmanager.ClientCache):
+            attribute._handle = None
+
+
+class ComputeApi(fixtures.Fixture):
+    """Answers requests as told, and notes them.
+
+    :ivar endpoint: where it is
+    :ivar answers: what it answers: (status, body) by 'METHOD /path'; a body
+        that is a str is sent as it is, others as JSON
+    :ivar requests: what was asked: ('METHOD /path', body)
+
+    Paths are those under the endpoint.
+    """
+
+    def __init__(self):
+        self.answers = {}
+        self.requests = []
+
+    def _setUp(self):
+        api = self
+
+        class Handler(server.BaseHTTPRequestHandler):
+            def answer(self):
+                length = int(self.headers.get('Content-Length', 0))
+                body = json.loads(self.rfile.read(length) or 'null')
+                path = self.path.removeprefix(ROOT)
+                request = f'{self.command} {path}'
+                if path in ('', '/'):
+                    status, content = 200, version_document(api.endpoint)
+                else:
+                    api.requests.append((request, body))
+                    status, content = api.answers.get(
+                        request, (404, '<h1>404 Not Found</h1>')
+                    )
+                is_text = isinstance(content, str)
+                self.send_response(status)
+                self.send_header(
+                    'Content-Type',
+                    'text/html' if is_text else 'application/json',
+                )
+                self.end_headers()
+                if status != 204:
+                    text = content if is_text else json.dumps(content)
+                    self.wfile.write(text.encode())
+
+            do_GET = do_POST = do_PUT = do_DELETE = answer
+
+            def log_message(self, *args):
+                pass
+
+        http_server = server.ThreadingHTTPServer(('127.0.0.1', 0), Handler)
+        self.addCleanup(http_server.server_close)
+        thread = threading.Thread(
+            target=http_server.serve_forever, kwargs={'poll_interval': 0.02}
+        )
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(http_server.shutdown)
+        self.endpoint = f'http://127.0.0.1:{http_server.server_port}{ROOT}'
+
+
+class ShellTestCase(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.api = self.useFixture(ComputeApi())
+        clouds = self.useFixture(fixtures.TempDir()).join('clouds.yaml')
+        with open(clouds, 'w') as file:
+            file.write(CLOUDS.format(endpoint=self.api.endpoint))
+        for name, value in (
+            ('OS_CLIENT_CONFIG_FILE', clouds),
+            ('OS_CLOUD', 'test'),
+        ):
+            self.useFixture(fixtures.EnvironmentVariable(name, value))
+
+    def run_shell(self, *arguments):
+        """Run a command.
+
+        :returns: the exit code, what it printed, and what it complained of
+        """
+        forget_clients()
+        root = logging.getLogger()
+        handlers, level = root.handlers[:], root.level
+        stdout, stderr = io.StringIO(), io.StringIO()
+        try:
+            with (
+                fixtures.MonkeyPatch('sys.stdout', stdout),
+                fixtures.MonkeyPatch('sys.stderr', stderr),
+            ):
+                code = shell.main(list(arguments))
+        except SystemExit as error:
+            # argparse's way to refuse its arguments.
+            code = error.code
+        finally:
+            root.handlers[:] = handlers
+            root.setLevel(level)
+        return code, stdout.getvalue(), stderr.getvalue()
+
+    def output_of(self, *arguments):
+        """Run a command that is to succeed, and give what it printed."""
+        code, stdout, stderr = self.run_shell(*arguments)
+        self.assertEqual(0, code, stderr)
+        return stdout
+
+    def json_of(self, *arguments):
+        return json.loads(self.output_of(*arguments, '-f', 'json'))
+
+    def complaint_of(self, *arguments):
+        """Run a command that is to fail, and give what it says."""
+        code, stdout, stderr = self.run_shell(*arguments)
+        self.assertNotEqual(0, code, stdout)
+        return stderr

@@ -1,0 +1,344 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from oslo_utils.fixture import uuidsentinel as uuids
+
+from pci_ext.tests.unit.client import base
+
+BASIC = {
+    'uuid': uuids.gpu,
+    'name': 'bigGPU',
+    'description': 'on-die GPU',
+    'links': [],
+}
+FULL = {
+    **BASIC,
+    'is_public': True,
+    'live_migration': 'forbid',
+    'specs': {'vendor_id': '8086', 'product_id': '000[1-2]'},
+    'created_at': '2026-01-01T00:00:00Z',
+    'updated_at': None,
+}
+
+
+def fault(code, message):
+    return code, {'someFault': {'code': code, 'message': message}}
+
+
+class TestCreate(base.ShellTestCase):
+    def create(self, *options):
+        self.api.answers['POST /os-pci-flavors'] = (201, {'pci_flavor': FULL})
+        shown = self.json_of('pci', 'flavor', 'create', 'bigGPU', *options)
+        [(_, body)] = self.api.requests
+        return body['pci_flavor'], shown
+
+    def test_only_what_is_given_is_sent(self):
+        sent, _ = self.create()
+        self.assertEqual({'name': 'bigGPU'}, sent)
+
+    def test_every_option(self):
+        sent, _ = self.create(
+            *('--description', 'on-die GPU', '--private'),
+            *('--live-migration', 'hotplug'),
+            *('--property', 'vendor_id=8086', '--property', 'e.expr=a=b'),
+        )
+        self.assertEqual(
+            {
+                'name': 'bigGPU',
+                'description': 'on-die GPU',
+                'is_public': False,
+                'live_migration': 'hotplug',
+                'specs': {'vendor_id': '8086', 'e.expr': 'a=b'},
+            },
+            sent,
+        )
+
+    def test_public(self):
+        sent, _ = self.create('--public')
+        self.assertEqual({'name': 'bigGPU', 'is_public': True}, sent)
+
+    def test_what_was_created_is_shown(self):
+        _, shown = self.create()
+        self.assertEqual(
+            {
+                'uuid': uuids.gpu,
+                'name': 'bigGPU',
+                'description': 'on-die GPU',
+                'is_public': True,
+                'live_migration': 'forbid',
+                'properties': {'vendor_id': '8086', 'product_id': '000[1-2]'},
+                'created_at': '2026-01-01T00:00:00Z',
+                'updated_at': None,
+            },
+            shown,
+        )
+
+    def test_bad_options_ask_nothing(self):
+        for options in (
+            ('--public', '--private'),
+            ('--live-migration', 'maybe'),
+            ('--property', 'vendor_id'),
+            ('--property', '=8086'),
+        ):
+            self.complaint_of('pci', 'flavor', 'create', 'bigGPU', *options)
+        self.assertEqual([], self.api.requests)
+
+    def test_the_message_of_the_api_is_told(self):
+        self.api.answers['POST /os-pci-flavors'] = fault(
+            409, 'A PCI flavor named bigGPU already exists.'
+        )
+        self.assertEqual(
+            'A PCI flavor named bigGPU already exists.\n',
+            self.complaint_of('pci', 'flavor', 'create', 'bigGPU'),
+        )
+
+
+class TestList(base.ShellTestCase):
+    def test_short(self):
+        self.api.answers['GET /os-pci-flavors'] = (
+            200,
+            {'pci_flavors': [BASIC]},
+        )
+        self.assertEqual(
+            [
+                {
+                    'UUID': uuids.gpu,
+                    'Name': 'bigGPU',
+                    'Description': 'on-die GPU',
+                }
+            ],
+            self.json_of('pci', 'flavor', 'list'),
+        )
+
+    def test_long(self):
+        self.api.answers['GET /os-pci-flavors/detail'] = (
+            200,
+            {'pci_flavors': [FULL]},
+        )
+        self.assertEqual(
+            [
+                {
+                    'UUID': uuids.gpu,
+                    'Name': 'bigGPU',
+                    'Description': 'on-die GPU',
+                    'Is Public': True,
+                    'Live Migration': 'forbid',
+                    'Properties': FULL['specs'],
+                }
+            ],
+            self.json_of('pci', 'flavor', 'list', '--long'),
+        )
+
+    def test_a_compute_service_without_pci_flavors(self):
+        self.assertIn(
+            'it seems to be without PCI flavors',
+            self.complaint_of('pci', 'flavor', 'list'),
+        )
+
+    def test_an_answer_without_a_reason(self):
+        self.api.answers['GET /os-pci-flavors'] = (503, '<h1>Busy</h1>')
+        self.assertEqual(
+            'The compute service refused the request (HTTP 503).\n',
+            self.complaint_of('pci', 'flavor', 'list'),
+        )
+
+
+class TestShow(base.ShellTestCase):
+    def show(self, name, path):
+        self.api.answers[f'GET {path}'] = (200, {'pci_flavor': FULL})
+        return self.json_of('pci', 'flavor', 'show', name)
+
+    def test_by_name(self):
+        shown = self.show('bigGPU', '/os-pci-flavors/bigGPU')
+        self.assertEqual(FULL['specs'], shown['properties'])
+
+    def test_properties_for_people(self):
+        self.api.answers['GET /os-pci-flavors/bigGPU'] = (
+            200,
+            {'pci_flavor': FULL},
+        )
+        self.assertIn(
+            "product_id='000[1-2]', vendor_id='8086'",
+            self.output_of('pci', 'flavor', 'show', 'bigGPU'),
+        )
+
+    def test_by_uuid(self):
+        shown = self.show(uuids.gpu, f'/os-pci-flavors/{uuids.gpu}')
+        self.assertEqual('bigGPU', shown['name'])
+
+    def test_a_name_with_characters_that_mean_something_in_urls(self):
+        shown = self.show(
+            'a b?c#dü%', '/os-pci-flavors/a%20b%3Fc%23d%C3%BC%25'
+        )
+        self.assertEqual('bigGPU', shown['name'])
+
+    def test_names_that_a_path_cannot_carry(self):
+        for name in ('a/b', '.', '..', 'detail'):
+            self.api.answers['GET /os-pci-flavors'] = (
+                200,
+                {
+                    'pci_flavors': [
+                        {**BASIC, 'name': 'other', 'uuid': uuids.other},
+                        {**BASIC, 'name': name},
+                    ]
+                },
+            )
+            shown = self.show(name, f'/os-pci-flavors/{uuids.gpu}')
+            self.assertEqual('bigGPU', shown['name'])
+
+    def test_such_a_name_that_is_none(self):
+        self.api.answers['GET /os-pci-flavors'] = (200, {'pci_flavors': []})
+        self.assertEqual(
+            'PCI flavor a/b could not be found.\n',
+            self.complaint_of('pci', 'flavor', 'show', 'a/b'),
+        )
+
+    def test_the_available_attributes(self):
+        self.api.answers['GET /os-pci-flavors/0'] = (
+            200,
+            {
+                'pci_flavor': {
+                    'uuid': '0',
+                    'name': '_flavor_attrs',
+                    'description': 'Available attributes',
+                    'specs': {'e.group': 'True'},
+                }
+            },
+        )
+        self.assertEqual(
+            {
+                'uuid': '0',
+                'name': '_flavor_attrs',
+                'description': 'Available attributes',
+                'properties': {'e.group': 'True'},
+            },
+            self.json_of('pci', 'flavor', 'show', '0'),
+        )
+
+    def test_there_is_none(self):
+        self.api.answers['GET /os-pci-flavors/gpu'] = fault(
+            404, 'PCI flavor gpu could not be found.'
+        )
+        self.assertEqual(
+            'PCI flavor gpu could not be found.\n',
+            self.complaint_of('pci', 'flavor', 'show', 'gpu'),
+        )
+
+
+class TestSet(base.ShellTestCase):
+    def setUp(self):
+        super().setUp()
+        self.api.answers['PUT /os-pci-flavors/bigGPU'] = (
+            200,
+            {'pci_flavor': FULL},
+        )
+
+    def set(self, *options):
+        self.output_of('pci', 'flavor', 'set', 'bigGPU', *options)
+        return self.api.requests.pop()
+
+    def test_only_what_is_given_is_sent(self):
+        for options, values in (
+            (('--name', 'GPU'), {'name': 'GPU'}),
+            (('--description', ''), {'description': ''}),
+            (('--public',), {'is_public': True}),
+            (('--private',), {'is_public': False}),
+            (('--live-migration', 'native'), {'live_migration': 'native'}),
+            (
+                ('--property', 'e.group=gpu', '--property', 'vendor_id=*'),
+                {'specs': {'e.group': 'gpu', 'vendor_id': '*'}},
+            ),
+        ):
+            self.assertEqual(
+                ('PUT /os-pci-flavors/bigGPU', {'pci_flavor': values}),
+                self.set(*options),
+            )
+
+    def test_nothing(self):
+        self.assertIn(
+            'Nothing to set was given.',
+            self.complaint_of('pci', 'flavor', 'set', 'bigGPU'),
+        )
+        self.assertEqual([], self.api.requests)
+
+    def test_the_message_of_the_api_is_told(self):
+        self.api.answers['PUT /os-pci-flavors/bigGPU'] = fault(
+            400, 'Invalid pattern for vendor_id.'
+        )
+        self.assertEqual(
+            'Invalid pattern for vendor_id.\n',
+            self.complaint_of(
+                'pci', 'flavor', 'set', 'bigGPU', '--property', 'vendor_id=('
+            ),
+        )
+
+
+class TestUnset(base.ShellTestCase):
+    def test_properties(self):
+        self.api.answers['PUT /os-pci-flavors/bigGPU'] = (
+            200,
+            {'pci_flavor': FULL},
+        )
+        self.output_of(
+            *('pci', 'flavor', 'unset', 'bigGPU'),
+            *('--property', 'e.group', '--property', 'class'),
+        )
+        self.assertEqual(
+            [
+                (
+                    'PUT /os-pci-flavors/bigGPU',
+                    {
+                        'pci_flavor': {
+                            'specs': {'e.group': None, 'class': None}
+                        }
+                    },
+                )
+            ],
+            self.api.requests,
+        )
+
+    def test_nothing(self):
+        self.assertIn(
+            '--property', self.complaint_of('pci', 'flavor', 'unset', 'bigGPU')
+        )
+        self.assertEqual([], self.api.requests)
+
+
+class TestDelete(base.ShellTestCase):
+    def test_several(self):
+        for name in 'ab':
+            self.api.answers[f'DELETE /os-pci-flavors/{name}'] = (204, '')
+        self.assertEqual(
+            '', self.output_of('pci', 'flavor', 'delete', 'a', 'b')
+        )
+        self.assertEqual(
+            ['DELETE /os-pci-flavors/a', 'DELETE /os-pci-flavors/b'],
+            [request for request, _ in self.api.requests],
+        )
+
+    def test_the_others_are_deleted_and_failures_counted(self):
+        self.api.answers['DELETE /os-pci-flavors/b'] = (204, '')
+        for name in 'ac':
+            self.api.answers[f'DELETE /os-pci-flavors/{name}'] = fault(
+                404, f'PCI flavor {name} could not be found.'
+            )
+        complaint = self.complaint_of('pci', 'flavor', 'delete', *'abc')
+        self.assertIn(
+            "Failed to delete PCI flavor 'a': "
+            'PCI flavor a could not be found.',
+            complaint,
+        )
+        self.assertTrue(
+            complaint.endswith('2 of 3 PCI flavors failed to delete.\n'),
+            complaint,
+        )
+        self.assertEqual(3, len(self.api.requests))

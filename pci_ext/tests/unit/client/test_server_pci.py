@@ -1,0 +1,94 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from oslo_utils.fixture import uuidsentinel as uuids
+
+from pci_ext.tests.unit.client import base
+
+DEVICE = {
+    'dev_id': 'pci_0000_02_00_0',
+    'address': '0000:02:00.0',
+    'vendor_id': '8086',
+    'product_id': '10c9',
+}
+
+
+class TestList(base.ShellTestCase):
+    def set_server(self, **values):
+        self.api.answers[f'GET /servers/{uuids.server}'] = (
+            200,
+            {'server': {'id': uuids.server, 'name': 'web', **values}},
+        )
+
+    def set_names(self, *names):
+        self.api.answers['GET /servers?name=web'] = (
+            200,
+            {
+                'servers': [
+                    {'id': getattr(uuids, name), 'name': 'web'}
+                    for name in names
+                ]
+            },
+        )
+
+    def test_by_id(self):
+        self.set_server(pci_devices=[DEVICE])
+        self.assertEqual(
+            [
+                {
+                    'Device ID': 'pci_0000_02_00_0',
+                    'Address': '0000:02:00.0',
+                    'Vendor ID': '8086',
+                    'Product ID': '10c9',
+                }
+            ],
+            self.json_of('server', 'pci', 'list', uuids.server),
+        )
+
+    def test_by_name(self):
+        self.set_names('server')
+        self.set_server(pci_devices=[DEVICE])
+        self.assertEqual(
+            '0000:02:00.0\n',
+            self.output_of(
+                *('server', 'pci', 'list', 'web'),
+                *('-f', 'value', '-c', 'Address'),
+            ),
+        )
+
+    def test_no_devices(self):
+        self.set_server(pci_devices=[])
+        self.assertEqual(
+            [], self.json_of('server', 'pci', 'list', uuids.server)
+        )
+
+    def test_devices_are_not_told(self):
+        self.set_server()
+        self.assertEqual(
+            f'The compute service does not tell the PCI devices of server '
+            f'{uuids.server}.\n',
+            self.complaint_of('server', 'pci', 'list', uuids.server),
+        )
+
+    def test_there_is_none(self):
+        self.set_names()
+        self.assertEqual(
+            'No Server found for web\n',
+            self.complaint_of('server', 'pci', 'list', 'web'),
+        )
+
+    def test_two_of_the_name(self):
+        self.set_names('one', 'two')
+        self.assertIn(
+            "More than one Server exists with the name 'web'",
+            self.complaint_of('server', 'pci', 'list', 'web'),
+        )
