@@ -17,15 +17,14 @@ What all hosts of all cells report together is what a PCI flavor may select
 by; it is read where Nova keeps it and stored nowhere else.
 """
 
-from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
 from nova import context as nova_context
 from nova.db.main import api as db_api
 from nova.db.main import models
-from nova.objects import pci_device_pool
 from oslo_log import log as logging
+from oslo_serialization import jsonutils
 
 from pci_ext import exception
 from pci_ext.i18n import _
@@ -70,7 +69,7 @@ def available(context: nova_context.RequestContext) -> frozenset[str]:
 
 @db_api.pick_context_manager_reader
 def _attributes_of_cell(context: nova_context.RequestContext) -> set[str]:
-    # Hosts that report the same are many in a cloud, so each text once.
+    # Many hosts may report the same, that they have no devices above all.
     rows = (
         context.session.query(models.ComputeNode.pci_stats)
         .filter(
@@ -79,32 +78,30 @@ def _attributes_of_cell(context: nova_context.RequestContext) -> set[str]:
         )
         .distinct()
     )
-    return _attributes_of_pools(
-        pool
+    return {
+        key
         for (pci_stats,) in rows
-        for pool in pci_device_pool.from_pci_stats(pci_stats)
-    )
-
-
-def _attributes_of_pools(
-    pools: Iterable[pci_device_pool.PciDevicePool],
-) -> set[str]:
-    keys: set[str] = set()
-    for pool in pools:
-        properties: dict[str, Any] = {
-            'vendor_id': pool.vendor_id,
-            'product_id': pool.product_id,
-            'numa_node': pool.numa_node,
-            **pool.tags,
-        }
+        for pool in _pools_of(pci_stats)
+        for key, value in pool.items()
         # Nova's pools always have vendor_id and product_id; they are empty
         # where a host does not group by them.
-        keys.update(
-            key
-            for key, value in properties.items()
-            if value is not None and value != '' and key not in _INTERNAL
-        )
-    return keys
+        if value is not None and value != '' and key not in _INTERNAL
+    }
+
+
+def _pools_of(pci_stats: str) -> list[dict[str, Any]]:
+    """Read the properties of a host's pools from a PciDevicePoolList.
+
+    Not by way of the objects, which take ten times as long to make: with
+    10,000 hosts seconds.
+    """
+    pools = jsonutils.loads(pci_stats)['nova_object.data']['objects']
+    properties = []
+    for pool in pools:
+        data = pool['nova_object.data']
+        tags = data.pop('tags')
+        properties.append(data | tags)
+    return properties
 
 
 def check_specs(

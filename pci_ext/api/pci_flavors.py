@@ -13,7 +13,6 @@
 """The resource os-pci-flavors of the API."""
 
 import functools
-from typing import Any
 
 from nova import context as nova_context
 from nova.api import validation
@@ -87,7 +86,7 @@ class PciFlavorsController(wsgi.Controller):
         """
         context = req.environ['nova.context']
         policy.authorize(context, policies.CREATE, target={})
-        values = _writable(body)
+        values = dict(body['pci_flavor'])
         try:
             requests.validate_name(values['name'])
             values['specs'] = attributes.check_specs(
@@ -120,7 +119,7 @@ class PciFlavorsController(wsgi.Controller):
         context = req.environ['nova.context']
         policy.authorize(context, policies.UPDATE, target={})
         _refuse_reserved(id)
-        values = _writable(body)
+        values = dict(body['pci_flavor'])
         try:
             if 'name' in values:
                 requests.validate_name(values['name'])
@@ -157,15 +156,6 @@ class PciFlavorsController(wsgi.Controller):
             raise webob.exc.HTTPNotFound(
                 explanation=error.format_message()
             ) from error
-
-
-def _writable(body: views.View) -> dict[str, Any]:
-    # The legacy v2 API may leave more in than the schema says.
-    return {
-        key: value
-        for key, value in body['pci_flavor'].items()
-        if key in schema.WRITABLE
-    }
 
 
 def _refuse_reserved(id: str) -> None:

@@ -73,9 +73,6 @@ def _writable(spec_types: list[str]) -> dict[str, Schema]:
     }
 
 
-#: The fields of a PCI flavor that users set.
-WRITABLE = frozenset(_writable([]))
-
 create = _object_with(
     'pci_flavor',
     {

@@ -60,6 +60,29 @@ class Database(fixtures.Fixture):
         migration.upgrade()
 
 
+class BrokenCell(fixtures.Fixture):
+    """A cell that a function called for each cell cannot reach."""
+
+    def __init__(
+        self, module: Any, function: str, cell: objects.CellMapping
+    ) -> None:
+        self.module = module
+        self.function = function
+        self.cell = cell
+
+    def _setUp(self) -> None:
+        original = getattr(self.module, self.function)
+
+        def call(cell_context: context.RequestContext, *args: Any) -> Any:
+            if cell_context.cell_uuid == self.cell.uuid:
+                raise OSError('no route to the database')
+            return original(cell_context, *args)
+
+        self.useFixture(
+            fixtures.MockPatchObject(self.module, self.function, call)
+        )
+
+
 @contextlib.contextmanager
 def statements(table: str) -> Iterator[list[str]]:
     """Record the SQL statements that read a table, on every database."""

@@ -77,13 +77,28 @@ class AvailableTestCase(base.CellsTestCase):
 
     def test_a_host_that_never_reported(self) -> None:
         node = self.create_host('cell1', 'host1', GPU)
+        self.create_host('cell1', 'host2', GROUP)
         with context.target_cell(
             self.context, self.cell_mappings['cell1']
         ) as cell_context:
             db_api.compute_node_update(
                 cell_context, node.id, {'pci_stats': None}
             )
-        self.assertEqual(frozenset(), attributes.available(self.context))
+        self.assertEqual(
+            {'dev_type', 'e.group'}, attributes.available(self.context)
+        )
+
+    def test_a_cell_that_does_not_answer(self) -> None:
+        self.create_host('cell1', 'host1', GPU)
+        self.create_host('cell2', 'host2', GROUP)
+        self.useFixture(
+            base.BrokenCell(
+                attributes, '_attributes_of_cell', self.cell_mappings['cell1']
+            )
+        )
+        self.assertEqual(
+            {'dev_type', 'e.group'}, attributes.available(self.context)
+        )
 
     def test_one_query_a_cell(self) -> None:
         for number in range(5):

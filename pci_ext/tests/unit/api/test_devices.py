@@ -10,7 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-from unittest import mock
+from nova import context
+from nova.db.main import api as db_api
 
 from pci_ext.api import devices
 from pci_ext.tests.unit.api import base
@@ -88,15 +89,31 @@ class GetByServersTestCase(base.CellsTestCase):
         one = self.create_server('cell1', 'one', self.host1)
         two = self.create_server('cell2', 'two', self.host2)
         self.create_device('cell2', self.host2, '0000:02:00.0', two)
-        answer = devices._get_in_cell
+        self.useFixture(
+            base.BrokenCell(
+                devices, '_get_in_cell', self.cell_mappings['cell1']
+            )
+        )
+        self.assertEqual({two: ['0000:02:00.0']}, self.addresses(one, two))
 
-        def fail_in_cell1(context, uuids):
-            if context.cell_uuid == self.cell_mappings['cell1'].uuid:
-                raise OSError('no route to the database')
-            return answer(context, uuids)
+    def test_what_was_removed_from_its_host(self) -> None:
+        server = self.create_server('cell1', 'server', self.host1)
+        self.create_device('cell1', self.host1, '0000:02:00.0', server)
+        with context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            db_api.pci_device_destroy(
+                cell_context, self.host1.id, '0000:02:00.0'
+            )
+        self.assertEqual({server: []}, self.addresses(server))
 
-        with mock.patch.object(devices, '_get_in_cell', fail_in_cell1):
-            self.assertEqual({two: ['0000:02:00.0']}, self.addresses(one, two))
+    def test_a_host_that_was_deleted_and_came_back(self) -> None:
+        server = self.create_server('cell1', 'server', self.host1)
+        self.create_device('cell1', self.host1, '0000:02:00.0', server)
+        self.host1.destroy()
+        again = self.create_host('cell1', 'host1')
+        self.create_device('cell1', again, '0000:02:00.0', server)
+        self.assertEqual({server: ['0000:02:00.0']}, self.addresses(server))
 
     def test_one_query_a_cell(self) -> None:
         servers = [

@@ -13,10 +13,9 @@
 from typing import Any
 from unittest import mock
 
-from nova import context
-from nova import objects
 from nova.tests import fixtures as nova_fixtures
 
+from pci_ext.api import devices
 from pci_ext.integration import requests
 from pci_ext.policies import pci_devices as policies
 from pci_ext.tests.unit.api import base
@@ -132,6 +131,28 @@ class PciDevicesTestCase(ServersTestCase):
         response = self.call('GET', f'/servers/{foreign}', context=self.reader)
         self.assertEqual(404, response.status_int)
 
+    def test_policy_is_asked_for_the_project_of_the_server(self) -> None:
+        foreign = self.create_server(
+            'cell2', 'foreign', self.host2, project_id=base.OTHER_PROJECT
+        )
+        self.policy.set_rules(
+            {policies.SERVER: 'project_id:%(project_id)s'}, overwrite=False
+        )
+        self.assertIn('pci_devices', self.show(self.server))
+        self.assertNotIn('pci_devices', self.show(foreign))
+
+    def test_cell_that_does_not_answer(self) -> None:
+        plain = self.create_server('cell2', 'plain', self.host2)
+        self.useFixture(
+            base.BrokenCell(
+                devices, '_get_in_cell', self.cell_mappings['cell1']
+            )
+        )
+        self.assertNotIn('pci_devices', self.show(self.server))
+        servers = self.detail()
+        self.assertNotIn('pci_devices', servers[self.server])
+        self.assertEqual([], servers[plain]['pci_devices'])
+
 
 class ExtraSpecsTestCase(ServersTestCase):
     def assert_hidden(self, server: dict[str, Any]) -> None:
@@ -171,13 +192,3 @@ class ExtraSpecsTestCase(ServersTestCase):
                 )
             self.assertEqual(202, response.status_int, response.text)
             self.assert_hidden(response.json['server'])
-
-    def test_kept_in_the_database(self) -> None:
-        self.show(self.server, version=RECENT)
-        with context.target_cell(
-            self.context, self.cell_mappings['cell1']
-        ) as cell_context:
-            instance = objects.Instance.get_by_uuid(
-                cell_context, self.server, expected_attrs=['flavor']
-            )
-        self.assertEqual(EXTRA_SPECS_KEPT, instance.flavor.extra_specs)

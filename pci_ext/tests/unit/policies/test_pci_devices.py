@@ -18,9 +18,7 @@ class PciDevicesPolicyTestCase(base.PolicyTestCase):
     def test_readers_of_the_project_see(self) -> None:
         self.assertEqual(
             {'admin', 'member', 'reader'},
-            self.allowed(
-                pci_devices.SERVER, {'project_id': base.OWN_PROJECT}
-            ),
+            self.allowed(pci_devices.SERVER, {'project_id': base.OWN_PROJECT}),
         )
 
     def test_only_the_admin_sees_those_of_other_projects(self) -> None:
