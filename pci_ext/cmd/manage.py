@@ -1,0 +1,88 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""``pci-ext-manage``: looks after the database of PCI flavors."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from importlib import metadata
+import sys
+from typing import Any
+
+from alembic import util as alembic_util
+from oslo_config import cfg
+from oslo_db import exception as db_exception
+
+from pci_ext import conf as pci_ext_conf
+from pci_ext import exception
+from pci_ext.db import api
+from pci_ext.db import migration
+
+#: What can go wrong for a reason that an operator can see to.
+_EXPECTED = (
+    alembic_util.CommandError,
+    db_exception.DBError,
+    exception.DatabaseNotConfigured,
+)
+
+
+def _sync() -> None:
+    migration.upgrade()
+    print(f'The database is at version {migration.version()}.')
+
+
+def _version() -> None:
+    print(migration.version() or 'none')
+
+
+def _add_commands(subparsers: Any) -> None:
+    # Not required of the parser, so that the help can be printed instead.
+    subparsers.required = False
+    commands = subparsers.add_parser(
+        'db', help='Commands on the database of PCI flavors.'
+    ).add_subparsers(required=True)
+    actions: tuple[tuple[str, str, Callable[[], None]], ...] = (
+        ('sync', 'Bring the tables to the version of this release.', _sync),
+        ('version', 'Print the version of the tables, or none.', _version),
+    )
+    for name, description, action in actions:
+        commands.add_parser(
+            name, help=description, description=description
+        ).set_defaults(action=action)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command, with the configuration files of Nova.
+
+    :param argv: what follows the name of the program; default: its own
+    :returns: the exit code
+    """
+    conf = cfg.ConfigOpts()
+    pci_ext_conf.register_opts(conf)
+    conf.register_cli_opt(
+        cfg.SubCommandOpt('command', title='Commands', handler=_add_commands)
+    )
+    conf(
+        sys.argv[1:] if argv is None else argv,
+        project='nova',
+        version=metadata.version('pci_ext'),
+    )
+    if conf.command.name is None:
+        conf.print_help()
+        return 1
+    try:
+        api.configure(conf)
+        conf.command.action()
+    except _EXPECTED as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
