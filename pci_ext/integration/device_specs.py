@@ -82,7 +82,7 @@ class OfferedDeviceSpec(devspec.PciDeviceSpec):
     def __init__(self, entry: device_specs.DeviceSpec) -> None:
         super().__init__({})
         self.entry = entry
-        self.dev_spec_conf = [entry.selector.specs, dict(entry.attributes)]
+        self.dev_spec_conf = {**entry.selector.specs, **entry.attributes}
 
     def match(self, dev_dict: dict[str, Any]) -> bool:
         return self.entry.selector.matches(properties_of(dev_dict))
@@ -93,6 +93,28 @@ class OfferedDeviceSpec(devspec.PciDeviceSpec):
     def enhanced_pci_device_with_spec_tags(self, dev: dict[str, Any]) -> None:
         super().enhanced_pci_device_with_spec_tags(dev)
         dev.update(self.entry.attributes)
+
+
+def drop_attributes(
+    device: 'objects.PciDevice', spec: devspec.PciDeviceSpec | None
+) -> None:
+    """Take from Nova's record the attributes that a device has no more.
+
+    Nova adds to the record what is new and removes nothing.
+
+    :param spec: the entry that the device belongs to now
+    """
+    attributes = (
+        spec.entry.attributes if isinstance(spec, OfferedDeviceSpec) else {}
+    )
+    kept = {
+        key: value
+        for key, value in device.extra_info.items()
+        if not key.startswith('e.') or key in attributes
+    }
+    # Only what is set anew is saved.
+    if kept != device.extra_info:
+        device.extra_info = kept
 
 
 def offered() -> tuple[OfferedDeviceSpec, ...]:

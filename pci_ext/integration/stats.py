@@ -101,6 +101,7 @@ class PciDeviceStats(stats.PciDeviceStats):
         which a record that Nova made earlier may lack.
         """
         super().update_device(dev)
+        device_specs.drop_attributes(dev, self.dev_filter.get_devspec(dev))
         if dev.status != fields.PciDeviceStatus.AVAILABLE:
             return
         for pool in self.pools:

@@ -113,6 +113,25 @@ class LibvirtTest(base.ServersTestBase):
         self._delete_server(server)
         self.assertEqual(2, len(self.devices_of(self.boot('2:accelerator'))))
 
+    def test_devices_reported_to_placement(self) -> None:
+        self.flags(group='pci', report_in_placement=True)
+        self.start_compute(
+            pci_info=fakelibvirt.HostPCIDevicesInfo(
+                num_pci=2, num_pfs=0, num_vfs=0
+            )
+        )
+        server = self.boot('accelerator')
+        self.assertEqual(1, len(self.devices_of(server)))
+        resource_class = (
+            f'CUSTOM_PCI_{fakelibvirt.PCI_VEND_ID}_{fakelibvirt.PCI_PROD_ID}'
+        )
+        self._run_periodics()
+        used = [
+            self._get_provider_usages(provider['uuid']).get(resource_class)
+            for provider in self._get_all_providers()
+        ]
+        self.assertCountEqual([None, 0, 1], used)
+
     def test_restarted_compute_keeps_what_servers_have(self) -> None:
         self.start_compute(pci_info=fakelibvirt.HostPCIDevicesInfo(num_pci=2))
         server = self.boot('accelerator')

@@ -152,6 +152,19 @@ class GroupingTest(StatsTest):
         host.update_device(device)
         self.assertEqual([1], [pool['count'] for pool in host.pools])
 
+    def test_attributes_taken_away_leave_the_record(self) -> None:
+        device = devices.device('0000:01:00.0')
+        device.update_device({'e.group': 'gpu', 'e.rack': '7'})
+        device.obj_reset_changes()
+        self.offer('[{"vendor_id": "8086"}, {"e.rack": "7"}]')
+        host = self.stats(device)
+        host.update_device(device)
+        self.assertEqual({'e.rack': '7'}, device.extra_info)
+        self.assertEqual({'extra_info'}, device.obj_what_changed())
+        device.obj_reset_changes()
+        host.update_device(device)
+        self.assertEqual(set(), device.obj_what_changed())
+
 
 class AssignmentTest(StatsTest):
     def test_request_order_does_not_matter(self) -> None:
