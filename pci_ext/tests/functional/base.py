@@ -31,6 +31,9 @@ from pci_ext.tests.functional import shell
 #: Seconds that a server may take to get into a status.
 SERVER_TIMEOUT = 60
 
+#: A card of an inventory.
+Card = dict[str, Any]
+
 EXTRA_SPEC = 'pci_passthrough:pci_flavor'
 
 
@@ -43,7 +46,7 @@ class TestCase(base.BaseTestCase):
     :cvar CONFIG: a configuration file of Nova
     """
 
-    HOSTS: ClassVar[dict[str, list[dict[str, Any]]]] = {}
+    HOSTS: ClassVar[dict[str, list[Card]]] = {}
     CONFIG: ClassVar[str] = ''
 
     allinone: ClassVar[process.AllInOne]
@@ -135,23 +138,38 @@ class TestCase(base.BaseTestCase):
 
     def delete_server(self, server_id: str) -> None:
         """Delete a server, if it is there, and wait until it is gone."""
-        with contextlib.suppress(shell.CommandFailed):
-            self.shell.run('server', 'delete', server_id)
+        self.request('DELETE', f'/servers/{server_id}')
         deadline = time.monotonic() + SERVER_TIMEOUT
         while self.request('GET', f'/servers/{server_id}').status != 404:
             self.assertLess(time.monotonic(), deadline, 'still there')
             time.sleep(0.1)
 
-    def wait_for(self, server_id: str, status: str) -> dict[str, Any]:
-        """Wait until a server has a status, and give what the API shows."""
+    def wait_for(
+        self, server_id: str, status: str, before: str = 'BUILD'
+    ) -> dict[str, Any]:
+        """Wait until a server has a status, and give what the API shows.
+
+        :param before: the status that it may have until then
+        """
         deadline = time.monotonic() + SERVER_TIMEOUT
         while True:
             response = self.request('GET', f'/servers/{server_id}')
             server: dict[str, Any] = response.json()['server']
             if server['status'] == status:
                 return server
-            self.assertIn(server['status'], ('BUILD', status), server)
+            self.assertEqual(before, server['status'], server)
             self.assertLess(time.monotonic(), deadline, server)
+            time.sleep(0.1)
+
+    def wait_while_building(self, server_id: str) -> str:
+        """Wait for the outcome of creating a server, and give the status."""
+        deadline = time.monotonic() + SERVER_TIMEOUT
+        while True:
+            response = self.request('GET', f'/servers/{server_id}')
+            status = str(response.json()['server']['status'])
+            if status != 'BUILD':
+                return status
+            self.assertLess(time.monotonic(), deadline)
             time.sleep(0.1)
 
     def boot(self, value: str) -> str:
