@@ -17,9 +17,9 @@
         .tox/nova-baseline .tox/nova
 
 Each argument is a directory with a stestr repository, whose last run is
-taken, or a file with a subunit stream. Tests of the project itself are left out. Ends with status 1
-if a test changed its verdict or was run only once, 2 if there is nothing to
-compare.
+taken, or a file with a subunit stream. Tests of the project itself are left
+out. Ends with status 1 if a test changed its verdict or is in one run only, 2
+if there is nothing to compare.
 """
 
 import argparse
@@ -53,7 +53,6 @@ class Verdicts(testtools.StreamResult):
     ) -> None:
         if test_id is None or test_status not in FINAL:
             return
-        # A worker, and a fixture of a class or module, report as tests too.
         if not test_id.startswith('pci_ext.'):
             self.by_test[test_id] = test_status
 

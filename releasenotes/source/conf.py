@@ -1,4 +1,3 @@
-
 """Configuration of the build of the release notes."""
 
 extensions = ['openstackdocstheme', 'reno.sphinxext']
