@@ -32,6 +32,7 @@ from nova.objects import fields
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 from oslo_serialization import jsonutils
+from oslo_utils import uuidutils
 from oslo_utils.fixture import uuidsentinel
 import sqlalchemy as sa
 import webob
@@ -132,7 +133,7 @@ class CellsTestCase(test.TestCase):
                 cell_context,
                 host=host,
                 hypervisor_hostname=host,
-                uuid=getattr(uuidsentinel, host),
+                uuid=uuidutils.generate_uuid(),
                 vcpus=1,
                 memory_mb=1,
                 local_gb=1,
