@@ -43,10 +43,10 @@ def main() -> None:
         run(args, nova_args)
     except SystemExit as error:
         # Of a parser of options, with a status, or of a service, with words.
-        if isinstance(error.code, str):
-            print(f'pci-ext-allinone: error: {error.code}', file=sys.stderr)
-            _exit(1)
-        _exit(error.code or 0)
+        if isinstance(error.code, int):
+            _exit(error.code)
+        print(f'pci-ext-allinone: error: {error.code}', file=sys.stderr)
+        _exit(1)
     except Exception as error:
         if logging.root.handlers:
             # Where the services log already, say there where it came from.

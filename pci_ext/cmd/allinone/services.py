@@ -18,21 +18,18 @@ import os
 import sys
 import threading
 import time
-from typing import Any
 
 from nova import objects
 from nova import service
 from nova.api.openstack import wsgi_app
-from nova.compute import rpcapi as compute_rpcapi
 from nova.conductor import rpcapi as conductor_rpcapi
 import nova.conf
 from nova.scheduler import rpcapi as scheduler_rpcapi
-from nova.virt import driver
-from nova.virt import node
 import os_brick
 import os_vif
 from placement import wsgi as placement_wsgi
 
+from pci_ext.cmd.allinone import computes
 from pci_ext.cmd.allinone import config
 from pci_ext.cmd.allinone import databases
 from pci_ext.cmd.allinone import standins
@@ -92,14 +89,15 @@ class Services:
 
         objects.Service.enable_min_version_cache()
         yield 'nova-conductor'
-        self._start('nova-conductor', conductor_rpcapi.RPC_TOPIC)
+        self._run(_start('nova-conductor', conductor_rpcapi.RPC_TOPIC))
         yield 'nova-scheduler'
-        self._start('nova-scheduler', scheduler_rpcapi.RPC_TOPIC)
+        self._run(_start('nova-scheduler', scheduler_rpcapi.RPC_TOPIC))
         os_brick.setup(CONF)
         os_vif.initialize()
         for host in hosts:
             yield f'nova-compute on {host}'
-            self._start_compute(host)
+            state_path = settings.path('computes', host)
+            self._run(computes.start(host, state_path))
         databases.map_hosts()
 
     def stop(self) -> None:
@@ -123,50 +121,15 @@ class Services:
         paths = [self._settings.path(name) for name in files]
         wsgi_app.init_global_data(paths, *API)
 
-    def _start(
-        self, binary: str, topic: str, host: str | None = None
-    ) -> service.Service:
-        extra = {}
-        # Nova 34 gave nova-compute a second topic, for graceful shutdown.
-        if host and hasattr(compute_rpcapi, 'RPC_TOPIC_ALT'):
-            extra['topic_alt'] = compute_rpcapi.RPC_TOPIC_ALT
-        started = service.Service.create(
-            host=host, binary=binary, topic=topic, **extra
-        )
-        started.start()
+    def _run(self, started: service.Service) -> None:
         self._running.append(started)
         # Report at once and not in five seconds: until then a service that
         # was stopped a while ago counts as down.
         started.service_ref.report_count += 1
         started.service_ref.save()
-        return started
-
-    def _start_compute(self, host: str) -> None:
-        # Nova expects one nova-compute in a process, and keeps its state
-        # directory and the identity of its node globally.
-        state_path = self._settings.path('computes', host)
-        os.makedirs(state_path, exist_ok=True)
-        CONF.set_override('state_path', state_path)
-        node.LOCAL_NODE_UUID = None
-        try:
-            started = self._start(
-                'nova-compute', compute_rpcapi.RPC_TOPIC, host
-            )
-        finally:
-            CONF.clear_override('state_path')
-        _keep_node_uuid(started.manager.driver)
 
 
-def _keep_node_uuid(compute_driver: driver.ComputeDriver) -> None:
-    """Let a driver go on reporting the node that it was started for."""
-    node_uuid = node.get_local_node_uuid()
-    report = compute_driver.get_available_resource
-
-    def get_available_resource(nodename: str) -> dict[str, Any]:
-        return {**report(nodename), 'uuid': node_uuid}
-
-    def get_nodenames_by_uuid(refresh: bool = False) -> dict[str, str]:
-        return {node_uuid: compute_driver.get_available_nodes()[0]}
-
-    compute_driver.get_available_resource = get_available_resource
-    compute_driver.get_nodenames_by_uuid = get_nodenames_by_uuid
+def _start(binary: str, topic: str) -> service.Service:
+    created = service.Service.create(binary=binary, topic=topic)
+    created.start()
+    return created

@@ -24,7 +24,6 @@ log_file = ${data_dir}/nova.log
 use_stderr = false
 transport_url = fake:/
 compute_driver = pci_ext.FakeDriver
-resume_guests_state_on_host_boot = true
 graceful_shutdown_timeout = 3
 manager_shutdown_timeout = 1
 

@@ -82,13 +82,15 @@ class TestCase(base.BaseTestCase):
         """Run a command that shows or lists something, and parse that."""
         return self.shell.json(*arguments, cloud=cloud)
 
-    def assertRefused(self, expected: str, *arguments: str) -> str:
+    def assertRefused(
+        self, expected: str, *arguments: str, cloud: str = 'pci-ext'
+    ) -> str:
         """Check that a command is refused, and how; gives what it wrote.
 
         :param expected: a part of the message, such as ``HTTP 400``
         """
         error = self.assertRaises(
-            shell.CommandFailed, self.shell.run, *arguments
+            shell.CommandFailed, self.shell.run, *arguments, cloud=cloud
         )
         self.assertIn(expected, str(error))
         return str(error)

@@ -132,5 +132,5 @@ class AllInOne:
             path = os.path.join(self.data_dir, 'nova.log')
             with open(path, encoding='utf-8') as stream:
                 return stream.read()[-LOG_TAIL:]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return ''

@@ -1,0 +1,126 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The all-in-one itself: how it starts, stops, refuses and goes on."""
+
+import os
+import socket
+import tempfile
+from typing import Any
+
+from pci_ext.tests.functional import base
+from pci_ext.tests.functional import process
+
+GPU = {
+    'kind': 'gpu',
+    'vendor_id': '10de',
+    'product_id': '20b0',
+    'address': ['0000:3b:00.0', '0000:5e:00.0'],
+}
+
+
+class TestRestart(base.TestCase):
+    HOSTS = {'host-1': [GPU], 'host-2': [GPU]}
+
+    def test_goes_on_with_its_data(self) -> None:
+        self.create_pci_flavor('gpu', vendor_id='10de')
+        first = self.boot('1:gpu')
+        second = self.boot('2:gpu')
+        flavors = self.openstack('pci', 'flavor', 'list', '--long')
+        nodes = self._nodes()
+        allocations = [self.allocations(each) for each in (first, second)]
+
+        self.assertEqual(0, self.allinone.stop())
+        self.allinone.start(self.allinone.port)
+
+        self.assertEqual(
+            flavors, self.openstack('pci', 'flavor', 'list', '--long')
+        )
+        self.assertEqual(nodes, self._nodes())
+        self.assertAllocated(first, *allocations[0])
+        self.assertAllocated(second, *allocations[1])
+        self.boot('1:gpu')
+        self.assertNoHost('1:gpu')
+        self.shell.run('server', 'stop', first)
+        self.wait_for(first, 'SHUTOFF', 'ACTIVE')
+        self.assertAllocated(first, *allocations[0])
+        self.delete_server(second)
+        self.assertEqual(2, len(self.allocations(self.boot('2:gpu'))))
+
+    def _nodes(self) -> set[tuple[str, str]]:
+        listed = self.request('GET', '/os-hypervisors').json()
+        return {
+            (node['id'], node['hypervisor_hostname'])
+            for node in listed['hypervisors']
+        }
+
+
+class TestRefusals(base.base.BaseTestCase):
+    """What it does not start with, and what it says then."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        directory = tempfile.TemporaryDirectory(prefix='pci-ext-functional-')
+        self.addCleanup(directory.cleanup)
+        self.directory = directory.name
+
+    def start(
+        self, config: str = '', inventory: Any = None, port: int = 0
+    ) -> process.AllInOne:
+        inventory = inventory or {'hosts': [{'name': 'host', 'cards': [GPU]}]}
+        allinone = process.AllInOne(self.directory, inventory, config)
+        self.addCleanup(allinone.stop)
+        allinone.start(port)
+        return allinone
+
+    def assertRefused(self, *reasons: str, **arguments: Any) -> None:
+        error = self.assertRaises(process.StartError, self.start, **arguments)
+        self.assertIn('status 1', str(error))
+        (line,) = [
+            line
+            for line in str(error).splitlines()
+            if line.startswith('pci-ext-allinone: error: ')
+        ]
+        for reason in reasons:
+            self.assertIn(reason, line)
+
+    def test_port_that_is_taken(self) -> None:
+        with socket.create_server(('127.0.0.1', 0)) as server:
+            port = server.getsockname()[1]
+            self.assertRefused(
+                f'port {port}', 'Address already in use', port=port
+            )
+
+    def test_data_dir_that_is_a_file(self) -> None:
+        path = os.path.join(self.directory, 'data')
+        with open(path, 'w', encoding='utf-8'):
+            self.assertRefused(path, 'File exists')
+
+    def test_data_dir_that_is_in_use(self) -> None:
+        running = self.start()
+        self.assertRefused(running.data_dir, 'in use')
+
+    def test_inventory_that_does_not_parse(self) -> None:
+        inventory = {'hosts': [{'name': 'host', 'cards': [{'kind': 'gpu'}]}]}
+        self.assertRefused(
+            'inventory.json', 'host host, card 1', inventory=inventory
+        )
+
+    def test_pci_information_that_does_not_parse(self) -> None:
+        for entry, reason in (
+            ('{"vendor_id": "8086"}', 'list'),
+            ('[{"vendor_id": "8086"}, {"group": "a"}]', 'group'),
+            ('[{"vendor_id": "80[86"}, {}]', '80[86'),
+            ('[{"vendor_id": "8086"}', 'JSON'),
+        ):
+            config = f'[pci_ext]\npci_information = {entry}\n'
+            self.assertRefused('pci_information', entry, reason, config=config)
