@@ -50,8 +50,8 @@ _REMOTE_MANAGED = 'remote_managed'
 
 # Kinds remembered. More than a cloud has of hardware generations; bounded, so
 # that the memory used does not grow with the hosts.
-_POOL_KINDS = 2048
-_HOST_KINDS = 512
+_POOL_KINDS = 256
+_HOST_KINDS = 128
 
 Prices = tuple[int | None, ...]
 
