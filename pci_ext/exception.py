@@ -72,6 +72,20 @@ class PciFlavorExists(PciExtException):
     msg_fmt = _('A PCI flavor named %(name)s already exists.')
 
 
+class PciFlavorAccessNotFound(PciExtException):
+    msg_fmt = _(
+        'Project %(project_id)s has not been given access to PCI flavor '
+        '%(pci_flavor)s.'
+    )
+
+
+class PciFlavorAccessExists(PciExtException):
+    msg_fmt = _(
+        'Project %(project_id)s has access to PCI flavor %(pci_flavor)s '
+        'already.'
+    )
+
+
 class NotActivated(PciExtException):
     """A part of pci_ext was loaded into a service that it is not active in."""
 
@@ -102,3 +116,32 @@ class DatabaseNotConfigured(PciExtException):
         '[pci_ext_database] connection, for example to '
         'mysql+pymysql://pci_ext:PASSWORD@HOST/pci_ext.'
     )
+
+
+class PciActionRefused(PciExtException):
+    """An attach or detach that cannot be, now or at all; nothing changed."""
+
+    msg_fmt = _('%(reason)s')
+
+
+class PciDeviceNotAttached(PciActionRefused):
+    msg_fmt = _('The server has no PCI device %(dev_id)s.')
+
+
+class PciDeviceOfPort(PciActionRefused):
+    msg_fmt = _(
+        'PCI device %(dev_id)s belongs to a port of the server: detach the '
+        'port.'
+    )
+
+
+class PciDeviceNotPlugged(PciExtException):
+    """A hypervisor did not put a device into a guest."""
+
+    msg_fmt = _('PCI device %(address)s was not attached: %(reason)s')
+
+
+class PciDeviceNotUnplugged(PciExtException):
+    """A guest still has a device that it was to let go of."""
+
+    msg_fmt = _('PCI device %(address)s was not detached: %(reason)s')

@@ -158,8 +158,56 @@ def delete_by_name(name: str) -> None:
     _delete(models.PciFlavor.name, name)
 
 
+def add_project(uuid: str, project_id: str) -> None:
+    """Give a project access to a PCI flavor.
+
+    :raises PciFlavorNotFound: if there is none with this uuid
+    :raises PciFlavorAccessExists: if the project has access already
+    """
+    try:
+        _add_project(uuid, project_id)
+    except db_exception.DBDuplicateEntry as error:
+        raise exception.PciFlavorAccessExists(
+            project_id=project_id, pci_flavor=uuid
+        ) from error
+
+
+@_retried
+def _add_project(uuid: str, project_id: str) -> None:
+    # In one statement, so that the PCI flavor cannot go in between.
+    flavor = sa.select(
+        models.PciFlavor.id,
+        sa.literal(project_id, models.PciFlavorProject.project_id.type),
+    ).where(_equals(models.PciFlavor.uuid, uuid))
+    statement = sa.insert(models.PciFlavorProject).from_select(
+        ['pci_flavor_id', 'project_id'], flavor
+    )
+    if not _execute(statement):
+        raise exception.PciFlavorNotFound(pci_flavor=uuid)
+
+
+@_retried
+def remove_project(uuid: str, project_id: str) -> None:
+    """Take the access to a PCI flavor from a project.
+
+    :raises PciFlavorAccessNotFound: if the project does not have it, or there
+        is no PCI flavor with this uuid
+    """
+    flavor = sa.select(models.PciFlavor.id).where(
+        _equals(models.PciFlavor.uuid, uuid)
+    )
+    statement = sa.delete(models.PciFlavorProject).where(
+        models.PciFlavorProject.pci_flavor_id.in_(flavor),
+        _equals(models.PciFlavorProject.project_id, project_id),
+    )
+    if not _execute(statement):
+        raise exception.PciFlavorAccessNotFound(
+            project_id=project_id, pci_flavor=uuid
+        )
+
+
 def _storable(text: str) -> bool:
-    """Tell whether a text can be a name or uuid that is stored.
+    """Tell whether a text can be a name or id that is stored.
 
     MySQL takes no account of spaces at the end when it compares, and
     PostgreSQL refuses the character NUL even in a question.
@@ -238,15 +286,15 @@ def _update_once(
 
 @_retried
 def _delete(column: orm.InstrumentedAttribute[str], text: str) -> None:
+    if not _execute(sa.delete(models.PciFlavor).where(_equals(column, text))):
+        raise exception.PciFlavorNotFound(pci_flavor=text)
+
+
+def _execute(statement: sa.Insert | sa.Delete) -> int:
+    """Execute one statement in a transaction, and count its rows."""
     with api.writer() as session:
-        deleted = cast(
-            sa.CursorResult[Any],
-            session.execute(
-                sa.delete(models.PciFlavor).where(_equals(column, text))
-            ),
-        )
-        if not deleted.rowcount:
-            raise exception.PciFlavorNotFound(pci_flavor=text)
+        result = cast(sa.CursorResult[Any], session.execute(statement))
+        return result.rowcount
 
 
 def _merge(row: models.PciFlavor, specs: Mapping[str, str | None]) -> None:

@@ -316,5 +316,86 @@ class TestDelete(base.DatabaseTestCase):
         self.assertEqual(1, len(pci_flavors.get_all()))
 
 
+class TestProjects(base.DatabaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.flavor = create('GPU', is_public=False, projects=['b'])
+        self.other = create('NIC', is_public=False, projects=['b'])
+
+    def projects(self, name='GPU'):
+        return pci_flavors.get_by_name(name).projects
+
+    def test_one_is_added(self):
+        pci_flavors.add_project(self.flavor.uuid, 'a')
+        self.assertEqual(['a', 'b'], self.projects())
+        self.assertEqual(['b'], self.projects('NIC'))
+
+    def test_one_that_is_there_is_named(self):
+        error = self.assertRaises(
+            exception.PciFlavorAccessExists,
+            pci_flavors.add_project,
+            self.flavor.uuid,
+            'b',
+        )
+        self.assertEqual(
+            f'Project b has access to PCI flavor {self.flavor.uuid} already.',
+            str(error),
+        )
+        self.assertEqual(['b'], self.projects())
+
+    def test_to_a_pci_flavor_that_is_not(self):
+        for uuid in (uuids.missing, f'{self.flavor.uuid} '):
+            error = self.assertRaises(
+                exception.PciFlavorNotFound,
+                pci_flavors.add_project,
+                uuid,
+                'a',
+            )
+            self.assertIn(uuid, str(error))
+
+    def test_many_at_once_one_counts(self):
+        outcomes = []
+
+        def add():
+            try:
+                pci_flavors.add_project(self.flavor.uuid, 'a')
+                outcomes.append('added')
+            except exception.PciFlavorAccessExists:
+                outcomes.append('exists')
+            except Exception as error:
+                outcomes.append(error)
+
+        threads = [threading.Thread(target=add) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertCountEqual(['added'] + ['exists'] * 7, outcomes)
+        self.assertEqual(['a', 'b'], self.projects())
+
+    def test_one_is_removed(self):
+        pci_flavors.add_project(self.flavor.uuid, 'a')
+        pci_flavors.remove_project(self.flavor.uuid, 'b')
+        self.assertEqual(['a'], self.projects())
+        self.assertEqual(['b'], self.projects('NIC'))
+
+    def test_one_that_is_not_there_is_named(self):
+        for project_id in ('a', 'B', 'b ', ''):
+            error = self.assertRaises(
+                exception.PciFlavorAccessNotFound,
+                pci_flavors.remove_project,
+                self.flavor.uuid,
+                project_id,
+            )
+            self.assertIn(f'Project {project_id} has not', str(error))
+        self.assertRaises(
+            exception.PciFlavorAccessNotFound,
+            pci_flavors.remove_project,
+            uuids.missing,
+            'b',
+        )
+        self.assertEqual(['b'], self.projects())
+
+
 def now():
     return timeutils.utcnow(with_timezone=True)

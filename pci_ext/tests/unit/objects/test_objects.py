@@ -86,6 +86,22 @@ class TestPlainData(base.BaseTestCase):
         pci_flavor.PciFlavor().specs['vendor_id'] = '8086'
         self.assertEqual({}, pci_flavor.PciFlavor().specs)
 
+    def test_who_sees_a_pci_flavor(self):
+        public = pci_flavor.PciFlavor(name='GPU', projects=['own'])
+        private = pci_flavor.PciFlavor(
+            name='GPU', is_public=False, projects=['own']
+        )
+        for flavor, project_id, is_admin, expected in (
+            (public, 'own', False, True),
+            (public, 'other', False, True),
+            (public, None, False, True),
+            (private, 'own', False, True),
+            (private, 'other', False, False),
+            (private, None, False, False),
+            (private, 'other', True, True),
+        ):
+            self.assertIs(expected, flavor.is_visible_to(project_id, is_admin))
+
     def test_live_migration_is_one_of_three(self):
         for value in ('forbid', 'hotplug', 'native'):
             pci_flavor.PciFlavor(live_migration=value)
