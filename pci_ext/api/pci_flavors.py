@@ -14,7 +14,6 @@
 
 import functools
 
-from nova import context as nova_context
 from nova.api import validation
 from nova.api.openstack import wsgi
 import webob.exc
@@ -23,6 +22,7 @@ from pci_ext import exception
 from pci_ext.api import attributes
 from pci_ext.api import extension
 from pci_ext.api import policy
+from pci_ext.api import visibility
 from pci_ext.api.schemas import pci_flavors as schema
 from pci_ext.api.views import pci_flavors as views
 from pci_ext.db import pci_flavors as db
@@ -48,7 +48,7 @@ class PciFlavorsController(wsgi.Controller):
         """List the PCI flavors that the project can use."""
         context = req.environ['nova.context']
         policy.authorize(context, policies.INDEX)
-        return self._view_builder.index(req, _get_visible(context))
+        return self._view_builder.index(req, visibility.get_all(context))
 
     @wsgi.expected_errors(())
     @validation.query_schema(schema.detail_query)
@@ -57,7 +57,7 @@ class PciFlavorsController(wsgi.Controller):
         """List the PCI flavors that the project can use, with details."""
         context = req.environ['nova.context']
         policy.authorize(context, policies.DETAIL)
-        return self._view_builder.detail(req, _get_visible(context))
+        return self._view_builder.detail(req, visibility.get_all(context))
 
     @wsgi.expected_errors(404)
     @validation.query_schema(schema.show_query)
@@ -70,7 +70,7 @@ class PciFlavorsController(wsgi.Controller):
             return self._view_builder.available_attributes(
                 attributes.available(context)
             )
-        return self._view_builder.show(req, _find(context, id))
+        return self._view_builder.show(req, visibility.find(context, id))
 
     @wsgi.response(201)
     @wsgi.expected_errors((400, 409))
@@ -127,7 +127,9 @@ class PciFlavorsController(wsgi.Controller):
                 values['specs'] = attributes.check_specs(
                     context, values['specs']
                 )
-            flavor = db.update_by_uuid(_find(context, id).uuid, values)
+            flavor = db.update_by_uuid(
+                visibility.find(context, id).uuid, values
+            )
         except exception.Invalid as error:
             raise webob.exc.HTTPBadRequest(
                 explanation=error.format_message()
@@ -151,7 +153,7 @@ class PciFlavorsController(wsgi.Controller):
         policy.authorize(context, policies.DELETE, target={})
         _refuse_reserved(id)
         try:
-            db.delete_by_uuid(_find(context, id).uuid)
+            db.delete_by_uuid(visibility.find(context, id).uuid)
         except exception.PciFlavorNotFound as error:
             raise webob.exc.HTTPNotFound(
                 explanation=error.format_message()
@@ -167,53 +169,6 @@ def _refuse_reserved(id: str) -> None:
             )
             % id
         )
-
-
-def _get_visible(
-    context: nova_context.RequestContext,
-) -> list[pci_flavor.PciFlavor]:
-    return [flavor for flavor in db.get_all() if _is_visible(context, flavor)]
-
-
-def _find(
-    context: nova_context.RequestContext, id: str
-) -> pci_flavor.PciFlavor:
-    """Get a PCI flavor by uuid, else by name.
-
-    :param id: as it is in the path
-    :raises webob.exc.HTTPNotFound: if there is none that the project can use
-    """
-    id = _decode(id)
-    try:
-        try:
-            flavor = db.get_by_uuid(id)
-        except exception.PciFlavorNotFound:
-            flavor = db.get_by_name(id)
-        if not _is_visible(context, flavor):
-            raise exception.PciFlavorNotFound(pci_flavor=id)
-    except exception.PciFlavorNotFound as error:
-        raise webob.exc.HTTPNotFound(
-            explanation=error.format_message()
-        ) from error
-    return flavor
-
-
-def _decode(id: str) -> str:
-    """Decode UTF-8 in a path, which WSGI gives as Latin-1 (PEP 3333)."""
-    try:
-        return id.encode('latin-1').decode()
-    except UnicodeError:
-        return id
-
-
-def _is_visible(
-    context: nova_context.RequestContext, flavor: pci_flavor.PciFlavor
-) -> bool:
-    return (
-        flavor.is_public
-        or context.is_admin
-        or context.project_id in flavor.projects
-    )
 
 
 class PciFlavors(extension.ApiExtension):

@@ -12,6 +12,7 @@
 
 """The router of nova-api: the paths of Nova and those of pci_ext."""
 
+from collections.abc import Callable
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,8 +26,8 @@ from pci_ext import conf
 from pci_ext import exception
 from pci_ext.api import extension
 from pci_ext.api import policy
+from pci_ext.api import visibility
 from pci_ext.db import api as db_api
-from pci_ext.db import pci_flavors
 from pci_ext.i18n import _
 from pci_ext.integration import activation
 from pci_ext.integration import requests
@@ -54,6 +55,12 @@ class APIRouter(routes.APIRouterV21):
         for each in extensions:
             for path, methods in each.routes():
                 self._mount(path, methods, {})
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        with visibility.for_request(environ.get('nova.context')):
+            return super().__call__(environ, start_response)
 
     def _mount(
         self,
@@ -109,5 +116,5 @@ def app_factory(global_config: Any, **local_config: str) -> APIRouter:
     activation.require('the API router')
     policy.register_rules()
     db_api.configure(cfg.CONF)
-    requests.set_source(pci_flavors.get_by_names)
+    requests.set_source(visibility.get_by_names)
     return APIRouter(load_extensions())

@@ -66,7 +66,8 @@ def set_source(source: Source | None) -> None:
     """Say where PCI flavors come from in this process.
 
     :param source: gives the PCI flavors with the given names, those that
-        there are; None in a service without a database
+        there are for whoever is being served; None in a service without a
+        database
     """
     global _source
     _source = source
@@ -78,7 +79,7 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
     :returns: for each request a dict of count, alias_name and spec, the
         last a list of one selector an alternative
     :raises InvalidPciRequest: if a value does not parse or names a PCI
-        flavor that does not exist
+        flavor that does not exist for whoever is being served
     """
     try:
         parsed = (

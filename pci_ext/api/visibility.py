@@ -1,0 +1,109 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which PCI flavors a user sees; all others do not exist for them."""
+
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+import contextlib
+import contextvars
+
+from nova import context as nova_context
+import webob.exc
+
+from pci_ext import exception
+from pci_ext.db import pci_flavors as db
+from pci_ext.objects import pci_flavor
+
+_asking: contextvars.ContextVar[nova_context.RequestContext | None] = (
+    contextvars.ContextVar('pci_ext_asking', default=None)
+)
+
+
+@contextlib.contextmanager
+def for_request(
+    context: nova_context.RequestContext | None,
+) -> Iterator[None]:
+    """Remember who asks, for code of Nova's that is not told.
+
+    What oslo.context has for the current one does not do: nova-api makes
+    contexts of administrators for its own ends while it serves a request, and
+    the last one made is the current one.
+
+    :param context: that of the request; None if it has none
+    """
+    token = _asking.set(context)
+    try:
+        yield
+    finally:
+        _asking.reset(token)
+
+
+def get_by_names(names: Collection[str]) -> list[pci_flavor.PciFlavor]:
+    """Get the PCI flavors with these names that the one who asks can use.
+
+    Outside of a request these are the public ones.
+    """
+    return _visible(_asking.get(), db.get_by_names(names))
+
+
+def get_all(
+    context: nova_context.RequestContext,
+) -> list[pci_flavor.PciFlavor]:
+    """Get the PCI flavors that a user sees, in the order of names."""
+    return _visible(context, db.get_all())
+
+
+def find(
+    context: nova_context.RequestContext, id: str
+) -> pci_flavor.PciFlavor:
+    """Get a PCI flavor by uuid, else by name.
+
+    :param id: as it is in the path
+    :raises webob.exc.HTTPNotFound: if there is none that the user sees
+    """
+    id = _decode(id)
+    try:
+        try:
+            flavor = db.get_by_uuid(id)
+        except exception.PciFlavorNotFound:
+            flavor = db.get_by_name(id)
+        if not _visible(context, [flavor]):
+            raise exception.PciFlavorNotFound(pci_flavor=id)
+    except exception.PciFlavorNotFound as error:
+        raise webob.exc.HTTPNotFound(
+            explanation=error.format_message()
+        ) from error
+    return flavor
+
+
+def _visible(
+    context: nova_context.RequestContext | None,
+    flavors: Iterable[pci_flavor.PciFlavor],
+) -> list[pci_flavor.PciFlavor]:
+    project_id, is_admin = (
+        (context.project_id, context.is_admin) if context else (None, False)
+    )
+    return [
+        flavor
+        for flavor in flavors
+        if flavor.is_visible_to(project_id, is_admin)
+    ]
+
+
+def _decode(id: str) -> str:
+    """Decode UTF-8 in a path, which WSGI gives as Latin-1 (PEP 3333)."""
+    try:
+        return id.encode('latin-1').decode()
+    except UnicodeError:
+        return id
