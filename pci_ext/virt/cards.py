@@ -12,12 +12,12 @@
 
 """One card of an inventory, and the PCI devices that it is."""
 
-from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
-import dataclasses
 import re
 from typing import Any
+
+from pci_ext.virt import values
 
 #: Class code of the usual device of a kind of card, in libvirt's notation.
 #: Source: PCI Code and ID Assignment Specification, revision 1.15.
@@ -44,41 +44,8 @@ _CARD_KEYS = (
     'vfs',
 )
 _VFS_KEYS = ('count', 'product_id', 'offset', 'stride')
-_ID = re.compile(r'(?:0x)?([0-9a-f]{4})', re.IGNORECASE)
-_CLASS = re.compile(r'(?:0x)?([0-9a-f]{6})', re.IGNORECASE)
-_ADDRESS = re.compile(
-    r'([0-9a-f]{4,8}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])', re.IGNORECASE
-)
 # As in nova.objects.fields.PciDeviceType, which is slow to import.
 _STANDARD, _PF, _VF = _DEV_TYPES = ('type-PCI', 'type-PF', 'type-VF')
-
-
-class InvalidCard(ValueError):
-    """A card, or what is around it, is not as an inventory has it."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Address:
-    """A PCI address: domain of up to 32 bits, and 16 bits of routing id."""
-
-    domain: int
-    routing_id: int
-
-    @classmethod
-    def parse(cls, text: str, where: str) -> 'Address':
-        match = _ADDRESS.fullmatch(text)
-        if not match:
-            raise InvalidCard(
-                f'{where}: the address {text!r} is not like 0000:3b:00.0'
-            )
-        domain, bus, slot, function = (
-            int(part, 16) for part in match.groups()
-        )
-        return cls(domain, bus << 8 | slot << 3 | function)
-
-    def __str__(self) -> str:
-        bus, slot = self.routing_id >> 8, self.routing_id >> 3 & 0x1F
-        return f'{self.domain:04x}:{bus:02x}:{slot:02x}.{self.routing_id & 7}'
 
 
 def expand(card: Any, where: str) -> Iterator[dict[str, Any]]:
@@ -86,41 +53,41 @@ def expand(card: Any, where: str) -> Iterator[dict[str, Any]]:
 
     :param card: an entry of ``cards`` in an inventory file
     :param where: names the card in messages
-    :raises InvalidCard: naming the key and what is wrong with its value
+    :raises values.InvalidCard: naming the key and what is wrong with its value
     """
-    _check_keys(card, _CARD_KEYS, where)
+    values.check_keys(card, _CARD_KEYS, where)
     addresses = card.get('address')
     if not isinstance(addresses, list):
         addresses = [addresses]
     for text in addresses:
-        address = Address.parse(str(text), where)
-        device = describe(
+        address = values.Address.parse(str(text), where)
+        device = _describe(
             address=address,
-            vendor_id=_hex(card, 'vendor_id', _ID, where),
-            product_id=_hex(card, 'product_id', _ID, where),
+            vendor_id=values.hexadecimal(card, 'vendor_id', where),
+            product_id=values.hexadecimal(card, 'product_id', where),
             class_code=_class(card, where),
-            numa_node=_integer(card, 'numa_node', None, where),
+            numa_node=values.integer(card, 'numa_node', where),
             dev_type=_dev_type(card, where),
         )
         if 'parent_addr' in card:
-            parent = Address.parse(str(card['parent_addr']), where)
+            parent = values.Address.parse(str(card['parent_addr']), where)
             device['parent_addr'] = str(parent)
         yield device
         if 'vfs' in card:
             yield from _vfs(card['vfs'], device, address, where)
 
 
-def describe(
-    address: Address,
+def _describe(
+    address: values.Address,
     vendor_id: str,
     product_id: str,
-    class_code: str,
+    class_code: str | None,
     numa_node: int | None,
     dev_type: str,
 ) -> dict[str, Any]:
     """Describe a device in the form that Nova's libvirt driver reports."""
     text = str(address)
-    return {
+    device = {
         'dev_id': 'pci_' + re.sub('[:.]', '_', text),
         'address': text,
         'product_id': product_id,
@@ -128,98 +95,68 @@ def describe(
         'numa_node': numa_node,
         'label': f'label_{vendor_id}_{product_id}',
         'dev_type': dev_type,
-        'class': class_code,
     }
+    if class_code:
+        device['class'] = class_code
+    return device
 
 
 def _vfs(
-    vfs: Any, pf: dict[str, Any], address: Address, where: str
+    vfs: Any, pf: dict[str, Any], address: values.Address, where: str
 ) -> Iterator[dict[str, Any]]:
     # PCIe 6.0, 9.2.1.2: the routing id of VF n is that of the PF, plus the
     # first VF offset, plus (n - 1) strides.
-    _check_keys(vfs, _VFS_KEYS, f'{where}, vfs')
-    count = _integer(vfs, 'count', 0, where) or 0
-    offset = _integer(vfs, 'offset', DEFAULT_VF_OFFSET, where) or 0
-    stride = _integer(vfs, 'stride', DEFAULT_VF_STRIDE, where) or 0
+    within = f'{where}, vfs'
+    values.check_keys(vfs, _VFS_KEYS, within)
+    product_id = values.hexadecimal(vfs, 'product_id', within)
+    count = values.integer(vfs, 'count', within) or 0
+    offset = values.integer(vfs, 'offset', within, DEFAULT_VF_OFFSET) or 0
+    stride = values.integer(vfs, 'stride', within, DEFAULT_VF_STRIDE) or 0
     if not 1 <= count <= 256 or not offset or not stride:
-        raise InvalidCard(
+        raise values.InvalidCard(
             f'{where}: vfs has a count of 1 to 256, and an offset and a '
             'stride of at least 1'
         )
     last = address.routing_id + offset + (count - 1) * stride
     if last > 0xFFFF:
-        raise InvalidCard(f'{where}: the VFs do not fit behind bus ff')
+        raise values.InvalidCard(f'{where}: the VFs do not fit behind bus ff')
     for routing_id in range(address.routing_id + offset, last + 1, stride):
-        vf = describe(
-            address=Address(address.domain, routing_id),
+        vf = _describe(
+            address=values.Address(address.domain, routing_id),
             vendor_id=pf['vendor_id'],
-            product_id=_hex(vfs, 'product_id', _ID, f'{where}, vfs'),
-            class_code=pf['class'],
+            product_id=product_id,
+            class_code=pf.get('class'),
             numa_node=pf['numa_node'],
             dev_type=_VF,
         )
         yield vf | {'parent_addr': pf['address']}
 
 
-def _check_keys(value: Any, known: Collection[str], where: str) -> None:
-    if not isinstance(value, Mapping):
-        raise InvalidCard(f'{where} is not an object')
-    unknown = set(map(str, value)) - set(known)
-    if unknown:
-        raise InvalidCard(
-            f'{where}: unknown key {min(unknown)!r}; known are '
-            f'{", ".join(known)}'
-        )
-
-
-def _hex(
-    values: Mapping[str, Any], key: str, form: re.Pattern[str], where: str
-) -> str:
-    match = form.fullmatch(str(values.get(key)))
-    if not match:
-        raise InvalidCard(
-            f'{where}: {key} is {values.get(key)!r}, not a hexadecimal number '
-            'with all its digits, in quotes if this is JSON'
-        )
-    return match[1].lower()
-
-
-def _class(card: Mapping[str, Any], where: str) -> str:
-    if 'class' in card:
-        return '0x' + _hex(card, 'class', _CLASS, where)
+def _class(card: Mapping[str, Any], where: str) -> str | None:
     kind = card.get('kind')
-    if kind not in CLASSES:
-        raise InvalidCard(
+    if kind is not None and str(kind) not in CLASSES:
+        raise values.InvalidCard(
             f'{where}: kind is {kind!r}, not one of {", ".join(CLASSES)}; '
-            'a card of another kind needs its class'
+            'say the class of a card of another kind'
         )
-    return CLASSES[kind]
-
-
-def _integer(
-    values: Mapping[str, Any], key: str, default: int | None, where: str
-) -> int | None:
-    text = values.get(key)
-    if text is None:
-        return default
-    if isinstance(text, bool) or not re.fullmatch('[0-9]{1,5}', str(text)):
-        raise InvalidCard(f'{where}: {key} is {text!r}, not a whole number')
-    return int(text)
+    if 'class' in card:
+        return '0x' + values.hexadecimal(card, 'class', where, digits=6)
+    return CLASSES.get(str(kind))
 
 
 def _dev_type(card: Mapping[str, Any], where: str) -> str:
     usual = _PF if 'vfs' in card else _STANDARD
     dev_type = card.get('dev_type', usual)
     if dev_type not in _DEV_TYPES:
-        raise InvalidCard(
+        raise values.InvalidCard(
             f'{where}: dev_type is {dev_type!r}, not one of '
             f'{", ".join(_DEV_TYPES)}'
         )
     if (dev_type == _VF) != ('parent_addr' in card):
-        raise InvalidCard(
+        raise values.InvalidCard(
             f'{where}: a card with a parent_addr, and no other, has the '
             f'dev_type {_VF}'
         )
     if 'vfs' in card and dev_type != _PF:
-        raise InvalidCard(f'{where}: a card with vfs is a PF')
+        raise values.InvalidCard(f'{where}: a card with vfs is a PF')
     return str(dev_type)

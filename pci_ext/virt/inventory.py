@@ -41,6 +41,7 @@ import yaml
 
 from pci_ext import exception
 from pci_ext.virt import cards
+from pci_ext.virt import values
 
 _HOST_NAME = re.compile(r'[A-Za-z0-9]([A-Za-z0-9._-]{0,253}[A-Za-z0-9])?')
 
@@ -73,43 +74,43 @@ def _parse(path: str, text: str) -> Any:
 
 def _hosts(document: Any) -> dict[str, list[dict[str, Any]]]:
     if not isinstance(document, Mapping) or list(document) != ['hosts']:
-        raise cards.InvalidCard('the file is an object with the key "hosts"')
+        raise values.InvalidCard('the file is an object with the key "hosts"')
     if not isinstance(document['hosts'], list) or not document['hosts']:
-        raise cards.InvalidCard('"hosts" is a list of at least one host')
+        raise values.InvalidCard('"hosts" is a list of at least one host')
     hosts: dict[str, list[dict[str, Any]]] = {}
     for number, host in enumerate(document['hosts'], start=1):
         name = _host_name(host, number)
         if name in hosts:
-            raise cards.InvalidCard(f'two hosts are named {name}')
+            raise values.InvalidCard(f'two hosts are named {name}')
         hosts[name] = _devices(name, host.get('cards') or [])
     return hosts
 
 
 def _host_name(host: Any, number: int) -> str:
     if not isinstance(host, Mapping):
-        raise cards.InvalidCard(f'host {number} is not an object')
+        raise values.InvalidCard(f'host {number} is not an object')
     unknown = set(host) - {'name', 'cards'}
     if unknown:
-        raise cards.InvalidCard(
+        raise values.InvalidCard(
             f'host {number} has the unknown key {min(unknown)!r}; '
             'a host has the keys name and cards'
         )
     name = host.get('name')
     if not isinstance(name, str) or not _HOST_NAME.fullmatch(name):
-        raise cards.InvalidCard(f'host {number} has no valid name: {name!r}')
+        raise values.InvalidCard(f'host {number} has no valid name: {name!r}')
     return name
 
 
 def _devices(host: str, entries: Any) -> list[dict[str, Any]]:
     if not isinstance(entries, list):
-        raise cards.InvalidCard(f'the cards of host {host} are not a list')
+        raise values.InvalidCard(f'the cards of host {host} are not a list')
     devices: dict[str, dict[str, Any]] = {}
     for number, entry in enumerate(entries, start=1):
         where = f'host {host}, card {number}'
         for device in cards.expand(entry, where):
             address = device['address']
             if address in devices:
-                raise cards.InvalidCard(
+                raise values.InvalidCard(
                     f'{where}: the address {address} is used already'
                 )
             devices[address] = device
