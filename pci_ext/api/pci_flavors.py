@@ -14,7 +14,9 @@
 
 import functools
 
+from nova import context as nova_context
 from nova.api import validation
+from nova.api.openstack import identity
 from nova.api.openstack import wsgi
 import webob.exc
 
@@ -92,6 +94,7 @@ class PciFlavorsController(wsgi.Controller):
             values['specs'] = attributes.check_specs(
                 context, values.get('specs', {})
             )
+            _verify_projects(context, values)
             flavor = db.create(pci_flavor.PciFlavor(**values))
         except exception.Invalid as error:
             raise webob.exc.HTTPBadRequest(
@@ -158,6 +161,22 @@ class PciFlavorsController(wsgi.Controller):
             raise webob.exc.HTTPNotFound(
                 explanation=error.format_message()
             ) from error
+
+
+def _verify_projects(
+    context: nova_context.RequestContext, values: views.View
+) -> None:
+    projects = values.get('projects', ())
+    if projects and values.get('is_public', True):
+        raise exception.InvalidPciFlavor(
+            field='projects',
+            reason=_(
+                'all projects have access to a public PCI flavor. Set '
+                'is_public to false to give access to some.'
+            ),
+        )
+    for project_id in projects:
+        identity.verify_project_id(context, project_id)
 
 
 def _refuse_reserved(id: str) -> None:

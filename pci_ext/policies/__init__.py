@@ -17,11 +17,16 @@ import itertools
 from oslo_policy import policy
 
 from pci_ext.policies import pci_devices
+from pci_ext.policies import pci_flavor_access
 from pci_ext.policies import pci_flavors
 
 
 def list_rules() -> list[policy.DocumentedRuleDefault]:
     """List every policy, for the entry point oslo.policy.policies too."""
     return list(
-        itertools.chain(pci_devices.list_rules(), pci_flavors.list_rules())
+        itertools.chain(
+            pci_devices.list_rules(),
+            pci_flavor_access.list_rules(),
+            pci_flavors.list_rules(),
+        )
     )

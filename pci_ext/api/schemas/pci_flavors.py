@@ -18,6 +18,8 @@ it is known: by the request grammar, the selectors and the attributes.
 
 from typing import Any
 
+from nova.api.validation import parameter_types
+
 from pci_ext.matching import requests
 from pci_ext.objects import pci_flavor
 
@@ -32,6 +34,9 @@ _DESCRIPTION: Schema = {
     'maxLength': pci_flavor.MAX_DESCRIPTION_LENGTH,
     'pattern': _STORABLE,
 }
+#: As in Nova's API.
+PROJECT_ID = parameter_types.project_id
+
 _IS_PUBLIC: Schema = {'type': 'boolean'}
 _LIVE_MIGRATION: Schema = {
     'type': 'string',
@@ -54,7 +59,8 @@ def _specs(types: list[str]) -> Schema:
     }
 
 
-def _object_with(name: str, content: Schema) -> Schema:
+def object_with(name: str, content: Schema) -> Schema:
+    """Make the schema of an object with one property."""
     return {
         'type': 'object',
         'properties': {name: content},
@@ -73,17 +79,24 @@ def _writable(spec_types: list[str]) -> dict[str, Schema]:
     }
 
 
-create = _object_with(
+create = object_with(
     'pci_flavor',
     {
         'type': 'object',
-        'properties': _writable(['string']),
+        'properties': {
+            **_writable(['string']),
+            'projects': {
+                'type': 'array',
+                'items': PROJECT_ID,
+                'uniqueItems': True,
+            },
+        },
         'required': ['name'],
         'additionalProperties': False,
     },
 )
 
-update = _object_with(
+update = object_with(
     'pci_flavor',
     {
         'type': 'object',
@@ -150,19 +163,19 @@ _AVAILABLE_ATTRIBUTES = _all_of(
     }
 )
 
-create_response = _object_with('pci_flavor', _all_of(_FULL))
+create_response = object_with('pci_flavor', _all_of(_FULL))
 update_response = create_response
 show_response: Schema = {
     'type': 'object',
     'oneOf': [
         create_response,
-        _object_with('pci_flavor', _AVAILABLE_ATTRIBUTES),
+        object_with('pci_flavor', _AVAILABLE_ATTRIBUTES),
     ],
 }
-index_response = _object_with(
+index_response = object_with(
     'pci_flavors', {'type': 'array', 'items': _all_of(_BASIC)}
 )
-detail_response = _object_with(
+detail_response = object_with(
     'pci_flavors', {'type': 'array', 'items': _all_of(_FULL)}
 )
 delete_response: Schema = {'type': 'null'}

@@ -22,6 +22,7 @@ import fixtures
 from nova import context
 from nova import objects
 from nova import test
+from nova import utils
 from nova.api import openstack
 from nova.api.openstack import wsgi
 from nova.compute import power_state
@@ -34,6 +35,7 @@ from oslo_config import fixture as config_fixture
 from oslo_serialization import jsonutils
 from oslo_utils import uuidutils
 from oslo_utils.fixture import uuidsentinel
+import requests
 import sqlalchemy as sa
 import webob
 
@@ -82,6 +84,26 @@ class BrokenCell(fixtures.Fixture):
         self.useFixture(
             fixtures.MockPatchObject(self.module, self.function, call)
         )
+
+
+class Projects(fixtures.Fixture):
+    """The projects that keystone knows."""
+
+    def __init__(self, *project_ids: str) -> None:
+        self.project_ids = project_ids
+
+    def _setUp(self) -> None:
+        self.useFixture(
+            fixtures.MockPatchObject(
+                utils, 'get_ksa_adapter', return_value=self
+            )
+        )
+
+    def get(self, path: str) -> requests.Response:
+        response = requests.Response()
+        known = path.removeprefix('/projects/') in self.project_ids
+        response.status_code = 200 if known else 404
+        return response
 
 
 @contextlib.contextmanager

@@ -24,6 +24,9 @@ from pci_ext.tests.unit.api import base
 
 PATH = '/os-pci-flavors'
 
+#: A project that exists.
+KNOWN = uuidsentinel.project
+
 POOL = {
     'vendor_id': '8086',
     'product_id': '0001',
@@ -38,6 +41,7 @@ class PciFlavorsTestCase(base.RouterTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.host = self.create_host('cell1', 'host1', POOL)
+        self.useFixture(base.Projects(KNOWN))
         self.reader = self.context_of('reader')
 
     def create(self, name: str, **values: Any) -> dict[str, Any]:
@@ -166,6 +170,24 @@ class CreateTestCase(PciFlavorsTestCase):
             ({'live_migration': 'maybe'}, ('live_migration', 'maybe')),
             ({'color': 'red'}, ('color',)),
             ({'uuid': uuidsentinel.mine}, ('uuid',)),
+            # Projects.
+            ({'projects': [KNOWN]}, ('projects', 'public', 'is_public')),
+            (
+                {'projects': [KNOWN], 'is_public': True},
+                ('projects', 'public'),
+            ),
+            (
+                {'projects': [KNOWN, 'nosuch'], 'is_public': False},
+                ('nosuch',),
+            ),
+            (
+                {'projects': [KNOWN, KNOWN], 'is_public': False},
+                ('projects', 'unique'),
+            ),
+            ({'projects': KNOWN, 'is_public': False}, ('projects', 'array')),
+            ({'projects': [''], 'is_public': False}, ('non-empty',)),
+            ({'projects': ['a b'], 'is_public': False}, ('a b',)),
+            ({'projects': [1], 'is_public': False}, ('1', 'string')),
         )
         for values, texts in cases:
             with self.subTest(values=str(values)[:80]):
@@ -197,6 +219,13 @@ class CreateTestCase(PciFlavorsTestCase):
             with self.subTest(body=body):
                 self.assert_refused(400, self.call('POST', PATH, body))
         self.assertEqual([], self.names())
+
+    def test_projects(self) -> None:
+        flavor = self.create('ours', is_public=False, projects=[KNOWN])
+        self.assertNotIn('projects', flavor)
+        self.assertEqual([KNOWN], db.get_by_name('ours').projects)
+        self.create('none', is_public=False, projects=[])
+        self.create('all', is_public=True, projects=[])
 
     def test_legacy_v2_ignores_what_it_does_not_know(self) -> None:
         response = self.call(

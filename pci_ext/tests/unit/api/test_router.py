@@ -21,6 +21,7 @@ from stevedore import extension as stevedore_extension
 
 from pci_ext import exception
 from pci_ext.api import extension
+from pci_ext.api import pci_flavor_access
 from pci_ext.api import pci_flavors
 from pci_ext.api import router
 from pci_ext.api import servers
@@ -50,7 +51,11 @@ def mounted(app: routes.APIRouterV21) -> Mounted:
 class APIRouterTestCase(test.NoDBTestCase):
     def test_the_extensions_of_pci_ext(self) -> None:
         self.assertCountEqual(
-            [pci_flavors.PciFlavors, servers.Servers],
+            [
+                pci_flavor_access.PciFlavorAccess,
+                pci_flavors.PciFlavors,
+                servers.Servers,
+            ],
             [type(each) for each in router.load_extensions()],
         )
 
@@ -60,16 +65,36 @@ class APIRouterTestCase(test.NoDBTestCase):
         self.assertEqual(nova, {key: ours.get(key) for key in nova})
         self.assertEqual(
             {
-                (prefix + path, method): ('PciFlavorsController', action)
+                (prefix + path, method): (controller, action)
                 for prefix in ('', '/{project_id:[0-9a-f-]+}')
-                for path, method, action in (
-                    ('/os-pci-flavors', 'GET', 'index'),
-                    ('/os-pci-flavors', 'POST', 'create'),
-                    ('/os-pci-flavors/detail', 'GET', 'detail'),
-                    ('/os-pci-flavors/{id}', 'GET', 'show'),
-                    ('/os-pci-flavors/{id}', 'PUT', 'update'),
-                    ('/os-pci-flavors/{id}', 'DELETE', 'delete'),
+                for path, controller, actions in (
+                    (
+                        '/os-pci-flavors',
+                        'PciFlavorsController',
+                        {'GET': 'index', 'POST': 'create'},
+                    ),
+                    (
+                        '/os-pci-flavors/detail',
+                        'PciFlavorsController',
+                        {'GET': 'detail'},
+                    ),
+                    (
+                        '/os-pci-flavors/{id}',
+                        'PciFlavorsController',
+                        {'GET': 'show', 'PUT': 'update', 'DELETE': 'delete'},
+                    ),
+                    (
+                        '/os-pci-flavors/{pci_flavor_id}/access',
+                        'PciFlavorAccessController',
+                        {'GET': 'index', 'POST': 'create'},
+                    ),
+                    (
+                        '/os-pci-flavors/{pci_flavor_id}/access/{id}',
+                        'PciFlavorAccessController',
+                        {'DELETE': 'delete'},
+                    ),
                 )
+                for method, action in actions.items()
             },
             {key: ours[key] for key in set(ours) - set(nova)},
         )

@@ -15,6 +15,7 @@ from oslotest import base
 
 from pci_ext import policies
 from pci_ext.policies import pci_devices
+from pci_ext.policies import pci_flavor_access
 from pci_ext.policies import pci_flavors
 
 
@@ -23,7 +24,7 @@ class ListRulesTestCase(base.BaseTestCase):
         self.assertCountEqual(
             [
                 rule.name
-                for module in (pci_devices, pci_flavors)
+                for module in (pci_devices, pci_flavor_access, pci_flavors)
                 for rule in module.list_rules()
             ],
             [rule.name for rule in policies.list_rules()],
