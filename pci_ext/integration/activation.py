@@ -23,6 +23,7 @@ from pci_ext.integration import device_specs
 from pci_ext.integration import requests
 from pci_ext.integration import shape
 from pci_ext.integration import stats
+from pci_ext.integration import task_states
 from pci_ext.integration import virt
 
 LOG = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def activate() -> None:
             seam.check()
         for seam in missing:
             seam.install()
+        task_states.make_known()
         virt.make_importable()
         if missing:
             LOG.info(
