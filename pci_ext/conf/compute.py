@@ -94,6 +94,19 @@ File, in YAML or JSON, with the PCI devices of simulated compute hosts.
 Used only by ``compute_driver = pci_ext.FakeDriver``, for tests and trials.
 """,
     ),
+    cfg.StrOpt(
+        'fake_faults',
+        help="""
+File, in YAML, with what goes wrong on simulated compute hosts.
+
+It is read whenever a device is attached or detached, and may have these keys:
+``ports``, how many devices a guest has room for; ``busy``, a list of addresses
+that cannot be attached; ``release``, for each address the seconds that a guest
+takes to let go of the device, or ``deaf`` if it never does; ``timeout``, the
+seconds to wait for a guest. Used only by ``compute_driver =
+pci_ext.FakeDriver``, for tests and trials.
+""",
+    ),
 ]
 
 

@@ -12,8 +12,12 @@
 
 """The simulated form of the driver."""
 
+from collections.abc import Sequence
+import os
 from typing import Any
 
+from nova import context as nova_context
+from nova import objects
 from nova.virt import fake
 from oslo_config import cfg
 from oslo_serialization import jsonutils
@@ -21,6 +25,7 @@ from oslo_serialization import jsonutils
 from pci_ext import exception
 from pci_ext.virt import inventory
 from pci_ext.virt import mixin
+from pci_ext.virt import simulated
 
 CONF = cfg.CONF
 
@@ -28,9 +33,11 @@ CONF = cfg.CONF
 class FakeDriver(mixin.PciExtDriverMixin, fake.FakeDriverWithoutFakeNodes):
     """Nova's fake driver, with the PCI devices of an inventory file.
 
-    It keeps no more of a server than Nova's fake driver does; which devices
-    a server has is what Nova's records say.
+    Its domains have the devices that a real domain would have, whatever
+    Nova's records say.
     """
+
+    _domains: simulated.Domains
 
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
         super().__init__(virtapi, read_only)
@@ -52,6 +59,10 @@ class FakeDriver(mixin.PciExtDriverMixin, fake.FakeDriverWithoutFakeNodes):
                     f'{", ".join(sorted(hosts))}',
                 )
             self._pci_devices = hosts[host]
+        self._domains = simulated.Domains(
+            os.path.join(CONF.state_path, 'domains.json'),
+            simulated.Faults(CONF.pci_ext.fake_faults),
+        )
         super().init_host(host)
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
@@ -60,3 +71,101 @@ class FakeDriver(mixin.PciExtDriverMixin, fake.FakeDriverWithoutFakeNodes):
             self._pci_devices
         )
         return resources
+
+    def check_pci_ports(
+        self, instance: 'objects.Instance', count: int
+    ) -> None:
+        self._domains.check_ports(instance.uuid, count)
+
+    def attach_pci(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        devices: 'Sequence[objects.PciDevice]',
+    ) -> None:
+        if self.attached_pci(instance) is not None:
+            for device in devices:
+                self._domains.attach(instance.uuid, device.address)
+
+    def detach_pci(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        devices: 'Sequence[objects.PciDevice]',
+    ) -> None:
+        if self.attached_pci(instance) is not None:
+            for device in devices:
+                self._domains.detach(
+                    instance.uuid, device.address, self.pci_removed
+                )
+
+    def attached_pci(
+        self, instance: 'objects.Instance'
+    ) -> frozenset[str] | None:
+        return self._domains.devices(instance.uuid)
+
+    def _start_domain(self, instance: 'objects.Instance') -> None:
+        """Run a domain, defined anew as Nova's libvirt driver does."""
+        self._domains.start(
+            instance.uuid,
+            [device.address for device in instance.get_pci_devices()],
+        )
+
+    def spawn(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().spawn(context, instance, *args, **kwargs)
+        if kwargs.get('power_on', True):
+            self._start_domain(instance)
+
+    def power_on(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().power_on(context, instance, *args, **kwargs)
+        self._start_domain(instance)
+
+    def power_off(
+        self, instance: 'objects.Instance', *args: Any, **kwargs: Any
+    ) -> None:
+        super().power_off(instance, *args, **kwargs)
+        self._domains.stop(instance.uuid)
+
+    def destroy(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().destroy(context, instance, *args, **kwargs)
+        self._domains.stop(instance.uuid)
+
+    def migrate_disk_and_power_off(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        self._domains.stop(instance.uuid)
+        return super().migrate_disk_and_power_off(
+            context, instance, *args, **kwargs
+        )
+
+    def finish_revert_migration(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().finish_revert_migration(context, instance, *args, **kwargs)
+        self._start_domain(instance)

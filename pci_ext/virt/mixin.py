@@ -12,16 +12,86 @@
 
 """What pci_ext adds to a driver of Nova, whatever the hypervisor."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from nova import context as nova_context
+from nova import objects
+
+from pci_ext.compute import endpoint
 from pci_ext.integration import activation
 
 
 class PciExtDriverMixin:
-    """To be mixed in before a driver class of Nova."""
+    """To be mixed in before a driver class of Nova.
+
+    The methods of a hypervisor of its own are those that are not implemented
+    here. All of them may be called for a server that is not running.
+    """
+
+    virtapi: Any
+    _pci_endpoint: endpoint.Endpoint | None = None
 
     def init_host(self, host: str) -> None:
-        """Refuse to drive a host where the seams are not installed.
+        """Serve pci_ext, or refuse to where the seams are not installed.
 
         :raises NotActivated: naming the line that is missing
         """
         activation.require(f'The compute driver {type(self).__name__}')
         super().init_host(host)  # type: ignore[misc]
+        # Nova starts to serve what is listed here only after this.
+        compute = getattr(self.virtapi, '_compute', None)
+        if compute is not None:
+            self._pci_endpoint = endpoint.Endpoint(compute)
+            compute.additional_endpoints.append(self._pci_endpoint)
+
+    def check_pci_ports(
+        self, instance: 'objects.Instance', count: int
+    ) -> None:
+        """See that a guest has room for more devices.
+
+        :raises PciActionRefused: if not, naming what limits it
+        """
+        raise NotImplementedError()
+
+    def attach_pci(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        devices: 'Sequence[objects.PciDevice]',
+    ) -> None:
+        """Put devices into a guest, running or not.
+
+        :raises PciDeviceNotPlugged: for the first that cannot be; those
+            before it are in the guest
+        """
+        raise NotImplementedError()
+
+    def detach_pci(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        devices: 'Sequence[objects.PciDevice]',
+    ) -> None:
+        """Take devices out of a guest, and wait until they are.
+
+        A device that is not in the guest is out of it.
+
+        :raises PciDeviceNotUnplugged: for the first that is not in time;
+            those before it are out of the guest
+        """
+        raise NotImplementedError()
+
+    def attached_pci(
+        self, instance: 'objects.Instance'
+    ) -> frozenset[str] | None:
+        """Give the addresses of the devices that a guest has now.
+
+        :returns: None if the server is not running
+        """
+        raise NotImplementedError()
+
+    def pci_removed(self, server_uuid: str) -> None:
+        """To be called when a guest let go of a device nobody waits for."""
+        if self._pci_endpoint is not None:
+            self._pci_endpoint.removed(server_uuid)

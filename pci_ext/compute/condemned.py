@@ -1,0 +1,51 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Devices that a server is to lose as soon as its guest lets go of them.
+
+A guest may take a device out minutes after it was asked to, or never. The
+system metadata of the server says which devices it was asked for, so that
+this outlives nova-compute.
+"""
+
+from collections.abc import Iterable
+
+from nova import objects
+
+_PREFIX = 'pci_ext:detach:'
+
+
+def addresses(instance: 'objects.Instance') -> frozenset[str]:
+    """Give the addresses of the devices that a guest was asked for."""
+    return frozenset(
+        key.removeprefix(_PREFIX)
+        for key in instance.system_metadata
+        if key.startswith(_PREFIX)
+    )
+
+
+def mark(instance: 'objects.Instance', marked: Iterable[str]) -> None:
+    """Record devices that a guest is asked for."""
+    new = set(marked) - addresses(instance)
+    if new:
+        for address in new:
+            instance.system_metadata[_PREFIX + address] = 'true'
+        instance.save()
+
+
+def unmark(instance: 'objects.Instance', unmarked: Iterable[str]) -> None:
+    """Record devices that a guest gave away, or may keep."""
+    old = set(unmarked) & addresses(instance)
+    if old:
+        for address in old:
+            del instance.system_metadata[_PREFIX + address]
+        instance.save()

@@ -1,0 +1,169 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What attach and detach have in common: a server, and the right to it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from oslo_log import log as logging
+
+from pci_ext import exception
+from pci_ext.compute import condemned
+from pci_ext.compute import records
+from pci_ext.i18n import _
+
+LOG = logging.getLogger(__name__)
+
+#: The key in the system metadata of a server that names the operation which
+#: has the server now; set by nova-api together with the task state.
+OPERATION = 'pci_ext:operation'
+
+_ATTRS = ['system_metadata', 'pci_requests', 'numa_topology', 'flavor']
+
+
+class Operation:
+    """An operation on the PCI devices of a server on this host.
+
+    :param compute: Nova's compute manager
+    :param server_uuid: the server
+    :param operation_id: as nova-api has it on record
+    :cvar name: that of the action, as users see it
+    :cvar task_state: what the server has for as long as it takes
+    """
+
+    name = ''
+    task_state = ''
+
+    def __init__(
+        self,
+        compute: Any,
+        context: nova_context.RequestContext,
+        server_uuid: str,
+        operation_id: str,
+    ) -> None:
+        self.compute = compute
+        self.context = context
+        self.server_uuid = server_uuid
+        self.operation_id = operation_id
+        self.instance: objects.Instance = None
+
+    @property
+    def driver(self) -> Any:
+        return self.compute.driver
+
+    @property
+    def tracker(self) -> Any:
+        return self.compute.rt
+
+    def run(self, answer: Callable[[], None]) -> None:
+        """Run the operation.
+
+        :param answer: called once it is certain that nothing is missing
+        :raises PciActionRefused: before the answer, if something is
+        """
+        raise NotImplementedError()
+
+    def load(self) -> None:
+        """Read the server, and see that it is still ours to change.
+
+        nova-api may have given up, or this may be a message that waited for
+        a nova-compute to be started again.
+
+        :raises PciActionRefused: if it is not
+        """
+        self.instance = objects.Instance.get_by_uuid(
+            self.context, self.server_uuid, expected_attrs=_ATTRS
+        )
+        if not self.is_current(self.instance):
+            raise exception.PciActionRefused(
+                reason=_('The operation was given up before it began.')
+            )
+
+    def is_current(self, instance: 'objects.Instance') -> bool:
+        return (
+            instance.host == self.compute.host
+            and instance.task_state == self.task_state
+            and instance.system_metadata.get(OPERATION) == self.operation_id
+        )
+
+    def owned(self) -> records.Devices:
+        """Give the devices that the server has on record now."""
+        return records.devices_of(self.tracker, self.instance)
+
+    def held(self) -> frozenset[str]:
+        """Give the addresses of the devices that its domain has now."""
+        attached = self.driver.attached_pci(self.instance)
+        return frozenset() if attached is None else attached
+
+    def free(self, devices: records.Devices) -> None:
+        """Free devices, but never one that the domain holds.
+
+        Such a device is freed when the guest lets go of it.
+        """
+        held = self.held()
+        condemned.mark(
+            self.instance,
+            [device.address for device in devices if device.address in held],
+        )
+        for device in devices:
+            if device.address in held:
+                LOG.error(
+                    'PCI device %s stays allocated: the guest has it',
+                    device.address,
+                    instance=self.instance,
+                )
+            else:
+                self.tracker.unclaim_pci_devices(
+                    self.context, device, self.instance
+                )
+
+    def settle(self, request_ids: set[str]) -> None:
+        """Make the records of the server agree with the devices it has."""
+        records.settle(self.instance, request_ids, self.owned())
+        records.update_request_spec(self.context, self.instance)
+
+    def finish(self) -> None:
+        """Give the server back, if it is still ours.
+
+        :raises nova.exception.UnexpectedTaskStateError: if it is not
+        """
+        self.instance.task_state = None
+        self.instance.system_metadata.pop(OPERATION, None)
+        self.instance.save(expected_task_state=[self.task_state])
+
+    def give_back(self) -> None:
+        """Give the server back after a failure, if it is still ours."""
+        instance = objects.Instance.get_by_uuid(
+            self.context, self.server_uuid, expected_attrs=_ATTRS
+        )
+        if self.is_current(instance):
+            self.instance = instance
+            try:
+                self.finish()
+            except nova_exception.UnexpectedTaskStateError:
+                LOG.info('Another task has the server', instance=instance)
+
+    def publish(self) -> None:
+        """Report the pools of the host at once, not with the next period."""
+        try:
+            self.tracker.update_usage(
+                self.context, self.instance, self.instance.node
+            )
+        except Exception:
+            LOG.exception(
+                'The pools of the host are reported with the next period',
+                instance=self.instance,
+            )

@@ -1,0 +1,190 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The domains of a simulated hypervisor, and how their guests behave.
+
+Like those of a real one they outlive nova-compute: they are kept in a file.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+import json
+import os
+import threading
+import time
+from typing import Any
+
+import yaml
+
+from pci_ext import exception
+from pci_ext.i18n import _
+
+#: Root ports of a guest, and seconds that the driver waits for a guest.
+DEFAULT_PORTS = 28
+DEFAULT_TIMEOUT = 1.0
+
+#: What stands in a file of faults for a device that stays in the guest.
+DEAF = 'deaf'
+
+
+class Faults:
+    """How hypervisor and guests misbehave, read anew at each question.
+
+    A file in YAML, with any of these keys::
+
+        ports: 2  # that a guest has for devices
+        busy: ['0000:01:00.0']  # cannot be attached
+        release: {'0000:02:00.0': 1.5}  # seconds to let go of it, or deaf
+        timeout: 1.0  # seconds to wait for a guest
+
+    :param path: the file; where there is none nothing goes wrong
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+
+    def _get(self, key: str, default: Any) -> Any:
+        if self._path is None or not os.path.exists(self._path):
+            return default
+        with open(self._path, encoding='utf-8') as stream:
+            return (yaml.safe_load(stream) or {}).get(key, default)
+
+    @property
+    def ports(self) -> int:
+        return int(self._get('ports', DEFAULT_PORTS))
+
+    @property
+    def timeout(self) -> float:
+        return float(self._get('timeout', DEFAULT_TIMEOUT))
+
+    def is_busy(self, address: str) -> bool:
+        return address in self._get('busy', ())
+
+    def release_delay(self, address: str) -> float | None:
+        """Give the seconds until a guest lets go of a device; None: never."""
+        delay = self._get('release', {}).get(address, 0)
+        return None if delay == DEAF else float(delay)
+
+
+class Domains:
+    """The running domains of a host and the devices in each.
+
+    :param path: file that keeps them
+    """
+
+    def __init__(self, path: str, faults: Faults) -> None:
+        self._path = path
+        self._faults = faults
+        self._lock = threading.Lock()
+        self._devices: dict[str, set[str]] = {}
+        if os.path.exists(path):
+            with open(path, encoding='utf-8') as stream:
+                self._devices = {
+                    uuid: set(found)
+                    for uuid, found in json.load(stream).items()
+                }
+
+    def _save(self) -> None:
+        new = f'{self._path}.new'
+        with open(new, 'w', encoding='utf-8') as stream:
+            json.dump(
+                {uuid: sorted(has) for uuid, has in self._devices.items()},
+                stream,
+            )
+        os.replace(new, self._path)
+
+    def start(self, uuid: str, addresses: Iterable[str]) -> None:
+        """Run a domain with the devices that its definition has."""
+        with self._lock:
+            self._devices[uuid] = set(addresses)
+            self._save()
+
+    def stop(self, uuid: str) -> None:
+        """End a domain, if it runs; it gives its devices back."""
+        with self._lock:
+            if self._devices.pop(uuid, None) is not None:
+                self._save()
+
+    def devices(self, uuid: str) -> frozenset[str] | None:
+        """Give the devices of a domain, None if it does not run."""
+        with self._lock:
+            found = self._devices.get(uuid)
+            return None if found is None else frozenset(found)
+
+    def check_ports(self, uuid: str, count: int) -> None:
+        """See that a domain has ports for more devices.
+
+        :raises PciActionRefused: if not
+        """
+        used = self.devices(uuid)
+        if used is not None and len(used) + count > self._faults.ports:
+            raise exception.PciActionRefused(
+                reason=_(
+                    'The guest has no free PCIe root port for %(count)d more '
+                    'devices; [libvirt] num_pcie_ports is %(ports)d.'
+                )
+                % {'count': count, 'ports': self._faults.ports}
+            )
+
+    def attach(self, uuid: str, address: str) -> None:
+        """Put a device into a running domain.
+
+        :raises PciDeviceNotPlugged: if it is in use
+        """
+        with self._lock:
+            holder = next(
+                (
+                    other
+                    for other, devices in self._devices.items()
+                    if address in devices
+                ),
+                None,
+            )
+            if holder is not None or self._faults.is_busy(address):
+                raise exception.PciDeviceNotPlugged(
+                    address=address, reason=f'in use by domain {holder}'
+                )
+            self._devices[uuid].add(address)
+            self._save()
+
+    def detach(
+        self, uuid: str, address: str, late: Callable[[str], None]
+    ) -> None:
+        """Ask a guest for a device, and wait.
+
+        :param late: called with the domain when the guest lets go later
+        :raises PciDeviceNotUnplugged: if it did not in time
+        """
+        delay = self._faults.release_delay(address)
+        timeout = self._faults.timeout
+        if delay is not None and delay <= timeout:
+            time.sleep(delay)
+            self._release(uuid, address)
+            return
+        if delay is not None:
+
+            def release() -> None:
+                self._release(uuid, address)
+                late(uuid)
+
+            threading.Timer(delay, release).start()
+        time.sleep(timeout)
+        if address in (self.devices(uuid) or ()):
+            raise exception.PciDeviceNotUnplugged(
+                address=address,
+                reason=f'the guest has it after {timeout:g} s',
+            )
+
+    def _release(self, uuid: str, address: str) -> None:
+        with self._lock:
+            self._devices.get(uuid, set()).discard(address)
+            self._save()
