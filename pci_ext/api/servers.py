@@ -24,6 +24,7 @@ from nova.api.openstack.compute import servers
 from pci_ext.api import devices
 from pci_ext.api import extension
 from pci_ext.api import policy
+from pci_ext.api import server_actions
 from pci_ext.api.views import servers as views
 from pci_ext.policies import pci_devices as policies
 
@@ -77,7 +78,12 @@ class Servers(extension.ApiExtension):
         # Nova's factory is a partial: the function that makes the resource,
         # applied to the class of the controller and those of the actions.
         factory = routes.server_controller
-        _, *rest = factory.args
+        _, actions, *rest = factory.args
         return {
-            factory: functools.partial(factory.func, ServersController, *rest)
+            factory: functools.partial(
+                factory.func,
+                ServersController,
+                [*actions, server_actions.ServerActionsController],
+                *rest,
+            )
         }

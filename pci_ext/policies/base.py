@@ -18,3 +18,4 @@ Nova's enforcer, beside Nova's.
 
 ADMIN = 'rule:context_is_admin'
 PROJECT_READER_OR_ADMIN = 'rule:project_reader_or_admin'
+PROJECT_MEMBER_OR_ADMIN = 'rule:project_member_or_admin'

@@ -16,7 +16,11 @@ from oslo_policy import policy
 
 from pci_ext.policies import base
 
-SERVER = 'os_compute_api:os-pci-devices:server'
+POLICY_ROOT = 'os_compute_api:os-pci-devices:%s'
+
+SERVER = POLICY_ROOT % 'server'
+ATTACH = POLICY_ROOT % 'attach'
+DETACH = POLICY_ROOT % 'detach'
 
 _RULES = [
     policy.DocumentedRuleDefault(
@@ -29,6 +33,33 @@ _RULES = [
         operations=[
             {'method': 'GET', 'path': '/servers/{server_id}'},
             {'method': 'GET', 'path': '/servers/detail'},
+        ],
+        scope_types=['project'],
+    ),
+    policy.DocumentedRuleDefault(
+        name=ATTACH,
+        check_str=base.PROJECT_MEMBER_OR_ADMIN,
+        description=(
+            'Attach PCI devices to a server, by alias, by name or by PCI '
+            'flavors that the project can see'
+        ),
+        operations=[
+            {
+                'method': 'POST',
+                'path': '/servers/{server_id}/action (attach_pci)',
+            }
+        ],
+        scope_types=['project'],
+    ),
+    policy.DocumentedRuleDefault(
+        name=DETACH,
+        check_str=base.PROJECT_MEMBER_OR_ADMIN,
+        description='Detach PCI devices from a server',
+        operations=[
+            {
+                'method': 'POST',
+                'path': '/servers/{server_id}/action (detach_pci)',
+            }
         ],
         scope_types=['project'],
     ),

@@ -115,7 +115,8 @@ class APIRouterTestCase(test.NoDBTestCase):
         ours = actions(router.APIRouter(router.load_extensions()))
         self.assertIn('rebuild', nova)
         self.assertIn('pause', nova)
-        self.assertEqual(nova, ours)
+        self.assertEqual(nova, {name: ours.get(name) for name in nova})
+        self.assertEqual({'attach_pci', 'detach_pci'}, set(ours) - set(nova))
 
     def test_two_replacements_of_one_controller(self) -> None:
         error = self.assertRaises(

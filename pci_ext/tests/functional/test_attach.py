@@ -1,0 +1,386 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Attach PCI devices to living servers, and detach them."""
+
+from collections.abc import Callable
+import contextlib
+import json
+import sqlite3
+import time
+from typing import Any
+
+import yaml
+
+from pci_ext.tests.functional import base
+
+PCI_FLAVOR = 'pci_passthrough:pci_flavor'
+ALIAS = 'pci_passthrough:alias'
+
+GPU_1 = {
+    'kind': 'gpu',
+    'vendor_id': '8086',
+    'product_id': '0001',
+    'address': ['0000:01:00.0', '0000:02:00.0'],
+}
+GPU_2 = GPU_1 | {'product_id': '0002', 'address': '0000:03:00.0'}
+CRYPTO = {
+    'kind': 'crypto',
+    'vendor_id': '8086',
+    'product_id': '0443',
+    'address': '0000:04:00.0',
+}
+
+#: Seconds that an operation may take.
+TIMEOUT = 30
+
+DEVICE = {'dev_id': 'pci_0000_03_00_0'}
+ATTACH = 'attach_pci', {PCI_FLAVOR: '1:one'}
+DETACH = 'detach_pci', [DEVICE]
+
+CONFIG = """
+[pci_ext]
+pci_information = [{"vendor_id": "8086"}, {}]
+pci_flavor_attrs = product_id, vendor_id
+fake_faults = %(faults)s
+
+[pci]
+alias = {"vendor_id": "8086", "product_id": "0443", "name": "a1", \
+"device_type": "type-PCI"}
+"""
+
+
+class AttachTestCase(base.TestCase):
+    """One host, whose guests behave as a test says."""
+
+    HOSTS = {'host-1': [GPU_1, GPU_2, CRYPTO]}
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.faults = f'/tmp/pci-ext-faults-{cls.__name__}-{time.time_ns()}'
+        cls.CONFIG = CONFIG % {'faults': cls.faults}
+        super().setUpClass()
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.misbehave()
+        self.create_pci_flavor('one', vendor_id='8086', product_id='0001')
+        self.create_pci_flavor('two', vendor_id='8086', product_id='0002')
+
+    def misbehave(self, **faults: Any) -> None:
+        """Say what goes wrong from now on."""
+        with open(self.faults, 'w', encoding='utf-8') as stream:
+            yaml.safe_dump(faults, stream)
+
+    def act(self, server: str, action: str, argument: Any) -> Any:
+        return self.request(
+            'POST', f'/servers/{server}/action', {action: argument}
+        )
+
+    def attach(self, server: str, value: str, key: str = PCI_FLAVOR) -> str:
+        """Attach, and give the result of the action."""
+        response = self.act(server, 'attach_pci', {key: value})
+        self.assertEqual(202, response.status, response.data)
+        return self.result(server, response)
+
+    def detach(self, server: str, *addresses: str) -> str:
+        """Detach, and give the result of the action."""
+        response = self.act(
+            server, 'detach_pci', [dev_id(each) for each in addresses]
+        )
+        self.assertEqual(202, response.status, response.data)
+        return self.result(server, response)
+
+    def result(self, server: str, response: Any) -> str:
+        """Wait until the action that a request began is over."""
+        request_id = response.headers['x-openstack-request-id']
+        path = f'/servers/{server}/os-instance-actions/{request_id}'
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            action = self.request('GET', path).json()['instanceAction']
+            if action['events'] and all(
+                event['finish_time'] for event in action['events']
+            ):
+                return str(action['events'][-1]['result'])
+            self.assertLess(time.monotonic(), deadline, action)
+            time.sleep(0.05)
+
+    def domain(self, server: str) -> list[str] | None:
+        """Give the devices of the domain of a server; None without one."""
+        path = f'{self.allinone.data_dir}/computes/host-1/domains.json'
+        with open(path, encoding='utf-8') as stream:
+            found: list[str] | None = json.load(stream).get(server)
+        return found
+
+    def pools(self) -> dict[str, int]:
+        """Give the free devices by product id, as the scheduler sees them."""
+        uri = f'file:{self.allinone.nova_db}?mode=ro'
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            [row] = connection.execute('SELECT pci_stats FROM compute_nodes')
+        pools = json.loads(row[0])['nova_object.data']['objects']
+        return {
+            pool['nova_object.data']['product_id']: pool['nova_object.data'][
+                'count'
+            ]
+            for pool in pools
+            if pool['nova_object.data']['count']
+        }
+
+    def assertDevices(self, server: str, *addresses: str) -> None:
+        """Check records, API and domain, and that nothing is going on."""
+        self.assertAllocated(server, *addresses)
+        self.assertEqual(sorted(addresses), self.domain(server))
+        self.assertIdle(server)
+
+    def assertIdle(self, server: str) -> None:
+        shown = self.request('GET', f'/servers/{server}').json()['server']
+        self.assertIsNone(shown['OS-EXT-STS:task_state'])
+
+    def assertRefusal(
+        self, status: int, text: str, server: str, action: str, argument: Any
+    ) -> None:
+        """Check that an action is refused, how and why."""
+        response = self.act(server, action, argument)
+        [error] = response.json().values()
+        self.assertEqual(status, response.status, error)
+        self.assertIn(text, error['message'])
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + TIMEOUT
+        while not condition():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+
+
+def dev_id(address: str) -> dict[str, str]:
+    return {'dev_id': 'pci_' + address.replace(':', '_').replace('.', '_')}
+
+
+class TestAttach(AttachTestCase):
+    def test_by_pci_flavor(self) -> None:
+        server = self.boot('1:two')
+        self.assertEqual({'0001': 2, '0443': 1}, self.pools())
+        self.assertEqual('Success', self.attach(server, '2:one'))
+        self.assertDevices(
+            server, '0000:01:00.0', '0000:02:00.0', '0000:03:00.0'
+        )
+        self.wait_until(lambda: self.pools() == {'0443': 1})
+        self.assertEqual('Success', self.detach(server, '0000:01:00.0'))
+        self.assertDevices(server, '0000:02:00.0', '0000:03:00.0')
+        self.wait_until(lambda: self.pools() == {'0001': 1, '0443': 1})
+        self.assertEqual(
+            'Success', self.detach(server, '0000:02:00.0', '0000:03:00.0')
+        )
+        self.assertDevices(server)
+        self.wait_until(
+            lambda: self.pools() == {'0001': 2, '0002': 1, '0443': 1}
+        )
+
+    def test_by_alias(self) -> None:
+        server = self.boot('1:two')
+        self.assertEqual('Success', self.attach(server, 'a1:1', ALIAS))
+        self.assertDevices(server, '0000:03:00.0', '0000:04:00.0')
+
+    def test_by_alternatives(self) -> None:
+        server = self.boot('2:one')
+        self.assertEqual('Success', self.attach(server, '1:one,two'))
+        self.assertDevices(
+            server, '0000:01:00.0', '0000:02:00.0', '0000:03:00.0'
+        )
+
+    def test_events(self) -> None:
+        server = self.boot('1:two')
+        self.attach(server, '2:one')
+        self.detach(server, '0000:03:00.0')
+        actions = self.request(
+            'GET', f'/servers/{server}/os-instance-actions'
+        ).json()['instanceActions']
+        self.assertEqual(
+            [('detach_pci', None), ('attach_pci', None), ('create', None)],
+            [(action['action'], action['message']) for action in actions],
+        )
+
+    def test_survives_stop_and_start(self) -> None:
+        server = self.boot('1:two')
+        self.attach(server, 'a1:1', ALIAS)
+        self.act(server, 'os-stop', None)
+        self.wait_for(server, 'SHUTOFF', 'ACTIVE')
+        self.assertIsNone(self.domain(server))
+        self.act(server, 'os-start', None)
+        self.wait_for(server, 'ACTIVE', 'SHUTOFF')
+        self.assertDevices(server, '0000:03:00.0', '0000:04:00.0')
+
+    def test_stopped(self) -> None:
+        server = self.boot('1:two')
+        self.act(server, 'os-stop', None)
+        self.wait_for(server, 'SHUTOFF', 'ACTIVE')
+        self.assertEqual('Success', self.attach(server, 'a1:1', ALIAS))
+        self.assertEqual('Success', self.detach(server, '0000:03:00.0'))
+        self.assertAllocated(server, '0000:04:00.0')
+        self.act(server, 'os-start', None)
+        self.wait_for(server, 'ACTIVE', 'SHUTOFF')
+        self.assertDevices(server, '0000:04:00.0')
+
+    def test_paused(self) -> None:
+        server = self.boot('1:two')
+        self.act(server, 'pause', None)
+        self.wait_for(server, 'PAUSED', 'ACTIVE')
+        self.assertEqual('Success', self.attach(server, 'a1:1', ALIAS))
+        self.assertDevices(server, '0000:03:00.0', '0000:04:00.0')
+
+    def test_delete(self) -> None:
+        server = self.boot('1:two')
+        self.attach(server, 'a1:1', ALIAS)
+        self.delete_server(server)
+        self.assertEqual([], self.allocations())
+
+
+class TestRefusals(AttachTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = self.boot('1:two')
+        shown = self.request('GET', f'/servers/{self.server}').json()
+        self.project = shown['server']['tenant_id']
+
+    def assertRefused(  # type: ignore[override]
+        self, status: int, text: str, action: str, argument: Any
+    ) -> None:
+        """Check that an action is refused and changes nothing."""
+        self.assertRefusal(status, text, self.server, action, argument)
+        self.assertDevices(self.server, '0000:03:00.0')
+        self.assertEqual(['0000:03:00.0'], self.allocations())
+
+    def test_too_few_devices(self) -> None:
+        self.assertRefused(409, '3:one', 'attach_pci', {PCI_FLAVOR: '3:one'})
+        self.assertRefused(
+            409, '1:two', 'attach_pci', {PCI_FLAVOR: '1:one;1:two'}
+        )
+
+    def test_unknown_device(self) -> None:
+        for other in ('pci_0000_01_00_0', 'x'):
+            self.assertRefused(
+                404, other, 'detach_pci', [DEVICE, {'dev_id': other}]
+            )
+
+    def test_bad_requests(self) -> None:
+        for argument in (
+            {},
+            {PCI_FLAVOR: ''},
+            {PCI_FLAVOR: '1:nosuch'},
+            {PCI_FLAVOR: '1:one', 'pci_passthrough:other': '1:one'},
+            {PCI_FLAVOR: '999:one'},
+            {PCI_FLAVOR: 1},
+            {ALIAS: 'nosuch:1'},
+            {ALIAS: 'a1'},
+            {ALIAS: 'a1:0'},
+        ):
+            self.assertRefused(400, '', 'attach_pci', argument)
+        for argument in ({}, [], [{}], [DEVICE | {'x': 'y'}], ['x']):
+            self.assertRefused(400, '', 'detach_pci', argument)
+
+    def test_no_port(self) -> None:
+        self.misbehave(ports=2)
+        self.assertRefused(
+            409, 'num_pcie_ports', 'attach_pci', {PCI_FLAVOR: '2:one'}
+        )
+
+    def test_state(self) -> None:
+        self.act(self.server, 'suspend', None)
+        self.wait_for(self.server, 'SUSPENDED', 'ACTIVE')
+        for action, argument in ATTACH, DETACH:
+            self.assertRefused(409, 'suspended', action, argument)
+
+    def test_locked(self) -> None:
+        self.act(self.server, 'lock', None)
+        member = {'X-Auth-Token': f'member:{self.project}:member,reader'}
+        for action, argument in ATTACH, DETACH:
+            response = self.request(
+                'POST',
+                f'/servers/{self.server}/action',
+                {action: argument},
+                **member,
+            )
+            self.assertEqual(409, response.status, response.data)
+            self.assertIn(b'locked', response.data)
+        self.act(self.server, 'unlock', None)
+        self.assertDevices(self.server, '0000:03:00.0')
+
+    def test_reader(self) -> None:
+        reader = {'X-Auth-Token': f'reader:{self.project}:reader'}
+        for action, argument in ATTACH, DETACH:
+            response = self.request(
+                'POST',
+                f'/servers/{self.server}/action',
+                {action: argument},
+                **reader,
+            )
+            self.assertEqual(403, response.status, response.data)
+        self.assertDevices(self.server, '0000:03:00.0')
+
+    def test_task_under_way(self) -> None:
+        self.misbehave(release={'0000:03:00.0': 1}, timeout=3)
+        response = self.act(self.server, *DETACH)
+        self.assertEqual(202, response.status, response.data)
+        for action, argument in ATTACH, DETACH, ('reboot', {'type': 'HARD'}):
+            self.assertRefusal(
+                409, 'detaching_pci', self.server, action, argument
+            )
+        self.assertEqual('Success', self.result(self.server, response))
+        self.assertDevices(self.server)
+
+
+class TestGuests(AttachTestCase):
+    """Guests that let go of a device slowly, late or never."""
+
+    def test_busy(self) -> None:
+        server = self.boot('1:two')
+        self.misbehave(busy=['0000:02:00.0'])
+        self.assertEqual('Error', self.attach(server, '2:one'))
+        self.assertDevices(server, '0000:03:00.0')
+        self.wait_until(lambda: self.pools() == {'0001': 2, '0443': 1})
+
+    def test_slow(self) -> None:
+        server = self.boot('1:two')
+        self.misbehave(release={'0000:03:00.0': 0.5})
+        self.assertEqual('Success', self.detach(server, '0000:03:00.0'))
+        self.assertDevices(server)
+
+    def test_late(self) -> None:
+        server = self.boot('2:one')
+        self.misbehave(release={'0000:02:00.0': 2}, timeout=0.5)
+        self.assertEqual(
+            'Error', self.detach(server, '0000:01:00.0', '0000:02:00.0')
+        )
+        self.assertDevices(server, '0000:01:00.0', '0000:02:00.0')
+        self.wait_until(lambda: self.allocations(server) == ['0000:01:00.0'])
+        self.assertDevices(server, '0000:01:00.0')
+
+    def test_deaf(self) -> None:
+        server = self.boot('1:two')
+        self.misbehave(release={'0000:03:00.0': 'deaf'}, timeout=0.2)
+        self.assertEqual('Error', self.detach(server, '0000:03:00.0'))
+        self.assertDevices(server, '0000:03:00.0')
+        self.misbehave()
+        self.assertEqual('Success', self.detach(server, '0000:03:00.0'))
+        self.assertDevices(server)
+
+    def test_attach_to_a_guest_that_does_not_give_back(self) -> None:
+        server = self.boot('1:two')
+        self.misbehave(
+            busy=['0000:02:00.0', '0000:01:00.0'][:1],
+            release={'0000:01:00.0': 2},
+            timeout=0.5,
+        )
+        self.assertEqual('Error', self.attach(server, '2:one'))
+        self.assertIdle(server)
+        self.wait_until(lambda: self.allocations(server) == ['0000:03:00.0'])
+        self.assertDevices(server, '0000:03:00.0')
