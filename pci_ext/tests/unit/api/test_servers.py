@@ -179,7 +179,7 @@ class ExtraSpecsTestCase(ServersTestCase):
 
     def test_rebuild(self) -> None:
         for version in (EXTRA_SPECS, RECENT):
-            with mock.patch('nova.compute.api.API.rebuild'):
+            with mock.patch('nova.compute.api.API.rebuild', autospec=True):
                 response = self.call(
                     'POST',
                     f'/servers/{self.server}/action',
