@@ -60,6 +60,24 @@ class PciClient:
     def delete_flavor(self, name_or_uuid: str) -> None:
         self._call('DELETE', self._path(name_or_uuid))
 
+    def list_access(self, name_or_uuid: str) -> list[str]:
+        """List the ids of the projects with access to a PCI flavor."""
+        accesses = self._call('GET', f'{self._path(name_or_uuid)}/access')
+        return [
+            access['project_id'] for access in accesses['pci_flavor_access']
+        ]
+
+    def add_access(self, name_or_uuid: str, project_id: str) -> None:
+        self._call(
+            'POST',
+            f'{self._path(name_or_uuid)}/access',
+            {'pci_flavor_access': {'project_id': project_id}},
+        )
+
+    def remove_access(self, name_or_uuid: str, project_id: str) -> None:
+        project = parse.quote(project_id, safe='')
+        self._call('DELETE', f'{self._path(name_or_uuid)}/access/{project}')
+
     def list_attributes(self) -> list[str]:
         """List the attributes that PCI flavors may use."""
         return sorted(self.show_flavor(_AVAILABLE_ATTRIBUTES)['specs'])

@@ -23,6 +23,7 @@ from osc_lib.cli import parseractions
 from osc_lib.command import command
 
 from pci_ext.client import plugin
+from pci_ext.client import projects
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ _Table = tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]
 _Fields = tuple[tuple[str, ...], tuple[Any, ...]]
 
 
-def _add_flavor_argument(parser: argparse.ArgumentParser) -> None:
+def add_flavor_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'pci_flavor',
         metavar='<pci-flavor>',
@@ -141,12 +142,31 @@ class CreatePciFlavor(command.ShowOne):
             'name', metavar='<name>', help='Name of the PCI flavor'
         )
         _add_value_options(parser)
+        parser.add_argument(
+            '--project',
+            metavar='<project>',
+            dest='projects',
+            action='append',
+            help=(
+                'Give a project (name or ID) access; only with --private '
+                '(repeat option for several)'
+            ),
+        )
+        projects.add_domain_option(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> _Fields:
-        return _fields_of(
-            plugin.client_of(self).create_flavor(_given_values(parsed_args))
-        )
+        values = _given_values(parsed_args)
+        if parsed_args.projects:
+            if parsed_args.is_public is not False:
+                raise exceptions.CommandError(
+                    '--project is only allowed with --private.'
+                )
+            values['projects'] = [
+                projects.find_id(self, project, parsed_args.project_domain)
+                for project in parsed_args.projects
+            ]
+        return _fields_of(plugin.client_of(self).create_flavor(values))
 
 
 class ListPciFlavor(command.Lister):
@@ -174,7 +194,7 @@ class ShowPciFlavor(command.ShowOne):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        _add_flavor_argument(parser)
+        add_flavor_argument(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> _Fields:
@@ -191,7 +211,7 @@ class SetPciFlavor(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        _add_flavor_argument(parser)
+        add_flavor_argument(parser)
         parser.add_argument('--name', metavar='<name>', help='New name')
         _add_value_options(parser)
         return parser
@@ -213,7 +233,7 @@ class UnsetPciFlavor(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        _add_flavor_argument(parser)
+        add_flavor_argument(parser)
         parser.add_argument(
             '--property',
             metavar='<key>',

@@ -28,21 +28,32 @@ clouds:
   test:
     auth_type: none
     compute_endpoint_override: {endpoint}
+    identity_api_version: '3'
+    identity_endpoint_override: {identity}
 """
 
 ROOT = '/v2.1'
 
+IDENTITY_ROOT = '/v3'
 
-def version_document(endpoint):
-    """Say what the SDK asks of a compute service before all else."""
+
+def version_documents(api):
+    """Say what the SDK asks of services before all else."""
+    compute = {
+        'id': 'v2.1',
+        'status': 'CURRENT',
+        'version': '2.100',
+        'min_version': '2.1',
+        'links': [{'rel': 'self', 'href': f'{api.endpoint}/'}],
+    }
+    identity = {
+        'id': 'v3.14',
+        'status': 'stable',
+        'links': [{'rel': 'self', 'href': f'{api.identity}/'}],
+    }
     return {
-        'version': {
-            'id': 'v2.1',
-            'status': 'CURRENT',
-            'version': '2.100',
-            'min_version': '2.1',
-            'links': [{'rel': 'self', 'href': f'{endpoint}/'}],
-        }
+        '': {'version': compute},
+        IDENTITY_ROOT: {'version': identity},
     }
 
 
@@ -57,11 +68,13 @@ class ComputeApi(fixtures.Fixture):
     """Answers requests as told, and notes them.
 
     :ivar endpoint: where it is
+    :ivar identity: where the identity service is
     :ivar answers: what it answers: (status, body) by 'METHOD /path'; a body
         that is a str is sent as it is, others as JSON
     :ivar requests: what was asked: ('METHOD /path', body)
 
-    Paths are those under the endpoint.
+    Paths are those under the endpoint; those of the identity service, which
+    is here too, begin with its version.
     """
 
     def __init__(self):
@@ -77,8 +90,9 @@ class ComputeApi(fixtures.Fixture):
                 body = json.loads(self.rfile.read(length) or 'null')
                 path = self.path.removeprefix(ROOT)
                 request = f'{self.command} {path}'
-                if path in ('', '/'):
-                    status, content = 200, version_document(api.endpoint)
+                document = version_documents(api).get(path.rstrip('/'))
+                if document:
+                    status, content = 200, document
                 else:
                     api.requests.append((request, body))
                     status, content = api.answers.get(
@@ -108,7 +122,9 @@ class ComputeApi(fixtures.Fixture):
         thread.start()
         self.addCleanup(thread.join)
         self.addCleanup(http_server.shutdown)
-        self.endpoint = f'http://127.0.0.1:{http_server.server_port}{ROOT}'
+        url = f'http://127.0.0.1:{http_server.server_port}'
+        self.endpoint = f'{url}{ROOT}'
+        self.identity = f'{url}{IDENTITY_ROOT}'
 
 
 class ShellTestCase(base.BaseTestCase):
@@ -117,7 +133,11 @@ class ShellTestCase(base.BaseTestCase):
         self.api = self.useFixture(ComputeApi())
         clouds = self.useFixture(fixtures.TempDir()).join('clouds.yaml')
         with open(clouds, 'w') as file:
-            file.write(CLOUDS.format(endpoint=self.api.endpoint))
+            file.write(
+                CLOUDS.format(
+                    endpoint=self.api.endpoint, identity=self.api.identity
+                )
+            )
         for name, value in (
             ('OS_CLIENT_CONFIG_FILE', clouds),
             ('OS_CLOUD', 'test'),
