@@ -1,0 +1,151 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Private PCI flavors: who sees them, and who gets their devices."""
+
+from pci_ext.cmd.allinone import config
+from pci_ext.tests.functional import base
+
+MEMBER = 'pci-ext-member'
+
+NOT_FOUND = 'PCI flavor private could not be found.'
+
+
+class TestAccess(base.TestCase):
+    HOSTS = {
+        'host-1': [
+            {
+                'kind': 'gpu',
+                'vendor_id': '10de',
+                'product_id': '20b0',
+                'address': ['0000:3b:00.0', '0000:5e:00.0'],
+            }
+        ]
+    }
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.openstack(
+            *('pci', 'flavor', 'create', '--private'),
+            *('--property', 'vendor_id=10de', 'private'),
+        )
+        self.addCleanup(self.shell.run, 'pci', 'flavor', 'delete', 'private')
+        self.create_pci_flavor('public', vendor_id='10de')
+
+    def access(self, action: str, project: str = config.MEMBER_PROJECT) -> str:
+        return self.shell.run(
+            *('pci', 'flavor', 'access', action, 'private', project)
+        )
+
+    def seen(self) -> list[str]:
+        """Name the PCI flavors that the member sees."""
+        listed = self.openstack('pci', 'flavor', 'list', cloud=MEMBER)
+        return [row['Name'] for row in listed]
+
+    def boot_arguments(self, flavor: str) -> tuple[str, ...]:
+        return (
+            *('server', 'create', '--flavor', flavor, '--image', 'tiny'),
+            *('--nic', 'none', self.unique('server')),
+        )
+
+    def boot_as_member(self, flavor: str) -> str:
+        server = self.openstack(*self.boot_arguments(flavor), cloud=MEMBER)
+        self.addCleanup(self.delete_server, server['id'])
+        self.wait_for(server['id'], 'ACTIVE')
+        return str(server['id'])
+
+    def assertNotBooted(self, flavor: str) -> None:
+        error = self.assertRefused(
+            NOT_FOUND, *self.boot_arguments(flavor), cloud=MEMBER
+        )
+        self.assertIn('400', error)
+
+    def test_list(self) -> None:
+        self.assertEqual(['public'], self.seen())
+        self.assertRefused(
+            *(NOT_FOUND, 'pci', 'flavor', 'show', 'private'), cloud=MEMBER
+        )
+        self.access('add')
+        self.assertEqual(['private', 'public'], self.seen())
+        self.access('remove')
+        self.assertEqual(['public'], self.seen())
+
+    def test_projects_with_access(self) -> None:
+        for project in ('one', 'two'):
+            self.access('add', project)
+        self.access('remove', 'one')
+        self.assertEqual(
+            [{'Project ID': 'two'}],
+            self.openstack('pci', 'flavor', 'access', 'list', 'private'),
+        )
+
+    def test_created_with_projects(self) -> None:
+        self.openstack(
+            *('pci', 'flavor', 'create', '--private', '--project'),
+            *(config.MEMBER_PROJECT, 'ours'),
+        )
+        self.addCleanup(self.shell.run, 'pci', 'flavor', 'delete', 'ours')
+        self.assertEqual(['ours', 'public'], self.seen())
+
+    def test_what_is_refused(self) -> None:
+        self.access('add', 'one')
+        for reason, *command in (
+            ('has access to PCI flavor', 'add', 'private', 'one'),
+            ('has not been given access', 'remove', 'private', 'two'),
+            ('PCI flavor public is public', 'add', 'public', 'one'),
+            ('PCI flavor public is public', 'remove', 'public', 'one'),
+            ('PCI flavor public is public', 'list', 'public'),
+            ('PCI flavor none could not be found', 'list', 'none'),
+        ):
+            self.assertRefused(reason, 'pci', 'flavor', 'access', *command)
+
+    def test_who_may_not(self) -> None:
+        self.access('add')
+        for command in (
+            ('add', 'private', 'one'),
+            ('remove', 'private', config.MEMBER_PROJECT),
+            ('list', 'private'),
+        ):
+            self.assertRefused(
+                *("Policy doesn't allow", 'pci', 'flavor', 'access'),
+                *command,
+                cloud=MEMBER,
+            )
+        self.assertEqual(['private', 'public'], self.seen())
+
+    def test_boot(self) -> None:
+        flavor = self.create_flavor('1:private')
+        self.assertNotBooted(flavor)
+        self.access('add')
+        server = self.boot_as_member(flavor)
+        self.assertEqual(1, len(self.allocations(server)))
+        self.access('remove')
+        self.assertNotBooted(flavor)
+        # What it has, it keeps.
+        self.shell.run('server', 'reboot', '--hard', server, cloud=MEMBER)
+        self.wait_for(server, 'ACTIVE', 'HARD_REBOOT')
+        self.assertEqual(1, len(self.allocations(server)))
+
+    def test_boot_with_an_alternative_that_is_not_seen(self) -> None:
+        self.assertNotBooted(self.create_flavor('1:public,private'))
+
+    def test_administrators_boot_without_access(self) -> None:
+        self.assertEqual(1, len(self.allocations(self.boot('1:private'))))
+
+    def test_resize(self) -> None:
+        server = self.boot_as_member(self.create_flavor('1:public'))
+        flavor = self.create_flavor('2:private')
+        self.assertRefused(
+            *(NOT_FOUND, 'server', 'resize', '--flavor', flavor, server),
+            cloud=MEMBER,
+        )
+        self.wait_for(server, 'ACTIVE')
