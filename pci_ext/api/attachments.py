@@ -27,11 +27,9 @@ from nova.virt import hardware
 from oslo_config import cfg
 from oslo_log import log as logging
 import oslo_messaging as messaging
-from oslo_utils import uuidutils
 
 from pci_ext import exception
 from pci_ext.compute import operation
-from pci_ext.compute import records
 from pci_ext.compute import rpcapi
 from pci_ext.i18n import _
 from pci_ext.integration import task_states
@@ -70,8 +68,6 @@ def resolve(
             instance.flavor, instance.image_meta
         ),
     ).requests
-    for request in requests:
-        request.requester_id = records.HOT
     count = sum(request.count for request in requests)
     if not 1 <= count <= grammar.MAX_COUNT:
         raise nova_exception.PciInvalidAlias(
@@ -143,7 +139,8 @@ class API:
         task_state: str,
         call: Callable[[str], None],
     ) -> None:
-        operation_id = uuidutils.generate_uuid()
+        # By this nova-compute finds the action when it is started again.
+        operation_id = context.request_id
         _take(instance, action, task_state, operation_id)
         objects.InstanceAction.action_start(
             context, instance.uuid, action, want_result=False

@@ -31,6 +31,10 @@ from pci_ext.integration import task_states
 LOG = logging.getLogger(__name__)
 
 
+def _nobody_waits() -> None:
+    """Take the place of an answer where nova-api does not wait for it."""
+
+
 class Attach(operation.Operation):
     """One attach to one server.
 
@@ -51,6 +55,7 @@ class Attach(operation.Operation):
         super().__init__(compute, context, server_uuid, operation_id)
         self.requests = list(requests)
         self.request_ids = {request.request_id for request in requests}
+        records.begin(self.requests, operation_id)
 
     def run(self, answer: Callable[[], None]) -> None:
         """Attach the devices.
@@ -62,27 +67,52 @@ class Attach(operation.Operation):
         :raises PciActionRefused: if they cannot be; before the answer
         """
         self.load()
-        steps.run(
-            (
-                steps.Step('own', self._check, self.give_back),
-                steps.Step('record', self._record, self._unrecord),
-                steps.Step('claim', self._claim, self._unclaim),
-                steps.Step('answer', answer),
-                steps.Step('plug', self._plug, self._unplug),
-                steps.Step('allocate', self._allocate),
-                steps.Step('request spec', self._update_request_spec),
-                steps.Step('finish', self.finish),
-            )
-        )
+        steps.run(self._steps(answer))
         self.publish()
 
-    def _check(self) -> None:
+    def resume(self) -> bool:
+        """End an attach that was interrupted.
+
+        :returns: whether all devices are attached; none is if not
+        """
+        self.reload()
+        devices = self._claimed()
+        attached = self.driver.attached_pci(self.instance)
+        complete = len(devices) == self._count and (
+            attached is None
+            or attached.issuperset(device.address for device in devices)
+        )
+        if complete:
+            self._allocate()
+            self._confirm()
+            self.give_back()
+            self.publish()
+        else:
+            steps.undo(self._steps(_nobody_waits))
+        return complete
+
+    def _steps(self, answer: Callable[[], None]) -> Sequence[steps.Step]:
+        return (
+            steps.Step('own', self._check_ports, self.give_back),
+            steps.Step('record', self._record, self._unrecord),
+            steps.Step('claim', self._claim, self._unclaim),
+            steps.Step('answer', answer),
+            steps.Step('plug', self._plug, self._unplug),
+            steps.Step('allocate', self._allocate),
+            steps.Step('confirm', self._confirm),
+            steps.Step('finish', self.finish),
+        )
+
+    @property
+    def _count(self) -> int:
+        return sum(request.count for request in self.requests)
+
+    def _check_ports(self) -> None:
         """See whether the guest can take the devices, before any is claimed.
 
         :raises PciActionRefused: if not
         """
-        count = sum(request.count for request in self.requests)
-        self.driver.check_pci_ports(self.instance, count)
+        self.driver.check_pci_ports(self.instance, self._count)
 
     def _record(self) -> None:
         records.set_requests(
@@ -95,7 +125,6 @@ class Attach(operation.Operation):
         self.publish()
 
     def _claim(self) -> None:
-        wanted = sum(request.count for request in self.requests)
         try:
             devices = self.tracker.claim_pci_devices(
                 self.context,
@@ -107,14 +136,14 @@ class Attach(operation.Operation):
         except nova_exception.PciDeviceRequestFailed:
             # Nova's message shows the selectors.
             devices = []
-        if len(devices) != wanted:
+        if len(devices) != self._count:
             raise exception.PciActionRefused(
                 reason=_(
                     'The host of the server does not have %(count)d free PCI '
                     'devices as asked for: %(names)s.'
                 )
                 % {
-                    'count': wanted,
+                    'count': self._count,
                     'names': '; '.join(
                         f'{request.count}:{request.alias_name}'
                         for request in self.requests
@@ -150,5 +179,6 @@ class Attach(operation.Operation):
             self.context, self.instance
         )
 
-    def _update_request_spec(self) -> None:
+    def _confirm(self) -> None:
+        records.confirm(self.instance, self.request_ids)
         records.update_request_spec(self.context, self.instance)

@@ -24,21 +24,27 @@ from nova import objects
 _PREFIX = 'pci_ext:detach:'
 
 
-def addresses(instance: 'objects.Instance') -> frozenset[str]:
-    """Give the addresses of the devices that a guest was asked for."""
+def addresses(
+    instance: 'objects.Instance', operation_id: str | None = None
+) -> frozenset[str]:
+    """Give the addresses of the devices that a guest was asked for.
+
+    :param operation_id: those of one operation only
+    """
     return frozenset(
         key.removeprefix(_PREFIX)
-        for key in instance.system_metadata
-        if key.startswith(_PREFIX)
+        for key, value in instance.system_metadata.items()
+        if key.startswith(_PREFIX) and operation_id in (None, value)
     )
 
 
-def mark(instance: 'objects.Instance', marked: Iterable[str]) -> None:
+def mark(
+    instance: 'objects.Instance', marked: Iterable[str], operation_id: str
+) -> None:
     """Record devices that a guest is asked for."""
-    new = set(marked) - addresses(instance)
+    new = {_PREFIX + address: operation_id for address in marked}
     if new:
-        for address in new:
-            instance.system_metadata[_PREFIX + address] = 'true'
+        instance.system_metadata.update(new)
         instance.save()
 
 

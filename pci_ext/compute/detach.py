@@ -32,6 +32,10 @@ from pci_ext.integration import task_states
 LOG = logging.getLogger(__name__)
 
 
+def _go_on() -> None:
+    """Take a step that was taken before the interruption."""
+
+
 class Detach(operation.Operation):
     """One detach from one server.
 
@@ -73,13 +77,44 @@ class Detach(operation.Operation):
                 steps.Step('own', self._find, self.give_back),
                 steps.Step('mark', self._mark, self._unmark),
                 steps.Step('answer', answer),
-                steps.Step('unplug', self._unplug, self._plug),
-                steps.Step('free', self._free, self._settle),
-                steps.Step('record', self._settle),
-                steps.Step('finish', self.finish),
+                *self._ending(),
             )
         )
         self.publish()
+
+    def resume(self) -> None:
+        """End a detach that was interrupted.
+
+        :raises PciDeviceNotUnplugged: if the guest keeps a device
+        """
+        self.reload()
+        asked_for = condemned.addresses(self.instance, self.operation_id)
+        self.devices = [
+            device for device in self.owned() if device.address in asked_for
+        ]
+        # Devices that are free already do not tell what they were for.
+        self._request_ids = {
+            request.request_id
+            for request in records.requests_of(self.instance)
+            if request.source != objects.InstancePCIRequest.NEUTRON_PORT
+            and request.request_id is not None
+        }
+        steps.run(
+            (
+                steps.Step('own', _go_on, self.give_back),
+                steps.Step('mark', _go_on, self._unmark),
+                *self._ending(),
+            )
+        )
+        self.publish()
+
+    def _ending(self) -> Sequence[steps.Step]:
+        return (
+            steps.Step('unplug', self._unplug, self._plug),
+            steps.Step('free', self._free, self._settle),
+            steps.Step('record', self._settle),
+            steps.Step('finish', self.finish),
+        )
 
     def _find(self) -> None:
         by_dev_id = {
@@ -105,7 +140,7 @@ class Detach(operation.Operation):
         return [device.address for device in self.devices]
 
     def _mark(self) -> None:
-        condemned.mark(self.instance, self._addresses())
+        condemned.mark(self.instance, self._addresses(), self.operation_id)
 
     def _unmark(self) -> None:
         condemned.unmark(self.instance, set(self._addresses()) - self._kept)
@@ -138,8 +173,8 @@ class Detach(operation.Operation):
 
     def _settle(self) -> None:
         self.settle(self._request_ids)
+        owned = {device.address for device in self.owned()}
         condemned.unmark(
             self.instance,
-            set(self._addresses())
-            - {device.address for device in self._still_owned()},
+            condemned.addresses(self.instance, self.operation_id) - owned,
         )

@@ -14,7 +14,9 @@
 
 from collections.abc import Callable
 from concurrent import futures
+import functools
 import threading
+import time
 from typing import Any
 
 from nova import context as nova_context
@@ -29,9 +31,13 @@ from pci_ext.compute import attach
 from pci_ext.compute import detach
 from pci_ext.compute import late
 from pci_ext.compute import operation
+from pci_ext.compute import reconciler
 from pci_ext.compute import rpcapi
 
 LOG = logging.getLogger(__name__)
+
+#: Seconds between looks at whether Nova has its devices tracked.
+_POLL_INTERVAL = 0.2
 
 Answer = dict[str, str] | None
 
@@ -96,6 +102,31 @@ class Endpoint:
             )
 
         _spawn(server_uuid, release)
+
+    def reconcile(self) -> None:
+        """End what was interrupted when nova-compute ended.
+
+        To be called before this is served. The work is done once Nova has
+        its devices tracked, which it has not yet.
+        """
+        servers = reconciler.find(
+            nova_context.get_admin_context(), self._compute.host
+        )
+        if servers:
+            threading.Thread(
+                target=self._reconcile, args=(servers,), daemon=True
+            ).start()
+
+    def _reconcile(self, servers: list[str]) -> None:
+        while self._compute.rt.pci_tracker is None:
+            time.sleep(_POLL_INTERVAL)
+        for server_uuid in servers:
+            _spawn(
+                server_uuid,
+                functools.partial(
+                    reconciler.reconcile, self._compute, server_uuid
+                ),
+            )
 
     def _begin(self, begun: operation.Operation) -> Answer:
         decision: futures.Future[None] = futures.Future()

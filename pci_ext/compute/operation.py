@@ -84,13 +84,26 @@ class Operation:
 
         :raises PciActionRefused: if it is not
         """
-        self.instance = objects.Instance.get_by_uuid(
+        self.instance = self._read()
+        self._check_current(self.instance)
+
+    def _check_current(self, instance: 'objects.Instance') -> None:
+        if not self.is_current(instance):
+            raise exception.PciActionRefused(
+                reason=_('The operation was given up.')
+            )
+
+    def reload(self) -> None:
+        """Read the server, whether or not it is still ours to change.
+
+        :raises nova.exception.InstanceNotFound: if it is gone
+        """
+        self.instance = self._read()
+
+    def _read(self) -> 'objects.Instance':
+        return objects.Instance.get_by_uuid(
             self.context, self.server_uuid, expected_attrs=_ATTRS
         )
-        if not self.is_current(self.instance):
-            raise exception.PciActionRefused(
-                reason=_('The operation was given up before it began.')
-            )
 
     def is_current(self, instance: 'objects.Instance') -> bool:
         return (
@@ -117,6 +130,7 @@ class Operation:
         condemned.mark(
             self.instance,
             [device.address for device in devices if device.address in held],
+            self.operation_id,
         )
         for device in devices:
             if device.address in held:
@@ -136,25 +150,25 @@ class Operation:
         records.update_request_spec(self.context, self.instance)
 
     def finish(self) -> None:
-        """Give the server back, if it is still ours.
+        """Give the server back.
 
-        :raises nova.exception.UnexpectedTaskStateError: if it is not
+        :raises PciActionRefused: or nova.exception.UnexpectedTaskStateError,
+            if it is not ours any more
         """
-        self.instance.task_state = None
-        self.instance.system_metadata.pop(OPERATION, None)
-        self.instance.save(expected_task_state=[self.task_state])
+        # Another copy: what is undone if this fails is saved without it.
+        instance = self._read()
+        self._check_current(instance)
+        instance.task_state = None
+        instance.system_metadata.pop(OPERATION, None)
+        instance.save(expected_task_state=[self.task_state])
 
     def give_back(self) -> None:
         """Give the server back after a failure, if it is still ours."""
-        instance = objects.Instance.get_by_uuid(
-            self.context, self.server_uuid, expected_attrs=_ATTRS
-        )
-        if self.is_current(instance):
-            self.instance = instance
+        if self.is_current(self._read()):
             try:
                 self.finish()
             except nova_exception.UnexpectedTaskStateError:
-                LOG.info('Another task has the server', instance=instance)
+                LOG.info('Another task has the server', instance=self.instance)
 
     def publish(self) -> None:
         """Report the pools of the host at once, not with the next period."""

@@ -32,6 +32,10 @@ LOG = logging.getLogger(__name__)
 #: leaves it empty in requests that come from the flavor.
 HOT = 'pci_ext:hot'
 
+#: Begins the requester_id of requests that are being attached; followed by
+#: the id of the operation.
+_ATTACHING = 'pci_ext:attaching:'
+
 Devices = list['objects.PciDevice']
 Requests = list['objects.InstancePCIRequest']
 
@@ -53,6 +57,37 @@ def devices_of(tracker: Any, instance: 'objects.Instance') -> Devices:
 
 def requests_of(instance: 'objects.Instance') -> Requests:
     return list(instance.pci_requests.requests)
+
+
+def begin(requests: Requests, operation_id: str) -> None:
+    """Say of requests that they are not all attached yet."""
+    for request in requests:
+        request.requester_id = f'{_ATTACHING}{operation_id}'
+
+
+def operation_of(request: 'objects.InstancePCIRequest') -> str:
+    """Give the id of the operation that attaches a request."""
+    return str(request.requester_id).removeprefix(_ATTACHING)
+
+
+def unfinished(instance: 'objects.Instance') -> Requests:
+    """Give the requests that are being attached, or were in the past."""
+    return [
+        request
+        for request in requests_of(instance)
+        if (request.requester_id or '').startswith(_ATTACHING)
+    ]
+
+
+def confirm(
+    instance: 'objects.Instance', request_ids: Collection[str]
+) -> None:
+    """Say of requests that all their devices are attached."""
+    requests = requests_of(instance)
+    for request in requests:
+        if request.request_id in request_ids:
+            request.requester_id = HOT
+    set_requests(instance, requests)
 
 
 def set_requests(

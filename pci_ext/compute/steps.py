@@ -56,12 +56,13 @@ def run(steps: Sequence[Step]) -> None:
     except Exception:
         with excutils.save_and_reraise_exception():
             LOG.info('Step %s failed: undoing', begun[-1].name)
-            for step in reversed(begun):
-                _undo(step)
+            undo(begun)
 
 
-def _undo(step: Step) -> None:
-    try:
-        step.undo()
-    except Exception:
-        LOG.exception('Step %s could not be undone', step.name)
+def undo(steps: Sequence[Step]) -> None:
+    """Undo steps, the last one first; logs what could not be undone."""
+    for step in reversed(steps):
+        try:
+            step.undo()
+        except Exception:
+            LOG.exception('Step %s could not be undone', step.name)

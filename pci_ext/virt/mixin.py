@@ -44,6 +44,7 @@ class PciExtDriverMixin:
         if compute is not None:
             self._pci_endpoint = endpoint.Endpoint(compute)
             compute.additional_endpoints.append(self._pci_endpoint)
+            self._pci_endpoint.reconcile()
 
     def check_pci_ports(
         self, instance: 'objects.Instance', count: int
