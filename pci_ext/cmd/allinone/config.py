@@ -77,7 +77,7 @@ class Settings:
 def write(settings: Settings) -> None:
     """Write the configuration files of all services, and clouds.yaml.
 
-    :raises cfg.ConfigFileParseError: if a file of the user does not parse
+    :raises cfg.ParseError: if a file of the user does not parse
     :raises OSError: if a file cannot be read or written
     """
     values = {

@@ -77,7 +77,7 @@ def auth_filter_factory(
 @webob.dec.wsgify
 def identity(request: webob.Request) -> webob.Response:
     """Stand in for keystone: every project and user that is asked for is."""
-    _, kind, name = (request.path_info + '//').split('/')[1:4]
+    _, kind, name = (request.path_info + '///').split('/')[1:4]
     if kind in ('projects', 'users', 'domains'):
         resource = {'id': name, 'name': name, 'enabled': True}
         if name:

@@ -1,0 +1,115 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import concurrent.futures
+import os
+import threading
+from typing import Any
+
+import fixtures
+from oslo_db.sqlalchemy import enginefacade
+from oslotest import base
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from pci_ext.cmd.allinone import config
+from pci_ext.cmd.allinone import databases
+
+THREADS = 8
+ROUNDS = 10
+
+
+@enginefacade.transaction_context_provider
+class Context:
+    pass
+
+
+class TestLocking(base.BaseTestCase):
+    """Writers to one file wait for one another."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        directory = self.useFixture(fixtures.TempDir()).path
+        settings = config.Settings(directory, port=0, inventory='')
+        databases.create(settings)
+        self.manager = enginefacade.transaction_context()
+        self.manager.configure(connection=settings.database('pci_ext'))
+        with self.manager.writer.using(Context()) as session:
+            session.execute(sa.text('CREATE TABLE counter (value INTEGER)'))
+            session.execute(sa.text('INSERT INTO counter VALUES (0)'))
+        self.directory = directory
+
+    def install(self) -> None:
+        databases.install_locking()
+        engine = sa.engine.Engine
+        for name, listener in (
+            ('begin', databases._begin_later),
+            ('before_cursor_execute', databases._begin_to_write),
+        ):
+            self.addCleanup(event.remove, engine, name, listener)
+
+    def value(self) -> Any:
+        with self.manager.reader.using(Context()) as session:
+            return session.execute(
+                sa.text('SELECT value FROM counter')
+            ).scalar()
+
+    def test_read_and_then_write(self) -> None:
+        self.install()
+        barrier = threading.Barrier(THREADS, timeout=30)
+
+        def count() -> None:
+            for _ in range(ROUNDS):
+                with self.manager.writer.using(Context()) as session:
+                    session.execute(sa.text('SELECT * FROM counter')).all()
+                    barrier.wait()
+                    session.execute(
+                        sa.text('UPDATE counter SET value = value + 1')
+                    )
+
+        with concurrent.futures.ThreadPoolExecutor(THREADS) as pool:
+            for future in [pool.submit(count) for _ in range(THREADS)]:
+                future.result()
+        self.assertEqual(THREADS * ROUNDS, self.value())
+
+    def test_what_fails_is_undone(self) -> None:
+        self.install()
+
+        def fail() -> None:
+            with self.manager.writer.using(Context()) as session:
+                session.execute(sa.text('UPDATE counter SET value = 1'))
+                session.execute(sa.text('UPDATE counter SET value = 2'))
+                raise ZeroDivisionError
+
+        self.assertRaises(ZeroDivisionError, fail)
+        self.assertEqual(0, self.value())
+
+    def test_savepoint(self) -> None:
+        self.install()
+        with self.manager.writer.using(Context()) as session:
+            session.execute(sa.text('UPDATE counter SET value = 1'))
+            savepoint = session.begin_nested()
+            session.execute(sa.text('UPDATE counter SET value = 2'))
+            savepoint.rollback()
+        self.assertEqual(1, self.value())
+
+    def test_readers_do_not_wait(self) -> None:
+        self.install()
+        with self.manager.writer.using(Context()) as session:
+            session.execute(sa.text('UPDATE counter SET value = 1'))
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                self.assertEqual(0, pool.submit(self.value).result(10))
+
+    def test_a_file_each(self) -> None:
+        names = set(os.listdir(self.directory))
+        for name in config.DATABASES:
+            self.assertIn(f'{name}.db', names)
