@@ -1,0 +1,345 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The demonstration itself, once everything is installed: see demo.sh."""
+
+import argparse
+from collections.abc import Iterable
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+from pci_ext.virt import inventory
+
+INVENTORY = pathlib.Path('etc/pci_ext/samples/demo.yaml').resolve()
+BIN = pathlib.Path(sys.executable).parent
+
+#: Name of a PCI flavor: what it is, and what selects its devices.
+PCI_FLAVORS = {
+    'a100': ('NVIDIA A100', ['vendor_id=10de', 'product_id=20b0']),
+    'mi210': ('AMD Instinct MI210', ['vendor_id=1002']),
+    'fast-vf': ('Virtual function of a 40 GbE card', ['product_id=154c']),
+    'crypto': ('QuickAssist, two models', ['product_id=494[02]']),
+    'nvme': ('NVMe disk of any vendor', ['product_id=a824|0a54']),
+}
+
+#: Name of a flavor: the PCI devices that it asks for.
+FLAVORS = {
+    'gpu': '1:a100,mi210',
+    'gpu-net': '1:a100;2:fast-vf',
+    'vault': '1:crypto;1:nvme',
+}
+
+#: Name of a server: its flavor. They are booted one after the other.
+SERVERS = {
+    'render-1': 'gpu-net',
+    'render-2': 'gpu',
+    'render-3': 'gpu',
+    'render-4': 'gpu',
+    'vault-1': 'vault',
+    'vault-2': 'vault',
+}
+
+#: No host is left for this one: there are four GPUs.
+TOO_MANY = ('render-5', 'gpu')
+
+
+class DemoError(Exception):
+    """Something is not as it should be."""
+
+
+def say(text: str) -> None:
+    print(f'\n==> {text}', flush=True)
+
+
+def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Print rows below a header, in columns."""
+    lines = [list(header), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ['-' * width for width in widths])
+    for line in lines:
+        cells = zip(line, widths, strict=True)
+        text = '  '.join(f'{cell:{width}}' for cell, width in cells)
+        print(f'    {text}'.rstrip())
+    sys.stdout.flush()
+
+
+class Cloud:
+    """The services, and the command that speaks to them.
+
+    :param data_dir: their data; they make it
+    """
+
+    def __init__(self, data_dir: pathlib.Path) -> None:
+        self.data_dir = data_dir
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> str:
+        """Start the services, and give the URL when they are ready."""
+        command = [
+            *(BIN / 'pci-ext-allinone', '--data-dir', self.data_dir),
+            *('--port', '0', '--computes', '3', '--inventory', INVENTORY),
+        ]
+        print(f'$ {shlex.join(map(str, command))}', flush=True)
+        progress = self.data_dir.with_suffix('.progress')
+        with progress.open('w') as stderr:
+            self.process = subprocess.Popen(
+                command,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+                start_new_session=True,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line.startswith('READY '):
+            raise DemoError(f'nothing is READY:\n{progress.read_text()}')
+        print(f'    {line}', end='', flush=True)
+        return line.split()[1]
+
+    def stop(self) -> None:
+        """Stop the services, if they run."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            status, self.process = self.process.wait(30), None
+            if status:
+                raise DemoError(f'the services stopped with status {status}')
+
+    def log(self) -> str:
+        path = self.data_dir / 'nova.log'
+        return path.read_text() if path.exists() else ''
+
+    def openstack(self, *arguments: str, quiet: bool = False) -> Any:
+        """Run a command that shows or lists something, and give that."""
+        if not quiet:
+            print(f'$ openstack {shlex.join(arguments)}', flush=True)
+        done = subprocess.run(
+            [BIN / 'openstack', *arguments, '-f', 'json'],
+            env=os.environ
+            | {
+                'OS_CLIENT_CONFIG_FILE': str(self.data_dir / 'clouds.yaml'),
+                'OS_CLOUD': 'pci-ext',
+                'PYTHONWARNINGS': 'ignore',
+            },
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode:
+            command = shlex.join(['openstack', *arguments])
+            raise DemoError(f'{command}:\n{done.stdout}{done.stderr}')
+        return json.loads(done.stdout)
+
+
+def make_flavors(cloud: Cloud) -> None:
+    say('What the hosts offer: attributes that PCI flavors can select by')
+    attributes = cloud.openstack('pci', 'attribute', 'list')
+    print('    ' + ', '.join(str(row['Attribute']) for row in attributes))
+
+    say('PCI flavors: a name for a kind of device')
+    for name, (description, properties) in PCI_FLAVORS.items():
+        options = ['--description', description]
+        for each in properties:
+            options += ['--property', each]
+        cloud.openstack('pci', 'flavor', 'create', *options, name)
+
+    say('Flavors that ask for them, with alternatives')
+    for name, request in FLAVORS.items():
+        options = ['--ram', '512', '--disk', '1', '--vcpus', '1']
+        extra_spec = ['--property', f'pci_passthrough:pci_flavor={request}']
+        cloud.openstack('flavor', 'create', *options, *extra_spec, name)
+
+
+def boot(cloud: Cloud, name: str, flavor: str, *options: str) -> str:
+    server = cloud.openstack(
+        *('server', 'create', '--flavor', flavor, '--image', 'tiny'),
+        *('--nic', 'none', *options, name),
+    )
+    return str(server['id'])
+
+
+def boot_servers(cloud: Cloud) -> dict[str, dict[str, Any]]:
+    say('Servers')
+    ids = {
+        name: boot(cloud, name, flavor, '--wait')
+        for name, flavor in SERVERS.items()
+    }
+    say('Which devices went where')
+    hosts = {
+        row['Name']: row['Host']
+        for row in cloud.openstack('server', 'list', '--long')
+    }
+    seen: dict[str, dict[str, Any]] = {}
+    for name, server_id in ids.items():
+        rows = cloud.openstack('server', 'pci', 'list', server_id, quiet=True)
+        seen[name] = {
+            'host': hosts[name],
+            'request': FLAVORS[SERVERS[name]],
+            'devices': [
+                {key.lower().replace(' ', '_'): row[key] for key in row}
+                for row in rows
+            ],
+        }
+    table(
+        ('server', 'asked for', 'host', 'address', 'vendor:product'),
+        (
+            (
+                *(name, server['request'], server['host']),
+                device['address'],
+                f'{device["vendor_id"]}:{device["product_id"]}',
+            )
+            for name, server in seen.items()
+            for device in server['devices']
+        ),
+    )
+    check_servers(seen)
+    return seen
+
+
+def check_servers(seen: dict[str, dict[str, Any]]) -> None:
+    for name, server in seen.items():
+        counts = re.findall(r'(\d+):', server['request'])
+        if len(server['devices']) != sum(map(int, counts)):
+            raise DemoError(f'{name} has not what it asked for: {server}')
+    taken = [
+        (server['host'], device['address'])
+        for server in seen.values()
+        for device in server['devices']
+    ]
+    if len(taken) != len(set(taken)):
+        raise DemoError(f'a device went to two servers: {taken}')
+
+
+def show_left(seen: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    say('What is left')
+    taken = {
+        (server['host'], device['address'])
+        for server in seen.values()
+        for device in server['devices']
+    }
+    kinds: dict[tuple[str, str, str], list[bool]] = {}
+    for host, devices in inventory.load(str(INVENTORY)).items():
+        # A PF is given away whole, or by its VFs.
+        for device in devices:
+            if 'parent_addr' in device and (host, device['address']) in taken:
+                taken.add((host, device['parent_addr']))
+        for device in devices:
+            product = f'{device["vendor_id"]}:{device["product_id"]}'
+            free = kinds.setdefault((host, product, device['dev_type']), [])
+            free.append((host, device['address']) not in taken)
+    left = [
+        {
+            'host': host,
+            'product': product,
+            'dev_type': dev_type,
+            'total': len(free),
+            'free': sum(free),
+        }
+        for (host, product, dev_type), free in kinds.items()
+    ]
+    table(left[0], (row.values() for row in left))
+    return left
+
+
+def ask_for_too_much(cloud: Cloud) -> dict[str, str]:
+    say('One more GPU than there are')
+    server_id = boot(cloud, *TOO_MANY)
+    deadline = time.monotonic() + 60
+    while True:
+        server = cloud.openstack('server', 'show', server_id, quiet=True)
+        if server['status'] != 'BUILD':
+            break
+        if time.monotonic() > deadline:
+            raise DemoError('the server stays in status BUILD')
+    if server['status'] != 'ERROR':
+        raise DemoError(f'the server is not refused: {server["status"]}')
+    reason = str(server['fault']['message'])
+    print(f'    {server["name"]} is in status ERROR: {reason}')
+    lines = re.findall(
+        rf".*instance ID '{server_id}'\. Filter results: (\[.*\])", cloud.log()
+    )
+    if 'No valid host' not in reason or not lines:
+        raise DemoError(f'no reason is given: {reason}')
+    print(f'    In the log of nova-scheduler: {lines[-1]}', flush=True)
+    return {'name': TOO_MANY[0], 'reason': reason, 'filters': lines[-1]}
+
+
+def say_how_to_use(cloud: Cloud) -> None:
+    assert cloud.process is not None
+    say('The services go on running. To use them:')
+    print(f"""
+    export OS_CLIENT_CONFIG_FILE={cloud.data_dir}/clouds.yaml
+    export OS_CLOUD=pci-ext        # or pci-ext-member, who is no administrator
+    {BIN}/openstack pci flavor list
+    {BIN}/openstack server list --long
+
+Their configuration, databases and log are in {cloud.data_dir}.
+To stop them: kill {cloud.process.pid}
+""")
+
+
+def run(cloud: Cloud, json_file: str | None, keep: bool) -> None:
+    started = time.monotonic()
+    say('Starting Placement, nova-api, -conductor, -scheduler and three hosts')
+    seen: dict[str, Any] = {'url': cloud.start()}
+    make_flavors(cloud)
+    seen['pci_flavors'] = cloud.openstack(
+        'pci', 'flavor', 'list', '--long', quiet=True
+    )
+    seen['flavors'] = FLAVORS
+    seen['servers'] = boot_servers(cloud)
+    seen['left'] = show_left(seen['servers'])
+    seen['refused'] = ask_for_too_much(cloud)
+    if json_file:
+        with open(json_file, 'w', encoding='utf-8') as stream:
+            json.dump(seen, stream, indent=2)
+        say(f'Written to {json_file}')
+    if keep:
+        say_how_to_use(cloud)
+    else:
+        say('Stopping')
+        cloud.stop()
+    say(f'All as it should be, after {time.monotonic() - started:.0f} s')
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog='tools/demo.sh')
+    parser.add_argument('--keep', action='store_true')
+    parser.add_argument('--json', metavar='FILE')
+    args = parser.parse_args()
+    directory = pathlib.Path(tempfile.mkdtemp(prefix='pci-ext-demo-'))
+    cloud = Cloud(directory / 'data')
+    kept = False
+    try:
+        run(cloud, args.json, args.keep)
+        kept = args.keep
+    except (DemoError, OSError) as error:
+        print(f'\ndemo.sh: {error}', file=sys.stderr)
+        print(cloud.log()[-4000:], file=sys.stderr)
+        return 1
+    finally:
+        if not kept:
+            cloud.stop()
+            shutil.rmtree(directory)
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
