@@ -22,6 +22,7 @@ import webob.exc
 
 from pci_ext import exception
 from pci_ext.api import extension
+from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api import visibility
 from pci_ext.api.schemas import pci_flavor_access as schema
@@ -118,7 +119,7 @@ class PciFlavorAccess(extension.ApiExtension):
 
     def routes(self) -> tuple[extension.Route, ...]:
         controller = functools.partial(
-            wsgi.Resource, PciFlavorAccessController()
+            microversions.Resource, PciFlavorAccessController()
         )
         # The variable project_id is Nova's: that at the start of a path.
         return (

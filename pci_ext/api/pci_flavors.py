@@ -23,6 +23,7 @@ import webob.exc
 from pci_ext import exception
 from pci_ext.api import attributes
 from pci_ext.api import extension
+from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api import visibility
 from pci_ext.api.schemas import pci_flavors as schema
@@ -194,7 +195,9 @@ class PciFlavors(extension.ApiExtension):
     """Mounts os-pci-flavors."""
 
     def routes(self) -> tuple[extension.Route, ...]:
-        controller = functools.partial(wsgi.Resource, PciFlavorsController())
+        controller = functools.partial(
+            microversions.Resource, PciFlavorsController()
+        )
         return (
             (
                 '/os-pci-flavors',

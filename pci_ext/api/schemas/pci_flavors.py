@@ -115,7 +115,7 @@ index_query: Schema = {
 detail_query = index_query
 show_query = index_query
 
-_LINKS: Schema = {
+LINKS: Schema = {
     'type': 'array',
     'items': {
         'type': 'object',
@@ -132,7 +132,7 @@ _BASIC: dict[str, Schema] = {
     'uuid': {'type': 'string', 'format': 'uuid'},
     'name': {'type': 'string', 'maxLength': requests.MAX_NAME_LENGTH},
     'description': {'type': ['string', 'null']},
-    'links': _LINKS,
+    'links': LINKS,
 }
 
 _FULL: dict[str, Schema] = {
@@ -145,7 +145,8 @@ _FULL: dict[str, Schema] = {
 }
 
 
-def _all_of(properties: dict[str, Schema]) -> Schema:
+def all_of(properties: dict[str, Schema]) -> Schema:
+    """Make the schema of an object that always has all its properties."""
     return {
         'type': 'object',
         'properties': properties,
@@ -154,7 +155,7 @@ def _all_of(properties: dict[str, Schema]) -> Schema:
     }
 
 
-_AVAILABLE_ATTRIBUTES = _all_of(
+_AVAILABLE_ATTRIBUTES = all_of(
     {
         'uuid': {'type': 'string', 'const': '0'},
         'name': {'type': 'string', 'const': requests.RESERVED_NAME},
@@ -163,7 +164,7 @@ _AVAILABLE_ATTRIBUTES = _all_of(
     }
 )
 
-create_response = object_with('pci_flavor', _all_of(_FULL))
+create_response = object_with('pci_flavor', all_of(_FULL))
 update_response = create_response
 show_response: Schema = {
     'type': 'object',
@@ -173,9 +174,9 @@ show_response: Schema = {
     ],
 }
 index_response = object_with(
-    'pci_flavors', {'type': 'array', 'items': _all_of(_BASIC)}
+    'pci_flavors', {'type': 'array', 'items': all_of(_BASIC)}
 )
 detail_response = object_with(
-    'pci_flavors', {'type': 'array', 'items': _all_of(_FULL)}
+    'pci_flavors', {'type': 'array', 'items': all_of(_FULL)}
 )
 delete_response: Schema = {'type': 'null'}

@@ -65,6 +65,10 @@ MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
     # In the order of USERS: admin, member, reader, other, roleless.
     for method, route, path, body, statuses in (
         (
+            *('GET', '/os-pci', '/os-pci', None),
+            (200, 200, 200, 200, 200),
+        ),
+        (
             *('GET', '/os-pci-flavors', '/os-pci-flavors', None),
             (200, 200, 200, 200, 403),
         ),

@@ -23,6 +23,7 @@ from pci_ext import exception
 from pci_ext.api import extension
 from pci_ext.api import pci_flavor_access
 from pci_ext.api import pci_flavors
+from pci_ext.api import pci_versions
 from pci_ext.api import router
 from pci_ext.api import servers
 from pci_ext.integration import requests
@@ -54,6 +55,7 @@ class APIRouterTestCase(test.NoDBTestCase):
             [
                 pci_flavor_access.PciFlavorAccess,
                 pci_flavors.PciFlavors,
+                pci_versions.PciVersions,
                 servers.Servers,
             ],
             [type(each) for each in router.load_extensions()],
@@ -68,6 +70,7 @@ class APIRouterTestCase(test.NoDBTestCase):
                 (prefix + path, method): (controller, action)
                 for prefix in ('', '/{project_id:[0-9a-f-]+}')
                 for path, controller, actions in (
+                    ('/os-pci', 'PciVersionsController', {'GET': 'index'}),
                     (
                         '/os-pci-flavors',
                         'PciFlavorsController',

@@ -17,6 +17,7 @@ from pci_ext import policies
 from pci_ext.policies import pci_devices
 from pci_ext.policies import pci_flavor_access
 from pci_ext.policies import pci_flavors
+from pci_ext.policies import pci_versions
 
 
 class ListRulesTestCase(base.BaseTestCase):
@@ -24,7 +25,12 @@ class ListRulesTestCase(base.BaseTestCase):
         self.assertCountEqual(
             [
                 rule.name
-                for module in (pci_devices, pci_flavor_access, pci_flavors)
+                for module in (
+                    pci_devices,
+                    pci_flavor_access,
+                    pci_flavors,
+                    pci_versions,
+                )
                 for rule in module.list_rules()
             ],
             [rule.name for rule in policies.list_rules()],

@@ -1,0 +1,83 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The versions of the API of pci_ext, and how a request chooses one.
+
+They are microversions as the API special interest group has defined them, and
+independent of those of Nova: both can be chosen by the same header.
+"""
+
+import microversion_parse
+from nova.api.openstack import wsgi
+import webob.dec
+import webob.exc
+
+from pci_ext.i18n import _
+
+#: What the header calls the API.
+SERVICE_TYPE = 'pci'
+
+#: All there are, the oldest first. What each has brought is told in
+#: rest_api_version_history.rst.
+VERSIONS = ('1.0',)
+
+MIN_VERSION = VERSIONS[0]
+MAX_VERSION = VERSIONS[-1]
+
+_HEADER = wsgi.API_VERSION_REQUEST_HEADER
+
+
+class Resource(wsgi.Resource):
+    """A resource of pci_ext: as one of Nova, under versions of its own."""
+
+    @webob.dec.wsgify(RequestClass=wsgi.Request)
+    def __call__(self, request: wsgi.Request) -> webob.Response:
+        try:
+            version = microversion_parse.extract_version(
+                request.headers, SERVICE_TYPE, VERSIONS
+            )
+        except (TypeError, ValueError) as error:
+            response = request.get_response(_refuse(error, request))
+        else:
+            response = request.get_response(super().__call__)
+            # After that of Nova, if it has got so far.
+            chosen = response.headers.getall(_HEADER)
+            chosen.append(f'{SERVICE_TYPE} {version}')
+            response.headers[_HEADER] = ', '.join(chosen)
+        if _HEADER not in response.headers.getall('Vary'):
+            response.headers.add('Vary', _HEADER)
+        return response
+
+
+def _refuse(
+    error: TypeError | ValueError, request: wsgi.Request
+) -> wsgi.Fault:
+    asked = microversion_parse.get_version(request.headers, SERVICE_TYPE)
+    if isinstance(error, TypeError):
+        return wsgi.Fault(
+            webob.exc.HTTPBadRequest(
+                explanation=_(
+                    'Version %(asked)r of the PCI API is not of the form X.Y, '
+                    'two numbers, and not "latest".'
+                )
+                % {'asked': asked}
+            )
+        )
+    return wsgi.Fault(
+        webob.exc.HTTPNotAcceptable(
+            explanation=_(
+                'Version %(asked)s of the PCI API is not supported. The '
+                'minimum is %(min)s and the maximum %(max)s.'
+            )
+            % {'asked': asked, 'min': MIN_VERSION, 'max': MAX_VERSION}
+        )
+    )

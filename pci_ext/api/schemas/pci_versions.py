@@ -1,0 +1,38 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""JSON schemas of the versions of the API."""
+
+from pci_ext.api.schemas import pci_flavors
+
+_VERSION: pci_flavors.Schema = {
+    'type': 'string',
+    'pattern': r'^[1-9][0-9]*\.[0-9]+$',
+}
+
+index_query = pci_flavors.index_query
+
+index_response = pci_flavors.object_with(
+    'versions',
+    {
+        'type': 'array',
+        'items': pci_flavors.all_of(
+            {
+                'id': {'type': 'string', 'pattern': '^v[1-9][0-9]*$'},
+                'status': {'type': 'string', 'const': 'CURRENT'},
+                'version': _VERSION,
+                'min_version': _VERSION,
+                'links': pci_flavors.LINKS,
+            }
+        ),
+    },
+)
