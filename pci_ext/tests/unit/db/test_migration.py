@@ -10,15 +10,45 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import datetime
+
 from alembic import autogenerate
+from alembic import script as alembic_script
 from alembic.runtime import migration as alembic_migration
+from oslo_utils.fixture import uuidsentinel as uuids
 from oslotest import base
 import sqlalchemy as sa
 
 from pci_ext.db import api
 from pci_ext.db import migration
 from pci_ext.db import models
+from pci_ext.db import pci_flavors
 from pci_ext.tests.unit.db import base as db_base
+
+
+def fill():
+    """Put a row into each table, with what the first version has."""
+    now = datetime.datetime(2026, 1, 31)
+    rows = {
+        'pci_flavors': {
+            'id': 1,
+            'uuid': uuids.gpu,
+            'name': 'GPU',
+            'is_public': True,
+            'live_migration': 'forbid',
+            'created_at': now,
+        },
+        'pci_flavor_specs': {
+            'pci_flavor_id': 1,
+            'key': 'vendor_id',
+            'value': '8086',
+        },
+        'pci_flavor_projects': {'pci_flavor_id': 1, 'project_id': 'p'},
+    }
+    with api.get_engine().begin() as connection:
+        for name, values in rows.items():
+            table = sa.Table(name, sa.MetaData(), autoload_with=connection)
+            connection.execute(table.insert().values(values))
 
 
 class TestMigration(base.BaseTestCase):
@@ -52,6 +82,22 @@ class TestMigration(base.BaseTestCase):
         self.assertEqual(
             before, sa.inspect(api.get_engine()).get_table_names()
         )
+
+    def test_up_from_each_earlier_version(self):
+        directory = alembic_script.ScriptDirectory.from_config(migration._config())
+        for script in directory.walk_revisions():
+            db_base.empty(api.get_engine())
+            migration.upgrade(directory.get_base())
+            fill()
+            migration.upgrade(script.revision)
+            self.assertEqual(script.revision, migration.version())
+            migration.upgrade()
+            self.assertEqual(migration.head(), migration.version())
+            self.assertEqual([], self.compare())
+            [flavor] = pci_flavors.get_all()
+            self.assertEqual('GPU', flavor.name)
+            self.assertEqual({'vendor_id': '8086'}, flavor.specs)
+            self.assertEqual(['p'], flavor.projects)
 
     def test_unique_constraints_have_the_names_that_oslo_db_reads(self):
         migration.upgrade()

@@ -52,7 +52,7 @@ class TestCreate(base.DatabaseTestCase):
         created = create(
             'bigGPU',
             uuid=uuids.gpu,
-            description='passthrough Intel’s on-die GPU',
+            description='passthrough Intel’s on-die GPU \U0001f5a5',
             is_public=False,
             live_migration='native',
             specs={'vendor_id': '8086', 'product_id': '000[1-2]'},
@@ -62,7 +62,8 @@ class TestCreate(base.DatabaseTestCase):
         for flavor in (created, found):
             self.assertEqual('bigGPU', flavor.name)
             self.assertEqual(
-                'passthrough Intel’s on-die GPU', flavor.description
+                'passthrough Intel’s on-die GPU \U0001f5a5',
+                flavor.description,
             )
             self.assertIs(False, flavor.is_public)
             self.assertEqual('native', flavor.live_migration)
