@@ -1,0 +1,89 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The versions of the API, over HTTP."""
+
+import urllib3
+
+from pci_ext.tests.functional import base
+
+HEADER = 'OpenStack-API-Version'
+
+
+class TestVersions(base.TestCase):
+    HOSTS = {'host-1': []}
+
+    def ask(self, version: str, path: str = '/os-pci') -> urllib3.HTTPResponse:
+        return self.request('GET', path, **{HEADER: version})
+
+    def test_discovery(self) -> None:
+        response = self.ask('compute 2.96')
+        self.assertEqual(200, response.status, response.data)
+        [version] = response.json()['versions']
+        [link] = version.pop('links')
+        self.assertEqual(
+            {
+                'id': 'v1',
+                'status': 'CURRENT',
+                'version': '1.0',
+                'min_version': '1.0',
+            },
+            version,
+        )
+        # The link leads back here.
+        again = urllib3.request('GET', link['href'], retries=False)
+        self.assertEqual(response.json(), again.json())
+
+    def test_beside_that_of_nova(self) -> None:
+        for asked in (
+            'compute 2.90, pci 1.0',
+            'pci latest, compute 2.90',
+            'compute 2.90',
+        ):
+            for path in ('/os-pci', '/os-pci-flavors'):
+                response = self.ask(asked, path)
+                self.assertEqual(200, response.status, response.data)
+                self.assertEqual(
+                    'compute 2.90, pci 1.0', response.headers[HEADER]
+                )
+                self.assertIn(HEADER, response.headers['Vary'])
+
+    def test_several_headers(self) -> None:
+        headers = urllib3.HTTPHeaderDict()
+        headers.add(HEADER, 'compute 2.90')
+        headers.add(HEADER, 'pci 1.0')
+        response = urllib3.request(
+            'GET',
+            f'{self.allinone.url}/compute/v2.1/os-pci',
+            headers=headers,
+            retries=False,
+        )
+        self.assertEqual('compute 2.90, pci 1.0', response.headers[HEADER])
+
+    def test_not_supported(self) -> None:
+        response = self.ask('compute 2.90, pci 1.1')
+        self.assertEqual(406, response.status, response.data)
+        self.assertIn(
+            'Version 1.1 of the PCI API is not supported. The minimum is 1.0 '
+            'and the maximum 1.0.',
+            response.data.decode(),
+        )
+
+    def test_malformed(self) -> None:
+        response = self.ask('pci one')
+        self.assertEqual(400, response.status, response.data)
+        self.assertIn("Version 'one'", response.data.decode())
+
+    def test_nova_is_left_alone(self) -> None:
+        response = self.ask('compute 2.90, pci 9.9', '/flavors')
+        self.assertEqual(200, response.status, response.data)
+        self.assertEqual('compute 2.90', response.headers[HEADER])
