@@ -12,14 +12,33 @@
 
 """The libvirt form of the driver."""
 
+from collections.abc import Iterator
+from collections.abc import Sequence
+import contextlib
 import functools
 from typing import Any
 
 from lxml import etree
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from nova.virt import event as virtevent
+from nova.virt.libvirt import config as vconfig
 from nova.virt.libvirt import driver
+from nova.virt.libvirt import event as libvirtevent
+from nova.virt.libvirt import guest as libvirt_guest
+from oslo_config import cfg
 from oslo_serialization import jsonutils
 
+from pci_ext import exception
+from pci_ext.i18n import _
+from pci_ext.virt import domain_xml
 from pci_ext.virt import mixin
+
+CONF = cfg.CONF
+
+#: Begins the aliases that libvirt gives to host devices.
+_HOSTDEV = 'hostdev'
 
 
 class LibvirtDriver(mixin.PciExtDriverMixin, driver.LibvirtDriver):
@@ -40,3 +59,131 @@ class LibvirtDriver(mixin.PciExtDriverMixin, driver.LibvirtDriver):
         xml = self._host.device_lookup_by_name(dev_id).XMLDesc(0)
         found = etree.fromstring(xml).findtext('./capability/class')
         return {'class': found.removeprefix('0x')} if found else {}
+
+    def check_pci_ports(
+        self, instance: 'objects.Instance', count: int
+    ) -> None:
+        guest = self._find_guest(instance)
+        if guest is None or not guest.is_active():
+            return
+        free = domain_xml.free_root_ports(guest.get_xml_desc())
+        if free is not None and free < count:
+            raise exception.PciActionRefused(
+                reason=_(
+                    'The guest has %(free)d free PCIe root ports, and needs '
+                    'one for each of %(count)d devices; [libvirt] '
+                    'num_pcie_ports is %(ports)d on its host.'
+                )
+                % {
+                    'free': free,
+                    'count': count,
+                    'ports': CONF.libvirt.num_pcie_ports,
+                }
+            )
+
+    def attach_pci(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        devices: 'Sequence[objects.PciDevice]',
+    ) -> None:
+        guest = self._find_guest(instance)
+        if guest is None:
+            # Nova defines the domain when it starts the server.
+            return
+        for device in devices:
+            with _not_plugged(device.address):
+                guest.attach_device(
+                    self._get_guest_pci_device(device),
+                    persistent=bool(guest.has_persistent_configuration()),
+                    live=bool(guest.is_active()),
+                )
+
+    def detach_pci(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        devices: 'Sequence[objects.PciDevice]',
+    ) -> None:
+        guest = self._find_guest(instance)
+        if guest is None:
+            return
+        for device in devices:
+            # libvirt's call succeeds with the device still in the guest: its
+            # event says when it is out.
+            with (
+                _not_unplugged(device.address),
+                contextlib.suppress(nova_exception.DeviceNotFound),
+            ):
+                self._detach_with_retry(
+                    guest,
+                    instance.uuid,
+                    functools.partial(self._find_hostdev, guest, device),
+                    device_name=device.address,
+                )
+
+    def attached_pci(
+        self, instance: 'objects.Instance'
+    ) -> frozenset[str] | None:
+        guest = self._find_guest(instance)
+        if guest is None or not guest.is_active():
+            return None
+        return domain_xml.hostdev_addresses(guest.get_xml_desc())
+
+    def emit_event(self, event: virtevent.InstanceEvent) -> None:
+        """Look after a device that is out of a guest, maybe late."""
+        super().emit_event(event)
+        if isinstance(
+            event, libvirtevent.DeviceRemovedEvent
+        ) and event.dev.startswith(_HOSTDEV):
+            self.pci_removed(event.uuid)
+
+    def _find_guest(
+        self, instance: 'objects.Instance'
+    ) -> libvirt_guest.Guest | None:
+        try:
+            return self._host.get_guest(instance)
+        except nova_exception.InstanceNotFound:
+            return None
+
+    def _find_hostdev(
+        self,
+        guest: libvirt_guest.Guest,
+        device: 'objects.PciDevice',
+        from_persistent_config: bool = False,
+    ) -> vconfig.LibvirtConfigGuestHostdevPCI | None:
+        """Find a device in the XML of a domain.
+
+        Nova's own method takes a domain that cannot be asked for one without
+        devices.
+        """
+        wanted = self._get_guest_pci_device(device)
+        found = vconfig.LibvirtConfigGuest()
+        found.parse_str(
+            guest.get_xml_desc(dump_inactive=from_persistent_config)
+        )
+        return next((each for each in found.devices if each == wanted), None)
+
+
+@contextlib.contextmanager
+def _not_plugged(address: str) -> Iterator[None]:
+    try:
+        yield
+    except driver.libvirt.libvirtError as error:
+        raise exception.PciDeviceNotPlugged(
+            address=address, reason=error
+        ) from error
+
+
+@contextlib.contextmanager
+def _not_unplugged(address: str) -> Iterator[None]:
+    try:
+        yield
+    except nova_exception.DeviceDetachFailed as error:
+        raise exception.PciDeviceNotUnplugged(
+            address=address, reason=error.format_message()
+        ) from error
+    except driver.libvirt.libvirtError as error:
+        raise exception.PciDeviceNotUnplugged(
+            address=address, reason=error
+        ) from error

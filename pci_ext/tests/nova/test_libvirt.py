@@ -33,7 +33,7 @@ FLAVORS = {
 }
 
 
-class LibvirtTest(base.ServersTestBase):
+class LibvirtTestCase(base.ServersTestBase):
     ADDITIONAL_FILTERS = ['PciFlavorFilter']
     ADMIN_API = True
     microversion = 'latest'
@@ -55,7 +55,10 @@ class LibvirtTest(base.ServersTestBase):
             ],
         )
         self.looked_up: list[set[str]] = []
-        requests.set_source(self.source)
+        # The API is called in this thread.
+        resolving = requests.resolving(self.source)
+        resolving.__enter__()
+        self.addCleanup(resolving.__exit__, None, None, None)
         super().setUp()
         self.ctxt = context.get_admin_context()
 
@@ -97,6 +100,8 @@ class LibvirtTest(base.ServersTestBase):
             )
         }
 
+
+class LibvirtTest(LibvirtTestCase):
     def test_server_has_the_devices_in_its_domain(self) -> None:
         self.start_compute(
             pci_info=fakelibvirt.HostPCIDevicesInfo(

@@ -1,0 +1,183 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Attach and detach with the libvirt form of the driver."""
+
+import time
+from typing import Any
+
+from lxml import etree
+from nova import objects
+from nova.tests.fixtures import libvirt as fakelibvirt
+from nova.virt.libvirt import event as libvirtevent
+from oslo_context import context as oslo_context
+
+from pci_ext.api import attachments
+from pci_ext.tests.nova import test_libvirt
+
+REQUEST = 'pci_passthrough:pci_flavor'
+
+
+class LibvirtAttachTest(test_libvirt.LibvirtTestCase):
+    """Persistent and live XML of Nova's fixtures are one and the same."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.start_compute(pci_info=fakelibvirt.HostPCIDevicesInfo(num_pci=4))
+        self.server = self.boot('1:accelerator')
+        self.attached: list[tuple[str, int]] = []
+
+    def domain(self) -> Any:
+        connection = self.computes['compute1'].driver._host.get_connection()
+        return connection.lookupByUUIDString(self.server['id'])
+
+    def answer_detach(self) -> None:
+        """Send the event that libvirt sends when a device is out."""
+        driver = self.computes['compute1'].driver
+        domain = self.domain()
+        original = domain.detachDeviceFlags
+
+        def detach(xml: str, flags: int) -> None:
+            original(xml, flags)
+            for waiter in list(driver._device_event_handler._waiters):
+                driver.emit_event(
+                    libvirtevent.DeviceRemovedEvent(
+                        waiter.instance_uuid, waiter.device_name
+                    )
+                )
+
+        domain.detachDeviceFlags = detach
+
+    def instance(self) -> objects.Instance:
+        # Nova finds an action by the request that began it.
+        self.ctxt.request_id = oslo_context.generate_request_id()
+        return objects.Instance.get_by_uuid(
+            self.ctxt,
+            self.server['id'],
+            expected_attrs=['flavor', 'system_metadata'],
+        )
+
+    def wait(self, result: str) -> None:
+        """Wait for the last action."""
+        action = self.api.get_instance_actions(self.server['id'])[0]['action']
+        self._wait_for_instance_action_event(
+            self.server, action, f'compute_{action}', result
+        )
+        self._wait_for_server_parameter(
+            self.server, {'OS-EXT-STS:task_state': None}
+        )
+
+    def attach(self, request: str, result: str = 'success') -> None:
+        instance = self.instance()
+        requests = attachments.resolve(instance, {REQUEST: request})
+        attachments.API().attach_pci(self.ctxt, instance, requests)
+        self.wait(result)
+
+    def detach(self, *addresses: str, result: str = 'success') -> None:
+        dev_ids = [
+            'pci_' + each.replace(':', '_').replace('.', '_')
+            for each in addresses
+        ]
+        attachments.API().detach_pci(self.ctxt, self.instance(), dev_ids)
+        self.wait(result)
+
+    def test_attach_and_detach(self) -> None:
+        domain = self.domain()
+        original = domain.attachDeviceFlags
+        domain.attachDeviceFlags = lambda xml, flags: (
+            self.attached.append((xml, flags)),
+            original(xml, flags),
+        )
+        self.attach('2:accelerator')
+        devices = self.devices_of(self.server)
+        self.assertEqual(3, len(devices))
+        self.assertEqual(devices, self.hostdevs_of('compute1', self.server))
+        self.assertEqual(2, len(self.attached))
+        for xml, flags in self.attached:
+            self.assertEqual('yes', etree.fromstring(xml).get('managed'))
+            self.assertEqual(
+                fakelibvirt.VIR_DOMAIN_AFFECT_LIVE
+                | fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG,
+                flags,
+            )
+        self.answer_detach()
+        first = min(devices)
+        self.detach(first)
+        self.assertEqual(devices - {first}, self.devices_of(self.server))
+        self.assertEqual(
+            devices - {first}, self.hostdevs_of('compute1', self.server)
+        )
+
+    def test_survives_reboots(self) -> None:
+        self.attach('2:accelerator')
+        devices = self.devices_of(self.server)
+        self._reboot_server(self.server, hard=True)
+        self.assertEqual(devices, self.devices_of(self.server))
+        self.assertEqual(devices, self.hostdevs_of('compute1', self.server))
+
+    def test_stopped(self) -> None:
+        self.server = self._stop_server(self.server)
+        self.attach('2:accelerator')
+        self.server = self._start_server(self.server)
+        devices = self.devices_of(self.server)
+        self.assertEqual(3, len(devices))
+        self.assertEqual(devices, self.hostdevs_of('compute1', self.server))
+
+    def test_refused_by_libvirt(self) -> None:
+        before = self.devices_of(self.server)
+        self.answer_detach()
+        domain = self.domain()
+        original = domain.attachDeviceFlags
+
+        def attach(xml: str, flags: int) -> None:
+            if self.attached:
+                raise fakelibvirt.make_libvirtError(
+                    fakelibvirt.libvirtError,
+                    'in use by driver QEMU',
+                    error_code=fakelibvirt.VIR_ERR_OPERATION_INVALID,
+                )
+            self.attached.append((xml, flags))
+            original(xml, flags)
+
+        domain.attachDeviceFlags = attach
+        self.attach('2:accelerator', 'error')
+        self.assertEqual(before, self.devices_of(self.server))
+        self.assertEqual(before, self.hostdevs_of('compute1', self.server))
+
+    def test_deaf_guest(self) -> None:
+        self.flags(
+            group='libvirt', device_detach_attempts=1, device_detach_timeout=1
+        )
+        [address] = before = self.devices_of(self.server)
+        domain = self.domain()
+        original = domain.detachDeviceFlags
+        # As with a real guest that does not listen: no error, no event.
+        domain.detachDeviceFlags = lambda xml, flags: None
+        self.detach(address, result='error')
+        self.assertEqual(before, self.devices_of(self.server))
+        # Late, the guest lets go after all.
+        driver = self.computes['compute1'].driver
+        [device] = objects.PciDeviceList.get_by_instance_uuid(
+            self.ctxt, self.server['id']
+        )
+        original(driver._get_guest_pci_device(device).to_xml(), 0)
+        driver.emit_event(
+            libvirtevent.DeviceRemovedEvent(self.server['id'], 'hostdev0')
+        )
+        for _ in range(100):
+            devices = objects.PciDeviceList.get_by_instance_uuid(
+                self.ctxt, self.server['id']
+            )
+            if not devices:
+                break
+            time.sleep(0.1)
+        self.assertEqual([], list(devices))

@@ -1,0 +1,63 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the XML of a libvirt domain says of its PCI devices and ports."""
+
+from typing import Any
+
+from lxml import etree
+
+
+def _integer(element: Any, name: str) -> int:
+    # libvirt writes addresses in hexadecimal and indexes in decimal.
+    return int(element.get(name, '0'), 0)
+
+
+def hostdev_addresses(xml: str) -> frozenset[str]:
+    """Give the addresses, on the host, of the PCI devices of a domain.
+
+    :param xml: libvirt's description of the domain
+    """
+    return frozenset(
+        f'{_integer(address, "domain"):04x}:{_integer(address, "bus"):02x}:'
+        f'{_integer(address, "slot"):02x}.{_integer(address, "function"):x}'
+        for address in etree.fromstring(xml).iterfind(
+            "devices/hostdev[@type='pci']/source/address"
+        )
+    )
+
+
+def free_root_ports(xml: str) -> int | None:
+    """Count the PCIe root ports of a domain that nothing is plugged into.
+
+    On a PCI Express machine a device is hot-plugged into a root port of its
+    own, and no root port can be added to a running domain (libvirt, "PCI
+    topology and hotplug").
+
+    :param xml: libvirt's description of the running domain
+    :returns: None for a machine that is not PCI Express
+    """
+    devices = etree.fromstring(xml).find('devices')
+    controllers = devices.findall("controller[@type='pci']")
+    if all(each.get('model') != 'pcie-root' for each in controllers):
+        return None
+    ports = {
+        _integer(each, 'index')
+        for each in controllers
+        if each.get('model') == 'pcie-root-port'
+    }
+    # A child of the device: what is below source is an address on the host.
+    taken = {
+        _integer(address, 'bus')
+        for address in devices.iterfind("*/address[@type='pci']")
+    }
+    return len(ports - taken)
