@@ -30,7 +30,6 @@ from pci_ext.api import visibility
 from pci_ext.db import api as db_api
 from pci_ext.i18n import _
 from pci_ext.integration import activation
-from pci_ext.integration import requests
 
 NAMESPACE = 'pci_ext.api.extensions'
 
@@ -116,5 +115,4 @@ def app_factory(global_config: Any, **local_config: str) -> APIRouter:
     activation.require('the API router')
     policy.register_rules()
     db_api.configure(cfg.CONF)
-    requests.set_source(visibility.get_by_names)
     return APIRouter(load_extensions())

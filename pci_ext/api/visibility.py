@@ -16,45 +16,34 @@ from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
-import contextvars
 
 from nova import context as nova_context
 import webob.exc
 
 from pci_ext import exception
 from pci_ext.db import pci_flavors as db
+from pci_ext.integration import requests
 from pci_ext.objects import pci_flavor
-
-_asking: contextvars.ContextVar[nova_context.RequestContext | None] = (
-    contextvars.ContextVar('pci_ext_asking', default=None)
-)
 
 
 @contextlib.contextmanager
 def for_request(
     context: nova_context.RequestContext | None,
 ) -> Iterator[None]:
-    """Remember who asks, for code of Nova's that is not told.
+    """Let extra specs name the PCI flavors that the one who asks sees.
 
     What oslo.context has for the current one does not do: nova-api makes
     contexts of administrators for its own ends while it serves a request, and
     the last one made is the current one.
 
-    :param context: that of the request; None if it has none
+    :param context: that of the request; without one the public ones are seen
     """
-    token = _asking.set(context)
-    try:
+
+    def source(names: Collection[str]) -> list[pci_flavor.PciFlavor]:
+        return _visible(context, db.get_by_names(names))
+
+    with requests.resolving(source):
         yield
-    finally:
-        _asking.reset(token)
-
-
-def get_by_names(names: Collection[str]) -> list[pci_flavor.PciFlavor]:
-    """Get the PCI flavors with these names that the one who asks can use.
-
-    Outside of a request these are the public ones.
-    """
-    return _visible(_asking.get(), db.get_by_names(names))
 
 
 def get_all(

@@ -17,11 +17,18 @@ extra specs give to selectors, and leaves what it resolved with the flavor of
 the server. Wherever the flavor goes from there, in a resize to nova-compute
 which has no database, the requests can be made of it again, and a later
 change of a PCI flavor does not touch the server.
+
+So names are resolved while a request of the API is served and never else; and
+what came with a flavor is believed elsewhere and never there, where somebody
+may have put it into the flavor.
 """
 
 from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Iterator
+import contextlib
+import contextvars
 from typing import Any
 
 from nova import exception as nova_exception
@@ -52,7 +59,9 @@ RESOLVED = 'pci_passthrough:pci_requests'
 Source = Callable[[Collection[str]], Iterable[pci_flavor.PciFlavor]]
 
 _original = request.get_pci_requests_from_flavor
-_source: Source | None = None
+_source: contextvars.ContextVar[Source | None] = contextvars.ContextVar(
+    'pci_ext_source', default=None
+)
 _alias_noticed = False
 
 
@@ -62,15 +71,18 @@ class InvalidPciRequest(nova_exception.PciInvalidAlias):
     msg_fmt = _('Invalid request for PCI devices: %(reason)s')
 
 
-def set_source(source: Source | None) -> None:
-    """Say where PCI flavors come from in this process.
+@contextlib.contextmanager
+def resolving(source: Source) -> Iterator[None]:
+    """Resolve names in this thread, for one request of the API.
 
     :param source: gives the PCI flavors with the given names, those that
-        there are for whoever is being served; None in a service without a
-        database
+        there are for whoever asks
     """
-    global _source
-    _source = source
+    token = _source.set(source)
+    try:
+        yield
+    finally:
+        _source.reset(token)
 
 
 def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
@@ -126,14 +138,10 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
 def _find(names: Collection[str]) -> dict[str, pci_flavor.PciFlavor]:
     if not names:
         return {}
-    if _source is None:
-        raise InvalidPciRequest(
-            reason=_(
-                'the flavor was not resolved by nova-api: see that its '
-                'api-paste.ini is set up for pci_ext'
-            )
-        )
-    found = {flavor.name: flavor for flavor in _source(names)}
+    source = _source.get()
+    if source is None:
+        raise _not_resolved()
+    found = {flavor.name: flavor for flavor in source(names)}
     missing = sorted(set(names) - set(found))
     if missing:
         raise InvalidPciRequest(
@@ -142,14 +150,25 @@ def _find(names: Collection[str]) -> dict[str, pci_flavor.PciFlavor]:
     return found
 
 
+def _not_resolved() -> InvalidPciRequest:
+    return InvalidPciRequest(
+        reason=_(
+            'the flavor was not resolved by nova-api: see that its '
+            'api-paste.ini is set up for pci_ext'
+        )
+    )
+
+
 def _requests_of(
     flavor: 'objects.Flavor', affinity_policy: str | None
 ) -> 'list[objects.InstancePCIRequest]':
     extra_specs = flavor.extra_specs
     if not (PCI_FLAVOR in extra_specs or PCI_NAME in extra_specs):
         return []
-    if RESOLVED not in extra_specs:
+    if _source.get() is not None:
         extra_specs[RESOLVED] = jsonutils.dumps(resolve(extra_specs))
+    elif RESOLVED not in extra_specs:
+        raise _not_resolved()
     return [
         objects.InstancePCIRequest(
             count=item['count'],

@@ -19,7 +19,6 @@ from oslo_config import fixture as config_fixture
 
 from pci_ext import conf
 from pci_ext.integration import activation
-from pci_ext.integration import requests
 
 
 class Activation(fixtures.Fixture):
@@ -34,5 +33,4 @@ class Activation(fixtures.Fixture):
             self.useFixture(
                 fixtures.MonkeyPatch(seam.qualified_name, seam.current)
             )
-        self.addCleanup(requests.set_source, None)
         activation.activate()

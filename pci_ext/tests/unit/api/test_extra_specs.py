@@ -27,10 +27,11 @@ class ExtraSpecsTestCase(test.NoDBTestCase):
             name: pci_flavor.PciFlavor(name=name)
             for name in ('bigGPU', 'smallGPU')
         }
-        requests.set_source(
+        resolving = requests.resolving(
             lambda names: [flavors[name] for name in names if name in flavors]
         )
-        self.addCleanup(requests.set_source, None)
+        resolving.__enter__()
+        self.addCleanup(resolving.__exit__, None, None, None)
 
     def assert_refused(self, name: str, value: Any, *texts: str) -> None:
         error = self.assertRaises(

@@ -26,7 +26,6 @@ from pci_ext.api import pci_flavors
 from pci_ext.api import pci_versions
 from pci_ext.api import router
 from pci_ext.api import servers
-from pci_ext.integration import requests
 from pci_ext.policies import pci_flavors as policies
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.tests.unit.api import base
@@ -170,14 +169,3 @@ class AppFactoryTestCase(test.NoDBTestCase):
             self.assertIsInstance(app, routes.APIRouterV21)
         self.assertIn(policies.CREATE, nova_policy._ENFORCER.registered_rules)
         self.assertIn('connection', cfg.CONF.pci_ext_database)
-
-    def test_gives_requests_the_database(self) -> None:
-        self.useFixture(pci_ext_fixtures.Activation())
-        self.useFixture(base.Database())
-        router.app_factory({})
-        error = self.assertRaises(
-            requests.InvalidPciRequest,
-            requests.resolve,
-            {requests.PCI_FLAVOR: '1:bigGPU'},
-        )
-        self.assertIn('bigGPU could not be found', str(error))

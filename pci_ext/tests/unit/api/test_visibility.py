@@ -74,12 +74,18 @@ class VisibilityTestCase(base.CellsTestCase):
                 self.assertEqual(expected, self.usable())
 
     def test_public_ones_only_where_nobody_asks(self) -> None:
-        self.assertEqual({'public'}, self.usable())
         with visibility.for_request(None):
             self.assertEqual({'public'}, self.usable())
+
+    def test_none_outside_of_a_request(self) -> None:
         with visibility.for_request(self.context):
             pass
-        self.assertEqual({'public'}, self.usable())
+        error = self.assertRaises(
+            requests.InvalidPciRequest,
+            requests.resolve,
+            {requests.PCI_FLAVOR: 'public'},
+        )
+        self.assertIn('was not resolved by nova-api', str(error))
 
     def test_one_alternative_that_is_not_seen_refuses_all(self) -> None:
         with visibility.for_request(self.other):

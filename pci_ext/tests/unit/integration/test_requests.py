@@ -30,7 +30,6 @@ class RequestsTest(base.BaseTestCase):
         self.conf = self.useFixture(fixtures.Activation()).conf
         self.flavors = {'GPU': GPU, 'QAT': QAT}
         self.asked: list[set[str]] = []
-        requests.set_source(self.source)
 
     def source(self, names: set[str]) -> list[pci_flavor.PciFlavor]:
         self.asked.append(set(names))
@@ -43,6 +42,13 @@ class RequestsTest(base.BaseTestCase):
     def requests(
         self, flavor: objects.Flavor, policy: str | None = None
     ) -> list[objects.InstancePCIRequest]:
+        with requests.resolving(self.source):
+            return self.requests_elsewhere(flavor, policy)
+
+    def requests_elsewhere(
+        self, flavor: objects.Flavor, policy: str | None = None
+    ) -> list[objects.InstancePCIRequest]:
+        """Make the requests outside of nova-api."""
         return request.get_pci_requests_from_flavor(
             flavor, affinity_policy=policy
         ).requests
@@ -85,27 +91,34 @@ class RequestsTest(base.BaseTestCase):
             'required', self.requests(flavor, 'required')[0].numa_policy
         )
 
-    def test_resolved_once_and_kept_with_the_server(self) -> None:
+    def test_what_was_resolved_is_kept_with_the_server(self) -> None:
         flavor = self.flavor(pci_flavor='GPU')
         before = self.requests(flavor)[0].spec
         self.flavors['GPU'] = QAT
-        # As in nova-compute, where the flavor has travelled to.
-        requests.set_source(None)
-        again = self.requests(
-            objects.Flavor.obj_from_primitive(flavor.obj_to_primitive())
+        travelled = objects.Flavor.obj_from_primitive(
+            flavor.obj_to_primitive()
         )
+        again = self.requests_elsewhere(travelled)
         self.assertEqual(before, again[0].spec)
-        requests.set_source(self.source)
         resized = self.requests(self.flavor(pci_flavor='GPU'))
         self.assertEqual(QAT | {'pci_flavor': 'GPU'}, resized[0].spec[0])
 
-    def test_without_a_source_and_not_resolved(self) -> None:
-        requests.set_source(None)
-        self.assertRaises(
-            requests.InvalidPciRequest,
-            self.requests,
-            self.flavor(pci_flavor='GPU'),
+    def test_what_somebody_put_into_a_flavor_is_not_believed(self) -> None:
+        forged = self.flavor(
+            pci_flavor='GPU',
+            pci_requests='[{"count": 9, "alias_name": "x", "spec": [{}]}]',
         )
+        self.assertEqual(1, self.requests(forged)[0].count)
+
+    def test_not_resolved_by_nova_api(self) -> None:
+        for flavor in (
+            self.flavor(pci_flavor='GPU'),
+            self.flavor(pci_name='10GE'),
+        ):
+            error = self.assertRaises(
+                requests.InvalidPciRequest, self.requests_elsewhere, flavor
+            )
+            self.assertIn('nova-api', error.format_message())
 
     def test_unknown_pci_flavor_is_named(self) -> None:
         error = self.assertRaises(
