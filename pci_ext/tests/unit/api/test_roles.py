@@ -20,11 +20,15 @@ import pathlib
 from typing import Any
 
 from keystonemiddleware import fixture as keystone_fixture
+from nova import context as nova_context
+from nova import objects
 from nova.api import wsgi
 from nova.api.openstack.compute import routes
+from nova.compute import vm_states
 from nova.tests import fixtures as nova_fixtures
 from oslo_config import cfg
 from oslo_serialization import jsonutils
+from oslo_utils.fixture import uuidsentinel
 import webob
 
 import pci_ext
@@ -117,11 +121,41 @@ MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
     )
 )
 
+SERVER = f'/servers/{uuidsentinel.server}'
+
+#: Of servers what pci_ext adds to them, for one of OWN_PROJECT; as above.
+#: Whoever may act gets an answer about what is asked for, as the server has no
+#: devices and the PCI flavor is none.
+SERVERS: tuple[tuple[str, str, Any, dict[str, int]], ...] = tuple(
+    (
+        method,
+        path,
+        body,
+        {**dict(zip(USERS, statuses, strict=True)), 'nobody': 401},
+    )
+    for method, path, body, statuses in (
+        ('GET', SERVER, None, (200, 200, 200, 404, 403)),
+        (
+            'POST',
+            f'{SERVER}/action',
+            {'attach_pci': {'pci_passthrough:pci_flavor': '1:nosuch'}},
+            (400, 400, 403, 404, 403),
+        ),
+        (
+            'POST',
+            f'{SERVER}/action',
+            {'detach_pci': [{'dev_id': 'pci_0000_02_00_0'}]},
+            (409, 409, 403, 404, 403),
+        ),
+    )
+)
+
 
 class RolesTestCase(base.CellsTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(nova_fixtures.RealPolicyFixture())
+        self.useFixture(nova_fixtures.NeutronFixture(self))
         self.useFixture(fixtures.Activation())
         self.useFixture(base.Database())
         self.useFixture(base.Projects(base.OWN_PROJECT, base.OTHER_PROJECT))
@@ -201,6 +235,30 @@ class RolesTestCase(base.CellsTestCase):
                 )
                 got[user] = response.status_int
             self.assertEqual(expected, got, f'{method} {path}')
+
+    def test_servers(self) -> None:
+        uuid = self.create_server('cell1', 'server')
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            server = objects.Instance.get_by_uuid(cell_context, uuid)
+            # In this state it refuses to be acted on.
+            server.vm_state = vm_states.SUSPENDED
+            server.save()
+        for method, path, body, expected in SERVERS:
+            got = {
+                user: self.call(
+                    method, path, body, None if user == 'nobody' else user
+                ).status_int
+                for user in expected
+            }
+            self.assertEqual(expected, got, f'{method} {path} {body}')
+
+    def test_who_sees_the_devices_of_servers(self) -> None:
+        self.create_server('cell1', 'server')
+        for user in ('admin', 'member', 'reader'):
+            response = self.call('GET', SERVER, None, user)
+            self.assertEqual([], response.json['server']['pci_devices'])
 
     def test_nothing_is_done_for_those_who_may_not(self) -> None:
         for method, _, path, body, expected in MATRIX:
