@@ -43,24 +43,23 @@ from pci_ext import conf
 from pci_ext.api import router
 from pci_ext.conf import database
 from pci_ext.db import api as pci_ext_db_api
-from pci_ext.db import migration
+from pci_ext.tests.unit.db import base as db_base
 
 OWN_PROJECT = 'd2b25c3ebf6847e2b1a5a0d4fc09e2ae'
 OTHER_PROJECT = '6f70656e737461636b20342065766572'
 
 
 class Database(fixtures.Fixture):
-    """A new database of PCI flavors."""
+    """A new database of PCI flavors, which nova-api is configured for."""
 
     def _setUp(self) -> None:
+        connection = self.useFixture(db_base.Database()).connection
         conf.register_opts(cfg.CONF)
-        path = self.useFixture(fixtures.TempDir()).join('pci_ext.sqlite')
         self.useFixture(config_fixture.Config(cfg.CONF)).config(
-            group=database.GROUP, connection=f'sqlite:///{path}'
+            group=database.GROUP, connection=connection
         )
         pci_ext_db_api.configure(cfg.CONF)
         self.addCleanup(pci_ext_db_api.get_engine().dispose)
-        migration.upgrade()
 
 
 class BrokenCell(fixtures.Fixture):

@@ -84,7 +84,9 @@ class TestMigration(base.BaseTestCase):
         )
 
     def test_up_from_each_earlier_version(self):
-        directory = alembic_script.ScriptDirectory.from_config(migration._config())
+        directory = alembic_script.ScriptDirectory.from_config(
+            migration._config()
+        )
         for script in directory.walk_revisions():
             db_base.empty(api.get_engine())
             migration.upgrade(directory.get_base())

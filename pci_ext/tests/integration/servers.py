@@ -1,0 +1,255 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Real database servers, from the packages of Debian.
+
+Each runs in a folder of its own, listens on a socket in there only, and ends
+with the process that started it.
+"""
+
+import abc
+from collections.abc import Sequence
+import glob
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import fixtures
+import sqlalchemy as sa
+
+#: Seconds within which a server takes connections, or has stopped.
+PATIENCE = 60
+
+DATABASE = 'pci_ext'
+
+
+class ServerUnusable(Exception):
+    """A server that cannot be started, and what to do about it."""
+
+
+class Server(fixtures.Fixture, abc.ABC):
+    """A database server, with an empty database.
+
+    :cvar package: Debian's package of the server
+    :cvar user: the user that the package makes for it, and whom it runs as
+        where the tests are run by root: servers refuse to be root's
+    :ivar folder: where it keeps all it has
+    :ivar connection: the URL of the database
+    """
+
+    package: str
+    user: str
+    stop_signal: signal.Signals
+
+    @abc.abstractmethod
+    def make(self) -> None:
+        """Make what the server keeps its databases in."""
+
+    @abc.abstractmethod
+    def command(self) -> Sequence[str]:
+        """Give the command line of the server."""
+
+    @abc.abstractmethod
+    def url(self, database: str) -> str:
+        """Give the URL of a database."""
+
+    def _setUp(self) -> None:
+        self.folder = self.useFixture(fixtures.TempDir()).path
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, self._account().pw_uid)
+        self.make()
+        self._start()
+        self._create_database()
+        self.connection = self.url(DATABASE)
+
+    def path(self, name: str) -> str:
+        return os.path.join(self.folder, name)
+
+    def program(self, name: str) -> str:
+        """Find a program of the server's package.
+
+        :raises ServerUnusable: naming the package if there is none
+        """
+        folders = [
+            *os.get_exec_path(),
+            '/usr/sbin',
+            *sorted(
+                glob.glob('/usr/lib/postgresql/*/bin'),
+                key=lambda path: [int(n) for n in re.findall(r'\d+', path)],
+                reverse=True,
+            ),
+        ]
+        found = shutil.which(name, path=os.pathsep.join(folders))
+        if found is None:
+            raise self._missing(f'the program {name}')
+        return found
+
+    def run(self, *command: str) -> None:
+        """Run a program of the server's package as the server's user."""
+        done = subprocess.run(
+            self._as_user(command),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if done.returncode:
+            raise ServerUnusable(f'{command} failed: {done.stdout}')
+
+    def _account(self) -> pwd.struct_passwd:
+        try:
+            return pwd.getpwnam(self.user)
+        except KeyError:
+            raise self._missing(f'the user {self.user}') from None
+
+    def _missing(self, what: str) -> ServerUnusable:
+        return ServerUnusable(
+            f"The tests of the databases need Debian's package {self.package}:"
+            f' {what} is missing. Run "apt-get install {self.package}", or '
+            'install all that "bindep -b test" names.'
+        )
+
+    def _as_user(self, command: Sequence[str]) -> list[str]:
+        # So that it also ends where the tests are killed.
+        prefix = ['setpriv', '--pdeathsig', self.stop_signal.name[3:]]
+        if os.geteuid() == 0:
+            account = self._account()
+            prefix += [
+                f'--reuid={account.pw_uid}',
+                f'--regid={account.pw_gid}',
+                '--init-groups',
+            ]
+        return [*prefix, *command]
+
+    def _start(self) -> None:
+        with open(self.path('log'), 'w') as log:
+            self._process = subprocess.Popen(
+                self._as_user(self.command()),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.addCleanup(self._stop)
+
+    def _stop(self) -> None:
+        self._process.send_signal(self.stop_signal)
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _create_database(self) -> None:
+        engine = sa.create_engine(
+            self.url(self.user),
+            isolation_level='AUTOCOMMIT',
+            poolclass=sa.NullPool,
+        )
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                with engine.connect() as connection:
+                    connection.execute(sa.text(f'CREATE DATABASE {DATABASE}'))
+                    return
+            except sa.exc.OperationalError as error:
+                ended = self._process.poll() is not None
+                if ended or time.monotonic() > deadline:
+                    with open(self.path('log')) as log:
+                        raise ServerUnusable(
+                            f'{self.package} does not start: {error}\n'
+                            + log.read()
+                        ) from error
+            time.sleep(0.1)
+
+
+class MariaDB(Server):
+    package = 'mariadb-server'
+    user = 'mysql'
+    stop_signal = signal.SIGTERM
+
+    def make(self) -> None:
+        self.run(
+            self.program('mariadb-install-db'),
+            '--no-defaults',
+            f'--datadir={self.path("data")}',
+            '--auth-root-authentication-method=normal',
+            '--skip-test-db',
+        )
+
+    def command(self) -> Sequence[str]:
+        return (
+            self.program('mariadbd'),
+            '--no-defaults',
+            f'--datadir={self.path("data")}',
+            f'--socket={self.path("socket")}',
+            '--skip-networking',
+            # What is not declared in the tables is to go wrong.
+            '--character-set-server=latin1',
+            # Nothing here has to survive.
+            '--innodb-flush-log-at-trx-commit=0',
+            '--innodb-doublewrite=OFF',
+        )
+
+    def url(self, database: str) -> str:
+        return (
+            f'mysql+pymysql://root@localhost/{database}'
+            f'?charset=utf8mb4&unix_socket={self.path("socket")}'
+        )
+
+
+class PostgreSQL(Server):
+    package = 'postgresql'
+    user = 'postgres'
+    # Does not wait for those who are connected.
+    stop_signal = signal.SIGINT
+
+    def make(self) -> None:
+        self.run(
+            self.program('initdb'),
+            f'--pgdata={self.path("data")}',
+            f'--username={self.user}',
+            '--auth=trust',
+            '--encoding=UTF8',
+            # People's order of letters: what relies on another is to go
+            # wrong.
+            '--locale=C.UTF-8',
+            '--locale-provider=icu',
+            '--icu-locale=en-US',
+            '--no-sync',
+        )
+
+    def command(self) -> Sequence[str]:
+        settings = {
+            'unix_socket_directories': self.folder,
+            'listen_addresses': '',
+            # Nothing here has to survive.
+            'fsync': 'off',
+            'synchronous_commit': 'off',
+            'full_page_writes': 'off',
+        }
+        return (
+            self.program('postgres'),
+            '-D',
+            self.path('data'),
+            *(f'--{name}={value}' for name, value in settings.items()),
+        )
+
+    def url(self, database: str) -> str:
+        return (
+            f'postgresql+psycopg2://{self.user}@/{database}?host={self.folder}'
+        )
