@@ -12,6 +12,10 @@
 
 """Private PCI flavors: who sees them, and who gets their devices."""
 
+import time
+
+import urllib3
+
 from pci_ext.cmd.allinone import config
 from pci_ext.tests.functional import base
 
@@ -149,3 +153,26 @@ class TestAccess(base.TestCase):
             cloud=MEMBER,
         )
         self.wait_for(server, 'ACTIVE')
+
+    def test_attach(self) -> None:
+        server = self.boot_as_member(self.create_flavor('1:public'))
+
+        def attach(token: str) -> urllib3.BaseHTTPResponse:
+            return self.request(
+                *('POST', f'/servers/{server}/action'),
+                {'attach_pci': {base.EXTRA_SPEC: '1:private'}},
+                **{'X-Auth-Token': token},
+            )
+
+        member = f'member:{config.MEMBER_PROJECT}:member,reader'
+        response = attach(member)
+        self.assertEqual(400, response.status, response.data)
+        self.assertIn(NOT_FOUND, response.data.decode())
+        self.assertEqual(1, len(self.allocations(server)))
+        self.access('add')
+        response = attach(member)
+        self.assertEqual(202, response.status, response.data)
+        deadline = time.monotonic() + base.SERVER_TIMEOUT
+        while len(self.allocations(server)) < 2:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.1)
