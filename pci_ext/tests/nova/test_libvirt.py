@@ -167,9 +167,10 @@ class LibvirtTest(LibvirtTestCase):
         ):
             self._resize_server(server, flavor)
         self._confirm_resize(server)
+        host = self.api.get_server(server['id'])['OS-EXT-SRV-ATTR:host']
         self.assertEqual(2, len(self.devices_of(server)))
         self.assertEqual(
-            self.devices_of(server), self.hostdevs_of('compute2', server)
+            self.devices_of(server), self.hostdevs_of(host, server)
         )
         # nova-api, which is called here; nova-compute has no database.
         self.assertEqual({threading.get_ident()}, self.askers)
