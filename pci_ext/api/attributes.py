@@ -12,37 +12,20 @@
 
 """The attributes that PCI flavors may use: those that hosts group by.
 
-Each compute host reports its pools with the properties it groups them by.
-What all hosts of all cells report together is what a PCI flavor may select
-by; it is read where Nova keeps it and stored nowhere else.
+What all hosts of all cells report together is what a PCI flavor may select by.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from nova import context as nova_context
-from nova.db.main import api as db_api
-from nova.db.main import models
 from oslo_log import log as logging
-from oslo_serialization import jsonutils
 
 from pci_ext import exception
 from pci_ext.i18n import _
+from pci_ext.integration import reported
 from pci_ext.matching import selectors
 
 LOG = logging.getLogger(__name__)
-
-#: Keys of pools that serve Nova and pci_ext and say nothing of the devices.
-_INTERNAL = frozenset(
-    (
-        'address',
-        'count',
-        'parent_ifname',
-        'remote_managed',
-        'rp_uuid',
-        'special_attrs',
-    )
-)
 
 
 def available(context: nova_context.RequestContext) -> frozenset[str]:
@@ -51,57 +34,14 @@ def available(context: nova_context.RequestContext) -> frozenset[str]:
     :returns: keys; those that only hosts of a cell report that does not
         answer are missing
     """
-    keys: set[str] = set()
-    results = nova_context.scatter_gather_skip_cell0(
-        context, _attributes_of_cell
-    )
-    for cell_uuid, result in results.items():
-        if nova_context.is_cell_failure_sentinel(result):
-            LOG.warning(
-                'The attributes of PCI devices in cell %s are not known: it '
-                'does not answer.',
-                cell_uuid,
-            )
-        else:
-            keys |= result
-    return frozenset(keys)
-
-
-@db_api.pick_context_manager_reader
-def _attributes_of_cell(context: nova_context.RequestContext) -> set[str]:
-    # Many hosts may report the same, that they have no devices above all.
-    rows = (
-        context.session.query(models.ComputeNode.pci_stats)
-        .filter(
-            models.ComputeNode.deleted == 0,
-            models.ComputeNode.pci_stats.isnot(None),
+    found = reported.attributes(context)
+    for cell_uuid in found.unanswered:
+        LOG.warning(
+            'The attributes of PCI devices in cell %s are not known: it '
+            'does not answer.',
+            cell_uuid,
         )
-        .distinct()
-    )
-    return {
-        key
-        for (pci_stats,) in rows
-        for pool in _pools_of(pci_stats)
-        for key, value in pool.items()
-        # Nova's pools always have vendor_id and product_id; they are empty
-        # where a host does not group by them.
-        if value is not None and value != '' and key not in _INTERNAL
-    }
-
-
-def _pools_of(pci_stats: str) -> list[dict[str, Any]]:
-    """Read the properties of a host's pools from a PciDevicePoolList.
-
-    Not by way of the objects, which take ten times as long to make: with
-    10,000 hosts seconds.
-    """
-    pools = jsonutils.loads(pci_stats)['nova_object.data']['objects']
-    properties = []
-    for pool in pools:
-        data = pool['nova_object.data']
-        tags = data.pop('tags')
-        properties.append(data | tags)
-    return properties
+    return found.keys
 
 
 def check_specs(

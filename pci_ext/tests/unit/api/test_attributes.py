@@ -17,6 +17,7 @@ from nova.db.main import api as db_api
 
 from pci_ext import exception
 from pci_ext.api import attributes
+from pci_ext.integration import reported
 from pci_ext.tests.unit.api import base
 
 
@@ -93,7 +94,7 @@ class AvailableTestCase(base.CellsTestCase):
         self.create_host('cell2', 'host2', GROUP)
         self.useFixture(
             base.BrokenCell(
-                attributes, '_attributes_of_cell', self.cell_mappings['cell1']
+                reported, '_attributes_of_cell', self.cell_mappings['cell1']
             )
         )
         self.assertEqual(

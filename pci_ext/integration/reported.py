@@ -1,0 +1,101 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What compute hosts report of their PCI devices, read in Nova's cells.
+
+Each compute host reports its pools with the properties it groups them by. It
+is read where Nova keeps it and stored nowhere else.
+"""
+
+import dataclasses
+from typing import Any
+
+from nova import context as nova_context
+from nova.db.main import api as db_api
+from nova.db.main import models
+from oslo_serialization import jsonutils
+
+#: Keys of pools that serve Nova and pci_ext and say nothing of the devices.
+_INTERNAL = frozenset(
+    (
+        'address',
+        'count',
+        'parent_ifname',
+        'remote_managed',
+        'rp_uuid',
+        'special_attrs',
+    )
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Attributes:
+    """The attributes by which compute hosts group their devices.
+
+    :ivar keys: those of all hosts of the cells that answered
+    :ivar unanswered: uuids of the cells that did not
+    """
+
+    keys: frozenset[str]
+    unanswered: tuple[str, ...]
+
+
+def attributes(context: nova_context.RequestContext) -> Attributes:
+    """Ask all cells which attributes their hosts report."""
+    keys: set[str] = set()
+    unanswered = []
+    results = nova_context.scatter_gather_skip_cell0(
+        context, _attributes_of_cell
+    )
+    for cell_uuid, result in results.items():
+        if nova_context.is_cell_failure_sentinel(result):
+            unanswered.append(cell_uuid)
+        else:
+            keys |= result
+    return Attributes(frozenset(keys), tuple(unanswered))
+
+
+@db_api.pick_context_manager_reader
+def _attributes_of_cell(context: nova_context.RequestContext) -> set[str]:
+    # Many hosts may report the same, that they have no devices above all.
+    rows = (
+        context.session.query(models.ComputeNode.pci_stats)
+        .filter(
+            models.ComputeNode.deleted == 0,
+            models.ComputeNode.pci_stats.isnot(None),
+        )
+        .distinct()
+    )
+    return {
+        key
+        for (pci_stats,) in rows
+        for pool in _pools_of(pci_stats)
+        for key, value in pool.items()
+        # Nova's pools always have vendor_id and product_id; they are empty
+        # where a host does not group by them.
+        if value is not None and value != '' and key not in _INTERNAL
+    }
+
+
+def _pools_of(pci_stats: str) -> list[dict[str, Any]]:
+    """Read the properties of a host's pools from a PciDevicePoolList.
+
+    Not by way of the objects, which take ten times as long to make: with
+    10,000 hosts seconds.
+    """
+    pools = jsonutils.loads(pci_stats)['nova_object.data']['objects']
+    properties = []
+    for pool in pools:
+        data = pool['nova_object.data']
+        tags = data.pop('tags')
+        properties.append(data | tags)
+    return properties
