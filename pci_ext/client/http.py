@@ -86,6 +86,17 @@ class PciClient:
         server: Body = self._call('GET', f'/servers/{uuid}')['server']
         return server
 
+    def act_on_server(self, uuid: str, action: Body) -> str:
+        """Begin an action of a server, and give the id of the request."""
+        response = self._request('POST', f'/servers/{uuid}/action', action)
+        return str(response.headers['x-openstack-request-id'])
+
+    def show_server_action(self, uuid: str, request_id: str) -> list[Body]:
+        """Give the events of an action that a request began."""
+        path = f'/servers/{uuid}/os-instance-actions/{request_id}'
+        action: Body = self._call('GET', path)['instanceAction']
+        return list(action['events'])
+
     def _path(self, name_or_uuid: str) -> str:
         if name_or_uuid in _UNROUTABLE or '/' in name_or_uuid:
             name_or_uuid = self._find_uuid(name_or_uuid)
@@ -99,19 +110,27 @@ class PciClient:
         raise exceptions.CommandError(f'PCI flavor {name} could not be found.')
 
     def _call(self, method: str, path: str, body: Body | None = None) -> Any:
+        return _content_of(self._request(method, path, body))
+
+    def _request(
+        self, method: str, path: str, body: Body | None = None
+    ) -> Any:
         response = self._compute.request(
             path, method, json=body, raise_exc=False
         )
-        try:
-            content = response.json() if response.content else None
-        except ValueError:
-            content = None
         if response.status_code >= 400:
             raise exceptions.CommandError(
-                _message_of(content)
+                _message_of(_content_of(response))
                 or _message_without_reason(response.status_code)
             )
-        return content
+        return response
+
+
+def _content_of(response: Any) -> Any:
+    try:
+        return response.json() if response.content else None
+    except ValueError:
+        return None
 
 
 def _message_of(content: Any) -> str | None:

@@ -197,6 +197,30 @@ class TestAttach(AttachTestCase):
             server, '0000:01:00.0', '0000:02:00.0', '0000:03:00.0'
         )
 
+    def test_by_the_command(self) -> None:
+        server = self.boot('1:two')
+        run = self.shell.run
+        run('server', 'add', 'pci', '--wait', server, '--pci-flavor', '2:one')
+        self.assertDevices(
+            server, '0000:01:00.0', '0000:02:00.0', '0000:03:00.0'
+        )
+        devices = [each['Device ID'] for each in self.listed(server)]
+        run('server', 'remove', 'pci', '--wait', server, *devices[:2])
+        self.assertDevices(server, '0000:03:00.0')
+        self.misbehave(busy=['0000:01:00.0'])
+        self.assertRefused(
+            'in use',
+            *('server', 'add', 'pci', '--wait', server),
+            *('--pci-flavor', '2:one'),
+        )
+        self.assertRefused(
+            'does not have 3 free PCI devices',
+            *('server', 'add', 'pci', server, '--pci-flavor', '3:one'),
+        )
+
+    def listed(self, server: str) -> list[dict[str, str]]:
+        return list(self.openstack('server', 'pci', 'list', server))
+
     def test_events(self) -> None:
         server = self.boot('1:two')
         self.attach(server, '2:one')

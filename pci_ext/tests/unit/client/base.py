@@ -34,6 +34,9 @@ clouds:
 
 ROOT = '/v2.1'
 
+#: That of every request.
+REQUEST_ID = 'req-b5d5e6a4-3a4f-4d7e-8f1d-6f0c9b1f3b0e'
+
 IDENTITY_ROOT = '/v3'
 
 
@@ -104,6 +107,7 @@ class ComputeApi(fixtures.Fixture):
                     'Content-Type',
                     'text/html' if is_text else 'application/json',
                 )
+                self.send_header('x-openstack-request-id', REQUEST_ID)
                 self.end_headers()
                 if status != 204:
                     text = content if is_text else json.dumps(content)
