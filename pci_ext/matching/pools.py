@@ -14,6 +14,7 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 #: Operator-given attributes have keys that start so.
 ATTRIBUTE_PREFIX = 'e.'
@@ -49,3 +50,16 @@ def pool_properties(
         if value is not None:
             found[key] = value
     return found
+
+
+def properties_of(pool: Mapping[str, Any]) -> dict[str, str]:
+    """Give the properties of a reported pool as a PCI flavor finds them.
+
+    Nova's pools always have vendor_id and product_id, which are empty where a
+    host does not group by them.
+    """
+    return {
+        key: str(value)
+        for key, value in pool.items()
+        if key != 'count' and value is not None and value != ''
+    }

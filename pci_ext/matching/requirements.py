@@ -25,6 +25,7 @@ import functools
 from typing import Any
 
 from pci_ext.matching import assignment
+from pci_ext.matching import explanation
 from pci_ext.matching import selectors
 
 #: Keys of a request's spec that say where it comes from. A Nova without
@@ -216,6 +217,48 @@ class Requirements:
                 if price is not None:
                     counts[index] += pool['count']
         return tuple(counts)
+
+    def explain(
+        self, pools: Sequence[Mapping[str, Any]]
+    ) -> explanation.Explanation:
+        """Say how the host can serve the requests, or how far it can.
+
+        Slower than to say whether it can.
+
+        :param pools: dicts of properties with a ``count`` of free devices
+        """
+        prices = [self.prices(pool) for pool in pools]
+        wanted = sum(item.count for item in self.requirements)
+        # One more pool, of devices that there are not, makes an assignment
+        # of any pools. It is so dear that none of it is taken without need.
+        dearest = wanted * (
+            1
+            + max(
+                (len(item.selectors) for item in self.requirements), default=0
+            )
+        )
+        found = assignment.assign(
+            [*(pool['count'] for pool in pools), wanted],
+            [
+                assignment.Demand(
+                    item.count, (*(price[index] for price in prices), dearest)
+                )
+                for index, item in enumerate(self.requirements)
+            ],
+            exclusions(pools),
+        )
+        taken = tuple(
+            explanation.Taken(index, alternative, pool, count)
+            for index, pool, count in (found.taken if found else ())
+            if pool < len(pools)
+            and (alternative := prices[pool][index]) is not None
+        )
+        counts = [0] * len(self.requirements)
+        for item in taken:
+            counts[item.request] += item.count
+        return explanation.Explanation(
+            sum(counts) == wanted, taken, tuple(counts), self.found(pools)
+        )
 
     def _assign_kind(self, kind: frozenset[tuple[Prices, int]]) -> int | None:
         pools = tuple(kind)

@@ -17,6 +17,7 @@ from typing import Any
 from nova import objects
 
 from pci_ext.integration import demand
+from pci_ext.matching import requests as grammar
 from pci_ext.matching import requirements
 
 
@@ -27,14 +28,35 @@ def compiled(
 
     :returns: None if the server asks for nothing in these ways
     """
+    requests = _requests_of(spec_obj)
+    return demand.compile_requests(requests) if requests else None
+
+
+def names(spec_obj: 'objects.RequestSpec') -> tuple[grammar.Request, ...]:
+    """Give the same by the names of the alternatives, for messages."""
+    return tuple(
+        grammar.Request(
+            request.count,
+            tuple(
+                item.get(requirements.PCI_FLAVOR)
+                or item[requirements.PCI_NAME]
+                for item in request.spec
+            ),
+        )
+        for request in _requests_of(spec_obj)
+    )
+
+
+def _requests_of(
+    spec_obj: 'objects.RequestSpec',
+) -> 'list[objects.InstancePCIRequest]':
     if not spec_obj.pci_requests:
-        return None
-    requests = [
+        return []
+    return [
         request
         for request in spec_obj.pci_requests.requests
         if requirements.is_requirement(request.spec)
     ]
-    return demand.compile_requests(requests) if requests else None
 
 
 def pools_of(host_state: Any) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from nova.scheduler.filters import pci_passthrough_filter
 from oslo_log import log as logging
 
 from pci_ext.integration import activation
+from pci_ext.matching import explanation
 from pci_ext.matching import requirements
 from pci_ext.scheduler import fit
 
@@ -58,7 +59,8 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
         if refused and not passed:
             LOG.info(
                 'No host serves the PCI flavors that server %(server)s asks '
-                'for: %(shortage)s',
+                'for. The most that a single host has free for each: '
+                '%(shortage)s.',
                 {
                     'server': spec_obj.instance_uuid,
                     'shortage': _shortage(asked, refused, spec_obj),
@@ -80,10 +82,8 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
         spec_obj: 'objects.RequestSpec',
     ) -> bool:
         if asked.fit(fit.pools_of(host_state)) is None:
-            LOG.debug(
-                '%(host)s lacks the devices for %(requests)s',
-                {'host': host_state, 'requests': spec_obj.pci_requests},
-            )
+            if LOG.isEnabledFor(logging.DEBUG):
+                _log_explanation(asked, host_state, spec_obj)
             return False
         if len(asked.requirements) == len(spec_obj.pci_requests.requests):
             return True
@@ -91,26 +91,34 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
         return bool(super().host_passes(host_state, spec_obj))
 
 
+def _log_explanation(
+    asked: requirements.Requirements,
+    host_state: Any,
+    spec_obj: 'objects.RequestSpec',
+) -> None:
+    pools = fit.pools_of(host_state)
+    LOG.debug(
+        'Server %(server)s on %(host)s: %(explanation)s',
+        {
+            'server': spec_obj.instance_uuid,
+            'host': host_state,
+            'explanation': explanation.words(
+                asked.explain(pools), fit.names(spec_obj), pools
+            ),
+        },
+    )
+
+
 def _shortage(
     asked: requirements.Requirements,
     hosts: list[Any],
     spec_obj: 'objects.RequestSpec',
 ) -> str:
-    names = [
-        request.alias_name
-        for request in spec_obj.pci_requests.requests
-        if requirements.is_requirement(request.spec)
-    ]
-    found = [
-        max(counts)
-        for counts in zip(
-            *(asked.found(fit.pools_of(host)) for host in hosts), strict=True
-        )
-    ]
+    # To explain every host takes too long where nobody asked for it.
+    found = zip(
+        *(asked.found(fit.pools_of(host)) for host in hosts), strict=True
+    )
     return '; '.join(
-        f'{requirement.count} of {name}, of which a single host has at most '
-        f'{count} free'
-        for requirement, name, count in zip(
-            asked.requirements, names, found, strict=True
-        )
+        explanation.shortage(request, max(counts))
+        for request, counts in zip(fit.names(spec_obj), found, strict=True)
     )

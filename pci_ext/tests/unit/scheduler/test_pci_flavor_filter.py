@@ -12,10 +12,13 @@
 
 from __future__ import annotations
 
+import logging
+
 import fixtures
 from oslotest import base
 
 from pci_ext import exception
+from pci_ext.matching import requirements
 from pci_ext.scheduler import filters
 from pci_ext.scheduler.filters import pci_flavor_filter
 from pci_ext.tests import fixtures as pci_ext_fixtures
@@ -124,9 +127,34 @@ class PciFlavorFilterTest(base.BaseTestCase):
             hosts.host('two', A | {'count': 2}),
         )
         self.assertIn(
-            '3 of flavors, of which a single host has at most 2 free',
+            'The most that a single host has free for each: flavor0: found 2 '
+            'of 3.',
             log.output,
         )
+
+    def test_explains_each_host_while_debugging(self) -> None:
+        server = hosts.server(devices.request(2, A, B), devices.request(1, A))
+        candidates = (hosts.host('one', A), hosts.host('both', A, B))
+        log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
+        self.passing(server, *candidates)
+        self.assertIn(f'on {candidates[0]}: The host does not', log.output)
+        self.assertIn(
+            'The host does not fit: it has enough for each request, but not '
+            'for all at once. ',
+            log.output,
+        )
+
+    def test_explains_nothing_otherwise(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
+        self.useFixture(
+            fixtures.MockPatchObject(
+                requirements.Requirements,
+                'explain',
+                side_effect=AssertionError,
+            )
+        )
+        self.passing(hosts.server(devices.request(1, B)), hosts.host('a', A))
+        self.assertIn('flavor0: found 0 of 1', log.output)
 
     def test_found_by_nova(self) -> None:
         self.assertEqual(

@@ -1,0 +1,115 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Why a host serves the requests of a server, or does not, in words.
+
+The API and the log of the scheduler explain by the same.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+from typing import Any
+
+from pci_ext.i18n import _
+from pci_ext.matching import pools as reported
+from pci_ext.matching import requests
+
+
+@dataclasses.dataclass(frozen=True)
+class Taken:
+    """Devices of one pool for one request.
+
+    :ivar request: index of the request
+    :ivar alternative: index among the alternatives of the request
+    :ivar pool: index of the pool
+    :ivar count: number of devices
+    """
+
+    request: int
+    alternative: int
+    pool: int
+    count: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Explanation:
+    """How far a host can serve requests.
+
+    :ivar fits: whether it can serve all of them at once
+    :ivar taken: an assignment, the one preferred of those that leave the
+        fewest devices wanting
+    :ivar found: for each request how many devices that assignment has for it
+    :ivar matching: for each request how many free devices match it, be they
+        wanted for others too
+    """
+
+    fits: bool
+    taken: tuple[Taken, ...]
+    found: tuple[int, ...]
+    matching: tuple[int, ...]
+
+
+def shortage(request: requests.Request, found: int) -> str:
+    """Say which request found how many of how many."""
+    return _('%(names)s: found %(found)d of %(count)d') % {
+        'names': ','.join(request.alternatives),
+        'found': found,
+        'count': request.count,
+    }
+
+
+def words(
+    explanation: Explanation,
+    asked: Sequence[requests.Request],
+    pools: Sequence[Mapping[str, Any]],
+) -> str:
+    """Explain in a sentence or two.
+
+    :param asked: the requests by the names of their alternatives
+    :param pools: those of the host
+    """
+    if explanation.fits:
+        return _('The host fits: %s.') % '; '.join(
+            _('%(count)d of %(name)s from the pool %(pool)s')
+            % {
+                'count': taken.count,
+                'name': asked[taken.request].alternatives[taken.alternative],
+                'pool': describe(pools[taken.pool]),
+            }
+            for taken in explanation.taken
+        )
+    short = '; '.join(
+        shortage(request, found)
+        for request, found in zip(asked, explanation.found, strict=True)
+        if found < request.count
+    )
+    if all(
+        matching >= request.count
+        for request, matching in zip(asked, explanation.matching, strict=True)
+    ):
+        return (
+            _(
+                'The host does not fit: it has enough for each request, but '
+                'not for all at once. %s.'
+            )
+            % short
+        )
+    return _('The host does not fit. %s.') % short
+
+
+def describe(pool: Mapping[str, Any]) -> str:
+    """Name a pool by its properties."""
+    return ', '.join(
+        f'{key}={value}'
+        for key, value in sorted(reported.properties_of(pool).items())
+    )

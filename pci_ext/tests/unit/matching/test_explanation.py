@@ -1,0 +1,167 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Test the words that explain hosts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hypothesis
+from hypothesis import strategies as st
+from oslotest import base
+
+from pci_ext.matching import explanation
+from pci_ext.matching import requests
+from pci_ext.tests.unit.matching import test_requirements
+
+A = test_requirements.A
+B = test_requirements.B
+ANY = test_requirements.ANY
+WHOLE = test_requirements.WHOLE
+
+pool = test_requirements.pool
+
+
+def explain(
+    pools: list[dict[str, Any]], *asked: tuple[int, list[dict[str, str]]]
+) -> explanation.Explanation:
+    return test_requirements.compile_all(*asked).explain(pools)
+
+
+def words(
+    pools: list[dict[str, Any]], *asked: tuple[int, list[dict[str, str]]]
+) -> str:
+    return explanation.words(
+        explain(pools, *asked),
+        [
+            requests.Request(count, tuple(item['pci_flavor'] for item in spec))
+            for count, spec in asked
+        ],
+        pools,
+    )
+
+
+class ExplainTest(base.BaseTestCase):
+    def test_which_alternative_from_which_pool(self) -> None:
+        found = explain([pool('000b', 3), pool('000a', 1)], (3, [A, B]))
+        self.assertEqual(
+            explanation.Explanation(
+                fits=True,
+                taken=(
+                    explanation.Taken(0, alternative=1, pool=0, count=2),
+                    explanation.Taken(0, alternative=0, pool=1, count=1),
+                ),
+                found=(3,),
+                matching=(4,),
+            ),
+            found,
+        )
+
+    def test_how_many_of_how_many(self) -> None:
+        found = explain([pool('000a', 1), pool('000b', 1)], (3, [A]), (1, [B]))
+        self.assertFalse(found.fits)
+        self.assertEqual((1, 1), found.found)
+        self.assertEqual((1, 1), found.matching)
+
+    def test_what_others_want_too(self) -> None:
+        found = explain([pool('000a', 1)], (1, [A]), (1, [ANY]))
+        self.assertFalse(found.fits)
+        self.assertEqual(1, sum(found.found))
+        self.assertEqual((1, 1), found.matching)
+
+    def test_steps_aside_for_others(self) -> None:
+        found = explain(
+            [pool('000a', 1), pool('000b', 1)], (1, [ANY]), (1, [A])
+        )
+        self.assertTrue(found.fits)
+
+    def test_a_card_is_not_given_whole_and_in_parts(self) -> None:
+        card = {'address': '0000:01:00.0'}
+        found = explain(
+            [
+                pool('000a', dev_type='type-PF', **card),
+                pool('000b', 8, dev_type='type-VF', **card),
+            ],
+            (1, [WHOLE]),
+            (1, [B]),
+        )
+        self.assertFalse(found.fits)
+        self.assertEqual(1, sum(found.found))
+
+    def test_no_pools(self) -> None:
+        self.assertEqual((0,), explain([], (2, [A])).found)
+
+    @hypothesis.given(
+        st.lists(
+            st.tuples(st.sampled_from(['000a', '000b']), st.integers(0, 3)),
+            max_size=4,
+        ),
+        st.lists(
+            st.tuples(
+                st.integers(1, 3),
+                st.lists(
+                    st.sampled_from([0, 1, 2]),
+                    min_size=1,
+                    max_size=2,
+                    unique=True,
+                ),
+            ),
+            min_size=1,
+            max_size=3,
+        ),
+    )
+    def test_fits_where_the_filter_says_so(
+        self,
+        pools: list[tuple[str, int]],
+        asked: list[tuple[int, list[int]]],
+    ) -> None:
+        compiled = test_requirements.compile_all(
+            *((count, [(A, B, ANY)[i] for i in spec]) for count, spec in asked)
+        )
+        host = [pool(product, count) for product, count in pools]
+        found = compiled.explain(host)
+        fit = compiled.fit(host)
+        self.assertEqual(fit is not None, found.fits)
+        if fit:
+            self.assertEqual(
+                fit.cost,
+                sum(item.count * item.alternative for item in found.taken),
+            )
+        for index, item in enumerate(host):
+            self.assertLessEqual(
+                sum(
+                    taken.count for taken in found.taken if taken.pool == index
+                ),
+                item['count'],
+            )
+
+
+class WordsTest(base.BaseTestCase):
+    def test_fits(self) -> None:
+        self.assertEqual(
+            'The host fits: 1 of b from the pool dev_type=type-PCI, '
+            'product_id=000b, vendor_id=8086.',
+            words([pool('000b', 3)], (1, [A, B])),
+        )
+
+    def test_too_few(self) -> None:
+        self.assertEqual(
+            'The host does not fit. a,b: found 1 of 2.',
+            words([pool('000b')], (2, [A, B])),
+        )
+
+    def test_not_at_once(self) -> None:
+        self.assertEqual(
+            'The host does not fit: it has enough for each request, but not '
+            'for all at once. any: found 0 of 1.',
+            words([pool('000a')], (1, [A]), (1, [ANY])),
+        )
