@@ -59,8 +59,7 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
         if refused and not passed:
             LOG.info(
                 'No host serves the PCI flavors that server %(server)s asks '
-                'for. The most that a single host has free for each: '
-                '%(shortage)s.',
+                'for: %(shortage)s (the most of each on a single host)',
                 {
                     'server': spec_obj.instance_uuid,
                     'shortage': _shortage(asked, refused, spec_obj),

@@ -127,8 +127,8 @@ class PciFlavorFilterTest(base.BaseTestCase):
             hosts.host('two', A | {'count': 2}),
         )
         self.assertIn(
-            'The most that a single host has free for each: flavor0: found 2 '
-            'of 3.',
+            'asks for: flavor0: found 2 of 3 (the most of each on a single '
+            'host)',
             log.output,
         )
 
