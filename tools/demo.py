@@ -273,7 +273,7 @@ def ask_for_too_much(cloud: Cloud) -> dict[str, str]:
     reason = str(server['fault']['message'])
     print(f'    {server["name"]} is in status ERROR: {reason}')
     lines = re.findall(
-        rf'PCI flavors that server {server_id} asks for: (.*)', cloud.log()
+        rf'PCI flavors that server {server_id} asks for\. (.*)', cloud.log()
     )
     if 'No valid host' not in reason or not lines:
         raise DemoError(f'no reason is given: {reason}')
