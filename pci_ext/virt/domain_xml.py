@@ -46,8 +46,8 @@ def free_root_ports(xml: str) -> int | None:
     :param xml: libvirt's description of the running domain
     :returns: None for a machine that is not PCI Express
     """
-    devices = etree.fromstring(xml).find('devices')
-    controllers = devices.findall("controller[@type='pci']")
+    domain = etree.fromstring(xml)
+    controllers = domain.findall("devices/controller[@type='pci']")
     if all(each.get('model') != 'pcie-root' for each in controllers):
         return None
     ports = {
@@ -58,6 +58,6 @@ def free_root_ports(xml: str) -> int | None:
     # A child of the device: what is below source is an address on the host.
     taken = {
         _integer(address, 'bus')
-        for address in devices.iterfind("*/address[@type='pci']")
+        for address in domain.iterfind("devices/*/address[@type='pci']")
     }
     return len(ports - taken)
