@@ -167,10 +167,7 @@ def _take(
     instance.system_metadata[operation.OPERATION] = operation_id
     try:
         instance.save(expected_vm_state=_STATES, expected_task_state=[None])
-    except (
-        nova_exception.UnexpectedTaskStateError,
-        nova_exception.UnexpectedVMStateError,
-    ) as error:
+    except nova_exception.InstanceUpdateConflict as error:
         instance.refresh()
         attr = 'task_state' if instance.task_state else 'vm_state'
         raise nova_exception.InstanceInvalidState(
