@@ -15,44 +15,48 @@
 from collections.abc import Sequence
 import sys
 
-from oslo_config import cfg
+from nova import objects
+import nova.conf
+from nova.db.api import api as nova_api_db
+from nova.db.main import api as nova_main_db
 from oslo_upgradecheck import upgradecheck
 
 from pci_ext import conf as pci_ext_conf
-from pci_ext import exception
-from pci_ext.db import api
-from pci_ext.db import migration
+from pci_ext.cmd.checks import cloud
+from pci_ext.cmd.checks import configuration
+from pci_ext.cmd.checks import databases
+from pci_ext.cmd.checks import offered
 from pci_ext.i18n import _
+
+CONF = nova.conf.CONF
+
+#: In the order they are run in, by the names they are shown under.
+CHECKS = (
+    (_('Database Schema'), databases.schema),
+    (_('Activation'), configuration.activated),
+    (_('Scheduler Filter'), configuration.filter_enabled),
+    (_('Attributes of PCI Flavors'), cloud.attributes_reported),
+    (_('Extra Specs of Flavors'), cloud.extra_specs_known),
+    (_('Offered Devices'), offered.entries_match),
+)
 
 
 class Checks(upgradecheck.UpgradeCommands):
-    """Checks of ``pci-ext-status upgrade check``; each a method."""
+    """The checks of ``pci-ext-status upgrade check``."""
 
-    def __init__(self, conf: cfg.ConfigOpts) -> None:
-        self._conf = conf
+    _upgrade_checks = tuple(
+        # They are called as methods are.
+        (name, lambda self, check=check: check())
+        for name, check in CHECKS
+    )
 
-    def _check_database_schema(self) -> upgradecheck.Result:
-        """Check that the tables are those that this release needs."""
-        try:
-            api.configure(self._conf)
-        except exception.DatabaseNotConfigured as error:
-            return upgradecheck.Result(
-                upgradecheck.Code.FAILURE, error.format_message()
-            )
-        found, needed = migration.version(), migration.head()
-        if found != needed:
-            return upgradecheck.Result(
-                upgradecheck.Code.FAILURE,
-                _(
-                    'The database of PCI flavors is at version %(found)s and '
-                    'this release needs %(needed)s. Run "pci-ext-manage db '
-                    'sync".'
-                )
-                % {'found': found or _('none'), 'needed': needed},
-            )
-        return upgradecheck.Result(upgradecheck.Code.SUCCESS)
-
-    _upgrade_checks = ((_('Database Schema'), _check_database_schema),)
+    def check(self) -> upgradecheck.Code:
+        """Run the checks on the databases that the configuration names."""
+        configuration.register_messaging()
+        objects.register_all()
+        nova_api_db.configure(CONF)
+        nova_main_db.configure(CONF)
+        return super().check()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,11 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     :param argv: what follows the name of the program; default: its own
     :returns: the exit code: 0 if all is well, 1 for a warning, 2 for a failure
     """
-    conf = cfg.ConfigOpts()
-    pci_ext_conf.register_opts(conf)
+    pci_ext_conf.register_opts(CONF)
     return upgradecheck.main(
-        conf,
+        CONF,
         project='nova',
-        upgrade_command=Checks(conf),
+        upgrade_command=Checks(),
         argv=list(sys.argv[1:] if argv is None else argv),
     )

@@ -11,48 +11,94 @@
 # under the License.
 
 import json
+import os
+import subprocess
+import sys
 
-from pci_ext.cmd import status
+import fixtures
+from oslotest import base
+
 from pci_ext.db import migration
-from pci_ext.tests.unit.cmd import base
+from pci_ext.tests.unit.db import base as db_base
+
+PROGRAM = 'import sys; from pci_ext.cmd import status; sys.exit(status.main())'
+
+#: Not set up, but for what the configuration has besides.
+CONTROLLER = '[api_database]\nconnection = sqlite:///{folder}/api.sqlite\n'
 
 
-class TestUpgradeCheck(base.ProgramTestCase):
-    def check(self):
-        """Run the checks.
+class TestUpgradeCheck(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.useFixture(fixtures.TempDir())
 
-        :returns: the exit code, and the details of the one check
+    def run_program(self, configuration, *arguments):
+        """Run it in a process of its own: it configures all of Nova.
+
+        :returns: the exit code, and what it printed
         """
-        code, stdout, _ = self.run_program(
-            status.main,
-            *('--config-file', self.conf_file, 'upgrade', 'check', '--json'),
+        path = self.folder.join('nova.conf')
+        with open(path, 'w') as file:
+            file.write(configuration.format(folder=self.folder.path))
+        done = subprocess.run(
+            [
+                *(sys.executable, '-c', PROGRAM, '--config-file', path),
+                *('upgrade', 'check', *arguments),
+            ],
+            env={
+                **os.environ,
+                'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'true',
+            },
+            stdout=subprocess.PIPE,
+            text=True,
         )
-        [check] = json.loads(stdout)['checks']
-        self.assertEqual('Database Schema', check['check'])
-        self.assertEqual(code, check['result'])
-        return code, check['details']
+        return done.returncode, done.stdout
 
-    def test_the_tables_are_up_to_date(self):
-        migration.upgrade()
-        self.assertEqual((0, None), self.check())
-
-    def test_there_are_no_tables(self):
-        code, details = self.check()
+    def test_a_controller_that_is_not_set_up(self):
+        self.useFixture(db_base.Database())
+        code, stdout = self.run_program(CONTROLLER, '--json')
         self.assertEqual(2, code)
-        self.assertIn('is at version none', details)
-        self.assertIn(migration.head(), details)
-        self.assertIn('pci-ext-manage db sync', details)
+        checks = {
+            check['check']: check for check in json.loads(stdout)['checks']
+        }
+        self.assertEqual(
+            {
+                'Database Schema': 2,
+                'Activation': 2,
+                'Scheduler Filter': 2,
+                'Attributes of PCI Flavors': 1,
+                'Extra Specs of Flavors': 1,
+                'Offered Devices': 0,
+            },
+            {name: check['result'] for name, check in checks.items()},
+        )
+        self.assertIn(
+            '[pci_ext_database] connection',
+            checks['Database Schema']['details'],
+        )
 
-    def test_without_a_connection_the_option_is_named(self):
-        self.write_conf('')
-        code, details = self.check()
+    def test_nova_has_no_tables(self):
+        connection = self.useFixture(db_base.Database()).connection
+        self.assertIsNotNone(migration.version())
+        code, stdout = self.run_program(
+            f'{CONTROLLER}\n[pci_ext_database]\nconnection = {connection}\n',
+            '--json',
+        )
         self.assertEqual(2, code)
-        self.assertIn('[pci_ext_database] connection', details)
+        results = {
+            check['check']: (check['result'], check['details'])
+            for check in json.loads(stdout)['checks']
+        }
+        self.assertEqual((0, None), results['Database Schema'])
+        for name in ('Attributes of PCI Flavors', 'Extra Specs of Flavors'):
+            code, details = results[name]
+            self.assertEqual(1, code)
+            self.assertIn('a database cannot be read: ', details)
 
     def test_for_people(self):
-        migration.upgrade()
-        code, stdout, _ = self.run_program(
-            status.main, '--config-file', self.conf_file, 'upgrade', 'check'
+        code, stdout = self.run_program(
+            '[oslo_messaging_notifications]\ndriver = pci_ext\n'
         )
         self.assertEqual(0, code)
-        self.assertIn('Result: Success', stdout)
+        self.assertIn('Check: Activation', stdout)
+        self.assertEqual(6, stdout.count('Result: Success'))

@@ -1,0 +1,119 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Upgrade checks of the configuration of the services of Nova."""
+
+import nova.conf
+from nova.scheduler import filters
+from oslo_messaging import opts as messaging_opts
+from oslo_upgradecheck import upgradecheck
+
+from pci_ext import exception
+from pci_ext.cmd.checks import databases
+from pci_ext.i18n import _
+from pci_ext.integration import activation
+
+CONF = nova.conf.CONF
+
+_NOTIFICATIONS = 'oslo_messaging_notifications'
+
+
+def register_messaging() -> None:
+    """Register the options that services get when they begin to talk."""
+    for group, opts in messaging_opts.list_opts():
+        if group in (None, _NOTIFICATIONS):
+            CONF.register_opts(opts, group)
+
+
+def activated() -> upgradecheck.Result:
+    """Check that services become active, and that this Nova is known."""
+    if 'pci_ext' not in CONF[_NOTIFICATIONS].driver:
+        return upgradecheck.Result(
+            upgradecheck.Code.FAILURE,
+            _(
+                'pci_ext is not active in services with this configuration: '
+                'add "driver = pci_ext" to the section '
+                '[oslo_messaging_notifications] and restart them.'
+            ),
+        )
+    try:
+        for seam in activation.seams():
+            if not seam.installed:
+                seam.check()
+    except exception.SeamChanged as error:
+        return upgradecheck.Result(
+            upgradecheck.Code.FAILURE, error.format_message()
+        )
+    return upgradecheck.Result(upgradecheck.Code.SUCCESS)
+
+
+def filter_enabled() -> upgradecheck.Result:
+    """Check that the scheduler looks at PCI flavors."""
+    if not databases.expected():
+        return databases.not_here()
+    options = CONF.filter_scheduler
+    if options.pci_in_placement:
+        return upgradecheck.Result(
+            upgradecheck.Code.FAILURE,
+            _(
+                '[filter_scheduler] pci_in_placement = true does not go '
+                'together with PCI flavors yet. Set it to false.'
+            ),
+        )
+    try:
+        classes = filters.HostFilterHandler().get_matching_classes(
+            options.available_filters
+        )
+    except (ImportError, exception.PciExtException) as error:
+        return upgradecheck.Result(
+            upgradecheck.Code.FAILURE,
+            _('[filter_scheduler] available_filters cannot be loaded: %s')
+            % error,
+        )
+    missing = []
+    if 'PciFlavorFilter' not in {found.__name__ for found in classes}:
+        missing.append(
+            _(
+                'Add the line "available_filters = '
+                'pci_ext.scheduler.filters.all_filters", beside that of '
+                'Nova.'
+            )
+        )
+    replaced = 'PciPassthroughFilter' in options.enabled_filters
+    if 'PciFlavorFilter' not in options.enabled_filters:
+        missing.append(
+            _(
+                'Put PciFlavorFilter in place of PciPassthroughFilter in '
+                'enabled_filters.'
+            )
+            if replaced
+            else _('Add PciFlavorFilter to enabled_filters.')
+        )
+    if missing:
+        return upgradecheck.Result(
+            upgradecheck.Code.FAILURE,
+            _(
+                'The scheduler does not look at PCI flavors: PciFlavorFilter '
+                'is not enabled in [filter_scheduler]. %s'
+            )
+            % ' '.join(missing),
+        )
+    if replaced:
+        return upgradecheck.Result(
+            upgradecheck.Code.WARNING,
+            _(
+                'The scheduler looks at PCI devices twice: PciFlavorFilter '
+                'contains PciPassthroughFilter. Remove PciPassthroughFilter '
+                'from [filter_scheduler] enabled_filters.'
+            ),
+        )
+    return upgradecheck.Result(upgradecheck.Code.SUCCESS)

@@ -1,0 +1,69 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import sqlalchemy as sa
+
+from pci_ext.cmd.checks import databases
+from pci_ext.db import api
+from pci_ext.db import migration
+from pci_ext.tests.unit.cmd.checks import base
+from pci_ext.tests.unit.db import base as db_base
+
+
+class SchemaTestCase(base.CheckTestCase):
+    def test_up_to_date(self) -> None:
+        self.assert_success(databases.schema)
+
+    def test_no_tables(self) -> None:
+        db_base.empty(api.get_engine())
+        self.assert_problem(
+            base.FAILURE,
+            databases.schema,
+            'is at version none and',
+            f'needs {migration.head()}.',
+            'Run "pci-ext-manage db sync"',
+        )
+
+    def test_behind(self) -> None:
+        with api.get_engine().begin() as connection:
+            connection.execute(
+                sa.text("UPDATE alembic_version SET version_num = 'earlier'")
+            )
+        self.assert_problem(
+            base.FAILURE, databases.schema, 'is at version earlier and'
+        )
+
+    def test_no_connection(self) -> None:
+        self.flags(connection=None, group='pci_ext_database')
+        self.assert_problem(
+            base.FAILURE, databases.schema, '[pci_ext_database] connection'
+        )
+
+    def test_no_answer(self) -> None:
+        self.flags(
+            connection='sqlite:////nowhere/at/all',
+            max_retries=0,
+            group='pci_ext_database',
+        )
+        details = self.assert_problem(
+            base.FAILURE,
+            databases.schema,
+            'does not answer: ',
+            'unable to open database file',
+            '[pci_ext_database] connection',
+        )
+        self.assertNotIn('\n', details)
+
+    def test_on_a_compute_host(self) -> None:
+        self.flags(connection=None, group='pci_ext_database')
+        self.flags(connection=None, group='api_database')
+        self.assert_not_checked(databases.schema)
