@@ -103,8 +103,9 @@ It is read whenever a device is attached or detached, and may have these keys:
 ``ports``, how many devices a guest has room for; ``busy``, a list of addresses
 that cannot be attached; ``release``, for each address the seconds that a guest
 takes to let go of the device, or ``deaf`` if it never does; ``timeout``, the
-seconds to wait for a guest. Used only by ``compute_driver =
-pci_ext.FakeDriver``, for tests and trials.
+seconds to wait for a guest; ``plug_delay``, the seconds that it takes to
+attach a device. Used only by ``compute_driver = pci_ext.FakeDriver``, for
+tests and trials.
 """,
     ),
 ]

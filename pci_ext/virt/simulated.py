@@ -66,6 +66,10 @@ class Faults:
     def timeout(self) -> float:
         return float(self._get('timeout', DEFAULT_TIMEOUT))
 
+    @property
+    def plug_delay(self) -> float:
+        return float(self._get('plug_delay', 0))
+
     def is_busy(self, address: str) -> bool:
         return address in self._get('busy', ())
 
@@ -140,6 +144,7 @@ class Domains:
 
         :raises PciDeviceNotPlugged: if it is in use
         """
+        time.sleep(self._faults.plug_delay)
         with self._lock:
             holder = next(
                 (

@@ -15,7 +15,10 @@
 from collections.abc import Callable
 import contextlib
 import json
+import os
+import shutil
 import sqlite3
+import tempfile
 import time
 from typing import Any
 
@@ -62,11 +65,16 @@ alias = {"vendor_id": "8086", "product_id": "0443", "name": "a1", \
 class AttachTestCase(base.TestCase):
     """One host, whose guests behave as a test says."""
 
+    #: Seconds between looks at an action.
+    POLL = 0.05
+
     HOSTS = {'host-1': [GPU_1, GPU_2, CRYPTO]}
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.faults = f'/tmp/pci-ext-faults-{cls.__name__}-{time.time_ns()}'
+        directory = tempfile.mkdtemp(prefix='pci-ext-faults-')
+        cls.addClassCleanup(shutil.rmtree, directory)
+        cls.faults = os.path.join(directory, 'faults.yaml')
         cls.CONFIG = CONFIG % {'faults': cls.faults}
         super().setUpClass()
 
@@ -112,14 +120,17 @@ class AttachTestCase(base.TestCase):
             ):
                 return str(action['events'][-1]['result'])
             self.assertLess(time.monotonic(), deadline, action)
-            time.sleep(0.05)
+            time.sleep(self.POLL)
+
+    def domains(self) -> dict[str, list[str]]:
+        """Give the devices of each domain by its server."""
+        path = f'{self.allinone.data_dir}/computes/host-1/domains.json'
+        with open(path, encoding='utf-8') as stream:
+            return dict(json.load(stream))
 
     def domain(self, server: str) -> list[str] | None:
         """Give the devices of the domain of a server; None without one."""
-        path = f'{self.allinone.data_dir}/computes/host-1/domains.json'
-        with open(path, encoding='utf-8') as stream:
-            found: list[str] | None = json.load(stream).get(server)
-        return found
+        return self.domains().get(server)
 
     def pools(self) -> dict[str, int]:
         """Give the free devices by product id, as the scheduler sees them."""

@@ -1,0 +1,175 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Many clients attach to and detach from the same servers at once."""
+
+import concurrent.futures
+import random
+import threading
+import time
+from typing import Any
+
+import urllib3
+
+from pci_ext.tests.functional import test_attach
+
+SERVERS, CLIENTS, OPERATIONS = 10, 20, 200
+
+GPU = {
+    'kind': 'gpu',
+    'vendor_id': '8086',
+    'product_id': '0001',
+    'address': [f'0000:{bus:02x}:00.0' for bus in range(1, 13)],
+}
+
+
+class TestConcurrency(test_attach.AttachTestCase):
+    """Twelve devices on one host."""
+
+    HOSTS = {'host-1': [GPU]}
+    POLL = 0.5
+
+    def request(
+        self, method: str, path: str, body: object = None, **headers: str
+    ) -> urllib3.BaseHTTPResponse:
+        return urllib3.request(
+            method,
+            f'{self.allinone.url}/compute/v2.1{path}',
+            json=body,
+            headers={'OpenStack-API-Version': 'compute 2.96', **headers},
+            retries=False,
+            # Twenty clients at once on a machine with little to spare.
+            timeout=60,
+        )
+
+    def test_200_operations(self) -> None:
+        flavor = self.create_flavor_without_devices()
+        servers = [self.create_server(flavor) for _ in range(SERVERS)]
+        for server in servers:
+            self.wait_for(server, 'ACTIVE')
+        over = threading.Event()
+        outcomes: dict[tuple[str, str], int] = {}
+        chooser = random.Random(4)
+        seeds = [chooser.random() for _ in range(OPERATIONS)]
+        with concurrent.futures.ThreadPoolExecutor(CLIENTS + 1) as pool:
+            watching = pool.submit(self.watch, over)
+            try:
+                for outcome in pool.map(
+                    lambda seed: self.operate(servers, seed), seeds
+                ):
+                    outcomes[outcome] = outcomes.get(outcome, 0) + 1
+            finally:
+                over.set()
+            self.assertLess(10, watching.result())
+        self.assertEqual(OPERATIONS, sum(outcomes.values()))
+        self.assertLess(0, outcomes['attach_pci', 'Success'])
+        self.assertLess(0, outcomes['detach_pci', 'Success'])
+        self.assertEqual({'Success'}, {result for _, result in outcomes})
+        allocated = []
+        for server in servers:
+            devices = self.allocations(server)
+            self.assertDevices(server, *devices)
+            allocated += devices
+        self.assertEqual(sorted(allocated), sorted(self.allocations()))
+        self.assertEqual(len(allocated), len(set(allocated)))
+        free = 12 - len(allocated)
+        self.wait_until(
+            lambda: self.pools() == ({'0001': free} if free else {})
+        )
+
+    def create_flavor_without_devices(self) -> str:
+        return self.create_flavor('true', key='hw:boot_menu')
+
+    def operate(self, servers: list[str], seed: float) -> tuple[str, str]:
+        """Attach or detach somewhere, and give what came of it.
+
+        Refused is who comes when others are at the server, or have taken the
+        devices.
+        """
+        chooser = random.Random(seed)
+        while True:
+            server = chooser.choice(servers)
+            devices = self.allocations(server)
+            if devices and chooser.random() < 0.6:
+                action = 'detach_pci'
+                argument: Any = [
+                    test_attach.dev_id(chooser.choice(devices)),
+                ]
+            else:
+                action = 'attach_pci'
+                count = chooser.choice((1, 1, 2))
+                argument = {test_attach.PCI_FLAVOR: f'{count}:one'}
+            response = self.act(server, action, argument)
+            if response.status == 202:
+                return action, self.result(server, response)
+            self.assertIn(response.status, (404, 409), response.data)
+            time.sleep(chooser.uniform(0.5, 1.5))
+
+    def watch(self, over: threading.Event) -> int:
+        """Check, until it is over, that no device is in two domains.
+
+        :returns: how often that was looked at
+        """
+        looks = 0
+        while not over.is_set():
+            found = [
+                address
+                for devices in self.domains().values()
+                for address in devices
+            ]
+            self.assertEqual(sorted(set(found)), sorted(found))
+            looks += 1
+            time.sleep(0.1)
+        return looks
+
+
+class TestKilled(test_attach.AttachTestCase):
+    """nova-compute is killed in the middle of an operation."""
+
+    def restart(self) -> None:
+        process = self.allinone.process
+        assert process is not None
+        process.kill()
+        process.wait()
+        self.allinone.stop()
+        self.allinone.start(self.allinone.port)
+
+    def test_detach(self) -> None:
+        server = self.boot('2:one')
+        self.misbehave(release={'0000:02:00.0': 'deaf'}, timeout=60)
+        response = self.act(
+            server,
+            'detach_pci',
+            [
+                test_attach.dev_id('0000:01:00.0'),
+                test_attach.dev_id('0000:02:00.0'),
+            ],
+        )
+        self.assertEqual(202, response.status, response.data)
+        self.wait_until(lambda: self.domain(server) == ['0000:02:00.0'])
+        self.misbehave()
+        self.restart()
+        self.assertEqual('Success', self.result(server, response))
+        self.assertDevices(server)
+
+    def test_attach(self) -> None:
+        server = self.boot('1:two')
+        self.misbehave(plug_delay=60)
+        response = self.act(
+            server, 'attach_pci', {test_attach.PCI_FLAVOR: '2:one'}
+        )
+        self.assertEqual(202, response.status, response.data)
+        self.misbehave()
+        self.restart()
+        self.assertEqual('Error', self.result(server, response))
+        self.assertDevices(server, '0000:03:00.0')
+        self.assertEqual('Success', self.attach(server, '2:one'))
