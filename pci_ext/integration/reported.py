@@ -78,7 +78,7 @@ def _attributes_of_cell(context: nova_context.RequestContext) -> set[str]:
     return {
         key
         for (pci_stats,) in rows
-        for pool in _pools_of(pci_stats)
+        for pool in pools_of(pci_stats)
         for key, value in pool.items()
         # Nova's pools always have vendor_id and product_id; they are empty
         # where a host does not group by them.
@@ -86,7 +86,7 @@ def _attributes_of_cell(context: nova_context.RequestContext) -> set[str]:
     }
 
 
-def _pools_of(pci_stats: str) -> list[dict[str, Any]]:
+def pools_of(pci_stats: str) -> list[dict[str, Any]]:
     """Read the properties of a host's pools from a PciDevicePoolList.
 
     Not by way of the objects, which take ten times as long to make: with

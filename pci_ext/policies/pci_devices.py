@@ -18,11 +18,27 @@ from pci_ext.policies import base
 
 POLICY_ROOT = 'os_compute_api:os-pci-devices:%s'
 
+INDEX = POLICY_ROOT % 'index'
+SHOW = POLICY_ROOT % 'show'
 SERVER = POLICY_ROOT % 'server'
 ATTACH = POLICY_ROOT % 'attach'
 DETACH = POLICY_ROOT % 'detach'
 
 _RULES = [
+    policy.DocumentedRuleDefault(
+        name=INDEX,
+        check_str=base.ADMIN,
+        description='List the PCI devices of all hosts',
+        operations=[{'method': 'GET', 'path': '/os-pci-devices'}],
+        scope_types=['project'],
+    ),
+    policy.DocumentedRuleDefault(
+        name=SHOW,
+        check_str=base.ADMIN,
+        description='Show a PCI device of any host',
+        operations=[{'method': 'GET', 'path': '/os-pci-devices/{device}'}],
+        scope_types=['project'],
+    ),
     policy.DocumentedRuleDefault(
         name=SERVER,
         check_str=base.PROJECT_READER_OR_ADMIN,

@@ -248,7 +248,10 @@ class CellsTestCase(test.TestCase):
         node: objects.ComputeNode,
         address: str,
         server_uuid: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+        **values: Any,
     ) -> None:
+        """Record a device; values are those of its record, if not usual."""
         with context.target_cell(
             self.context, self.cell_mappings[cell]
         ) as cell_context:
@@ -257,6 +260,7 @@ class CellsTestCase(test.TestCase):
                 node.id,
                 address,
                 {
+                    'uuid': uuidutils.generate_uuid(),
                     'address': address,
                     'compute_node_id': node.id,
                     'dev_id': 'pci_' + re.sub('[:.]', '_', address),
@@ -270,7 +274,8 @@ class CellsTestCase(test.TestCase):
                     ),
                     'label': 'label_8086_10c9',
                     'instance_uuid': server_uuid,
-                    'extra_info': '{}',
+                    'extra_info': jsonutils.dumps(attributes or {}),
+                    **values,
                 },
             )
 

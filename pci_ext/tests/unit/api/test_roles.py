@@ -118,6 +118,20 @@ MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
             None,
             (204, 403, 403, 403, 403),
         ),
+        (
+            *('GET', '/os-pci-pools', '/os-pci-pools', None),
+            (200, 403, 403, 403, 403),
+        ),
+        (
+            *('GET', '/os-pci-devices', '/os-pci-devices', None),
+            (200, 403, 403, 403, 403),
+        ),
+        (
+            *('GET', '/os-pci-devices/{id}'),
+            f'/os-pci-devices/{uuidsentinel.device}',
+            None,
+            (404, 403, 403, 403, 403),
+        ),
     )
 )
 

@@ -11,10 +11,15 @@
 # under the License.
 
 from pci_ext.policies import pci_devices
+from pci_ext.policies import pci_pools
 from pci_ext.tests.unit.policies import base
 
 
 class PciDevicesPolicyTestCase(base.PolicyTestCase):
+    def test_only_the_admin_sees_those_of_hosts(self) -> None:
+        for rule in (pci_devices.INDEX, pci_devices.SHOW, pci_pools.INDEX):
+            self.assertEqual({'admin'}, self.allowed(rule, {}), rule)
+
     def test_readers_of_the_project_see(self) -> None:
         self.assertEqual(
             {'admin', 'member', 'reader'},

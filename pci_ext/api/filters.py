@@ -1,0 +1,70 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The filters of lists of pools and devices that no database applies."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+
+from nova.api.openstack import wsgi
+import webob.exc
+
+from pci_ext import exception
+from pci_ext.api import matches
+from pci_ext.api.schemas import inventory as schema
+from pci_ext.matching import pools
+from pci_ext.matching import selectors
+from pci_ext.objects import pci_flavor
+
+Properties = Mapping[str, str | None]
+
+#: Tells by its properties whether a pool or device is asked for.
+Filter = Callable[[Properties], bool]
+
+
+def by_attributes(request: wsgi.Request) -> Filter:
+    """Make the filter by attributes: each parameter is a pattern.
+
+    :raises webob.exc.HTTPBadRequest: if one is not acceptable
+    """
+    specs = {
+        key: text
+        for key, text in request.GET.items()
+        if key in schema.ATTRIBUTES or key.startswith(pools.ATTRIBUTE_PREFIX)
+    }
+    try:
+        return selectors.Selector(specs).matches
+    except exception.Invalid as error:
+        raise webob.exc.HTTPBadRequest(
+            explanation=error.format_message()
+        ) from error
+
+
+def by_flavor(
+    request: wsgi.Request, flavors: Iterable[pci_flavor.PciFlavor]
+) -> Filter:
+    """Make the filter by PCI flavor, which is held against pools.
+
+    :param flavors: those that the user sees
+    :raises webob.exc.HTTPBadRequest: if none has the name or uuid
+    """
+    id = request.GET.get('flavor')
+    if id is None:
+        return lambda pool: True
+    for flavor in flavors:
+        if id in (flavor.uuid, flavor.name):
+            matching = matches.Matches([flavor])
+            return lambda pool: bool(matching.names(pool))
+    raise webob.exc.HTTPBadRequest(
+        explanation=exception.PciFlavorNotFound(pci_flavor=id).format_message()
+    )

@@ -1,0 +1,109 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Sort lists and cut them into pages, as the APIs of Nova do.
+
+What comes from several cells is in no database's order, so it is sorted here:
+the same for every database and its collation.
+"""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
+from typing import TypeVar
+from urllib import parse
+
+from nova.api.openstack import common
+from nova.api.openstack import wsgi
+from oslo_config import cfg
+import webob.exc
+
+from pci_ext.i18n import _
+
+CONF = cfg.CONF
+
+_Item = TypeVar('_Item')
+
+
+def page(
+    request: wsgi.Request,
+    items: Sequence[_Item],
+    keys: dict[str, Callable[[_Item], Any]],
+    uuid_of: Callable[[_Item], str],
+    default_keys: Sequence[str],
+) -> list[_Item]:
+    """Give the page of a list that a request asks for.
+
+    :param keys: the sort keys, and how to read them from an item
+    :param uuid_of: gives the uuid of an item: the last sort key, and what
+        markers are
+    :raises webob.exc.HTTPBadRequest: if the marker is no item of the list, or
+        there are more directions than keys
+    """
+    limit, marker = common.get_limit_and_marker(request)
+    sort_keys, sort_dirs = common.get_sort_params(
+        request.params, default_key=None, default_dir=None
+    )
+    if len(sort_dirs) > max(len(sort_keys), 1):
+        raise webob.exc.HTTPBadRequest(
+            explanation=_('There are more sort_dir than sort_key.')
+        )
+    ordered = sorted(items, key=uuid_of)
+    order = sort_keys or list(default_keys)
+    # As in Nova, the first direction is that of the keys without one.
+    directions = sort_dirs or ['asc']
+    directions += directions[:1] * (len(order) - len(directions))
+    # The sort is stable: the last key first.
+    for name, direction in reversed(list(zip(order, directions, strict=True))):
+        ordered.sort(key=_none_first(keys[name]), reverse=direction == 'desc')
+    start = 0
+    if marker is not None:
+        for index, item in enumerate(ordered):
+            if uuid_of(item) == marker:
+                start = index + 1
+                break
+        else:
+            raise webob.exc.HTTPBadRequest(
+                explanation=_('Marker %s could not be found in the list.')
+                % marker
+            )
+    return ordered[start : start + limit]
+
+
+def _none_first(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def key(item: Any) -> tuple[bool, Any]:
+        value = read(item)
+        # Nothing is compared with None: the first of the pair decides.
+        return (False, 0) if value is None else (True, value)
+
+    return key
+
+
+def links(
+    request: wsgi.Request, builder: common.ViewBuilder, shown: Sequence[Any]
+) -> list[dict[str, str]]:
+    """Link to the next page, if there may be one.
+
+    Where Nova's link would drop all but one of the values of a parameter,
+    such as of sort keys, this one keeps them.
+
+    :param shown: the items of the page as they are shown
+    """
+    limit, _marker = common.get_limit_and_marker(request)
+    if not shown or len(shown) < limit:
+        return []
+    parameters = [item for item in request.GET.items() if item[0] != 'marker']
+    url, _separator, _query = builder._get_next_link(
+        request, shown[-1]['uuid'], builder._collection_name
+    ).partition('?')
+    query = parse.urlencode([*parameters, ('marker', shown[-1]['uuid'])])
+    return [{'rel': 'next', 'href': f'{url}?{query}'}]

@@ -1,0 +1,77 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The resource os-pci-pools: what hosts have to give."""
+
+import functools
+
+from nova.api import validation
+from nova.api.openstack import wsgi
+
+from pci_ext.api import extension
+from pci_ext.api import filters
+from pci_ext.api import inventory
+from pci_ext.api import matches
+from pci_ext.api import microversions
+from pci_ext.api import paging
+from pci_ext.api import policy
+from pci_ext.api import visibility
+from pci_ext.api.schemas import pci_pools as schema
+from pci_ext.api.views import pci_pools as views
+from pci_ext.policies import pci_pools as policies
+
+
+@validation.validated
+class PciPoolsController(wsgi.Controller):
+    _view_builder_class = views.ViewBuilder
+
+    @wsgi.expected_errors(400)
+    @validation.query_schema(schema.index_query)
+    @validation.response_body_schema(schema.index_response)
+    def index(self, req: wsgi.Request) -> views.View:
+        """List pools by host."""
+        context = req.environ['nova.context']
+        policy.authorize(context, policies.INDEX, target={})
+        flavors = visibility.get_all(context)
+        has_attributes = filters.by_attributes(req)
+        is_of_flavor = filters.by_flavor(req, flavors)
+        found = inventory.read_pools(context, req.GET.get('host'))
+        page = paging.page(
+            req,
+            [
+                pool
+                for pools in found.hosts.values()
+                for pool in pools
+                if has_attributes(pool.properties)
+                and is_of_flavor(pool.properties)
+            ],
+            {
+                'host': lambda pool: pool.host,
+                'count': lambda pool: pool.count,
+                'uuid': lambda pool: pool.uuid,
+            },
+            uuid_of=lambda pool: pool.uuid,
+            default_keys=('host',),
+        )
+        return self._view_builder.index(
+            req, page, matches.Matches(flavors), found.cells_down
+        )
+
+
+class PciPools(extension.ApiExtension):
+    """Mounts os-pci-pools."""
+
+    def routes(self) -> tuple[extension.Route, ...]:
+        controller = functools.partial(
+            microversions.Resource, PciPoolsController()
+        )
+        return (('/os-pci-pools', {'GET': (controller, 'index')}),)

@@ -1,0 +1,110 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the schemas of pools and devices have in common."""
+
+from typing import Any
+
+from nova.api.validation import parameter_types
+
+Schema = dict[str, Any]
+
+# Databases compare with neither NUL nor half of a surrogate pair.
+TEXT: Schema = {
+    'type': 'string',
+    'maxLength': 255,
+    'pattern': r'\A[^\x00\ud800-\udfff]*\Z',
+}
+
+#: Keys of attributes that every device has, or may have.
+ATTRIBUTES = ('vendor_id', 'product_id', 'dev_type', 'numa_node')
+
+
+def list_query(sort_keys: tuple[str, ...], **filters: Schema) -> Schema:
+    """Make the schema of the parameters of a list.
+
+    Patterns by attribute are filters too: ``e.group=gpu``.
+    """
+    single = parameter_types.single_param
+    return {
+        'type': 'object',
+        'properties': {
+            'limit': single(parameter_types.non_negative_integer),
+            'marker': single(TEXT),
+            'sort_key': parameter_types.multi_params(
+                {'type': 'string', 'enum': list(sort_keys)}
+            ),
+            'sort_dir': parameter_types.multi_params(
+                {'type': 'string', 'enum': ['asc', 'desc']}
+            ),
+            'host': single(TEXT),
+            'flavor': single(TEXT),
+            **{key: single(TEXT) for key in ATTRIBUTES},
+            **{key: single(schema) for key, schema in filters.items()},
+        },
+        'patternProperties': {r'\Ae\.[\s\S]+\Z': single(TEXT)},
+        'additionalProperties': False,
+    }
+
+
+def links_of(*rels: str) -> Schema:
+    return {
+        'type': 'array',
+        'items': {
+            'type': 'object',
+            'properties': {
+                'rel': {'type': 'string', 'enum': list(rels)},
+                'href': {'type': 'string', 'format': 'uri'},
+            },
+            'required': ['rel', 'href'],
+            'additionalProperties': False,
+        },
+    }
+
+
+STRINGS: Schema = {
+    'type': 'object',
+    'patternProperties': {r'^[\s\S]+$': {'type': 'string'}},
+    'additionalProperties': False,
+}
+
+NAMES: Schema = {'type': 'array', 'items': {'type': 'string'}}
+
+CELLS_DOWN: Schema = {
+    'type': 'array',
+    'items': {'type': 'string', 'format': 'uuid'},
+}
+
+
+def all_of(properties: dict[str, Schema], *optional: str) -> Schema:
+    """Make the schema of an object that has these properties, and no other.
+
+    :param optional: those that it may be without
+    """
+    return {
+        'type': 'object',
+        'properties': properties,
+        'required': [key for key in properties if key not in optional],
+        'additionalProperties': False,
+    }
+
+
+def list_response(name: str, item: Schema) -> Schema:
+    """Make the schema of a page of a list."""
+    return all_of(
+        {
+            name: {'type': 'array', 'items': item},
+            f'{name}_links': links_of('next'),
+            'cells_down': CELLS_DOWN,
+        },
+        f'{name}_links',
+    )

@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Schemas of requests and responses about devices."""
+
+from pci_ext.api.schemas import inventory
+
+SORT_KEYS = (
+    'address',
+    'dev_type',
+    'host',
+    'numa_node',
+    'product_id',
+    'server_uuid',
+    'status',
+    'uuid',
+    'vendor_id',
+)
+
+#: Nova's, of devices that are on record.
+STATUSES = ('available', 'claimed', 'allocated', 'removed', 'unavailable')
+
+_TEXT: inventory.Schema = {'type': 'string'}
+_TEXT_OR_NULL: inventory.Schema = {'type': ['string', 'null']}
+
+index_query = inventory.list_query(
+    SORT_KEYS, status={'type': 'string', 'enum': list(STATUSES)}
+)
+
+show_query: inventory.Schema = {
+    'type': 'object',
+    'properties': {},
+    'additionalProperties': False,
+}
+
+_DEVICE = inventory.all_of(
+    {
+        'uuid': {'type': 'string', 'format': 'uuid'},
+        'host': _TEXT,
+        'address': _TEXT,
+        'dev_id': _TEXT,
+        'vendor_id': _TEXT,
+        'product_id': _TEXT,
+        'dev_type': _TEXT,
+        'numa_node': {'type': ['integer', 'null']},
+        'parent_addr': _TEXT_OR_NULL,
+        'status': {'type': 'string', 'enum': list(STATUSES)},
+        'server_uuid': {'type': ['string', 'null'], 'format': 'uuid'},
+        'attributes': inventory.STRINGS,
+        'pci_flavors': inventory.NAMES,
+        'links': inventory.links_of('self', 'bookmark'),
+    }
+)
+
+index_response = inventory.list_response('pci_devices', _DEVICE)
+
+show_response = inventory.all_of({'pci_device': _DEVICE})

@@ -1,0 +1,32 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Schemas of requests and responses about pools."""
+
+from pci_ext.api.schemas import inventory
+
+SORT_KEYS = ('host', 'count', 'uuid')
+
+index_query = inventory.list_query(SORT_KEYS)
+
+index_response = inventory.list_response(
+    'pci_pools',
+    inventory.all_of(
+        {
+            'uuid': {'type': 'string', 'format': 'uuid'},
+            'host': {'type': 'string'},
+            'properties': inventory.STRINGS,
+            'count': {'type': 'integer', 'minimum': 0},
+            'pci_flavors': inventory.NAMES,
+        }
+    ),
+)

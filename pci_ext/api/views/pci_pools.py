@@ -1,0 +1,56 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How the API shows pools."""
+
+from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
+
+from nova.api.openstack import common
+from nova.api.openstack import wsgi
+
+from pci_ext.api import inventory
+from pci_ext.api import matches
+from pci_ext.api import paging
+
+View = dict[str, Any]
+
+
+class ViewBuilder(common.ViewBuilder):
+    _collection_name = 'os-pci-pools'
+
+    def index(
+        self,
+        request: wsgi.Request,
+        pools: Iterable[inventory.Pool],
+        matching: matches.Matches,
+        cells_down: Sequence[str],
+    ) -> View:
+        """Show a page of a list."""
+        shown = []
+        for pool in pools:
+            item = pool.as_object()
+            shown.append(
+                {
+                    'uuid': pool.uuid,
+                    'host': item.host,
+                    'properties': dict(item.properties),
+                    'count': item.count,
+                    'pci_flavors': matching.names(pool.reported),
+                }
+            )
+        view: View = {'pci_pools': shown, 'cells_down': list(cells_down)}
+        links = paging.links(request, self, shown)
+        if links:
+            view['pci_pools_links'] = links
+        return view

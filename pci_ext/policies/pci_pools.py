@@ -1,0 +1,33 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Policies of pools."""
+
+from oslo_policy import policy
+
+from pci_ext.policies import base
+
+INDEX = 'os_compute_api:os-pci-pools:index'
+
+_RULES = [
+    policy.DocumentedRuleDefault(
+        name=INDEX,
+        check_str=base.ADMIN,
+        description='List the pools of PCI devices of all hosts',
+        operations=[{'method': 'GET', 'path': '/os-pci-pools'}],
+        scope_types=['project'],
+    ),
+]
+
+
+def list_rules() -> list[policy.DocumentedRuleDefault]:
+    return _RULES
