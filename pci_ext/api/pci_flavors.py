@@ -25,6 +25,7 @@ from pci_ext.api import attributes
 from pci_ext.api import extension
 from pci_ext.api import microversions
 from pci_ext.api import policy
+from pci_ext.api import usage
 from pci_ext.api import visibility
 from pci_ext.api.schemas import pci_flavors as schema
 from pci_ext.api.views import pci_flavors as views
@@ -60,7 +61,10 @@ class PciFlavorsController(wsgi.Controller):
         """List the PCI flavors that the project can use, with details."""
         context = req.environ['nova.context']
         policy.authorize(context, policies.DETAIL)
-        return self._view_builder.detail(req, visibility.get_all(context))
+        flavors = visibility.get_all(context)
+        return self._view_builder.detail(
+            req, flavors, usage.of_flavors(context, flavors)
+        )
 
     @wsgi.expected_errors(404)
     @validation.query_schema(schema.show_query)
@@ -73,7 +77,9 @@ class PciFlavorsController(wsgi.Controller):
             return self._view_builder.available_attributes(
                 attributes.available(context)
             )
-        return self._view_builder.show(req, visibility.find(context, id))
+        flavor = visibility.find(context, id)
+        used = usage.of_flavors(context, [flavor])
+        return self._view_builder.show(req, flavor, used[flavor.name])
 
     @wsgi.response(201)
     @wsgi.expected_errors((400, 409))

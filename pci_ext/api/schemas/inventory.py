@@ -16,6 +16,8 @@ from typing import Any
 
 from nova.api.validation import parameter_types
 
+from pci_ext.api.schemas import pci_flavors
+
 Schema = dict[str, Any]
 
 # Databases compare with neither NUL nor half of a surrogate pair.
@@ -56,20 +58,15 @@ def list_query(sort_keys: tuple[str, ...], **filters: Schema) -> Schema:
     }
 
 
-def links_of(*rels: str) -> Schema:
-    return {
-        'type': 'array',
-        'items': {
-            'type': 'object',
-            'properties': {
-                'rel': {'type': 'string', 'enum': list(rels)},
-                'href': {'type': 'string', 'format': 'uri'},
-            },
-            'required': ['rel', 'href'],
-            'additionalProperties': False,
-        },
-    }
-
+NEXT_LINKS: Schema = {
+    'type': 'array',
+    'items': pci_flavors.all_of(
+        {
+            'rel': {'type': 'string', 'const': 'next'},
+            'href': {'type': 'string', 'format': 'uri'},
+        }
+    ),
+}
 
 STRINGS: Schema = {
     'type': 'object',
@@ -85,25 +82,12 @@ CELLS_DOWN: Schema = {
 }
 
 
-def all_of(properties: dict[str, Schema], *optional: str) -> Schema:
-    """Make the schema of an object that has these properties, and no other.
-
-    :param optional: those that it may be without
-    """
-    return {
-        'type': 'object',
-        'properties': properties,
-        'required': [key for key in properties if key not in optional],
-        'additionalProperties': False,
-    }
-
-
 def list_response(name: str, item: Schema) -> Schema:
     """Make the schema of a page of a list."""
-    return all_of(
+    return pci_flavors.all_of(
         {
             name: {'type': 'array', 'items': item},
-            f'{name}_links': links_of('next'),
+            f'{name}_links': NEXT_LINKS,
             'cells_down': CELLS_DOWN,
         },
         f'{name}_links',

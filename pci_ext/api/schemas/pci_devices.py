@@ -13,6 +13,7 @@
 """Schemas of requests and responses about devices."""
 
 from pci_ext.api.schemas import inventory
+from pci_ext.api.schemas import pci_flavors
 
 SORT_KEYS = (
     'address',
@@ -42,7 +43,7 @@ show_query: inventory.Schema = {
     'additionalProperties': False,
 }
 
-_DEVICE = inventory.all_of(
+_DEVICE = pci_flavors.all_of(
     {
         'uuid': {'type': 'string', 'format': 'uuid'},
         'host': _TEXT,
@@ -57,10 +58,10 @@ _DEVICE = inventory.all_of(
         'server_uuid': {'type': ['string', 'null'], 'format': 'uuid'},
         'attributes': inventory.STRINGS,
         'pci_flavors': inventory.NAMES,
-        'links': inventory.links_of('self', 'bookmark'),
+        'links': pci_flavors.LINKS,
     }
 )
 
 index_response = inventory.list_response('pci_devices', _DEVICE)
 
-show_response = inventory.all_of({'pci_device': _DEVICE})
+show_response = pci_flavors.all_of({'pci_device': _DEVICE})

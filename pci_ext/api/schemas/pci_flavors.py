@@ -145,12 +145,15 @@ _FULL: dict[str, Schema] = {
 }
 
 
-def all_of(properties: dict[str, Schema]) -> Schema:
-    """Make the schema of an object that always has all its properties."""
+def all_of(properties: dict[str, Schema], *optional: str) -> Schema:
+    """Make the schema of an object that has these properties, and no other.
+
+    :param optional: those that it may be without
+    """
     return {
         'type': 'object',
         'properties': properties,
-        'required': list(properties),
+        'required': [key for key in properties if key not in optional],
         'additionalProperties': False,
     }
 
@@ -166,10 +169,29 @@ _AVAILABLE_ATTRIBUTES = all_of(
 
 create_response = object_with('pci_flavor', all_of(_FULL))
 update_response = create_response
+
+_COUNT: Schema = {'type': 'integer', 'minimum': 0}
+
+_WITH_USAGE = all_of(
+    {
+        **_FULL,
+        'usage': all_of(
+            {
+                'total': _COUNT,
+                'available': _COUNT,
+                'allocated': _COUNT,
+                # Where a cell did not answer.
+                'partial': {'type': 'boolean', 'const': True},
+            },
+            'partial',
+        ),
+    }
+)
+
 show_response: Schema = {
     'type': 'object',
     'oneOf': [
-        create_response,
+        object_with('pci_flavor', _WITH_USAGE),
         object_with('pci_flavor', _AVAILABLE_ATTRIBUTES),
     ],
 }
@@ -177,6 +199,6 @@ index_response = object_with(
     'pci_flavors', {'type': 'array', 'items': all_of(_BASIC)}
 )
 detail_response = object_with(
-    'pci_flavors', {'type': 'array', 'items': all_of(_FULL)}
+    'pci_flavors', {'type': 'array', 'items': _WITH_USAGE}
 )
 delete_response: Schema = {'type': 'null'}

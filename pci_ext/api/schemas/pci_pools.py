@@ -13,6 +13,7 @@
 """Schemas of requests and responses about pools."""
 
 from pci_ext.api.schemas import inventory
+from pci_ext.api.schemas import pci_flavors
 
 SORT_KEYS = ('host', 'count', 'uuid')
 
@@ -20,7 +21,7 @@ index_query = inventory.list_query(SORT_KEYS)
 
 index_response = inventory.list_response(
     'pci_pools',
-    inventory.all_of(
+    pci_flavors.all_of(
         {
             'uuid': {'type': 'string', 'format': 'uuid'},
             'host': {'type': 'string'},

@@ -12,9 +12,9 @@
 
 """How the API shows PCI flavors."""
 
-from collections.abc import Callable
 from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from nova import utils
@@ -49,8 +49,12 @@ class ViewBuilder(common.ViewBuilder):
         }
 
     def show(
-        self, request: wsgi.Request, flavor: pci_flavor.PciFlavor
+        self,
+        request: wsgi.Request,
+        flavor: pci_flavor.PciFlavor,
+        usage: Mapping[str, int | bool] | None = None,
     ) -> View:
+        """Show all of a PCI flavor, and how much of it is used if given."""
         view = self.basic(request, flavor)
         view['pci_flavor'].update(
             is_public=flavor.is_public,
@@ -61,6 +65,8 @@ class ViewBuilder(common.ViewBuilder):
                 utils.isotime(flavor.updated_at) if flavor.updated_at else None
             ),
         )
+        if usage is not None:
+            view['pci_flavor']['usage'] = dict(usage)
         return view
 
     def index(
@@ -68,24 +74,26 @@ class ViewBuilder(common.ViewBuilder):
         request: wsgi.Request,
         flavors: Iterable[pci_flavor.PciFlavor],
     ) -> View:
-        return self._list(self.basic, request, flavors)
+        return {
+            'pci_flavors': [
+                self.basic(request, flavor)['pci_flavor'] for flavor in flavors
+            ]
+        }
 
     def detail(
         self,
         request: wsgi.Request,
         flavors: Iterable[pci_flavor.PciFlavor],
+        usage: Mapping[str, Mapping[str, int | bool]],
     ) -> View:
-        return self._list(self.show, request, flavors)
+        """Show all of PCI flavors.
 
-    @staticmethod
-    def _list(
-        show: Callable[[wsgi.Request, pci_flavor.PciFlavor], View],
-        request: wsgi.Request,
-        flavors: Iterable[pci_flavor.PciFlavor],
-    ) -> View:
+        :param usage: by name how much of each is used
+        """
         return {
             'pci_flavors': [
-                show(request, flavor)['pci_flavor'] for flavor in flavors
+                self.show(request, flavor, usage[flavor.name])['pci_flavor']
+                for flavor in flavors
             ]
         }
 

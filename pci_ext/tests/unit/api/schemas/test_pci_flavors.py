@@ -34,6 +34,7 @@ FULL = BASIC | {
     'created_at': '2026-01-01T00:00:00Z',
     'updated_at': None,
 }
+USED = FULL | {'usage': {'total': 4, 'available': 1, 'allocated': 2}}
 ATTRIBUTES = {
     'uuid': '0',
     'name': '_flavor_attrs',
@@ -69,11 +70,14 @@ class SchemaTestCase(base.BaseTestCase):
                     ).check_schema(each)
 
     def test_responses(self) -> None:
-        for response in (schema.show_response, schema.create_response):
-            self.assertTrue(self.accepts(response, {'pci_flavor': FULL}))
+        for response, full in (
+            (schema.show_response, USED),
+            (schema.create_response, FULL),
+        ):
+            self.assertTrue(self.accepts(response, {'pci_flavor': full}))
             self.assertFalse(self.accepts(response, {'pci_flavor': BASIC}))
             self.assertFalse(
-                self.accepts(response, {'pci_flavor': FULL | {'more': 1}})
+                self.accepts(response, {'pci_flavor': full | {'more': 1}})
             )
         self.assertTrue(
             self.accepts(schema.index_response, {'pci_flavors': [BASIC]})
@@ -82,7 +86,7 @@ class SchemaTestCase(base.BaseTestCase):
             self.accepts(schema.index_response, {'pci_flavors': [FULL]})
         )
         self.assertTrue(
-            self.accepts(schema.detail_response, {'pci_flavors': [FULL]})
+            self.accepts(schema.detail_response, {'pci_flavors': [USED]})
         )
         self.assertFalse(
             self.accepts(schema.detail_response, {'pci_flavors': [BASIC]})

@@ -72,13 +72,16 @@ class ViewBuilderTestCase(test.NoDBTestCase):
         )
 
     def test_lists(self) -> None:
+        usage = {'total': 4, 'available': 1, 'allocated': 2}
         self.assertEqual(
             {'pci_flavors': [self.basic]},
             self.builder.index(self.request, [self.flavor]),
         )
         self.assertEqual(
-            {'pci_flavors': [self.full]},
-            self.builder.detail(self.request, [self.flavor]),
+            {'pci_flavors': [self.full | {'usage': usage}]},
+            self.builder.detail(
+                self.request, [self.flavor], {'bigGPU': usage}
+            ),
         )
 
     def test_available_attributes_in_order(self) -> None:
