@@ -11,8 +11,11 @@
 # under the License.
 
 import concurrent.futures
+import contextlib
 import os
+import sqlite3
 import threading
+import time
 from typing import Any
 
 import fixtures
@@ -63,15 +66,19 @@ class TestLocking(base.BaseTestCase):
                 sa.text('SELECT value FROM counter')
             ).scalar()
 
-    def test_read_and_then_write(self) -> None:
+    def count_at_once(self, savepoint: bool) -> None:
+        """Read and then write in many threads, each after all have read."""
         self.install()
         barrier = threading.Barrier(THREADS, timeout=30)
 
         def count() -> None:
             for _ in range(ROUNDS):
+                barrier.wait()
                 with self.manager.writer.using(Context()) as session:
+                    if savepoint:
+                        session.begin_nested()
                     session.execute(sa.text('SELECT * FROM counter')).all()
-                    barrier.wait()
+                    time.sleep(0.001)
                     session.execute(
                         sa.text('UPDATE counter SET value = value + 1')
                     )
@@ -80,6 +87,12 @@ class TestLocking(base.BaseTestCase):
             for future in [pool.submit(count) for _ in range(THREADS)]:
                 future.result()
         self.assertEqual(THREADS * ROUNDS, self.value())
+
+    def test_read_and_then_write(self) -> None:
+        self.count_at_once(savepoint=False)
+
+    def test_read_and_then_write_in_a_savepoint(self) -> None:
+        self.count_at_once(savepoint=True)
 
     def test_what_fails_is_undone(self) -> None:
         self.install()
@@ -109,7 +122,9 @@ class TestLocking(base.BaseTestCase):
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
                 self.assertEqual(0, pool.submit(self.value).result(10))
 
-    def test_a_file_each(self) -> None:
-        names = set(os.listdir(self.directory))
+    def test_a_file_each_in_wal_mode(self) -> None:
         for name in config.DATABASES:
-            self.assertIn(f'{name}.db', names)
+            path = os.path.join(self.directory, f'{name}.db')
+            with contextlib.closing(sqlite3.connect(path)) as connection:
+                mode = connection.execute('PRAGMA journal_mode').fetchone()
+            self.assertEqual(('wal',), mode)
