@@ -145,11 +145,11 @@ class Device:
 class Pools:
     """What was read of pools.
 
-    :ivar hosts: the pools of each host, none maybe
+    :ivar hosts: each compute node by the name of its host, with its pools
     :ivar cells_down: uuids of the cells that did not answer
     """
 
-    hosts: Mapping[str, list[Pool]]
+    hosts: list[tuple[str, list[Pool]]]
     cells_down: tuple[str, ...]
 
 
@@ -173,11 +173,9 @@ def read_pools(
         context, _pools_in_cell, Wanted(host=host)
     )
     answers, cells_down = _sort_out(results)
-    hosts: dict[str, list[Pool]] = defaultdict(list)
-    for nodes in answers:
-        for name, pools in nodes.values():
-            hosts[name].extend(pools)
-    return Pools(hosts, cells_down)
+    return Pools(
+        [node for nodes in answers for node in nodes.values()], cells_down
+    )
 
 
 def read_devices(

@@ -49,7 +49,7 @@ class PciPoolsController(wsgi.Controller):
             req,
             [
                 pool
-                for pools in found.hosts.values()
+                for _, pools in found.hosts
                 for pool in pools
                 if has_attributes(pool.properties)
                 and is_of_flavor(pool.properties)

@@ -24,6 +24,7 @@ SHOW = POLICY_ROOT % 'show'
 CREATE = POLICY_ROOT % 'create'
 UPDATE = POLICY_ROOT % 'update'
 DELETE = POLICY_ROOT % 'delete'
+EVALUATE = POLICY_ROOT % 'evaluate'
 
 _RULES = [
     policy.DocumentedRuleDefault(
@@ -70,6 +71,13 @@ _RULES = [
         operations=[
             {'method': 'DELETE', 'path': '/os-pci-flavors/{pci_flavor}'}
         ],
+        scope_types=['project'],
+    ),
+    policy.DocumentedRuleDefault(
+        name=EVALUATE,
+        check_str=base.ADMIN,
+        description='See which hosts can serve a request for PCI flavors',
+        operations=[{'method': 'POST', 'path': '/os-pci-flavors/evaluate'}],
         scope_types=['project'],
     ),
 ]

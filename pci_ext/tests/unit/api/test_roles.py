@@ -52,6 +52,7 @@ USERS = {
 NEW = {'pci_flavor': {'name': 'new'}}
 CHANGE = {'pci_flavor': {'description': 'changed'}}
 ACCESS = {'pci_flavor_access': {'project_id': base.OTHER_PROJECT}}
+EVALUATE = {'evaluate': {'request': '1:public'}}
 
 FLAVOR = '/os-pci-flavors/{id}'
 PROJECTS = '/os-pci-flavors/{pci_flavor_id}/access'
@@ -117,6 +118,11 @@ MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
             f'/os-pci-flavors/private/access/{base.OWN_PROJECT}',
             None,
             (204, 403, 403, 403, 403),
+        ),
+        (
+            *('POST', '/os-pci-flavors/evaluate', '/os-pci-flavors/evaluate'),
+            EVALUATE,
+            (200, 403, 403, 403, 403),
         ),
         (
             *('GET', '/os-pci-pools', '/os-pci-pools', None),

@@ -30,5 +30,6 @@ class PciFlavorsPolicyTestCase(base.PolicyTestCase):
             pci_flavors.CREATE,
             pci_flavors.UPDATE,
             pci_flavors.DELETE,
+            pci_flavors.EVALUATE,
         ):
             self.assertEqual({'admin'}, self.allowed(rule, {}), rule)
