@@ -25,6 +25,9 @@ LOG = logging.getLogger(__name__)
 
 Device = dict[str, str]
 
+#: Where a device is: left out for those who may not see it.
+PLACE = ('address', 'dev_id')
+
 
 def get_by_servers(
     context: nova_context.RequestContext, uuids: Sequence[str]

@@ -14,6 +14,7 @@
 
 from collections.abc import Sequence
 import functools
+import itertools
 from typing import Any
 
 from nova import context as nova_context
@@ -48,7 +49,7 @@ class ServersController(servers.ServersController):
             target={'project_id': project_id},
             fatal=False,
         ):
-            _add_devices(context, [server])
+            _add_devices(context, [server], {'project_id': project_id})
         return view
 
     def detail(self, req: wsgi.Request) -> View:
@@ -60,9 +61,17 @@ class ServersController(servers.ServersController):
 
 
 def _add_devices(
-    context: nova_context.RequestContext, views: Sequence[View]
+    context: nova_context.RequestContext,
+    views: Sequence[View],
+    target: dict[str, str] | None = None,
 ) -> None:
     found = devices.get_by_servers(context, [view['id'] for view in views])
+    if not policy.authorize(
+        context, policies.SERVER_PLACE, target=target, fatal=False
+    ):
+        for device in itertools.chain(*found.values()):
+            for key in devices.PLACE:
+                del device[key]
     for view in views:
         if view['id'] in found:
             view['pci_devices'] = found[view['id']]

@@ -21,6 +21,7 @@ POLICY_ROOT = 'os_compute_api:os-pci-devices:%s'
 INDEX = POLICY_ROOT % 'index'
 SHOW = POLICY_ROOT % 'show'
 SERVER = POLICY_ROOT % 'server'
+SERVER_PLACE = POLICY_ROOT % 'server:place'
 ATTACH = POLICY_ROOT % 'attach'
 DETACH = POLICY_ROOT % 'detach'
 
@@ -49,6 +50,23 @@ _RULES = [
         operations=[
             {'method': 'GET', 'path': '/servers/{server_id}'},
             {'method': 'GET', 'path': '/servers/detail'},
+            {'method': 'GET', 'path': '/servers/{server_id}/os-pci-devices'},
+        ],
+        scope_types=['project'],
+    ),
+    policy.DocumentedRuleDefault(
+        name=SERVER_PLACE,
+        check_str=base.PROJECT_READER_OR_ADMIN,
+        description=(
+            'See where the PCI devices of a server are on its host: the keys '
+            '``address`` and ``dev_id`` are left out of the response for '
+            'those who may not. Without ``dev_id`` no device can be named to '
+            'be detached'
+        ),
+        operations=[
+            {'method': 'GET', 'path': '/servers/{server_id}'},
+            {'method': 'GET', 'path': '/servers/detail'},
+            {'method': 'GET', 'path': '/servers/{server_id}/os-pci-devices'},
         ],
         scope_types=['project'],
     ),

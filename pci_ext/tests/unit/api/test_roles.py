@@ -138,6 +138,12 @@ MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
             None,
             (404, 403, 403, 403, 403),
         ),
+        (
+            *('GET', '/servers/{server_id}/os-pci-devices'),
+            f'/servers/{uuidsentinel.server}/os-pci-devices',
+            None,
+            (200, 200, 200, 404, 403),
+        ),
     )
 )
 
@@ -246,6 +252,7 @@ class RolesTestCase(base.CellsTestCase):
         )
 
     def test_matrix(self) -> None:
+        self.create_server('cell1', 'server')
         for method, _, path, body, expected in MATRIX:
             got = {}
             for user in expected:

@@ -60,6 +60,15 @@ class ServersTestCase(base.RouterTestCase):
 
 
 class PciDevicesTestCase(ServersTestCase):
+    def test_without_the_place_of_devices(self) -> None:
+        self.policy.set_rules(
+            {policies.SERVER: '@', policies.SERVER_PLACE: '!'}, overwrite=False
+        )
+        expected = [{'vendor_id': '8086', 'product_id': '10c9'}]
+        self.assertEqual(expected, self.show(self.server)['pci_devices'])
+        shown = self.detail()[self.server]
+        self.assertEqual(expected, shown['pci_devices'])
+
     def test_show(self) -> None:
         for version in ('2.1', RECENT):
             server = self.show(
@@ -109,7 +118,8 @@ class PciDevicesTestCase(ServersTestCase):
 
     def test_policy(self) -> None:
         self.policy.set_rules(
-            {policies.SERVER: 'role:auditor'}, overwrite=False
+            {policies.SERVER: 'role:auditor', policies.SERVER_PLACE: '@'},
+            overwrite=False,
         )
         self.assertNotIn('pci_devices', self.show(self.server))
         self.assertNotIn('pci_devices', self.detail()[self.server])
@@ -136,7 +146,11 @@ class PciDevicesTestCase(ServersTestCase):
             'cell2', 'foreign', self.host2, project_id=base.OTHER_PROJECT
         )
         self.policy.set_rules(
-            {policies.SERVER: 'project_id:%(project_id)s'}, overwrite=False
+            {
+                policies.SERVER: 'project_id:%(project_id)s',
+                policies.SERVER_PLACE: '@',
+            },
+            overwrite=False,
         )
         self.assertIn('pci_devices', self.show(self.server))
         self.assertNotIn('pci_devices', self.show(foreign))

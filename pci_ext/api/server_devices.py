@@ -1,0 +1,154 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The devices of a server, and what it has them for."""
+
+from typing import Any
+
+from nova import exception as nova_exception
+from nova import objects
+from nova.api import validation
+from nova.api.openstack import common
+from nova.api.openstack import wsgi
+from nova.compute import api as compute
+import webob.exc
+
+from pci_ext.api import devices
+from pci_ext.api import extension
+from pci_ext.api import inventory
+from pci_ext.api import microversions
+from pci_ext.api import policy
+from pci_ext.api.schemas import server_devices as schema
+from pci_ext.integration import demand
+from pci_ext.matching import requirements
+from pci_ext.policies import pci_devices as policies
+
+View = dict[str, Any]
+
+# Begins what hot attach notes as the requester of its requests; that of a
+# request of the flavor is empty.
+_HOT = 'pci_ext:'
+
+
+@validation.validated
+class ServerDevicesController(wsgi.Controller):
+    def __init__(self) -> None:
+        super().__init__()
+        self._compute_api = compute.API()
+
+    @wsgi.expected_errors((404, 503))
+    @validation.query_schema(schema.index_query)
+    @validation.response_body_schema(schema.index_response)
+    def index(self, req: wsgi.Request, server_id: str) -> View:
+        """List the devices that a server has on the host where it is."""
+        context = req.environ['nova.context']
+        try:
+            instance = common.get_instance(
+                self._compute_api,
+                context,
+                server_id,
+                expected_attrs=['pci_requests'],
+            )
+        except nova_exception.NovaException as error:
+            # The cell of the server does not answer.
+            raise webob.exc.HTTPServiceUnavailable(
+                explanation=error.format_message()
+            ) from error
+        target = {'project_id': instance.project_id}
+        policy.authorize(context, policies.SERVER, target=target)
+        shown = _devices_of(instance)
+        if not policy.authorize(
+            context, policies.SERVER_PLACE, target=target, fatal=False
+        ):
+            for device in shown:
+                for key in devices.PLACE:
+                    del device[key]
+        return {'pci_devices': shown}
+
+
+def _devices_of(instance: 'objects.Instance') -> list[View]:
+    # Without a host it may not be in a cell yet, and has no devices.
+    if not instance.host:
+        return []
+    found = inventory.devices_in_cell(
+        instance._context, inventory.Wanted(server_uuid=instance.uuid)
+    )
+    requests = {
+        request.request_id: request
+        for request in (
+            instance.pci_requests.requests if instance.pci_requests else ()
+        )
+    }
+    return [
+        _show(device, requests.get(device.row.request_id))
+        for device in sorted(found, key=lambda each: each.row.address)
+    ]
+
+
+def _show(
+    device: inventory.Device, request: 'objects.InstancePCIRequest | None'
+) -> View:
+    names = [
+        item[requirements.PCI_FLAVOR]
+        for item in (request.spec if request else ())
+        if requirements.PCI_FLAVOR in item
+    ]
+    requester = request.requester_id if request else None
+    item = device.as_object()
+    return {
+        'address': item.address,
+        'dev_id': item.dev_id,
+        'vendor_id': item.vendor_id,
+        'product_id': item.product_id,
+        'pci_flavor': _chosen(device, request, names),
+        'alternatives': names,
+        'status': item.status,
+        'attached': (
+            'hot' if requester and requester.startswith(_HOT) else 'boot'
+        ),
+        'last_error': None,
+    }
+
+
+def _chosen(
+    device: inventory.Device,
+    request: 'objects.InstancePCIRequest | None',
+    names: list[str],
+) -> str | None:
+    """Name the alternative that a device is.
+
+    :returns: None if it was not asked for by PCI flavor, or its host has
+        come to group its devices by other attributes
+    """
+    if len(names) < 2:
+        return names[0] if names else None
+    price = demand.compile_requests([request]).prices(device.pool)[0]
+    return None if price is None else names[price]
+
+
+class ServerDevices(extension.ApiExtension):
+    """Mounts os-pci-devices below servers."""
+
+    def routes(self) -> tuple[extension.Route, ...]:
+        return (
+            (
+                '/servers/{server_id}/os-pci-devices',
+                {
+                    'GET': (
+                        lambda: microversions.Resource(
+                            ServerDevicesController()
+                        ),
+                        'index',
+                    )
+                },
+            ),
+        )
