@@ -12,6 +12,7 @@
 
 """The API of pci_ext over HTTP."""
 
+import dataclasses
 from typing import Any
 from urllib import parse
 
@@ -28,6 +29,20 @@ _AVAILABLE_ATTRIBUTES = '0'
 _UNROUTABLE = frozenset(('.', '..', 'detail'))
 
 Body = dict[str, Any]
+
+#: Parameters of a request, which can have a name more than once.
+Query = list[tuple[str, str]]
+
+
+@dataclasses.dataclass
+class Page:
+    """What was listed.
+
+    :ivar cells_down: the cells of the cloud that did not answer
+    """
+
+    items: list[Body]
+    cells_down: list[str]
 
 
 class PciClient:
@@ -82,6 +97,30 @@ class PciClient:
         """List the attributes that PCI flavors may use."""
         return sorted(self.show_flavor(_AVAILABLE_ATTRIBUTES)['specs'])
 
+    def list_pools(self, query: Query, limit: int | None) -> Page:
+        return self._list('pci_pools', query, limit)
+
+    def list_devices(self, query: Query, limit: int | None) -> Page:
+        return self._list('pci_devices', query, limit)
+
+    def show_device(self, uuid: str) -> Body:
+        path = f'/os-pci-devices/{parse.quote(uuid, safe="")}'
+        device: Body = self._call('GET', path)['pci_device']
+        return device
+
+    def evaluate(self, request: str) -> Page:
+        """Tell of all hosts whether they can serve a request."""
+        body = self._call(
+            'POST', f'{_FLAVORS}/evaluate', {'evaluate': {'request': request}}
+        )['evaluation']
+        return Page(body['hosts'], body['cells_down'])
+
+    def list_server_devices(self, uuid: str) -> list[Body]:
+        """List the devices of a server, with what it has them for."""
+        path = f'/servers/{uuid}/os-pci-devices'
+        devices: list[Body] = self._call('GET', path)['pci_devices']
+        return devices
+
     def show_server(self, uuid: str) -> Body:
         server: Body = self._call('GET', f'/servers/{uuid}')['server']
         return server
@@ -96,6 +135,30 @@ class PciClient:
         path = f'/servers/{uuid}/os-instance-actions/{request_id}'
         action: Body = self._call('GET', path)['instanceAction']
         return list(action['events'])
+
+    def _list(self, name: str, query: Query, limit: int | None) -> Page:
+        """List as many as are wanted, which can be more than a page.
+
+        :param limit: how many are wanted, all if None
+        """
+        path = f'/os-{name.replace("_", "-")}'
+        items: list[Body] = []
+        cells_down: set[str] = set()
+        while limit is None or len(items) < limit:
+            parameters = [*query]
+            if items:
+                parameters = [
+                    item for item in query if item[0] != 'marker'
+                ] + [('marker', items[-1]['uuid'])]
+            if limit is not None:
+                parameters.append(('limit', str(limit - len(items))))
+            text = parse.urlencode(parameters)
+            body = self._call('GET', f'{path}?{text}' if text else path)
+            items += body[name]
+            cells_down.update(body['cells_down'])
+            if f'{name}_links' not in body:
+                break
+        return Page(items, sorted(cells_down))
 
     def _path(self, name_or_uuid: str) -> str:
         if name_or_uuid in _UNROUTABLE or '/' in name_or_uuid:

@@ -40,6 +40,7 @@ _LONG_COLUMNS = {
     'is_public': 'Is Public',
     'live_migration': 'Live Migration',
     'specs': 'Properties',
+    'usage': 'Usage',
 }
 #: Fields of one PCI flavor; the available attributes have only some.
 _FIELDS = {
@@ -51,7 +52,11 @@ _FIELDS = {
     'specs': 'properties',
     'created_at': 'created_at',
     'updated_at': 'updated_at',
+    'usage': 'usage',
 }
+
+#: Fields whose values are mappings.
+_MAPPINGS = frozenset(('specs', 'usage'))
 
 _Table = tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]
 _Fields = tuple[tuple[str, ...], tuple[Any, ...]]
@@ -122,7 +127,7 @@ def _given_values(parsed_args: argparse.Namespace) -> dict[str, Any]:
 
 def _cell(flavor: dict[str, Any], key: str) -> Any:
     value = flavor[key]
-    return format_columns.DictColumn(value) if key == 'specs' else value
+    return format_columns.DictColumn(value) if key in _MAPPINGS else value
 
 
 def _fields_of(flavor: dict[str, Any]) -> _Fields:

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from osc_lib import exceptions
+from osc_lib.cli import format_columns
 from osc_lib.command import command
 
 from pci_ext.client import plugin
@@ -28,6 +29,14 @@ _COLUMNS = {
     'vendor_id': 'Vendor ID',
     'product_id': 'Product ID',
 }
+_LONG_COLUMNS = {
+    **_COLUMNS,
+    'pci_flavor': 'PCI Flavor',
+    'alternatives': 'Alternatives',
+    'status': 'Status',
+    'attached': 'Attached',
+    'last_error': 'Last Error',
+}
 
 
 class ListServerPci(command.Lister):
@@ -38,23 +47,42 @@ class ListServerPci(command.Lister):
         parser.add_argument(
             'server', metavar='<server>', help='Server (name or ID)'
         )
+        parser.add_argument(
+            '--long',
+            action='store_true',
+            help='List additional fields: what the server has devices for',
+        )
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
+    ) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
         manager: Any = self.app.client_manager
         found = manager.compute.find_server(
             parsed_args.server, ignore_missing=False, details=False
         )
-        server = plugin.client_of(self).show_server(found.id)
-        # An empty list is an answer, none is not.
-        if 'pci_devices' not in server:
-            raise exceptions.CommandError(
-                f'The compute service does not tell the PCI devices of server '
-                f'{parsed_args.server}.'
-            )
-        return tuple(_COLUMNS.values()), (
-            tuple(device[key] for key in _COLUMNS)
-            for device in server['pci_devices']
+        client = plugin.client_of(self)
+        if parsed_args.long:
+            columns = _LONG_COLUMNS
+            devices = client.list_server_devices(found.id)
+        else:
+            columns = _COLUMNS
+            server = client.show_server(found.id)
+            # An empty list is an answer, none is not.
+            if 'pci_devices' not in server:
+                raise exceptions.CommandError(
+                    f'The compute service does not tell the PCI devices of '
+                    f'server {parsed_args.server}.'
+                )
+            devices = server['pci_devices']
+        return tuple(columns.values()), (
+            tuple(_cell(device, key) for key in columns) for device in devices
         )
+
+
+def _cell(device: dict[str, Any], key: str) -> Any:
+    # Not everybody is told where devices are.
+    value = device.get(key)
+    return (
+        format_columns.ListColumn(value) if isinstance(value, list) else value
+    )

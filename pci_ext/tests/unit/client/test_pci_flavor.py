@@ -34,6 +34,9 @@ def fault(code, message):
     return code, {'someFault': {'code': code, 'message': message}}
 
 
+USAGE = {'total': 4, 'available': 1, 'allocated': 3}
+
+
 class TestCreate(base.ShellTestCase):
     def create(self, *options):
         self.api.answers['POST /os-pci-flavors'] = (201, {'pci_flavor': FULL})
@@ -122,7 +125,7 @@ class TestList(base.ShellTestCase):
     def test_long(self):
         self.api.answers['GET /os-pci-flavors/detail'] = (
             200,
-            {'pci_flavors': [FULL]},
+            {'pci_flavors': [FULL | {'usage': USAGE}]},
         )
         self.assertEqual(
             [
@@ -133,6 +136,7 @@ class TestList(base.ShellTestCase):
                     'Is Public': True,
                     'Live Migration': 'forbid',
                     'Properties': FULL['specs'],
+                    'Usage': USAGE,
                 }
             ],
             self.json_of('pci', 'flavor', 'list', '--long'),
@@ -160,6 +164,16 @@ class TestShow(base.ShellTestCase):
     def test_by_name(self):
         shown = self.show('bigGPU', '/os-pci-flavors/bigGPU')
         self.assertEqual(FULL['specs'], shown['properties'])
+
+    def test_usage_for_people(self):
+        self.api.answers['GET /os-pci-flavors/bigGPU'] = (
+            200,
+            {'pci_flavor': FULL | {'usage': USAGE}},
+        )
+        self.assertIn(
+            "allocated='3', available='1', total='4'",
+            self.output_of('pci', 'flavor', 'show', 'bigGPU'),
+        )
 
     def test_properties_for_people(self):
         self.api.answers['GET /os-pci-flavors/bigGPU'] = (

@@ -25,7 +25,8 @@ class TestShell(base.ShellTestCase):
             *('pci flavor set', 'pci flavor unset', 'pci flavor delete'),
             *('pci flavor access add', 'pci flavor access remove'),
             *('pci flavor access list', 'pci attribute list'),
-            *('server pci list',),
+            *('pci pool list', 'pci device list', 'pci device show'),
+            *('pci evaluate', 'server pci list'),
         ):
             self.assertIn(
                 f' {command} [-h]', self.output_of('help', *command.split())

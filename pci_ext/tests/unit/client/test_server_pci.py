@@ -54,6 +54,48 @@ class TestList(base.ShellTestCase):
             self.json_of('server', 'pci', 'list', uuids.server),
         )
 
+    def test_long(self):
+        self.set_names('server')
+        self.api.answers[f'GET /servers/{uuids.server}/os-pci-devices'] = (
+            200,
+            {
+                'pci_devices': [
+                    {
+                        **DEVICE,
+                        'pci_flavor': 'NvGPU',
+                        'alternatives': ['IntelGPU', 'NvGPU'],
+                        'status': 'allocated',
+                        'attached': 'hot',
+                        'last_error': None,
+                    }
+                ]
+            },
+        )
+        (shown,) = self.json_of('server', 'pci', 'list', '--long', 'web')
+        self.assertEqual(
+            {
+                'Device ID': 'pci_0000_02_00_0',
+                'Address': '0000:02:00.0',
+                'Vendor ID': '8086',
+                'Product ID': '10c9',
+                'PCI Flavor': 'NvGPU',
+                'Alternatives': ['IntelGPU', 'NvGPU'],
+                'Status': 'allocated',
+                'Attached': 'hot',
+                'Last Error': None,
+            },
+            shown,
+        )
+
+    def test_the_place_is_not_told(self):
+        self.set_server(
+            pci_devices=[{'vendor_id': '8086', 'product_id': '10c9'}]
+        )
+        (shown,) = self.json_of('server', 'pci', 'list', uuids.server)
+        self.assertEqual(
+            (None, '8086'), (shown['Address'], shown['Vendor ID'])
+        )
+
     def test_by_name(self):
         self.set_names('server')
         self.set_server(pci_devices=[DEVICE])
