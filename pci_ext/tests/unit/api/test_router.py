@@ -20,11 +20,15 @@ from oslo_config import cfg
 from stevedore import extension as stevedore_extension
 
 from pci_ext import exception
+from pci_ext.api import evaluations
 from pci_ext.api import extension
+from pci_ext.api import pci_devices
 from pci_ext.api import pci_flavor_access
 from pci_ext.api import pci_flavors
+from pci_ext.api import pci_pools
 from pci_ext.api import pci_versions
 from pci_ext.api import router
+from pci_ext.api import server_devices
 from pci_ext.api import servers
 from pci_ext.policies import pci_flavors as policies
 from pci_ext.tests import fixtures as pci_ext_fixtures
@@ -52,9 +56,13 @@ class APIRouterTestCase(test.NoDBTestCase):
     def test_the_extensions_of_pci_ext(self) -> None:
         self.assertCountEqual(
             [
+                evaluations.Evaluations,
+                pci_devices.PciDevices,
                 pci_flavor_access.PciFlavorAccess,
                 pci_flavors.PciFlavors,
+                pci_pools.PciPools,
                 pci_versions.PciVersions,
+                server_devices.ServerDevices,
                 servers.Servers,
             ],
             [type(each) for each in router.load_extensions()],
@@ -70,6 +78,27 @@ class APIRouterTestCase(test.NoDBTestCase):
                 for prefix in ('', '/{project_id:[0-9a-f-]+}')
                 for path, controller, actions in (
                     ('/os-pci', 'PciVersionsController', {'GET': 'index'}),
+                    (
+                        '/os-pci-devices',
+                        'PciDevicesController',
+                        {'GET': 'index'},
+                    ),
+                    (
+                        '/os-pci-devices/{id}',
+                        'PciDevicesController',
+                        {'GET': 'show'},
+                    ),
+                    (
+                        '/os-pci-flavors/evaluate',
+                        'EvaluationsController',
+                        {'POST': 'create'},
+                    ),
+                    ('/os-pci-pools', 'PciPoolsController', {'GET': 'index'}),
+                    (
+                        '/servers/{server_id}/os-pci-devices',
+                        'ServerDevicesController',
+                        {'GET': 'index'},
+                    ),
                     (
                         '/os-pci-flavors',
                         'PciFlavorsController',
