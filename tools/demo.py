@@ -13,24 +13,19 @@
 """The demonstration itself, once everything is installed: see demo.sh."""
 
 import argparse
-from collections.abc import Iterable
 import json
-import os
 import pathlib
 import re
-import shlex
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
 import time
 from typing import Any
 
-from pci_ext.virt import inventory
-
-INVENTORY = pathlib.Path('etc/pci_ext/samples/demo.yaml').resolve()
-BIN = pathlib.Path(sys.executable).parent
+import demo_cloud
+from demo_cloud import DemoError
+from demo_cloud import say
+from demo_cloud import table
 
 #: Name of a PCI flavor: what it is, and what selects its devices.
 PCI_FLAVORS = {
@@ -58,97 +53,14 @@ SERVERS = {
     'vault-2': 'vault',
 }
 
+#: What tells pools apart in the table.
+POOL_KEYS = ('vendor_id', 'product_id', 'dev_type')
+
 #: No host is left for this one: there are four GPUs.
 TOO_MANY = ('render-5', 'gpu')
 
 
-class DemoError(Exception):
-    """Something is not as it should be."""
-
-
-def say(text: str) -> None:
-    print(f'\n==> {text}', flush=True)
-
-
-def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Print rows below a header, in columns."""
-    lines = [list(header), *([str(cell) for cell in row] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ['-' * width for width in widths])
-    for line in lines:
-        cells = zip(line, widths, strict=True)
-        text = '  '.join(f'{cell:{width}}' for cell, width in cells)
-        print(f'    {text}'.rstrip())
-    sys.stdout.flush()
-
-
-class Cloud:
-    """The services, and the command that speaks to them.
-
-    :param data_dir: their data; they make it
-    """
-
-    def __init__(self, data_dir: pathlib.Path) -> None:
-        self.data_dir = data_dir
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self) -> str:
-        """Start the services, and give the URL when they are ready."""
-        command = [
-            *(BIN / 'pci-ext-allinone', '--data-dir', self.data_dir),
-            *('--port', '0', '--computes', '3', '--inventory', INVENTORY),
-        ]
-        print(f'$ {shlex.join(map(str, command))}', flush=True)
-        progress = self.data_dir.with_suffix('.progress')
-        with progress.open('w') as stderr:
-            self.process = subprocess.Popen(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-                start_new_session=True,
-            )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line.startswith('READY '):
-            raise DemoError(f'nothing is READY:\n{progress.read_text()}')
-        print(f'    {line}', end='', flush=True)
-        return line.split()[1]
-
-    def stop(self) -> None:
-        """Stop the services, if they run."""
-        if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
-            status, self.process = self.process.wait(30), None
-            if status:
-                raise DemoError(f'the services stopped with status {status}')
-
-    def log(self) -> str:
-        path = self.data_dir / 'nova.log'
-        return path.read_text() if path.exists() else ''
-
-    def openstack(self, *arguments: str, quiet: bool = False) -> Any:
-        """Run a command that shows or lists something, and give that."""
-        if not quiet:
-            print(f'$ openstack {shlex.join(arguments)}', flush=True)
-        done = subprocess.run(
-            [BIN / 'openstack', *arguments, '-f', 'json'],
-            env=os.environ
-            | {
-                'OS_CLIENT_CONFIG_FILE': str(self.data_dir / 'clouds.yaml'),
-                'OS_CLOUD': 'pci-ext',
-                'PYTHONWARNINGS': 'ignore',
-            },
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            command = shlex.join(['openstack', *arguments])
-            raise DemoError(f'{command}:\n{done.stdout}{done.stderr}')
-        return json.loads(done.stdout)
-
-
-def make_flavors(cloud: Cloud) -> None:
+def make_flavors(cloud: demo_cloud.Cloud) -> None:
     say('What the hosts offer: attributes that PCI flavors can select by')
     attributes = cloud.openstack('pci', 'attribute', 'list')
     print('    ' + ', '.join(str(row['Attribute']) for row in attributes))
@@ -167,7 +79,9 @@ def make_flavors(cloud: Cloud) -> None:
         cloud.openstack('flavor', 'create', *options, *extra_spec, name)
 
 
-def boot(cloud: Cloud, name: str, flavor: str, *options: str) -> str:
+def boot(
+    cloud: demo_cloud.Cloud, name: str, flavor: str, *options: str
+) -> str:
     server = cloud.openstack(
         *('server', 'create', '--flavor', flavor, '--image', 'tiny'),
         *('--nic', 'none', *options, name),
@@ -175,7 +89,7 @@ def boot(cloud: Cloud, name: str, flavor: str, *options: str) -> str:
     return str(server['id'])
 
 
-def boot_servers(cloud: Cloud) -> dict[str, dict[str, Any]]:
+def boot_servers(cloud: demo_cloud.Cloud) -> dict[str, dict[str, Any]]:
     say('Servers')
     ids = {
         name: boot(cloud, name, flavor, '--wait')
@@ -227,38 +141,32 @@ def check_servers(seen: dict[str, dict[str, Any]]) -> None:
         raise DemoError(f'a device went to two servers: {taken}')
 
 
-def show_left(seen: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+def show_left(cloud: demo_cloud.Cloud) -> list[dict[str, Any]]:
     say('What is left')
-    taken = {
-        (server['host'], device['address'])
-        for server in seen.values()
-        for device in server['devices']
-    }
-    kinds: dict[tuple[str, str, str], list[bool]] = {}
-    for host, devices in inventory.load(str(INVENTORY)).items():
-        # A PF is given away whole, or by its VFs.
-        for device in devices:
-            if 'parent_addr' in device and (host, device['address']) in taken:
-                taken.add((host, device['parent_addr']))
-        for device in devices:
-            product = f'{device["vendor_id"]}:{device["product_id"]}'
-            free = kinds.setdefault((host, product, device['dev_type']), [])
-            free.append((host, device['address']) not in taken)
-    left = [
-        {
-            'host': host,
-            'product': product,
-            'dev_type': dev_type,
-            'total': len(free),
-            'free': sum(free),
-        }
-        for (host, product, dev_type), free in kinds.items()
+    pools: list[dict[str, Any]] = cloud.openstack('pci', 'pool', 'list')
+    table(
+        ('host', 'pool', 'PCI flavors', 'free'),
+        (
+            (
+                pool['Host'],
+                *(
+                    ' '.join(pool['Properties'][key] for key in POOL_KEYS),
+                    ', '.join(pool['PCI Flavors']),
+                    pool['Free'],
+                ),
+            )
+            for pool in pools
+        ),
+    )
+    gpus = [
+        pool for pool in pools if {'a100', 'mi210'} & {*pool['PCI Flavors']}
     ]
-    table(left[0], (row.values() for row in left))
-    return left
+    if len(gpus) != 3 or any(pool['Free'] for pool in gpus):
+        raise DemoError(f'there should be no free GPU: {gpus}')
+    return pools
 
 
-def ask_for_too_much(cloud: Cloud) -> dict[str, str]:
+def ask_for_too_much(cloud: demo_cloud.Cloud) -> dict[str, Any]:
     say('One more GPU than there are')
     server_id = boot(cloud, *TOO_MANY)
     deadline = time.monotonic() + 60
@@ -272,30 +180,39 @@ def ask_for_too_much(cloud: Cloud) -> dict[str, str]:
         raise DemoError(f'the server is not refused: {server["status"]}')
     reason = str(server['fault']['message'])
     print(f'    {server["name"]} is in status ERROR: {reason}')
-    lines = re.findall(
-        rf'PCI flavors that server {server_id} asks for\. (.*)', cloud.log()
-    )
-    if 'No valid host' not in reason or not lines:
-        raise DemoError(f'no reason is given: {reason}')
-    print(f'    In the log of nova-scheduler: {lines[-1]}', flush=True)
-    return {'name': TOO_MANY[0], 'reason': reason, 'filters': lines[-1]}
+    if 'No valid host' not in reason:
+        raise DemoError(f'another reason was expected: {reason}')
+    lines = re.findall(rf'No host .*PCI flavors .*{server_id}.*', cloud.log())
+    if not lines:
+        raise DemoError('the log does not say which request no host serves')
+    print(f'    nova-scheduler writes into its log: {lines[-1]}', flush=True)
+    hosts = cloud.openstack('pci', 'evaluate', FLAVORS[TOO_MANY[1]])
+    table(hosts[0], (row.values() for row in hosts))
+    if any(row['Fits'] for row in hosts):
+        raise DemoError('a host fits, and was not found')
+    return {
+        'name': TOO_MANY[0],
+        'reason': reason,
+        'log': lines[-1],
+        'hosts': hosts,
+    }
 
 
-def say_how_to_use(cloud: Cloud) -> None:
+def say_how_to_use(cloud: demo_cloud.Cloud) -> None:
     assert cloud.process is not None
     say('The services go on running. To use them:')
     print(f"""
     export OS_CLIENT_CONFIG_FILE={cloud.data_dir}/clouds.yaml
     export OS_CLOUD=pci-ext        # or pci-ext-member, who is no administrator
-    {BIN}/openstack pci flavor list
-    {BIN}/openstack server list --long
+    {demo_cloud.BIN}/openstack pci flavor list
+    {demo_cloud.BIN}/openstack server list --long
 
 Their configuration, databases and log are in {cloud.data_dir}.
 To stop them: kill {cloud.process.pid}
 """)
 
 
-def run(cloud: Cloud, json_file: str | None, keep: bool) -> None:
+def run(cloud: demo_cloud.Cloud, json_file: str | None, keep: bool) -> None:
     started = time.monotonic()
     say('Starting Placement, nova-api, -conductor, -scheduler and three hosts')
     seen: dict[str, Any] = {'url': cloud.start()}
@@ -305,7 +222,7 @@ def run(cloud: Cloud, json_file: str | None, keep: bool) -> None:
     )
     seen['flavors'] = FLAVORS
     seen['servers'] = boot_servers(cloud)
-    seen['left'] = show_left(seen['servers'])
+    seen['left'] = show_left(cloud)
     seen['refused'] = ask_for_too_much(cloud)
     if json_file:
         with open(json_file, 'w', encoding='utf-8') as stream:
@@ -325,7 +242,7 @@ def main() -> int:
     parser.add_argument('--json', metavar='FILE')
     args = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix='pci-ext-demo-'))
-    cloud = Cloud(directory / 'data')
+    cloud = demo_cloud.Cloud(directory / 'data')
     kept = False
     try:
         run(cloud, args.json, args.keep)
