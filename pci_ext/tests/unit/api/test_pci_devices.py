@@ -172,6 +172,20 @@ class ListTestCase(PciDevicesTestCase):
         (shown,) = self.get_list(host='host3')['pci_devices']
         self.assertEqual(['kept'], shown['pci_flavors'])
 
+    def test_flavors_do_not_depend_on_the_filters(self) -> None:
+        # Free devices tell that the host does not group by it.
+        red = {'attributes': {'e.color': 'red'}, **NIC}
+        db.create(pci_flavor.PciFlavor(name='red', specs={'e.color': 'red'}))
+        server = self.create_server('cell2', 'other', self.host2)
+        self.create_device('cell2', self.host2, '0000:03:00.0', **red)
+        self.create_device('cell2', self.host2, '0000:04:00.0', server, **red)
+        (used,) = self.get_list(host='host2', status='allocated')[
+            'pci_devices'
+        ]
+        self.assertEqual(['nic'], used['pci_flavors'])
+        response = self.call('GET', f'{PATH}/{used["uuid"]}')
+        self.assertEqual(['nic'], response.json['pci_device']['pci_flavors'])
+
     def test_sort(self) -> None:
         used, free, nic = self.names()
         for keys, dirs, expected in (

@@ -37,9 +37,7 @@ class HostGroupingTest(base.BaseTestCase):
         for free in ([device], []):
             self.assertEqual(
                 {**GROUP, 'dev_type': 'type-PCI'},
-                grouping.HostGrouping([pool], [device]).pool_of(
-                    {**GPU, **GROUP}
-                ),
+                grouping.HostGrouping([pool], free).pool_of({**GPU, **GROUP}),
                 free,
             )
 
