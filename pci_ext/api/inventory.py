@@ -18,7 +18,6 @@ here once for each kind of device of a host.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
 from typing import Any
@@ -26,13 +25,12 @@ import uuid
 
 from nova import context as nova_context
 from nova.db.main import api as db_api
-from nova.db.main import models
 from nova.objects import fields
 from oslo_serialization import jsonutils
-import sqlalchemy as sa
 
+from pci_ext.api import kinds
+from pci_ext.api import records
 from pci_ext.integration import reported
-from pci_ext.matching import grouping
 from pci_ext.matching import pools as matching_pools
 from pci_ext.matching import requirements
 from pci_ext.objects import pci_device
@@ -43,34 +41,8 @@ IN_USE = frozenset(
     (fields.PciDeviceStatus.CLAIMED, fields.PciDeviceStatus.ALLOCATED)
 )
 
-_FREE = fields.PciDeviceStatus.AVAILABLE
-
 # The uuids of pools are made in it: Nova gives pools none.
 _POOLS = uuid.UUID('5c5a1d6e-3f7e-4b0e-9d53-2f2b86f0a9c1')
-
-
-@dataclasses.dataclass(frozen=True)
-class Wanted:
-    """Which devices to read; all that is given has to be so.
-
-    :ivar uuid: of the device
-    :ivar host: name of the host
-    :ivar status: in Nova's words
-    :ivar server_uuid: of the server that has them, on the host where it is:
-        in a resize or migration it holds devices on two
-    """
-
-    uuid: str | None = None
-    host: str | None = None
-    status: str | None = None
-    server_uuid: str | None = None
-
-    def __contains__(self, row: Any) -> bool:
-        return (
-            self.uuid in (None, row.uuid)
-            and self.status in (None, row.status)
-            and self.server_uuid in (None, row.instance_uuid)
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,7 +142,7 @@ def read_pools(
 ) -> Pools:
     """Read the pools of all hosts, or of one."""
     results = nova_context.scatter_gather_skip_cell0(
-        context, _pools_in_cell, Wanted(host=host)
+        context, _pools_in_cell, records.Wanted(host=host)
     )
     answers, cells_down = _sort_out(results)
     return Pools(
@@ -179,7 +151,7 @@ def read_pools(
 
 
 def read_devices(
-    context: nova_context.RequestContext, wanted: Wanted
+    context: nova_context.RequestContext, wanted: records.Wanted
 ) -> Devices:
     """Read devices of all cells."""
     results = nova_context.scatter_gather_skip_cell0(
@@ -206,20 +178,19 @@ def _sort_out(
 
 @db_api.pick_context_manager_reader
 def _pools_in_cell(
-    context: nova_context.RequestContext, wanted: Wanted
+    context: nova_context.RequestContext, wanted: records.Wanted
 ) -> dict[int, tuple[str, list[Pool]]]:
     return _nodes(context, wanted)
 
 
 @db_api.pick_context_manager_reader
 def devices_in_cell(
-    context: nova_context.RequestContext, wanted: Wanted
+    context: nova_context.RequestContext, wanted: records.Wanted
 ) -> list[Device]:
     """Read devices of the cell that the context is targeted at."""
     nodes = _nodes(context, wanted)
-    rows = _rows(context, wanted)
     of_node: dict[int, list[Any]] = defaultdict(list)
-    for row in rows:
+    for row in records.devices(context, wanted):
         of_node[row.compute_node_id].append(row)
     special = {
         key
@@ -230,27 +201,22 @@ def devices_in_cell(
         ).split(',')
         if key
     }
-    parse = _Parser()
+    parse = kinds.Parser()
     return [
-        device
-        for node_id, of_one in of_node.items()
+        Device(row, nodes[node_id][0], properties, pool)
+        for node_id, rows in of_node.items()
         if node_id in nodes
-        for device in _devices_of_node(
-            *nodes[node_id], of_one, special, wanted, parse
+        for row, properties, pool in kinds.sort_into_pools(
+            [pool.reported for pool in nodes[node_id][1]], rows, special, parse
         )
+        if row in wanted
     ]
 
 
 def _nodes(
-    context: nova_context.RequestContext, wanted: Wanted
+    context: nova_context.RequestContext, wanted: records.Wanted
 ) -> dict[int, tuple[str, list[Pool]]]:
     """Give by compute node the name of its host and its pools."""
-    node = models.ComputeNode
-    query = context.session.query(
-        node.id, node.uuid, node.host, node.pci_stats
-    ).filter(node.deleted == 0)
-    for condition in _of_nodes(wanted):
-        query = query.filter(condition)
     return {
         row.id: (
             row.host,
@@ -261,151 +227,10 @@ def _nodes(
             if row.pci_stats
             else [],
         )
-        for row in query
-        if row.host is not None
+        for row in records.nodes(context, wanted)
     }
 
 
 def _uuid_of(node_uuid: str, pool: Mapping[str, Any]) -> str:
     properties = sorted(matching_pools.properties_of(pool).items())
     return str(uuid.uuid5(_POOLS, jsonutils.dumps([node_uuid, properties])))
-
-
-def _rows(
-    context: nova_context.RequestContext, wanted: Wanted
-) -> Iterable[Any]:
-    """Read what is wanted, and the free devices of the same hosts."""
-    device = models.PciDevice
-    node = models.ComputeNode
-    query = (
-        context.session.query(
-            device.uuid,
-            device.compute_node_id,
-            device.address,
-            device.vendor_id,
-            device.product_id,
-            device.dev_type,
-            device.dev_id,
-            device.label,
-            device.status,
-            device.request_id,
-            device.extra_info,
-            device.instance_uuid,
-            device.numa_node,
-            device.parent_addr,
-        )
-        .join(node, node.id == device.compute_node_id)
-        # Nova gives a uuid to what is older than uuids when it starts.
-        .filter(
-            device.deleted == 0, node.deleted == 0, device.uuid.isnot(None)
-        )
-    )
-    for condition in _of_nodes(wanted):
-        query = query.filter(condition)
-    for column, value in (
-        (device.uuid, wanted.uuid),
-        (device.status, wanted.status),
-        (device.instance_uuid, wanted.server_uuid),
-    ):
-        if value is not None:
-            query = query.filter(
-                sa.or_(column == value, device.status == _FREE)
-            )
-    return list(query)
-
-
-def _of_nodes(wanted: Wanted) -> Iterable[Any]:
-    """Give the conditions on compute nodes."""
-    node = models.ComputeNode
-    if wanted.host is not None:
-        yield node.host == wanted.host
-    if wanted.uuid is not None:
-        device = models.PciDevice
-        yield node.id.in_(
-            sa.select(device.compute_node_id).where(
-                device.uuid == wanted.uuid, device.deleted == 0
-            )
-        )
-    if wanted.server_uuid is not None:
-        server = models.Instance
-        yield sa.exists().where(
-            server.uuid == wanted.server_uuid,
-            server.host == node.host,
-            server.node == node.hypervisor_hostname,
-        )
-
-
-class _Parser:
-    """Parses what is equal once."""
-
-    def __init__(self) -> None:
-        self._parsed: dict[str | None, dict[str, Any]] = {None: {}}
-
-    def __call__(self, text: str | None) -> dict[str, Any]:
-        if text not in self._parsed:
-            self._parsed[text] = jsonutils.loads(text or '{}')
-        return self._parsed[text]
-
-
-def _devices_of_node(
-    host: str,
-    pools: list[Pool],
-    rows: list[Any],
-    special: Iterable[str],
-    wanted: Wanted,
-    parse: _Parser,
-) -> Iterable[Device]:
-    by_card = any(requirements.ADDRESS in pool.reported for pool in pools)
-    kinds = [_kind(row, by_card) for row in rows]
-    properties = {kind: _properties(kind, parse) for kind in set(kinds)}
-    host_grouping = grouping.HostGrouping(
-        [pool.reported for pool in pools],
-        [
-            properties[kind]
-            for kind in {
-                kind
-                for kind, row in zip(kinds, rows, strict=True)
-                if row.status == _FREE
-            }
-        ],
-        special,
-    )
-    pool_of: dict[Any, dict[str, str]] = {}
-    for kind, row in zip(kinds, rows, strict=True):
-        if row in wanted:
-            if kind not in pool_of:
-                pool_of[kind] = host_grouping.pool_of(properties[kind])
-            yield Device(row, host, properties[kind], pool_of[kind])
-
-
-_KIND = (
-    'vendor_id',
-    'product_id',
-    'dev_type',
-    'label',
-    'numa_node',
-    requirements.ADDRESS,
-)
-
-
-def _kind(row: Any, by_card: bool) -> tuple[Any, ...]:
-    """Give what devices of one pool have in common, and extra_info."""
-    return (
-        row.vendor_id,
-        row.product_id,
-        row.dev_type,
-        row.label,
-        row.numa_node,
-        (row.parent_addr or row.address) if by_card else None,
-        row.extra_info,
-    )
-
-
-def _properties(kind: tuple[Any, ...], parse: _Parser) -> dict[str, str]:
-    *values, extra_info = kind
-    properties = {**parse(extra_info), **dict(zip(_KIND, values, strict=True))}
-    return {
-        key: str(value)
-        for key, value in properties.items()
-        if value is not None
-    }

@@ -28,6 +28,7 @@ from pci_ext.api import matches
 from pci_ext.api import microversions
 from pci_ext.api import paging
 from pci_ext.api import policy
+from pci_ext.api import records
 from pci_ext.api import visibility
 from pci_ext.api.schemas import pci_devices as schema
 from pci_ext.api.views import pci_devices as views
@@ -61,7 +62,7 @@ class PciDevicesController(wsgi.Controller):
         is_of_flavor = filters.by_flavor(req, flavors)
         found = inventory.read_devices(
             context,
-            inventory.Wanted(
+            records.Wanted(
                 host=req.GET.get('host'), status=req.GET.get('status')
             ),
         )
@@ -90,7 +91,7 @@ class PciDevicesController(wsgi.Controller):
         policy.authorize(context, policies.SHOW, target={})
         if not uuidutils.is_uuid_like(id):
             raise _not_found(id)
-        found = inventory.read_devices(context, inventory.Wanted(uuid=id))
+        found = inventory.read_devices(context, records.Wanted(uuid=id))
         for device in found.devices:
             return self._view_builder.show(
                 req, device, matches.Matches(visibility.get_all(context))

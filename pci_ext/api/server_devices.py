@@ -27,6 +27,7 @@ from pci_ext.api import extension
 from pci_ext.api import inventory
 from pci_ext.api import microversions
 from pci_ext.api import policy
+from pci_ext.api import records
 from pci_ext.api.schemas import server_devices as schema
 from pci_ext.integration import demand
 from pci_ext.matching import requirements
@@ -80,7 +81,7 @@ def _devices_of(instance: 'objects.Instance') -> list[View]:
     if not instance.host:
         return []
     found = inventory.devices_in_cell(
-        instance._context, inventory.Wanted(server_uuid=instance.uuid)
+        instance._context, records.Wanted(server_uuid=instance.uuid)
     )
     requests = {
         request.request_id: request

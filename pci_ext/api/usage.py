@@ -25,6 +25,7 @@ from oslo_log import log as logging
 
 from pci_ext.api import inventory
 from pci_ext.api import matches
+from pci_ext.api import records
 from pci_ext.objects import pci_flavor
 
 LOG = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ def of_flavors(
         be had for now: virtual functions of a physical one that is in use,
         say, or the other way round.
     """
-    found = inventory.read_devices(context, inventory.Wanted())
+    found = inventory.read_devices(context, records.Wanted())
     matching = matches.Matches(flavors)
     total: Counter[str] = Counter()
     available: Counter[str] = Counter()
