@@ -4,8 +4,8 @@
 #
 #   tools/run_tests.sh [ENVIRONMENT...]     default: py3 functional pep8
 #
-# Needs Python 3.11, git and the package registry. Ends with a line
-# "N passed, N failed" and a non-zero status if anything failed.
+# Needs Python 3.11, git and the package registry. Ends with what failed, a
+# line "N passed, N failed", and a non-zero status if anything failed.
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
@@ -49,8 +49,18 @@ count() {
         END { print n + 0 }' "$2"
 }
 
+# The tests that failed by the log $1 of stestr, each with its traceback.
+failed_tests() {
+    awk '/^\{[0-9]+\}/ || /^Captured/ { shown = 0 }
+        /\.\.\. (FAILED|UNEXPECTED SUCCESS)/ { shown = 1; any = 1 }
+        /^Captured traceback/ { shown = 1 }
+        shown
+        END { exit !any }' "$1"
+}
+
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+failures=$(mktemp)
+trap 'rm -f "$log" "$failures"' EXIT
 
 for environment in "${environments[@]}"; do
     say "tox -e $environment"
@@ -70,10 +80,19 @@ for environment in "${environments[@]}"; do
     passed=$((passed + good))
     failed=$((failed + here))
     skipped=$((skipped + $(count Skipped "$log")))
+    if [ "$status" -ne 0 ]; then
+        printf -- '--- tox -e %s\n' "$environment"
+        failed_tests "$log" || tail -n 40 "$log"
+    fi >> "$failures"
     say "tox -e $environment ended with status $status after" \
         "$((SECONDS - started)) s"
 done
 
+if [ -s "$failures" ]; then
+    # Where only the end of the output is kept, it still says what failed.
+    say 'What failed:'
+    cat "$failures"
+fi
 printf '\n%d passed, %d failed' "$passed" "$failed"
 [ "$skipped" -eq 0 ] || printf ', %d skipped' "$skipped"
 printf '\n'
