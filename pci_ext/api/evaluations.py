@@ -84,7 +84,7 @@ def _evaluate(
     asked: Sequence[grammar.Request],
 ) -> View:
     reported = [pool.reported for pool in pools]
-    explained = compiled.explain(reported)
+    explained = explanation.explain(compiled, reported)
     return {
         'host': host,
         'fits': explained.fits,

@@ -32,7 +32,6 @@ from pci_ext.api import kinds
 from pci_ext.api import records
 from pci_ext.integration import reported
 from pci_ext.matching import pools as matching_pools
-from pci_ext.matching import requirements
 from pci_ext.objects import pci_device
 from pci_ext.objects import pci_pool
 
@@ -197,7 +196,7 @@ def devices_in_cell(
         for _, pools in nodes.values()
         for pool in pools
         for key in str(
-            pool.reported.get(requirements.SPECIAL_ATTRS) or ''
+            pool.reported.get(matching_pools.SPECIAL_ATTRS) or ''
         ).split(',')
         if key
     }

@@ -22,7 +22,7 @@ from oslo_serialization import jsonutils
 
 from pci_ext.api import records
 from pci_ext.matching import grouping
-from pci_ext.matching import requirements
+from pci_ext.matching import pools as matching_pools
 
 
 class Parser:
@@ -51,7 +51,7 @@ def sort_into_pools(
     :returns: for each device its record, its properties, and those of its
         pool
     """
-    by_card = any(requirements.ADDRESS in pool for pool in pools)
+    by_card = any(matching_pools.ADDRESS in pool for pool in pools)
     kinds = [_kind(row, by_card) for row in rows]
     properties = {kind: _properties(kind, parse) for kind in set(kinds)}
     host_grouping = grouping.HostGrouping(
@@ -79,7 +79,7 @@ _KIND = (
     'dev_type',
     'label',
     'numa_node',
-    requirements.ADDRESS,
+    matching_pools.ADDRESS,
 )
 
 

@@ -24,7 +24,7 @@ from typing import Any
 from nova import objects
 from nova.objects import fields
 
-from pci_ext.matching import requirements
+from pci_ext.matching import pools as grouping
 
 PF = fields.PciDeviceType.SRIOV_PF
 VFS = (fields.PciDeviceType.SRIOV_VF, fields.PciDeviceType.VDPA)
@@ -46,7 +46,7 @@ class Part:
             return dict(self.pool)
         view = {**self.pool, 'count': len(self.devices)}
         if self.card:
-            view[requirements.ADDRESS] = self.card
+            view[grouping.ADDRESS] = self.card
         return view
 
     def move_last(self, count: int) -> None:
@@ -66,7 +66,7 @@ def split(pools: list[dict[str, Any]]) -> Iterator[Part]:
     for pool in pools:
         if (
             not whole
-            or requirements.ADDRESS in pool
+            or grouping.ADDRESS in pool
             or 'devices' not in pool
             or pool['dev_type'] not in (PF, *VFS)
         ):

@@ -33,6 +33,11 @@ def asks_for_pci_flavors(requests: Requests) -> bool:
 def compile_key(
     key: tuple[tuple[int, tuple[tuple[tuple[str, str], ...], ...]], ...],
 ) -> requirements.Requirements:
+    """Compile what was made a key; the same only once.
+
+    :param key: for each request how many devices, and the items of each dict
+        of its spec
+    """
     return requirements.Requirements(
         [
             requirements.requirement(count, [dict(item) for item in spec])

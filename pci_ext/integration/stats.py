@@ -86,7 +86,7 @@ class PciDeviceStats(stats.PciDeviceStats):
             'numa_node': dev.numa_node,
         }
         if special:
-            pool[requirements.SPECIAL_ATTRS] = ','.join(special)
+            pool[grouping.SPECIAL_ATTRS] = ','.join(special)
         if CONF.pci.report_in_placement:
             # There a pool is one resource provider, which is one card.
             pool['address'] = dev.parent_addr or dev.address
@@ -140,7 +140,7 @@ class PciDeviceStats(stats.PciDeviceStats):
         for _, index, count in taken:
             self._decrease_pool_count(self.pools, pools[index], count)
         used = {index for _, index, _ in taken}
-        for pair in requirements.exclusions(pools):
+        for pair in grouping.exclusions(pools):
             if not used.isdisjoint(pair):
                 for index in set(pair) - used:
                     _discard(self.pools, pools[index])
@@ -217,7 +217,7 @@ class PciDeviceStats(stats.PciDeviceStats):
                     strict=True,
                 )
             ),
-            requirements.exclusions(pools),
+            grouping.exclusions(pools),
         )
         return None if found is None else found.taken
 
@@ -276,7 +276,7 @@ class PciDeviceStats(stats.PciDeviceStats):
         return [
             pool
             for pool in super()._filter_pools_for_spec(pools, request)
-            if requirements.SPECIAL_ATTRS not in pool
+            if grouping.SPECIAL_ATTRS not in pool
         ]
 
 

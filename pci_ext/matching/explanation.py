@@ -21,8 +21,10 @@ import dataclasses
 from typing import Any
 
 from pci_ext.i18n import _
+from pci_ext.matching import assignment
 from pci_ext.matching import pools as reported
 from pci_ext.matching import requests
+from pci_ext.matching import requirements
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +59,44 @@ class Explanation:
     taken: tuple[Taken, ...]
     found: tuple[int, ...]
     matching: tuple[int, ...]
+
+
+def explain(
+    asked: requirements.Requirements, pools: Sequence[Mapping[str, Any]]
+) -> Explanation:
+    """Say how a host can serve requests, or how far it can.
+
+    Slower than to say whether it can.
+
+    :param pools: dicts of properties with a ``count`` of free devices
+    """
+    prices = [asked.prices(pool) for pool in pools]
+    # One more pool, of devices that there are not, makes an assignment of
+    # any pools. It is so dear that none of it is taken without need.
+    steps = [len(item.selectors) for item in asked.requirements]
+    dearest = asked.total * (1 + max(steps, default=0))
+    found = assignment.assign(
+        [*(pool['count'] for pool in pools), asked.total],
+        [
+            assignment.Demand(
+                item.count, (*(price[index] for price in prices), dearest)
+            )
+            for index, item in enumerate(asked.requirements)
+        ],
+        reported.exclusions(pools),
+    )
+    taken = tuple(
+        Taken(index, alternative, pool, count)
+        for index, pool, count in (found.taken if found else ())
+        if pool < len(pools)
+        and (alternative := prices[pool][index]) is not None
+    )
+    counts = [0] * len(asked.requirements)
+    for item in taken:
+        counts[item.request] += item.count
+    return Explanation(
+        sum(counts) == asked.total, taken, tuple(counts), asked.found(pools)
+    )
 
 
 def shortage(request: requests.Request, found: int) -> str:

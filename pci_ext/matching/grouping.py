@@ -23,7 +23,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pci_ext.matching import pools as reported
-from pci_ext.matching import requirements
 
 Properties = Mapping[str, str]
 
@@ -82,7 +81,7 @@ class HostGrouping:
             }
         special = sorted(self._special & set(visible))
         if special:
-            visible[requirements.SPECIAL_ATTRS] = ','.join(special)
+            visible[reported.SPECIAL_ATTRS] = ','.join(special)
         return visible
 
 

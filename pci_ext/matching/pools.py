@@ -22,6 +22,19 @@ ATTRIBUTE_PREFIX = 'e.'
 #: Stands for all attributes in a list of grouping attributes.
 ALL_ATTRIBUTES = 'extra_info'
 
+#: Key of a pool that lists, separated by commas, those of its attributes
+#: that only a selector naming them may match.
+SPECIAL_ATTRS = 'special_attrs'
+
+#: Key of a pool with the address of the physical function that its devices
+#: are or belong to.
+ADDRESS = 'address'
+
+DEV_TYPE = 'dev_type'
+
+#: The device type of a physical function.
+PF = 'type-PF'
+
 _SYNONYMS = {'device_id': 'product_id'}
 
 
@@ -63,3 +76,28 @@ def properties_of(pool: Mapping[str, Any]) -> dict[str, str]:
         for key, value in pool.items()
         if key != 'count' and value is not None and value != ''
     }
+
+
+def exclusions(
+    pools: Sequence[Mapping[str, Any]],
+) -> tuple[tuple[int, int], ...]:
+    """Find the pools that exclude each other.
+
+    A physical function cannot be given away while one of its virtual
+    functions is, nor the other way round (PCI SR-IOV: the virtual functions
+    are gone once the guest resets the physical one).
+
+    :returns: pairs of indices, of a physical function and of its functions
+    """
+    whole = {
+        pool[ADDRESS]: index
+        for index, pool in enumerate(pools)
+        if pool.get(DEV_TYPE) == PF and ADDRESS in pool
+    }
+    if not whole:
+        return ()
+    return tuple(
+        (whole[pool[ADDRESS]], index)
+        for index, pool in enumerate(pools)
+        if pool.get(DEV_TYPE) != PF and pool.get(ADDRESS) in whole
+    )

@@ -102,7 +102,7 @@ def _log_explanation(
             'server': spec_obj.instance_uuid,
             'host': host_state,
             'explanation': explanation.words(
-                asked.explain(pools), fit.names(spec_obj), pools
+                explanation.explain(asked, pools), fit.names(spec_obj), pools
             ),
         },
     )

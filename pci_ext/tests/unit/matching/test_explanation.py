@@ -35,7 +35,7 @@ pool = test_requirements.pool
 def explain(
     pools: list[dict[str, Any]], *asked: tuple[int, list[dict[str, str]]]
 ) -> explanation.Explanation:
-    return test_requirements.compile_all(*asked).explain(pools)
+    return explanation.explain(test_requirements.compile_all(*asked), pools)
 
 
 def words(
@@ -129,7 +129,7 @@ class ExplainTest(base.BaseTestCase):
             *((count, [(A, B, ANY)[i] for i in spec]) for count, spec in asked)
         )
         host = [pool(product, count) for product, count in pools]
-        found = compiled.explain(host)
+        found = explanation.explain(compiled, host)
         fit = compiled.fit(host)
         self.assertEqual(fit is not None, found.fits)
         if fit:

@@ -60,3 +60,24 @@ class TestPoolProperties(base.BaseTestCase):
 
     def test_without_grouping_attributes(self):
         self.assertEqual({}, self._group())
+
+
+class TestExclusions(base.BaseTestCase):
+    def test_functions_of_the_same_card(self):
+        def part(dev_type, card):
+            return {'dev_type': dev_type, 'address': f'0000:0{card}:00.0'}
+
+        self.assertEqual(
+            ((0, 1), (3, 2), (0, 4)),
+            pools.exclusions(
+                [
+                    part('type-PF', 1),
+                    part('type-VF', 1),
+                    part('type-VF', 2),
+                    part('type-PF', 2),
+                    part('vdpa', 1),
+                    part('type-VF', 3),
+                    {'dev_type': 'type-PF'},
+                ]
+            ),
+        )

@@ -163,24 +163,3 @@ class FitTest(base.BaseTestCase):
         )
         found = asked.fit(pools)
         self.assertEqual(expected and expected.cost, found and found.cost)
-
-
-class ExclusionsTest(base.BaseTestCase):
-    def test_functions_of_the_same_card(self) -> None:
-        def part(kind: str, card: int) -> dict[str, Any]:
-            return pool('0', dev_type=kind, address=f'0000:0{card}:00.0')
-
-        self.assertEqual(
-            ((0, 1), (3, 2), (0, 4)),
-            requirements.exclusions(
-                [
-                    part('type-PF', 1),
-                    part('type-VF', 1),
-                    part('type-VF', 2),
-                    part('type-PF', 2),
-                    part('vdpa', 1),
-                    part('type-VF', 3),
-                    pool('0', dev_type='type-PF'),
-                ]
-            ),
-        )

@@ -18,7 +18,7 @@ import fixtures
 from oslotest import base
 
 from pci_ext import exception
-from pci_ext.matching import requirements
+from pci_ext.matching import explanation
 from pci_ext.scheduler import filters
 from pci_ext.scheduler.filters import pci_flavor_filter
 from pci_ext.tests import fixtures as pci_ext_fixtures
@@ -148,7 +148,7 @@ class PciFlavorFilterTest(base.BaseTestCase):
         log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
         self.useFixture(
             fixtures.MockPatchObject(
-                requirements.Requirements,
+                explanation,
                 'explain',
                 side_effect=AssertionError,
             )

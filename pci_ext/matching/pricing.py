@@ -1,0 +1,113 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a device of a pool costs a request: how far down its alternatives.
+
+Pools that the alternatives cannot tell apart are one kind, priced once.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+import functools
+from typing import Any
+
+from pci_ext.matching import pools
+from pci_ext.matching import selectors
+
+#: The alternatives of a request, in their order.
+Alternatives = tuple[selectors.Selector, ...]
+
+#: For each request the index of the alternative that a device would be, None
+#: if it would not do.
+Prices = tuple[int | None, ...]
+
+# Devices that Nova gives only to those who ask for them by this key: physical
+# functions, vDPA devices, devices managed by a SmartNIC.
+_ON_DEMAND_TYPES = frozenset((pools.PF, 'vdpa'))
+_REMOTE_MANAGED = 'remote_managed'
+
+# Kinds remembered. More than a cloud has of hardware generations; bounded, so
+# that the memory used does not grow with the hosts.
+_POOL_KINDS = 256
+
+
+class PriceList:
+    """Prices by the alternatives of several requests.
+
+    :ivar keys: the properties of a pool that its prices rest on
+    :ivar of_kind: gives the prices by the values of the keys; None if no
+        request takes such a device. It remembers them: for the hot path,
+        others call :meth:`of`
+    """
+
+    def __init__(self, requests: Sequence[Alternatives]) -> None:
+        self._requests = tuple(requests)
+        self.keys = tuple(
+            sorted(
+                {pools.DEV_TYPE, _REMOTE_MANAGED, pools.SPECIAL_ATTRS}.union(
+                    *(
+                        selector.keys
+                        for alternatives in self._requests
+                        for selector in alternatives
+                    )
+                )
+            )
+        )
+        self.of_kind = functools.lru_cache(_POOL_KINDS)(self._match)
+
+    def of(self, pool: Mapping[str, Any]) -> Prices:
+        """Price a device of a pool."""
+        prices = self.of_kind(tuple(map(pool.get, self.keys)))
+        return (None,) * len(self._requests) if prices is None else prices
+
+    def _match(self, values: tuple[Any, ...]) -> Prices | None:
+        pool = dict(zip(self.keys, values, strict=True))
+        properties = pools.properties_of(pool)
+        to_be_named = _keys_to_be_named(pool)
+        prices = tuple(
+            [
+                _price(alternatives, properties, to_be_named)
+                for alternatives in self._requests
+            ]
+        )
+        return prices if any(price is not None for price in prices) else None
+
+
+def _price(
+    alternatives: Alternatives,
+    properties: Mapping[str, str],
+    to_be_named: frozenset[str],
+) -> int | None:
+    """Say how far down the alternatives a device with these properties is.
+
+    :param to_be_named: keys without which a selector does not match it
+    :returns: index of the first alternative that matches; None if none
+    """
+    for index, selector in enumerate(alternatives):
+        # A selector without keys is that of a PCI flavor not defined yet.
+        if (
+            selector.matches(properties)
+            and to_be_named <= selector.keys
+            and selector.keys
+        ):
+            return index
+    return None
+
+
+def _keys_to_be_named(pool: Mapping[str, Any]) -> frozenset[str]:
+    special = pool.get(pools.SPECIAL_ATTRS)
+    keys = set(special.split(',')) if special else set()
+    if pool.get(pools.DEV_TYPE) in _ON_DEMAND_TYPES:
+        keys.add(pools.DEV_TYPE)
+    if str(pool.get(_REMOTE_MANAGED)).lower() == 'true':
+        keys.add(_REMOTE_MANAGED)
+    return frozenset(keys)
