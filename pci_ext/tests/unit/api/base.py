@@ -144,16 +144,23 @@ class CellsTestCase(test.TestCase):
         )
 
     def create_host(
-        self, cell: str, host: str, *pools: Mapping[str, Any]
+        self,
+        cell: str,
+        host: str,
+        *pools: Mapping[str, Any],
+        hypervisor_hostname: str | None = None,
     ) -> objects.ComputeNode:
-        """Create a compute host that reports pools, each a dict of a pool."""
+        """Create a compute host that reports pools, each a dict of a pool.
+
+        :param hypervisor_hostname: if not the name of the host
+        """
         with context.target_cell(
             self.context, self.cell_mappings[cell]
         ) as cell_context:
             node = objects.ComputeNode(
                 cell_context,
                 host=host,
-                hypervisor_hostname=host,
+                hypervisor_hostname=hypervisor_hostname or host,
                 uuid=uuidutils.generate_uuid(),
                 vcpus=1,
                 memory_mb=1,

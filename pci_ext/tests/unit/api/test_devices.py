@@ -85,6 +85,13 @@ class GetByServersTestCase(base.CellsTestCase):
         self.create_device('cell1', other, '0000:07:00.0', server)
         self.assertEqual({server: ['0000:07:00.0']}, self.addresses(server))
 
+    def test_two_hosts_of_one_hypervisor_name(self) -> None:
+        other = self.create_host('cell1', 'other', hypervisor_hostname='host1')
+        server = self.create_server('cell1', 'server', other)
+        self.create_device('cell1', self.host1, '0000:02:00.0', server)
+        self.create_device('cell1', other, '0000:07:00.0', server)
+        self.assertEqual({server: ['0000:07:00.0']}, self.addresses(server))
+
     def test_servers_of_a_cell_that_does_not_answer(self) -> None:
         one = self.create_server('cell1', 'one', self.host1)
         two = self.create_server('cell2', 'two', self.host2)

@@ -132,6 +132,15 @@ class ServerDevicesTestCase(base.RouterTestCase):
         self.create_device('cell1', host2, '0000:03:00.0', self.server)
         self.assertEqual([], self.get_list())
 
+    def test_two_hosts_of_one_hypervisor_name(self) -> None:
+        # As where a host is set up anew under another name, or in a move.
+        other = self.create_host('cell1', 'host2', hypervisor_hostname='host1')
+        self.create_device('cell1', other, '0000:03:00.0', self.server)
+        self.add(2, 'boot', **INTEL)
+        self.assertEqual(
+            ['0000:02:00.0'], [each['address'] for each in self.get_list()]
+        )
+
     def test_place_is_for_those_who_may_see_it(self) -> None:
         self.add(2, 'boot', **INTEL)
         self.policy.set_rules(
