@@ -20,6 +20,7 @@ from nova.api.openstack import wsgi
 import webob.exc
 
 from pci_ext import exception
+from pci_ext.api import errors
 from pci_ext.api import matches
 from pci_ext.api.schemas import inventory as schema
 from pci_ext.matching import pools
@@ -42,12 +43,8 @@ def by_attributes(request: wsgi.Request) -> Filter:
         for key, text in request.GET.items()
         if key in schema.ATTRIBUTES or key.startswith(pools.ATTRIBUTE_PREFIX)
     }
-    try:
+    with errors.as_http():
         return selectors.Selector(specs).matches
-    except exception.Invalid as error:
-        raise webob.exc.HTTPBadRequest(
-            explanation=error.format_message()
-        ) from error
 
 
 def by_flavor(

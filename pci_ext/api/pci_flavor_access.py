@@ -15,12 +15,13 @@
 import functools
 from typing import Any
 
+from nova import context as nova_context
 from nova.api import validation
 from nova.api.openstack import identity
 from nova.api.openstack import wsgi
 import webob.exc
 
-from pci_ext import exception
+from pci_ext.api import errors
 from pci_ext.api import extension
 from pci_ext.api import microversions
 from pci_ext.api import policy
@@ -49,7 +50,8 @@ class PciFlavorAccessController(wsgi.Controller):
         """List the projects with access."""
         context = req.environ['nova.context']
         policy.authorize(context, policies.INDEX, target={})
-        flavor = visibility.find(context, pci_flavor_id)
+        with errors.as_http():
+            flavor = visibility.find(context, pci_flavor_id)
         if flavor.is_public:
             raise webob.exc.HTTPNotFound(explanation=_why_not(flavor))
         return {
@@ -68,21 +70,11 @@ class PciFlavorAccessController(wsgi.Controller):
         """Give a project access."""
         context = req.environ['nova.context']
         policy.authorize(context, policies.CREATE, target={})
-        flavor = visibility.find(context, pci_flavor_id)
-        if flavor.is_public:
-            raise webob.exc.HTTPConflict(explanation=_why_not(flavor))
         project_id = body['pci_flavor_access']['project_id']
-        identity.verify_project_id(context, project_id)
-        try:
+        with errors.as_http():
+            flavor = _find_private(context, pci_flavor_id)
+            identity.verify_project_id(context, project_id)
             db.add_project(flavor.uuid, project_id)
-        except exception.PciFlavorNotFound as error:
-            raise webob.exc.HTTPNotFound(
-                explanation=error.format_message()
-            ) from error
-        except exception.PciFlavorAccessExists as error:
-            raise webob.exc.HTTPConflict(
-                explanation=error.format_message()
-            ) from error
         return {'pci_flavor_access': {'project_id': project_id}}
 
     @wsgi.response(204)
@@ -96,15 +88,19 @@ class PciFlavorAccessController(wsgi.Controller):
         """
         context = req.environ['nova.context']
         policy.authorize(context, policies.DELETE, target={})
-        flavor = visibility.find(context, pci_flavor_id)
-        if flavor.is_public:
-            raise webob.exc.HTTPConflict(explanation=_why_not(flavor))
-        try:
+        with errors.as_http():
+            flavor = _find_private(context, pci_flavor_id)
             db.remove_project(flavor.uuid, id)
-        except exception.PciFlavorAccessNotFound as error:
-            raise webob.exc.HTTPNotFound(
-                explanation=error.format_message()
-            ) from error
+
+
+def _find_private(
+    context: nova_context.RequestContext, id: str
+) -> pci_flavor.PciFlavor:
+    """Find a PCI flavor whose access can be changed."""
+    flavor = visibility.find(context, id)
+    if flavor.is_public:
+        raise webob.exc.HTTPConflict(explanation=_why_not(flavor))
+    return flavor
 
 
 def _why_not(flavor: pci_flavor.PciFlavor) -> str:

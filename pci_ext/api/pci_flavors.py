@@ -22,6 +22,7 @@ import webob.exc
 
 from pci_ext import exception
 from pci_ext.api import attributes
+from pci_ext.api import errors
 from pci_ext.api import extension
 from pci_ext.api import microversions
 from pci_ext.api import policy
@@ -77,7 +78,8 @@ class PciFlavorsController(wsgi.Controller):
             return self._view_builder.available_attributes(
                 attributes.available(context)
             )
-        flavor = visibility.find(context, id)
+        with errors.as_http():
+            flavor = visibility.find(context, id)
         used = usage.of_flavors(context, [flavor])
         return self._view_builder.show(req, flavor, used[flavor.name])
 
@@ -96,21 +98,13 @@ class PciFlavorsController(wsgi.Controller):
         context = req.environ['nova.context']
         policy.authorize(context, policies.CREATE, target={})
         values = dict(body['pci_flavor'])
-        try:
+        with errors.as_http():
             requests.validate_name(values['name'])
             values['specs'] = attributes.check_specs(
                 context, values.get('specs', {})
             )
             _verify_projects(context, values)
             flavor = db.create(pci_flavor.PciFlavor(**values))
-        except exception.Invalid as error:
-            raise webob.exc.HTTPBadRequest(
-                explanation=error.format_message()
-            ) from error
-        except exception.PciFlavorExists as error:
-            raise webob.exc.HTTPConflict(
-                explanation=error.format_message()
-            ) from error
         view = self._view_builder.show(req, flavor)
         response = wsgi.ResponseObject(view)
         response['Location'] = view['pci_flavor']['links'][0]['href']
@@ -130,7 +124,7 @@ class PciFlavorsController(wsgi.Controller):
         policy.authorize(context, policies.UPDATE, target={})
         _refuse_reserved(id)
         values = dict(body['pci_flavor'])
-        try:
+        with errors.as_http():
             if 'name' in values:
                 requests.validate_name(values['name'])
             if 'specs' in values:
@@ -140,18 +134,6 @@ class PciFlavorsController(wsgi.Controller):
             flavor = db.update_by_uuid(
                 visibility.find(context, id).uuid, values
             )
-        except exception.Invalid as error:
-            raise webob.exc.HTTPBadRequest(
-                explanation=error.format_message()
-            ) from error
-        except exception.PciFlavorNotFound as error:
-            raise webob.exc.HTTPNotFound(
-                explanation=error.format_message()
-            ) from error
-        except exception.PciFlavorExists as error:
-            raise webob.exc.HTTPConflict(
-                explanation=error.format_message()
-            ) from error
         return self._view_builder.show(req, flavor)
 
     @wsgi.response(204)
@@ -162,12 +144,8 @@ class PciFlavorsController(wsgi.Controller):
         context = req.environ['nova.context']
         policy.authorize(context, policies.DELETE, target={})
         _refuse_reserved(id)
-        try:
+        with errors.as_http():
             db.delete_by_uuid(visibility.find(context, id).uuid)
-        except exception.PciFlavorNotFound as error:
-            raise webob.exc.HTTPNotFound(
-                explanation=error.format_message()
-            ) from error
 
 
 def _verify_projects(

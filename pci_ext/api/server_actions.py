@@ -25,8 +25,8 @@ from nova.api.openstack import wsgi
 from nova.compute import api as compute_api
 import webob.exc
 
-from pci_ext import exception
 from pci_ext.api import attachments
+from pci_ext.api import errors
 from pci_ext.api import policy
 from pci_ext.api.schemas import server_actions as schema
 from pci_ext.policies import pci_devices as policies
@@ -94,7 +94,8 @@ class ServerActionsController(wsgi.Controller):
 def _http_errors(action: str, id: str) -> Iterator[None]:
     """Answer expected errors with the status that says what they are."""
     try:
-        yield
+        with errors.as_http():
+            yield
     except (
         nova_exception.PciInvalidAlias,
         nova_exception.PciRequestAliasNotDefined,
@@ -102,15 +103,8 @@ def _http_errors(action: str, id: str) -> Iterator[None]:
         raise webob.exc.HTTPBadRequest(
             explanation=error.format_message()
         ) from error
-    except exception.PciDeviceNotAttached as error:
-        raise webob.exc.HTTPNotFound(
-            explanation=error.format_message()
-        ) from error
-    except (
-        exception.PciActionRefused,
-        # A kind of InstanceInvalidState too.
-        nova_exception.InstanceIsLocked,
-    ) as error:
+    # A kind of InstanceInvalidState too.
+    except nova_exception.InstanceIsLocked as error:
         raise webob.exc.HTTPConflict(
             explanation=error.format_message()
         ) from error

@@ -18,7 +18,6 @@ from collections.abc import Iterator
 import contextlib
 
 from nova import context as nova_context
-import webob.exc
 
 from pci_ext import exception
 from pci_ext.db import pci_flavors as db
@@ -58,21 +57,15 @@ def find(
 ) -> pci_flavor.PciFlavor:
     """Get a PCI flavor by uuid, else by name.
 
-    :param id: as it is in the path
-    :raises webob.exc.HTTPNotFound: if there is none that the user sees
+    :raises PciFlavorNotFound: if there is none that the user sees
     """
     id = _decode(id)
     try:
-        try:
-            flavor = db.get_by_uuid(id)
-        except exception.PciFlavorNotFound:
-            flavor = db.get_by_name(id)
-        if not _visible(context, [flavor]):
-            raise exception.PciFlavorNotFound(pci_flavor=id)
-    except exception.PciFlavorNotFound as error:
-        raise webob.exc.HTTPNotFound(
-            explanation=error.format_message()
-        ) from error
+        flavor = db.get_by_uuid(id)
+    except exception.PciFlavorNotFound:
+        flavor = db.get_by_name(id)
+    if not _visible(context, [flavor]):
+        raise exception.PciFlavorNotFound(pci_flavor=id)
     return flavor
 
 
