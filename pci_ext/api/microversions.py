@@ -16,7 +16,10 @@ They are microversions as the API special interest group has defined them, and
 independent of those of Nova: both can be chosen by the same header.
 """
 
+from typing import Any
+
 import microversion_parse
+from nova import exception as nova_exception
 from nova.api.openstack import wsgi
 import webob.dec
 import webob.exc
@@ -42,6 +45,11 @@ class Resource(wsgi.Resource):
     @webob.dec.wsgify(RequestClass=wsgi.Request)
     def __call__(self, request: wsgi.Request) -> webob.Response:
         try:
+            # Nova reads it further down, and takes for granted that it can.
+            request.path.isascii()
+        except UnicodeDecodeError:
+            return request.get_response(_refuse_path())
+        try:
             version = microversion_parse.extract_version(
                 request.headers, SERVICE_TYPE, VERSIONS
             )
@@ -56,6 +64,49 @@ class Resource(wsgi.Resource):
         if _HEADER not in response.headers.getall('Vary'):
             response.headers.add('Vary', _HEADER)
         return response
+
+    def get_action_args(self, request_environment: Any) -> dict[str, Any]:
+        """Give what the path holds; WSGI has it as Latin-1 (PEP 3333)."""
+        arguments = super().get_action_args(request_environment)
+        return {
+            name: value.encode('latin-1').decode()
+            for name, value in arguments.items()
+        }
+
+    def get_method(
+        self,
+        request: wsgi.Request,
+        action: str,
+        content_type: str | None,
+        body: bytes,
+    ) -> Any:
+        """Find the method of the controller.
+
+        :raises nova.exception.MalformedRequestBody: if the body is no text;
+            Nova writes it to its log before it looks into it
+        """
+        try:
+            body.decode()
+        except UnicodeDecodeError as error:
+            raise nova_exception.MalformedRequestBody(reason=error) from error
+        return super().get_method(request, action, content_type, body)
+
+    def deserialize(self, body: bytes) -> Any:
+        """Read a body.
+
+        :raises nova.exception.MalformedRequestBody: if it is not JSON, or
+            nested deeper than Python reads it
+        """
+        try:
+            return super().deserialize(body)
+        except RecursionError as error:
+            raise nova_exception.MalformedRequestBody(reason=error) from error
+
+
+def _refuse_path() -> wsgi.Fault:
+    return wsgi.Fault(
+        webob.exc.HTTPBadRequest(explanation=_('The path is not UTF-8.'))
+    )
 
 
 def _refuse(

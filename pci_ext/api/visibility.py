@@ -59,7 +59,6 @@ def find(
 
     :raises PciFlavorNotFound: if there is none that the user sees
     """
-    id = _decode(id)
     try:
         flavor = db.get_by_uuid(id)
     except exception.PciFlavorNotFound:
@@ -81,11 +80,3 @@ def _visible(
         for flavor in flavors
         if flavor.is_visible_to(project_id, is_admin)
     ]
-
-
-def _decode(id: str) -> str:
-    """Decode UTF-8 in a path, which WSGI gives as Latin-1 (PEP 3333)."""
-    try:
-        return id.encode('latin-1').decode()
-    except UnicodeError:
-        return id
