@@ -53,6 +53,7 @@ class Checks(upgradecheck.UpgradeCommands):
     def check(self) -> upgradecheck.Code:
         """Run the checks on the databases that the configuration names."""
         configuration.register_messaging()
+        configuration.register_profiler()
         objects.register_all()
         nova_api_db.configure(CONF)
         nova_main_db.configure(CONF)

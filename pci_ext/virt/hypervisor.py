@@ -14,6 +14,8 @@
 
 from typing import Any
 
+from nova import exception as nova_exception
+from nova.virt.libvirt import host as nova_host
 from oslo_config import cfg
 from oslo_serialization import jsonutils
 
@@ -36,6 +38,7 @@ def devices() -> list[dict[str, Any]]:
     """
     if CONF.compute_driver == 'pci_ext.LibvirtDriver':
         driver = virt.LibvirtDriver(None, read_only=True)
+        _connect(driver)
         reported: list[dict[str, Any]] = jsonutils.loads(
             driver._get_pci_passthrough_devices()
         )
@@ -50,3 +53,15 @@ def devices() -> list[dict[str, Any]]:
         )
         % CONF.compute_driver
     )
+
+
+def _connect(driver: Any) -> None:
+    """See that libvirt answers.
+
+    Nova's driver would tell the other services if not, and cannot outside of
+    a service.
+    """
+    try:
+        driver._host._get_connection()
+    except nova_host.libvirt.libvirtError as error:
+        raise nova_exception.HypervisorUnavailable(str(error)) from error

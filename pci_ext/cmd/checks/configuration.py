@@ -16,6 +16,7 @@ import nova.conf
 from nova.scheduler import filters
 from oslo_messaging import opts as messaging_opts
 from oslo_upgradecheck import upgradecheck
+from oslo_utils import importutils
 
 from pci_ext import exception
 from pci_ext.cmd.checks import databases
@@ -32,6 +33,13 @@ def register_messaging() -> None:
     for group, opts in messaging_opts.list_opts():
         if group in (None, _NOTIFICATIONS):
             CONF.register_opts(opts, group)
+
+
+def register_profiler() -> None:
+    """Register the options that Nova asks for where osprofiler is there."""
+    profiler = importutils.try_import('osprofiler.opts')
+    if profiler:
+        profiler.set_defaults(CONF)
 
 
 def activated() -> upgradecheck.Result:

@@ -13,7 +13,6 @@
 import json
 
 import fixtures
-from nova import exception as nova_exception
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.virt.libvirt import host
 
@@ -153,10 +152,12 @@ class LibvirtTestCase(base.CheckTestCase):
         self.assertNotIn('8086', details)
 
     def test_libvirt_does_not_answer(self) -> None:
-        def refuse(self: host.Host) -> None:
-            raise nova_exception.HypervisorUnavailable()
+        def refuse(uri: str, auth: object, flags: int) -> None:
+            raise fakelibvirt.libvirtError('Failed to connect socket')
 
-        self.patch(host.Host, 'get_connection', refuse)
+        self.patch(fakelibvirt, 'openAuth', refuse)
         self.assert_problem(
-            base.WARNING, offered.entries_match, 'cannot be told: '
+            base.WARNING,
+            offered.entries_match,
+            'cannot be told: Failed to connect socket',
         )
