@@ -1,0 +1,91 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The command: ``python -m tools.deploy up|status|down``."""
+
+import argparse
+import os
+import sys
+import time
+
+from tools.deploy import cloud as cloud_module
+from tools.deploy import enabling
+from tools.deploy import state as state_module
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog='python -m tools.deploy',
+        description='A cloud of real services on the loopback interface.',
+    )
+    parser.add_argument(
+        '--directory',
+        type=os.path.abspath,
+        default=state_module.default_directory(),
+        help='what holds all that it has (default: %(default)s)',
+    )
+    commands = parser.add_subparsers(dest='command', required=True)
+    up = commands.add_parser('up', help='Bring up all that does not run.')
+    up.add_argument(
+        '--port-base',
+        type=int,
+        help='first of its ports; without it, of a range that is free',
+    )
+    commands.add_parser(
+        'enable', help='Install and enable pci_ext, as its install page says.'
+    )
+    commands.add_parser('status', help='Show what runs.')
+    down = commands.add_parser('down', help='End all that was started.')
+    down.add_argument(
+        '--remove', action='store_true', help='remove its data as well'
+    )
+    args = parser.parse_args()
+    try:
+        with state_module.locked(args.directory):
+            return _run(args)
+    except state_module.DeployError as error:
+        print(f'tools.deploy: {error}', file=sys.stderr)
+        return 1
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.command == 'up':
+        began = time.monotonic()
+        state = state_module.make(args.directory, args.port_base)
+        cloud_module.Cloud(state).up()
+        print(
+            f'Up after {time.monotonic() - began:.0f} s. To use it: export '
+            f'OS_CLIENT_CONFIG_FILE={state.path("clouds.yaml")} '
+            'OS_CLOUD=pci-ext'
+        )
+        return 0
+    found = state_module.load(args.directory)
+    if found is None:
+        print(f'There is no deployment in {args.directory}.')
+        return 0 if args.command == 'down' else 3
+    cloud = cloud_module.Cloud(found)
+    if args.command == 'down':
+        cloud.down()
+        if args.remove:
+            cloud.remove()
+        return 0
+    if args.command == 'enable':
+        enabling.Reader(cloud).follow()
+        return 0
+    processes = cloud.status()
+    for name, pid in processes:
+        print(f'{name:28} {pid or "has ended"}')
+    return 0 if processes and all(pid for _, pid in processes) else 3
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,152 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Bringing a deployment up, and taking it down."""
+
+from collections.abc import Iterable
+import functools
+import glob
+import os
+import shutil
+import signal
+import time
+
+from tools.deploy import computes
+from tools.deploy import databases
+from tools.deploy import hypervisors
+from tools.deploy import images
+from tools.deploy import keystone
+from tools.deploy import messaging
+from tools.deploy import processes
+from tools.deploy import programs
+from tools.deploy import services
+from tools.deploy import state as state_module
+
+
+class Cloud:
+    """The processes of a deployment, in the order that they are started."""
+
+    def __init__(self, state: state_module.State) -> None:
+        self.state = state
+        self.supervisor = processes.Supervisor(state)
+
+    def process(self, name: str) -> processes.Process:
+        """Give what is known by a name in ``status``."""
+        state = self.state
+        host, _, part = name.partition('.')
+        if part == 'namespaces':
+            return hypervisors.holder(state, host)
+        if part == 'libvirtd':
+            return hypervisors.libvirtd(state, host)
+        if name.startswith('nova-compute-'):
+            return computes.process(state, name[len('nova-compute-') :])
+        if name in ('nova-conductor', 'nova-scheduler'):
+            return services.nova(state, name)
+        makers = {
+            'mariadb': databases.process,
+            'epmd': messaging.mapper,
+            'rabbitmq': messaging.process,
+        }
+        return makers.get(name, functools.partial(services.web, name=name))(
+            state
+        )
+
+    def start(self, *names: str) -> list[str]:
+        """Start what does not run, and wait until all of it is ready.
+
+        :returns: what was started
+        """
+        found = [self.process(name) for name in names]
+        started = [each for each in found if self.supervisor.start(each)]
+        for each in started:
+            self.supervisor.wait(each)
+        return [each.name for each in started]
+
+    def stop(self, *names: str, number: int = signal.SIGTERM) -> None:
+        for name in names:
+            self.supervisor.stop(name, number)
+
+    def restart(self, name: str, number: int = signal.SIGTERM) -> None:
+        """End a process by a signal, and start it again."""
+        self.stop(name, number=number)
+        self.start(name)
+
+    def up(self) -> None:
+        """Bring up all that does not run.
+
+        :raises DeployError: if something cannot be had
+        """
+        state = self.state
+        programs.check()
+        services.write(state)
+        for host in hypervisors.HOSTS:
+            hypervisors.prepare(state, host)
+            computes.write(state, host)
+        databases.prepare(state)
+        messaging.prepare(state)
+        self._say('database, messages')
+        self.start('mariadb', 'epmd')
+        self.start('rabbitmq')
+        databases.create_all(state)
+        self._say('tables')
+        services.sync(state)
+        self._say('keystone')
+        keystone.prepare(state)
+        keystone.write_clouds(state)
+        self.start('keystone')
+        keystone.fill(state)
+        self._say('services')
+        hosts = hypervisors.HOSTS
+        self.start('glance-api', 'placement', 'neutron', 'nova-conductor')
+        self.start(*(hypervisors.holder_name(host) for host in hosts))
+        self.start(
+            *('nova-api', 'nova-scheduler'),
+            *(f'{host}.libvirtd' for host in hosts),
+        )
+        self._say('compute hosts')
+        self.start(*(computes.service(host) for host in hosts))
+        images.upload(state)
+        self.wait_until_mapped(hosts)
+
+    def wait_until_mapped(self, hosts: Iterable[str]) -> None:
+        """Wait until the scheduler knows of hosts."""
+        deadline = time.monotonic() + processes.PATIENCE
+        for host in hosts:
+            while not computes.mapped(self.state, host):
+                if time.monotonic() > deadline:
+                    raise state_module.DeployError(f'{host} is not found.')
+                time.sleep(0.5)
+
+    def down(self) -> None:
+        """End all that was started, and no more; data stays."""
+        for host in hypervisors.HOSTS:
+            hypervisors.destroy_domains(self.state, host)
+        for name in reversed(self.supervisor.names()):
+            self.stop(name)
+
+    def remove(self) -> None:
+        """Remove all that is kept, of a deployment that is down."""
+        for path in glob.glob(self.state.path('*')):
+            if os.path.isdir(path):
+                shutil.rmtree(path)
+            else:
+                os.remove(path)
+
+    def status(self) -> list[tuple[str, int | None]]:
+        """Give by name the process ids; None of what has ended."""
+        return [
+            (name, self.supervisor.pid(name))
+            for name in self.supervisor.names()
+        ]
+
+    def _say(self, what: str) -> None:
+        print(f'... {what}', flush=True)

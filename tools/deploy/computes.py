@@ -1,0 +1,49 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""nova-compute: on hosts with libvirt, and on simulated ones."""
+
+from tools.deploy import databases
+from tools.deploy import hypervisors
+from tools.deploy import processes
+from tools.deploy import services
+from tools.deploy import state as state_module
+
+_LIBVIRT = ('nova.conf', 'nova-compute.conf')
+
+
+def service(host: str) -> str:
+    """Give the name of the service of a host."""
+    return f'nova-compute-{host}'
+
+
+def write(state: state_module.State, host: str) -> None:
+    """Write the configuration of a host with libvirt, without pci_ext."""
+    services.write_nova(state, host, _LIBVIRT, {})
+
+
+def process(state: state_module.State, host: str) -> processes.Process:
+    inside = None
+    if host in hypervisors.HOSTS:
+        inside = hypervisors.holder_name(host)
+    return services.nova(state, 'nova-compute', host, inside=inside)
+
+
+def mapped(state: state_module.State, host: str) -> bool:
+    """Tell whether the scheduler knows of a host."""
+    return bool(
+        databases.query(
+            state,
+            'SELECT id FROM nova_api.host_mappings WHERE host = :host',
+            host=host,
+        )
+    )

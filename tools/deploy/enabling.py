@@ -1,0 +1,183 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Follows the install page of pci_ext, word for word."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+
+from tools.deploy import cloud as cloud_module
+from tools.deploy import computes
+from tools.deploy import databases
+from tools.deploy import hypervisors
+from tools.deploy import ini
+from tools.deploy import install_page
+from tools.deploy import programs
+from tools.deploy import services
+from tools.deploy import state as state_module
+
+ROOT = os.path.normpath(os.path.join(os.path.dirname(__file__), '../..'))
+
+#: What a service writes at its start, as the page says.
+ACTIVE = 'pci_ext is active: it stands in for nova.pci.whitelist.Whitelist, '
+
+
+def hosts_of(section: str) -> tuple[str, ...]:
+    """Give the hosts that a section of the page is about."""
+    return {
+        'Every service': (services.CONTROLLER, *hypervisors.HOSTS),
+        'nova-compute': hypervisors.HOSTS,
+    }.get(section, (services.CONTROLLER,))
+
+
+class Reader:
+    """Somebody who does what the page says."""
+
+    def __init__(self, cloud: cloud_module.Cloud) -> None:
+        self.cloud = cloud
+        self.state = cloud.state
+
+    def follow(self, *, install: bool = True) -> None:
+        """Do all that the page says.
+
+        :param install: False to leave what is installed, and the databases
+        :raises DeployError: if something does not go as the page says
+        """
+        pip: dict[str, str] = {}
+        for block in install_page.read():
+            if block.language == 'ini':
+                for host in hosts_of(block.section):
+                    self._edit(host, block)
+            elif block.section == 'Install' and install:
+                pip = pip or self._build()
+                for command in block.commands:
+                    self._run(command, services.CONTROLLER, **pip)
+            elif block.section == 'nova-api' and install:
+                self._create_tables(block)
+            elif block.section == 'Check' and install:
+                self._check(block)
+
+    def _edit(self, host: str, block: install_page.Block) -> None:
+        name = f'etc/{host}/{block.file}'
+        with open(self.state.path(name)) as stream:
+            before = stream.read()
+        self.state.write(name, ini.merge(before, self._adapt(block.text)))
+
+    def _adapt(self, text: str) -> str:
+        """Say PASSWORD and controller as it is here."""
+        port = self.state.port('mariadb')
+        return text.replace(
+            'PASSWORD@controller',
+            f'{self.state.passwords["pci_ext"]}@127.0.0.1:{port}',
+        )
+
+    def _build(self) -> dict[str, str]:
+        """Make the package of this source, and say where pip finds it."""
+        wheels = self.state.path('wheels')
+        shutil.rmtree(wheels, ignore_errors=True)
+        programs.run(
+            *_pip('wheel', '--quiet', '--no-deps', '--wheel-dir', wheels, ROOT)
+        )
+        programs.run(*_pip('uninstall', '--quiet', '--yes', 'pci_ext'))
+        [wheel] = os.listdir(wheels)
+        version = wheel.split('-')[1]
+        constraints = self.state.write('wheels.txt', f'pci_ext=={version}\n')
+        others = os.environ.get('PIP_FIND_LINKS', '')
+        return {
+            'PIP_CONSTRAINT': constraints,
+            'PIP_FIND_LINKS': f'{wheels} {others}'.strip(),
+            'PIP_QUIET': '1',
+        }
+
+    def _create_tables(self, block: install_page.Block) -> None:
+        databases.create(self.state, 'pci_ext', 'pci_ext')
+        for command in block.commands:
+            self._run(command, services.CONTROLLER)
+
+    def _check(self, block: install_page.Block) -> None:
+        for command in block.commands:
+            if command.startswith('pci-ext-status'):
+                for host in hosts_of('Every service'):
+                    self._run(command, host)
+                self.restart()
+            else:
+                self._run(command, services.CONTROLLER)
+
+    def restart(self) -> None:
+        """Restart the services, and see that each is active.
+
+        :raises DeployError: if one does not say so
+        """
+        names = (
+            *services.NOVA,
+            *(computes.service(host) for host in hypervisors.HOSTS),
+        )
+        logs = {name: self.state.path('log', f'{name}.log') for name in names}
+        sizes = {name: os.path.getsize(log) for name, log in logs.items()}
+        self.cloud.stop(*names)
+        self.cloud.start(*names)
+        for name, log in logs.items():
+            with open(log, errors='replace') as stream:
+                stream.seek(sizes[name])
+                if ACTIVE not in stream.read():
+                    raise state_module.DeployError(
+                        f'{name} did not write at its start: {ACTIVE}...'
+                    )
+            print(f'{name}: pci_ext is active')
+
+    def _run(self, command: str, host: str, **environ: str) -> None:
+        """Run a command of the page as on a host.
+
+        :raises DeployError: if it fails; a warning of an upgrade check does
+            not count
+        """
+        home = self.state.path('home', host)
+        link = os.path.join(home, '.nova')
+        os.makedirs(home, exist_ok=True)
+        if not os.path.islink(link):
+            # Where programs of Nova look, /etc/nova on other machines.
+            os.symlink(self.state.path('etc', host), link)
+        path = os.pathsep.join([os.path.dirname(sys.executable), os.defpath])
+        entering: tuple[str, ...] = ()
+        if host in hypervisors.HOSTS:
+            entering = hypervisors.entering(self.state, host)
+        done = subprocess.run(
+            [*entering, *shlex.split(command)],
+            cwd=home,
+            env={
+                **os.environ,
+                'HOME': home,
+                'PATH': path,
+                'PYTHONWARNINGS': 'ignore',
+                'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'true',
+                'OS_CLIENT_CONFIG_FILE': self.state.path('clouds.yaml'),
+                'OS_CLOUD': 'pci-ext',
+                **environ,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        print(f'{host}$ {command}\n{done.stdout}', flush=True)
+        warned = command.startswith('pci-ext-status') and done.returncode == 1
+        if done.returncode and not warned:
+            raise state_module.DeployError(
+                f'{command} failed with status {done.returncode}.'
+            )
+
+
+def _pip(*arguments: str) -> tuple[str, ...]:
+    return (sys.executable, '-m', 'pip', *arguments)

@@ -1,0 +1,157 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Compute hosts: namespaces of their own, and a libvirtd in each.
+
+A host sees folders of the deployment in the places where libvirt keeps what
+it has, bears a name of its own, and has network interfaces of its own. What
+is in them stays when libvirtd or nova-compute end.
+"""
+
+import os
+import shlex
+import subprocess
+import uuid
+
+from tools.deploy import processes
+from tools.deploy import programs
+from tools.deploy import state as state_module
+
+HOSTS = ('compute-1', 'compute-2')
+
+#: What a host has for its own of the folders of the machine.
+_FOLDERS = (
+    '/run/libvirt',
+    '/var/lib/libvirt',
+    '/var/log/libvirt',
+    '/var/cache/libvirt',
+    '/etc/libvirt',
+)
+
+
+def holder_name(host: str) -> str:
+    return f'{host}.namespaces'
+
+
+def prepare(state: state_module.State, host: str) -> None:
+    for folder in _FOLDERS:
+        os.makedirs(_own(state, host, folder), exist_ok=True)
+        # The machine may have no libvirt that was ever started.
+        os.makedirs(folder, exist_ok=True)
+    os.makedirs(state.path('instances'), exist_ok=True)
+    for name in ('libvirtd.conf', 'qemu.conf'):
+        content = state.render(
+            name,
+            host=host,
+            host_uuid=str(uuid.uuid5(uuid.NAMESPACE_DNS, host)),
+        )
+        state.write(f'hosts/{host}/etc-libvirt/{name}', content)
+
+
+def _own(state: state_module.State, host: str, folder: str) -> str:
+    return state.path('hosts', host, folder[1:].replace('/', '-'))
+
+
+def holder(state: state_module.State, host: str) -> processes.Process:
+    """Give the process that holds the namespaces of a host."""
+    lines = [
+        'set -e',
+        f'hostname {host}',
+        f'{programs.find("ip")} link set lo up',
+        *(
+            f'mount --bind {shlex.quote(_own(state, host, folder))} {folder}'
+            for folder in _FOLDERS
+        ),
+        'exec sleep infinity',
+    ]
+    supervisor = processes.Supervisor(state)
+
+    def is_ready() -> bool:
+        pid = supervisor.pid(holder_name(host))
+        if pid is None:
+            return False
+        with open(f'/proc/{pid}/comm') as stream:
+            return stream.read() == 'sleep\n'
+
+    return processes.Process(
+        name=holder_name(host),
+        command=(
+            programs.find('unshare'),
+            *('--mount', '--uts', '--net', '--propagation', 'private'),
+            *('sh', '-c', '\n'.join(lines)),
+        ),
+        is_ready=is_ready,
+    )
+
+
+def libvirtd(state: state_module.State, host: str) -> processes.Process:
+    def is_ready() -> bool:
+        try:
+            virsh(state, host, 'uri')
+        except (state_module.DeployError, subprocess.CalledProcessError):
+            return False
+        return True
+
+    folder = _own(state, host, '/etc/libvirt')
+    return processes.Process(
+        name=f'{host}.libvirtd',
+        command=(programs.find('libvirtd'), '--pid-file', '/run/libvirt/pid'),
+        files=tuple(
+            os.path.join(folder, name)
+            for name in ('libvirtd.conf', 'qemu.conf')
+        ),
+        is_ready=is_ready,
+        inside=holder_name(host),
+    )
+
+
+def entering(state: state_module.State, host: str) -> tuple[str, ...]:
+    """Give what to put before a command that is to run on a host.
+
+    :raises DeployError: if the host does not run
+    """
+    pid = processes.Supervisor(state).pid(holder_name(host))
+    if pid is None:
+        raise state_module.DeployError(f'{host} does not run.')
+    return ('nsenter', f'--target={pid}', '--mount', '--uts', '--')
+
+
+def virsh(state: state_module.State, host: str, *arguments: str) -> str:
+    """Run virsh on a host, and give what it prints.
+
+    :raises CalledProcessError: if it fails
+    """
+    done = subprocess.run(
+        (
+            *entering(state, host),
+            *(programs.find('virsh'), '--connect', 'qemu:///system'),
+            *('--quiet', *arguments),
+        ),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def domains(state: state_module.State, host: str) -> list[str]:
+    """Name the servers, by their ids, that a host runs."""
+    return virsh(state, host, 'list', '--uuid').split()
+
+
+def destroy_domains(state: state_module.State, host: str) -> None:
+    """End the servers of a host; those who ran libvirtd may do it."""
+    if processes.Supervisor(state).pid(f'{host}.libvirtd') is None:
+        return
+    for domain in domains(state, host):
+        virsh(state, host, 'destroy', domain)

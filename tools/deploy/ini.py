@@ -1,0 +1,52 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Puts lines into a configuration file as an editor's user would."""
+
+import re
+
+_SECTION = re.compile(r'\[(.+)\]\s*$')
+_OPTION = re.compile(r'([^#;\s\[][^=]*?)\s*=')
+
+#: Section, and by option its lines: an option may be there several times.
+Sections = dict[str, dict[str, list[str]]]
+
+
+def parse(text: str) -> Sections:
+    """Give the lines of a text by section and option."""
+    sections: Sections = {}
+    current: dict[str, list[str]] = {}
+    lines: list[str] = []
+    for line in text.splitlines():
+        if section := _SECTION.match(line):
+            current = sections.setdefault(section[1], {})
+        elif option := _OPTION.match(line):
+            lines = current.setdefault(option[1], [])
+            lines.append(line)
+        elif line.startswith((' ', '\t')) and lines:
+            lines[-1] += f'\n{line}'
+    return sections
+
+
+def merge(text: str, additions: str) -> str:
+    """Put options into a text, in place of those that it has.
+
+    Comments are lost where a section is changed.
+    """
+    sections = parse(text)
+    for name, options in parse(additions).items():
+        sections.setdefault(name, {}).update(options)
+    return '\n'.join(
+        f'[{name}]\n'
+        + ''.join(f'{line}\n' for lines in options.values() for line in lines)
+        for name, options in sections.items()
+    )

@@ -1,0 +1,82 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Reads the install page, as whoever follows it does.
+
+What a page says to do are its code blocks: lines for a file in INI format,
+and commands behind a ``$``. The section that a block stands in says in which
+service, the prose before it in which file.
+"""
+
+from collections.abc import Iterator
+import dataclasses
+import itertools
+import os
+import re
+import textwrap
+
+PATH = os.path.join(
+    os.path.dirname(__file__), '../../doc/source/install/index.rst'
+)
+
+_FILE = re.compile(r'``(nova\.conf|api-paste\.ini)``')
+_BLOCK = re.compile(r'\.\. code-block:: (\w+)$')
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A code block of the page.
+
+    :ivar section: the title that it stands under
+    :ivar language: ``ini`` or ``console``
+    :ivar file: name of the file that lines in INI format are for
+    :ivar text: what stands in the block
+    """
+
+    section: str
+    language: str
+    file: str
+    text: str
+
+    @property
+    def commands(self) -> list[str]:
+        """Give the commands of a block in the language of a console."""
+        return [
+            line.removeprefix('$ ')
+            for line in self.text.splitlines()
+            if line.startswith('$ ')
+        ]
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """Give the code blocks of a page, in its order."""
+    section, file = '', 'nova.conf'
+    lines = text.splitlines()
+    for number, (line, following) in enumerate(
+        itertools.pairwise([*lines, ''])
+    ):
+        if line and re.fullmatch(r'([=-])\1+', following):
+            section, file = line, 'nova.conf'
+        for found in _FILE.finditer(line):
+            file = found[1]
+        if start := _BLOCK.match(line):
+            indented = itertools.takewhile(
+                lambda each: not each or each.startswith(' '),
+                lines[number + 1 :],
+            )
+            content = textwrap.dedent('\n'.join(indented)).strip()
+            yield Block(section, start[1], file, content + '\n')
+
+
+def read() -> list[Block]:
+    with open(PATH, encoding='utf-8') as stream:
+        return list(blocks(stream.read()))

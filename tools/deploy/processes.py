@@ -1,0 +1,207 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Processes that outlive the command which starts them.
+
+Each has a file in ``run``, which says who it is: nothing is ever ended that
+was not started here.
+"""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
+import contextlib
+import dataclasses
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import time
+
+from tools.deploy import state as state_module
+
+#: Seconds within which a process answers, or has ended.
+PATIENCE = 180
+STOP_PATIENCE = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """Something to be kept running.
+
+    :ivar name: of the file in ``run``, and of what it writes in ``log``
+    :ivar files: what it reads at its start: when they change it has to be
+        started anew
+    :ivar is_ready: asked until it is true
+    :ivar inside: the process in whose namespaces it runs
+    :ivar network: whether that one's network interfaces are its own, too
+    """
+
+    name: str
+    command: tuple[str, ...]
+    is_ready: Callable[[], bool]
+    environ: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    inside: str | None = None
+    network: bool = True
+
+
+class Supervisor:
+    """Starts and stops the processes of a deployment."""
+
+    def __init__(self, state: state_module.State) -> None:
+        self._state = state
+        for name in ('run', 'log'):
+            os.makedirs(state.path(name), exist_ok=True)
+
+    def _file(self, name: str) -> str:
+        return self._state.path('run', f'{name}.json')
+
+    def log(self, name: str) -> str:
+        return self._state.path('log', f'{name}.out')
+
+    def names(self) -> list[str]:
+        """Name what was started and not stopped, the latest last."""
+        folder = self._state.path('run')
+        files = [
+            os.path.join(folder, name)
+            for name in os.listdir(folder)
+            if name.endswith('.json')
+        ]
+        files.sort(key=lambda path: os.stat(path).st_mtime_ns)
+        return [os.path.basename(path)[: -len('.json')] for path in files]
+
+    def _record(self, name: str) -> dict[str, str]:
+        try:
+            with open(self._file(name)) as stream:
+                return dict(json.load(stream))
+        except FileNotFoundError:
+            return {}
+
+    def pid(self, name: str) -> int | None:
+        """Give the id of a process, None if it does not run."""
+        record = self._record(name)
+        if not record:
+            return None
+        pid = int(record['pid'])
+        return pid if _birth(pid) == record['birth'] else None
+
+    def start(self, process: Process) -> bool:
+        """Run a process, anew if what it reads has changed.
+
+        :returns: whether it had to be started
+        """
+        digest = _digest(process)
+        if self.pid(process.name) is not None:
+            if self._record(process.name)['digest'] == digest:
+                return False
+            self.stop(process.name)
+        command = [*self._entering(process), *process.command]
+        with open(self.log(process.name), 'a') as log:
+            started = subprocess.Popen(
+                command,
+                cwd=self._state.directory,
+                env={**_environment(), **process.environ},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        birth = _birth(started.pid)
+        with open(self._file(process.name), 'w') as stream:
+            json.dump(
+                {'pid': started.pid, 'birth': birth, 'digest': digest}, stream
+            )
+        return True
+
+    def _entering(self, process: Process) -> Iterable[str]:
+        if process.inside is None:
+            return ()
+        pid = self.pid(process.inside)
+        if pid is None:
+            raise state_module.DeployError(f'{process.inside} does not run.')
+        namespaces = ['--mount', '--uts']
+        if process.network:
+            namespaces.append('--net')
+        return ('nsenter', f'--target={pid}', *namespaces, '--')
+
+    def wait(self, process: Process) -> None:
+        """Wait until a process is ready.
+
+        :raises DeployError: if it ends before, or takes too long
+        """
+        deadline = time.monotonic() + PATIENCE
+        while not process.is_ready():
+            ended = self.pid(process.name) is None
+            if ended or time.monotonic() > deadline:
+                raise state_module.DeployError(
+                    f'{process.name} '
+                    f'{"has ended" if ended else "does not get ready"}, see '
+                    f'{self.log(process.name)}:\n{self.tail(process.name)}'
+                )
+            time.sleep(0.2)
+
+    def tail(self, name: str, characters: int = 3000) -> str:
+        """Give the end of what a process wrote."""
+        with open(self.log(name), errors='replace') as stream:
+            return stream.read()[-characters:]
+
+    def stop(self, name: str, number: int = signal.SIGTERM) -> None:
+        """End a process, and those it started in its session."""
+        pid = self.pid(name)
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+            deadline = time.monotonic() + STOP_PATIENCE
+            while self.pid(name) is not None:
+                if time.monotonic() > deadline:
+                    os.killpg(pid, signal.SIGKILL)
+                time.sleep(0.05)
+            # What a killed process leaves behind.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGTERM)
+        with contextlib.suppress(FileNotFoundError):
+            os.remove(self._file(name))
+
+
+def _environment() -> dict[str, str]:
+    # What the caller has set for Python or OpenStack is not for services.
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(('OS_', 'PYTHON', 'PCI_EXT_', 'TOX_'))
+    }
+
+
+def _birth(pid: int) -> str | None:
+    """Give the time when a process was born; with its id it is unique."""
+    try:
+        with open(f'/proc/{pid}/stat') as stream:
+            fields = stream.read().rpartition(')')[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # One that has ended and whose parent has not asked for its status.
+    if fields[0] == 'Z':
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
+        return None
+    return fields[19]
+
+
+def _digest(process: Process) -> str:
+    digest = hashlib.sha256()
+    digest.update(repr((process.command, dict(process.environ))).encode())
+    for path in process.files:
+        with open(path, 'rb') as stream:
+            digest.update(stream.read())
+    return digest.hexdigest()

@@ -1,0 +1,105 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The programs that a deployment runs, and who has them."""
+
+import functools
+from importlib import metadata
+import os
+import shutil
+import subprocess
+import sys
+
+from tools.deploy import state as state_module
+
+#: By program, Debian's package of it.
+PACKAGES = {
+    'mariadbd': 'mariadb-server',
+    'mariadb-install-db': 'mariadb-server',
+    'epmd': 'erlang-base',
+    'rabbitmq-server': 'rabbitmq-server',
+    'rabbitmqctl': 'rabbitmq-server',
+    'libvirtd': 'libvirt-daemon-system',
+    'virsh': 'libvirt-clients',
+    'qemu-system-x86_64': 'qemu-system-x86',
+    'qemu-img': 'qemu-utils',
+    'unshare': 'util-linux',
+    'ip': 'iproute2',
+}
+
+# What Debian has in /usr/sbin of RabbitMQ changes to a user of its own, who
+# cannot reach the directory of a deployment.
+_FOLDERS = (
+    '/usr/lib/rabbitmq/bin',
+    *os.get_exec_path(),
+    '/usr/sbin',
+    '/sbin',
+)
+
+
+def find(name: str) -> str:
+    """Find a program of the machine.
+
+    :raises DeployError: naming the package that has it
+    """
+    found = shutil.which(name, path=os.pathsep.join(_FOLDERS))
+    if found is None:
+        raise state_module.DeployError(
+            f'The program {name} is missing. Run "apt-get install '
+            f'{PACKAGES[name]}", or install all that "bindep -b deploy" names.'
+        )
+    return found
+
+
+def check() -> None:
+    """See that all programs are there.
+
+    :raises DeployError: naming one that is not
+    """
+    if os.geteuid() != 0:
+        raise state_module.DeployError(
+            'Only root may give hosts namespaces of their own.'
+        )
+    for name in PACKAGES:
+        find(name)
+
+
+def python(name: str) -> str:
+    """Give the path of a program of the virtual environment."""
+    return os.path.join(sys.prefix, 'bin', name)
+
+
+def run(*command: str) -> str:
+    """Run a command until it ends, and give what it wrote.
+
+    :raises DeployError: with what it wrote, if it fails
+    """
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        raise state_module.DeployError(
+            f'{" ".join(command)} failed with status {done.returncode}:\n'
+            f'{done.stdout}'
+        )
+    return done.stdout
+
+
+@functools.cache
+def versions() -> tuple[str, ...]:
+    """Give the versions of the services."""
+    names = ('keystone', 'glance', 'openstack-placement', 'neutron', 'nova')
+    return tuple(f'{name} {metadata.version(name)}' for name in names)
