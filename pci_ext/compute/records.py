@@ -26,11 +26,9 @@ from nova import exception as nova_exception
 from nova import objects
 from oslo_log import log as logging
 
-LOG = logging.getLogger(__name__)
+from pci_ext.integration import kept
 
-#: The requester_id of requests that were attached to a living server. Nova
-#: leaves it empty in requests that come from the flavor.
-HOT = 'pci_ext:hot'
+LOG = logging.getLogger(__name__)
 
 #: Begins the requester_id of requests that are being attached; followed by
 #: the id of the operation.
@@ -86,7 +84,7 @@ def confirm(
     requests = requests_of(instance)
     for request in requests:
         if request.request_id in request_ids:
-            request.requester_id = HOT
+            request.requester_id = kept.HOT
     set_requests(instance, requests)
 
 
@@ -133,13 +131,13 @@ def update_request_spec(
     """
     try:
         spec = objects.RequestSpec.get_by_instance_uuid(context, instance.uuid)
-        spec.pci_requests = instance.pci_requests.obj_clone()
+        kept.count(spec, instance)
         spec.save()
     except nova_exception.RequestSpecNotFound:
         LOG.debug('There is no request spec', instance=instance)
     except Exception:
         LOG.exception(
-            'The request spec was not updated: until the next attach or '
-            'detach the scheduler goes by the PCI requests it has',
+            'The request spec was not updated: nova-api will do so before '
+            'the server moves',
             instance=instance,
         )

@@ -20,6 +20,8 @@ from oslo_log import log as logging
 from pci_ext import conf
 from pci_ext import exception
 from pci_ext.integration import device_specs
+from pci_ext.integration import move_claims
+from pci_ext.integration import moves
 from pci_ext.integration import requests
 from pci_ext.integration import shape
 from pci_ext.integration import stats
@@ -33,7 +35,13 @@ _lock = threading.Lock()
 
 def seams() -> tuple[shape.Seam, ...]:
     """List the places where Nova is replaced."""
-    return (device_specs.SEAM, stats.SEAM, requests.SEAM)
+    return (
+        device_specs.SEAM,
+        stats.SEAM,
+        requests.SEAM,
+        move_claims.SEAM,
+        moves.SEAM,
+    )
 
 
 def is_active() -> bool:

@@ -41,6 +41,7 @@ from oslo_utils import uuidutils
 
 from pci_ext import exception
 from pci_ext.i18n import _
+from pci_ext.integration import kept
 from pci_ext.integration import shape
 from pci_ext.matching import patterns
 from pci_ext.matching import requests as grammar
@@ -200,6 +201,8 @@ def get_pci_requests_from_flavor(
 ) -> 'objects.InstancePCIRequests':
     """Give the PCI requests of a flavor, by alias and by PCI flavor.
 
+    For a server that moves, those that it keeps are among them.
+
     :param affinity_policy: NUMA policy of flavor or image for all requests
     :raises InvalidPciRequest: if the extra specs of pci_ext are invalid
     """
@@ -208,6 +211,7 @@ def get_pci_requests_from_flavor(
         if ALIAS in flavor.extra_specs:
             _notice_alias()
         result.requests.extend(_requests_of(flavor, affinity_policy))
+    result.requests = kept.adjust(flavor, result.requests)
     return result
 
 

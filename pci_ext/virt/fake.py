@@ -72,6 +72,15 @@ class FakeDriver(mixin.PciExtDriverMixin, fake.FakeDriverWithoutFakeNodes):
         )
         return resources
 
+    def list_instance_uuids(self) -> list[str]:
+        """Give the servers that have a guest here.
+
+        Those that were evacuated while nova-compute was down are among them,
+        for Nova to destroy.
+        """
+        known: list[str] = super().list_instance_uuids()
+        return sorted({*known, *self._domains.uuids()})
+
     def check_pci_ports(
         self, instance: 'objects.Instance', count: int
     ) -> None:
@@ -168,4 +177,45 @@ class FakeDriver(mixin.PciExtDriverMixin, fake.FakeDriverWithoutFakeNodes):
         **kwargs: Any,
     ) -> None:
         super().finish_revert_migration(context, instance, *args, **kwargs)
+        self._start_domain(instance)
+
+    def suspend(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+    ) -> None:
+        """Take the devices out of the guest, and save it."""
+        super().suspend(context, instance)
+        for device in instance.get_pci_devices():
+            self._domains.detach(
+                instance.uuid, device.address, self.pci_removed
+            )
+        self._domains.stop(instance.uuid)
+
+    def resume(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().resume(context, instance, *args, **kwargs)
+        self._start_domain(instance)
+
+    def rescue(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().rescue(context, instance, *args, **kwargs)
+        self._start_domain(instance)
+
+    def unrescue(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+    ) -> None:
+        super().unrescue(context, instance)
         self._start_domain(instance)

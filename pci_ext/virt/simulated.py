@@ -118,6 +118,11 @@ class Domains:
             if self._devices.pop(uuid, None) is not None:
                 self._save()
 
+    def uuids(self) -> frozenset[str]:
+        """Give the domains that run."""
+        with self._lock:
+            return frozenset(self._devices)
+
     def devices(self, uuid: str) -> frozenset[str] | None:
         """Give the devices of a domain, None if it does not run."""
         with self._lock:

@@ -121,6 +121,14 @@ class AllInOne:
             process.wait()
             process.stdout.close()
 
+    def kill_and_start(self) -> None:
+        """Kill the process, and start it again on its port."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+        self.stop()
+        self.start(self.port)
+
     def stderr(self) -> str:
         """Give what the process wrote to its standard error."""
         with open(self._path('stderr'), encoding='utf-8') as stream:

@@ -21,6 +21,7 @@ import sqlite3
 import tempfile
 import time
 from typing import Any
+from typing import ClassVar
 
 import yaml
 
@@ -63,7 +64,12 @@ alias = {"vendor_id": "8086", "product_id": "0443", "name": "a1", \
 
 
 class AttachTestCase(base.TestCase):
-    """One host, whose guests behave as a test says."""
+    """One host, whose guests behave as a test says.
+
+    :cvar MORE_CONFIG: what is added to the configuration file of Nova
+    """
+
+    MORE_CONFIG: ClassVar[str] = ''
 
     #: Seconds between looks at an action.
     POLL = 0.05
@@ -75,7 +81,7 @@ class AttachTestCase(base.TestCase):
         directory = tempfile.mkdtemp(prefix='pci-ext-faults-')
         cls.addClassCleanup(shutil.rmtree, directory)
         cls.faults = os.path.join(directory, 'faults.yaml')
-        cls.CONFIG = CONFIG % {'faults': cls.faults}
+        cls.CONFIG = CONFIG % {'faults': cls.faults} + cls.MORE_CONFIG
         super().setUpClass()
 
     def setUp(self) -> None:

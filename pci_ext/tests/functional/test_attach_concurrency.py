@@ -135,14 +135,6 @@ class TestConcurrency(test_attach.AttachTestCase):
 class TestKilled(test_attach.AttachTestCase):
     """nova-compute is killed in the middle of an operation."""
 
-    def restart(self) -> None:
-        process = self.allinone.process
-        assert process is not None
-        process.kill()
-        process.wait()
-        self.allinone.stop()
-        self.allinone.start(self.allinone.port)
-
     def test_detach(self) -> None:
         server = self.boot('2:one')
         self.misbehave(release={'0000:02:00.0': 'deaf'}, timeout=60)
@@ -157,7 +149,7 @@ class TestKilled(test_attach.AttachTestCase):
         self.assertEqual(202, response.status, response.data)
         self.wait_until(lambda: self.domain(server) == ['0000:02:00.0'])
         self.misbehave()
-        self.restart()
+        self.allinone.kill_and_start()
         self.assertEqual('Success', self.result(server, response))
         self.assertDevices(server)
 
@@ -169,7 +161,7 @@ class TestKilled(test_attach.AttachTestCase):
         )
         self.assertEqual(202, response.status, response.data)
         self.misbehave()
-        self.restart()
+        self.allinone.kill_and_start()
         self.assertEqual('Error', self.result(server, response))
         self.assertDevices(server, '0000:03:00.0')
         self.assertEqual('Success', self.attach(server, '2:one'))

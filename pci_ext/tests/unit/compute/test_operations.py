@@ -22,6 +22,7 @@ from pci_ext.compute import endpoint
 from pci_ext.compute import operation
 from pci_ext.compute import records
 from pci_ext.compute import rpcapi
+from pci_ext.integration import kept
 from pci_ext.integration import task_states
 from pci_ext.tests.unit.compute import base
 
@@ -76,7 +77,7 @@ class AttachTestCase(OperationsTestCase):
         server = self.create_server(1)
         self.attach(server, 1)
         self.assertEqual(
-            [None, records.HOT],
+            [None, kept.HOT],
             [
                 request.requester_id
                 for request in records.requests_of(self.instance(server))

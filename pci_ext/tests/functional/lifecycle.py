@@ -1,0 +1,143 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Servers with devices since boot and others, on hosts that can be told."""
+
+import json
+import os
+from typing import Any
+from typing import ClassVar
+
+from pci_ext.tests.functional import test_attach
+
+#: The devices of a host: two for PCI flavor one, one for two, one for a1.
+ONES = '{}:01:00.0', '{}:02:00.0'
+TWO = '{}:03:00.0'
+CRYPTO = '{}:04:00.0'
+
+
+def host(domain: str) -> list[dict[str, Any]]:
+    """Give the cards of a host, all in one PCI domain."""
+    return [
+        test_attach.GPU_1
+        | {'address': [each.format(domain) for each in ONES]},
+        test_attach.GPU_2 | {'address': TWO.format(domain)},
+        test_attach.CRYPTO | {'address': CRYPTO.format(domain)},
+    ]
+
+
+class LifecycleTestCase(test_attach.AttachTestCase):
+    """Two hosts; the PCI domain of a device tells which it belongs to."""
+
+    DOMAINS: ClassVar[dict[str, str]] = {'host-1': '0001', 'host-2': '0002'}
+    HOSTS = {name: host(domain) for name, domain in DOMAINS.items()}
+
+    def domains(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in self.HOSTS:
+            path = f'{self.allinone.data_dir}/computes/{name}/domains.json'
+            if os.path.exists(path):
+                with open(path, encoding='utf-8') as stream:
+                    for server, devices in json.load(stream).items():
+                        self.assertNotIn(server, found, 'runs on two hosts')
+                        found[server] = devices
+        return found
+
+    def show(self, server: str) -> dict[str, Any]:
+        response = self.request('GET', f'/servers/{server}')
+        return dict(response.json()['server'])
+
+    def host_of(self, server: str) -> str:
+        return str(self.show(server)['OS-EXT-SRV-ATTR:host'])
+
+    def other(self, name: str) -> str:
+        [found] = set(self.DOMAINS) - {name}
+        return found
+
+    def boot_and_attach(self) -> str:
+        """Boot a server with a two, and attach a one and, by alias, an a1."""
+        server = self.boot('1:two')
+        self.assertEqual('Success', self.attach(server, '1:one'))
+        self.assertEqual(
+            'Success', self.attach(server, 'a1:1', test_attach.ALIAS)
+        )
+        return server
+
+    def go(
+        self, server: str, action: str, argument: Any, *statuses: str
+    ) -> None:
+        """Act, and wait until the server goes through statuses to the last."""
+        response = self.act(server, action, argument)
+        self.assertIn(response.status, (200, 202, 204), response.data)
+        allowed = {self.show(server)['status'], *statuses}
+
+        def is_there() -> bool:
+            shown = self.show(server)
+            self.assertIn(shown['status'], allowed, shown)
+            return (
+                shown['status'] == statuses[-1]
+                and shown['OS-EXT-STS:task_state'] is None
+            )
+
+        self.wait_until(is_there)
+
+    def devices(self, server: str) -> dict[str, str]:
+        """Give for each device whether it was attached, by two answers."""
+        shown = self.request('GET', f'/servers/{server}/os-pci-devices').json()
+        marks = {
+            device['address']: device['attached']
+            for device in shown['pci_devices']
+        }
+        self.assertEqual(
+            sorted(marks),
+            [device['address'] for device in self.show(server)['pci_devices']],
+        )
+        return marks
+
+    def assertKept(self, server: str, name: str, **more: str) -> None:
+        """Check that a server has its devices, on which host, and how."""
+        domain = self.DOMAINS[name]
+        self.assertEqual(name, self.host_of(server))
+        marks = self.devices(server)
+        [one] = set(marks) & {each.format(domain) for each in ONES}
+        self.assertEqual(
+            {
+                one: 'hot',
+                TWO.format(domain): 'boot',
+                CRYPTO.format(domain): 'hot',
+            },
+            marks,
+        )
+        self.assertEqual(sorted(marks), self.domain(server))
+
+    def assertNothingElse(self, *servers: str) -> None:
+        """Check that no devices are taken but those that servers have."""
+        expected = sorted(
+            address for server in servers for address in self.devices(server)
+        )
+        total = sum(len(cards) + 1 for cards in self.HOSTS.values())
+        self.wait_until(lambda: sorted(self.taken()) == expected)
+        self.wait_until(lambda: self.free() == total - len(expected))
+
+    def free(self) -> int:
+        """Count the free devices as the scheduler sees them."""
+        shown = self.request('GET', '/os-pci-pools').json()
+        return sum(pool['count'] for pool in shown['pci_pools'])
+
+    def taken(self) -> list[str]:
+        """Give the devices that are not free."""
+        shown = self.request('GET', '/os-pci-devices').json()
+        return [
+            device['address']
+            for device in shown['pci_devices']
+            if device['status'] != 'available'
+        ]

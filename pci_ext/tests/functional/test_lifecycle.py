@@ -1,0 +1,93 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What happens to the devices of a server where it is."""
+
+from typing import Any
+
+from pci_ext.tests.functional import lifecycle
+
+
+class TestLifecycle(lifecycle.LifecycleTestCase):
+    """One host."""
+
+    DOMAINS = {'host-1': '0001'}
+    HOSTS = {'host-1': lifecycle.host('0001')}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = self.boot_and_attach()
+
+    def act_and_check(
+        self, action: str, argument: Any, status: str, runs: bool = True
+    ) -> None:
+        before = self.devices(self.server)
+        self.go(self.server, action, argument, status)
+        self.assertEqual(before, self.devices(self.server))
+        self.assertNothingElse(self.server)
+        self.assertEqual(
+            sorted(before) if runs else None, self.domain(self.server)
+        )
+
+    def test_stop_and_start(self) -> None:
+        self.act_and_check('os-stop', None, 'SHUTOFF', runs=False)
+        self.act_and_check('os-start', None, 'ACTIVE')
+
+    def test_reboot(self) -> None:
+        for kind in ('SOFT', 'HARD'):
+            response = self.act(self.server, 'reboot', {'type': kind})
+            self.assertEqual('Success', self.result(self.server, response))
+            self.assertKept(self.server, 'host-1')
+
+    def test_pause_and_unpause(self) -> None:
+        self.act_and_check('pause', None, 'PAUSED')
+        self.act_and_check('unpause', None, 'ACTIVE')
+
+    def test_suspend_and_resume(self) -> None:
+        self.act_and_check('suspend', None, 'SUSPENDED', runs=False)
+        self.act_and_check('resume', None, 'ACTIVE')
+
+    def test_rescue_and_unrescue(self) -> None:
+        self.go(self.server, 'rescue', {}, 'RESCUE')
+        self.assertKept(self.server, 'host-1')
+        self.act_and_check('unrescue', None, 'ACTIVE')
+
+    def test_rebuild(self) -> None:
+        [image] = self.openstack('image', 'list')
+        self.go(
+            self.server,
+            'rebuild',
+            {'imageRef': image['ID']},
+            'REBUILD',
+            'ACTIVE',
+        )
+        self.assertKept(self.server, 'host-1')
+        self.assertNothingElse(self.server)
+
+    def test_restart_of_nova_compute(self) -> None:
+        self.allinone.kill_and_start()
+        self.assertKept(self.server, 'host-1')
+        self.assertNothingElse(self.server)
+
+    def test_delete(self) -> None:
+        self.delete_server(self.server)
+        self.assertNothingElse()
+        self.assertNotIn(self.server, self.domains())
+
+    def test_detach_while_paused(self) -> None:
+        self.go(self.server, 'pause', None, 'PAUSED')
+        crypto = lifecycle.CRYPTO.format('0001')
+        others = set(self.devices(self.server)) - {crypto}
+        self.assertEqual('Success', self.detach(self.server, *others))
+        self.go(self.server, 'unpause', None, 'ACTIVE')
+        self.assertDevices(self.server, crypto)
+        self.assertNothingElse(self.server)

@@ -1,0 +1,152 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What happens to the devices of a server that goes to another host."""
+
+from pci_ext.tests.functional import lifecycle
+
+#: After a move Nova forgets, until it looks at its resources again, to free
+#: what a server has that is deleted. It does so every minute by default.
+CONFIG = """
+[DEFAULT]
+update_resources_interval = 3
+shelved_offload_time = -1
+"""
+
+
+class TestMoves(lifecycle.LifecycleTestCase):
+    MORE_CONFIG = CONFIG
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.assertNothingElse()
+        self.server = self.boot_and_attach()
+        self.source = self.host_of(self.server)
+        self.target = self.other(self.source)
+        self.assertKept(self.server, self.source)
+
+    def resize(self, flavor: str) -> None:
+        [flavor_id] = [
+            each['ID']
+            for each in self.openstack('flavor', 'list')
+            if each['Name'] == flavor
+        ]
+        self.go(
+            self.server,
+            'resize',
+            {'flavorRef': flavor_id},
+            'RESIZE',
+            'VERIFY_RESIZE',
+        )
+
+    def migrate(self) -> None:
+        self.go(self.server, 'migrate', None, 'RESIZE', 'VERIFY_RESIZE')
+
+    def confirm(self) -> None:
+        self.go(self.server, 'confirmResize', None, 'ACTIVE')
+        self.assertNothingElse(self.server)
+
+    def revert(self) -> None:
+        self.go(self.server, 'revertResize', None, 'REVERT_RESIZE', 'ACTIVE')
+        self.assertNothingElse(self.server)
+
+    def test_cold_migration_confirmed(self) -> None:
+        self.migrate()
+        self.assertKept(self.server, self.target)
+        self.assertEqual(6, len(self.taken()))
+        self.confirm()
+        self.assertKept(self.server, self.target)
+        # Once more: the requests that the server has now are right too.
+        self.migrate()
+        self.confirm()
+        self.assertKept(self.server, self.source)
+
+    def test_cold_migration_reverted(self) -> None:
+        before = self.devices(self.server)
+        self.migrate()
+        self.revert()
+        self.assertKept(self.server, self.source)
+        self.assertEqual(before, self.devices(self.server))
+        for address in before:
+            self.assertEqual('Success', self.detach(self.server, address))
+        self.assertNothingElse(self.server)
+
+    def test_resize_confirmed(self) -> None:
+        self.resize(self.create_flavor('1:one'))
+        domain = self.DOMAINS[self.target]
+        expected = {
+            lifecycle.CRYPTO.format(domain): ['hot'],
+            lifecycle.ONES[0].format(domain): ['boot', 'hot'],
+            lifecycle.ONES[1].format(domain): ['boot', 'hot'],
+        }
+        found = self.devices(self.server)
+        self.assertEqual(sorted(expected), sorted(found))
+        self.assertEqual(['boot', 'hot', 'hot'], sorted(found.values()))
+        self.assertEqual(sorted(found), self.domain(self.server))
+        self.confirm()
+        self.assertEqual(found, self.devices(self.server))
+
+    def test_resize_reverted(self) -> None:
+        before = self.devices(self.server)
+        self.resize(self.create_flavor('1:one'))
+        self.revert()
+        self.assertKept(self.server, self.source)
+        self.assertEqual(before, self.devices(self.server))
+        self.migrate()
+        self.assertKept(self.server, self.target)
+
+    def test_no_host_for_what_was_attached(self) -> None:
+        other = self.boot('2:one')
+        self.assertEqual(self.target, self.host_of(other))
+        response = self.act(self.server, 'migrate', None)
+        self.assertEqual('Error', self.result(self.server, response))
+        self.assertKept(self.server, self.source)
+        self.assertNothingElse(self.server, other)
+
+    def test_what_was_detached_does_not_come_back(self) -> None:
+        two = lifecycle.TWO.format(self.DOMAINS[self.source])
+        self.assertEqual('Success', self.detach(self.server, two))
+        self.migrate()
+        self.confirm()
+        self.assertEqual(
+            ['hot', 'hot'], list(self.devices(self.server).values())
+        )
+
+    def test_shelve_and_unshelve(self) -> None:
+        self.go(self.server, 'shelve', None, 'SHELVED')
+        self.assertNothingElse(self.server)
+        self.go(self.server, 'shelveOffload', None, 'SHELVED_OFFLOADED')
+        self.assertEqual({}, self.devices(self.server))
+        self.assertNothingElse()
+        self.go(
+            self.server,
+            'unshelve',
+            {'host': self.target},
+            'ACTIVE',
+        )
+        self.assertKept(self.server, self.target)
+        self.assertNothingElse(self.server)
+
+    def test_evacuation(self) -> None:
+        [service] = self.openstack(
+            'compute', 'service', 'list', '--host', self.source
+        )
+        path = f'/os-services/{service["ID"]}'
+        self.addCleanup(self.request, 'PUT', path, {'forced_down': False})
+        self.request('PUT', path, {'forced_down': True})
+        self.go(self.server, 'evacuate', {}, 'REBUILD', 'ACTIVE', 'SHUTOFF')
+        self.request('PUT', path, {'forced_down': False})
+        # The host that was down destroys what it finds of the server.
+        self.allinone.kill_and_start()
+        self.go(self.server, 'os-start', None, 'ACTIVE')
+        self.assertKept(self.server, self.target)
+        self.assertNothingElse(self.server)
