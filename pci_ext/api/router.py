@@ -20,6 +20,7 @@ from nova.api import openstack
 from nova.api import wsgi
 from nova.api.openstack.compute import routes
 from oslo_config import cfg
+from routes import middleware
 from stevedore import extension as stevedore_extension
 
 from pci_ext import conf
@@ -44,6 +45,12 @@ class APIRouter(routes.APIRouterV21):
     def __init__(self, extensions: Iterable[extension.ApiExtension]) -> None:
         # The constructor of Nova's router would mount Nova's controllers.
         wsgi.Router.__init__(self, openstack.ProjectMapper())
+        # Without the parameter _method that stands in for the method: Nova
+        # does not mean to have it, and bodies that are forms, but broken,
+        # fail where it is looked for.
+        self._router = middleware.RoutesMiddleware(
+            self._dispatch, self.map, use_method_override=False
+        )
         extensions = tuple(extensions)
         replacements = _merge_replacements(extensions)
         for path, methods in routes.ROUTE_LIST:

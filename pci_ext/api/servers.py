@@ -18,6 +18,7 @@ import itertools
 from typing import Any
 
 from nova import context as nova_context
+from nova.api import validation
 from nova.api.openstack import wsgi
 from nova.api.openstack.compute import routes
 from nova.api.openstack.compute import servers
@@ -26,6 +27,7 @@ from pci_ext.api import devices
 from pci_ext.api import extension
 from pci_ext.api import policy
 from pci_ext.api import server_actions
+from pci_ext.api.schemas import servers as schema
 from pci_ext.api.views import servers as views
 from pci_ext.policies import pci_devices as policies
 
@@ -37,7 +39,10 @@ class ServersController(servers.ServersController):
     # methods add to them.
     _view_builder_class = views.ViewBuilder
 
+    @wsgi.expected_errors(404)
+    @validation.response_body_schema(schema.show_response)
     def show(self, req: wsgi.Request, id: str) -> View:
+        """Show a server, with its PCI devices."""
         view = super().show(req, id)
         server = view['server']
         context = req.environ['nova.context']
@@ -52,7 +57,10 @@ class ServersController(servers.ServersController):
             _add_devices(context, [server], {'project_id': project_id})
         return view
 
+    @wsgi.expected_errors((400, 403))
+    @validation.response_body_schema(schema.detail_response)
     def detail(self, req: wsgi.Request) -> View:
+        """List servers, with their PCI devices."""
         view = super().detail(req)
         context = req.environ['nova.context']
         if policy.authorize(context, policies.SERVER, fatal=False):

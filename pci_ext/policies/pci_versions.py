@@ -21,8 +21,11 @@ _RULES = [
         name=INDEX,
         # Whoever has a token, as for what Nova says of itself.
         check_str='@',
-        description='List the versions of the PCI API',
-        operations=[{'method': 'GET', 'path': '/os-pci'}],
+        description='List the versions of the PCI API, and describe it',
+        operations=[
+            {'method': 'GET', 'path': '/os-pci'},
+            {'method': 'GET', 'path': '/os-pci/openapi.json'},
+        ],
         scope_types=['project'],
     ),
 ]

@@ -74,6 +74,10 @@ MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
             (200, 200, 200, 200, 200),
         ),
         (
+            *('GET', '/os-pci/openapi.json', '/os-pci/openapi.json', None),
+            (200, 200, 200, 200, 200),
+        ),
+        (
             *('GET', '/os-pci-flavors', '/os-pci-flavors', None),
             (200, 200, 200, 200, 403),
         ),

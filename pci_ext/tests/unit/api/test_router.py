@@ -20,6 +20,7 @@ from oslo_config import cfg
 from stevedore import extension as stevedore_extension
 
 from pci_ext import exception
+from pci_ext.api import descriptions
 from pci_ext.api import evaluations
 from pci_ext.api import extension
 from pci_ext.api import pci_devices
@@ -56,6 +57,7 @@ class APIRouterTestCase(test.NoDBTestCase):
     def test_the_extensions_of_pci_ext(self) -> None:
         self.assertCountEqual(
             [
+                descriptions.Descriptions,
                 evaluations.Evaluations,
                 pci_devices.PciDevices,
                 pci_flavor_access.PciFlavorAccess,
@@ -78,6 +80,11 @@ class APIRouterTestCase(test.NoDBTestCase):
                 for prefix in ('', '/{project_id:[0-9a-f-]+}')
                 for path, controller, actions in (
                     ('/os-pci', 'PciVersionsController', {'GET': 'index'}),
+                    (
+                        '/os-pci/openapi.json',
+                        'DescriptionsController',
+                        {'GET': 'show'},
+                    ),
                     (
                         '/os-pci-devices',
                         'PciDevicesController',
@@ -179,6 +186,25 @@ class APIRouterTestCase(test.NoDBTestCase):
             )
         )
         self.assertRaisesRegex(RuntimeError, 'broken', router.load_extensions)
+
+
+class RoutingTestCase(base.RouterTestCase):
+    def test_a_broken_form(self) -> None:
+        for path in ('/os-pci-flavors', '/flavors'):
+            request = base.wsgi.Request.blank(
+                path, method='POST', base_url='http://localhost/v2.1'
+            )
+            request.environ['nova.context'] = self.context
+            request.environ['CONTENT_TYPE'] = 'multipart/form-data'
+            request.body = b'{}'
+            response = request.get_response(self.app)
+            self.assertEqual(415, response.status_int, response.text)
+
+    def test_no_parameter_stands_in_for_the_method(self) -> None:
+        self.call('POST', '/os-pci-flavors', {'pci_flavor': {'name': 'gpu'}})
+        self.call('GET', '/os-pci-flavors/gpu?_method=DELETE')
+        response = self.call('GET', '/os-pci-flavors/gpu')
+        self.assertEqual(200, response.status_int)
 
 
 class AppFactoryTestCase(test.NoDBTestCase):

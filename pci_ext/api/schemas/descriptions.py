@@ -1,0 +1,34 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""JSON schemas of the description of the API."""
+
+from pci_ext.api.schemas import pci_flavors
+
+_OBJECT: pci_flavors.Schema = {
+    'type': 'object',
+    'properties': {},
+    'additionalProperties': True,
+}
+
+show_query = pci_flavors.index_query
+
+show_response = pci_flavors.all_of(
+    {
+        'openapi': {'type': 'string', 'pattern': r'^3\.1\.[0-9]+$'},
+        'info': _OBJECT,
+        'servers': {'type': 'array', 'items': _OBJECT},
+        'security': {'type': 'array', 'items': _OBJECT},
+        'paths': _OBJECT,
+        'components': _OBJECT,
+    }
+)

@@ -1,0 +1,52 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""JSON schemas of what is added to the servers of Nova."""
+
+from typing import Any
+
+from pci_ext.api.schemas import pci_flavors
+
+Schema = dict[str, Any]
+
+_TEXT: Schema = {'type': 'string'}
+
+
+def _beside_nova(name: str, content: Schema) -> Schema:
+    """Make the schema of a property beside those that Nova describes."""
+    return {
+        'type': 'object',
+        'properties': {name: content},
+        'additionalProperties': True,
+    }
+
+
+_SERVER = _beside_nova(
+    'pci_devices',
+    {
+        'type': 'array',
+        'items': pci_flavors.all_of(
+            {
+                'dev_id': {'type': ['string', 'null']},
+                'address': _TEXT,
+                'vendor_id': _TEXT,
+                'product_id': _TEXT,
+            },
+            'dev_id',
+            'address',
+        ),
+    },
+)
+
+show_response = _beside_nova('server', _SERVER)
+
+detail_response = _beside_nova('servers', {'type': 'array', 'items': _SERVER})
