@@ -17,7 +17,9 @@ Nothing here checks who is asking. A token may say whom to play:
 """
 
 from collections.abc import Callable
+import contextlib
 import json
+import os
 from typing import Any
 import uuid
 
@@ -100,9 +102,9 @@ def network(request: webob.Request) -> webob.Response:
 
 
 class Image:
-    """Stands in for glance: one image, and those that Nova makes of servers.
+    """Stands in for glance: one image, and those that are made.
 
-    :param path: file that keeps the images, but not what is in them
+    :param path: file that keeps the images; those beside it what is in them
     """
 
     def __init__(self, path: str) -> None:
@@ -111,7 +113,7 @@ class Image:
             with open(path, encoding='utf-8') as stream:
                 self._images: dict[str, Any] = json.load(stream)
         except FileNotFoundError:
-            self._images = {IMAGE['id']: IMAGE}
+            self._images = {IMAGE['id']: dict(IMAGE)}
 
     @webob.dec.wsgify
     def __call__(self, request: webob.Request) -> webob.Response:
@@ -133,9 +135,30 @@ class Image:
         if request.method == 'DELETE':
             del self._images[parts[2]]
             self._save()
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._content(parts[2]))
+        if parts[3:] == ['file']:
+            return self._file(request, parts[2])
         if request.method != 'GET':
             return webob.Response(status=204)
         return webob.Response(json=self._images[parts[2]])
+
+    def _content(self, image_id: str) -> str:
+        return f'{self._path}.{image_id}'
+
+    def _file(self, request: webob.Request, image_id: str) -> webob.Response:
+        path = self._content(image_id)
+        if request.method == 'PUT':
+            with open(path, 'wb') as stream:
+                stream.write(request.body)
+            self._images[image_id] |= {'size': len(request.body)}
+            self._save()
+            return webob.Response(status=204)
+        try:
+            with open(path, 'rb') as stream:
+                return webob.Response(body=stream.read())
+        except FileNotFoundError:
+            return webob.Response(status=204)
 
     def _versions(self, request: webob.Request) -> webob.Response:
         link = {'rel': 'self', 'href': f'{request.application_url}/v2/'}

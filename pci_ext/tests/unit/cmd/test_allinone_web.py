@@ -142,6 +142,20 @@ class TestImage(base.BaseTestCase):
         self.image = standins.Image(self.path)
         self.assertEqual(['tiny'], self.names())
 
+    def test_content(self) -> None:
+        path = f'/v2/images/{standins.IMAGE["id"]}'
+        self.assertEqual(204, self.send('GET', f'{path}/file').status_int)
+        self.assertEqual(204, self.upload(f'{path}/file', b'boot sector'))
+        self.image = standins.Image(self.path)
+        self.assertEqual(b'boot sector', self.send('GET', f'{path}/file').body)
+        self.assertEqual(11, self.send('GET', path).json['size'])
+        self.send('DELETE', path)
+        self.assertEqual(['images'], os.listdir(os.path.dirname(self.path)))
+
+    def upload(self, path: str, content: bytes) -> int:
+        request = webob.Request.blank(path, method='PUT', body=content)
+        return int(request.get_response(self.image).status_int)
+
 
 class TestIdentityAndNetwork(base.BaseTestCase):
     def test_every_project_is(self) -> None:
