@@ -22,18 +22,23 @@ def _integer(element: Any, name: str) -> int:
     return int(element.get(name, '0'), 0)
 
 
+def address(element: Any) -> str:
+    """Give the PCI address that an element of libvirt's has."""
+    return (
+        f'{_integer(element, "domain"):04x}:{_integer(element, "bus"):02x}:'
+        f'{_integer(element, "slot"):02x}.{_integer(element, "function"):x}'
+    )
+
+
 def hostdev_addresses(xml: str) -> frozenset[str]:
     """Give the addresses, on the host, of the PCI devices of a domain.
 
     :param xml: libvirt's description of the domain
     """
-    return frozenset(
-        f'{_integer(address, "domain"):04x}:{_integer(address, "bus"):02x}:'
-        f'{_integer(address, "slot"):02x}.{_integer(address, "function"):x}'
-        for address in etree.fromstring(xml).iterfind(
-            "devices/hostdev[@type='pci']/source/address"
-        )
+    found = etree.fromstring(xml).iterfind(
+        "devices/hostdev[@type='pci']/source/address"
     )
+    return frozenset(map(address, found))
 
 
 def free_root_ports(xml: str) -> int | None:
@@ -57,7 +62,7 @@ def free_root_ports(xml: str) -> int | None:
     }
     # A child of the device: what is below source is an address on the host.
     taken = {
-        _integer(address, 'bus')
-        for address in domain.iterfind("devices/*/address[@type='pci']")
+        _integer(each, 'bus')
+        for each in domain.iterfind("devices/*/address[@type='pci']")
     }
     return len(ports - taken)

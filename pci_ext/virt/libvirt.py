@@ -12,6 +12,7 @@
 
 """The libvirt form of the driver."""
 
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Sequence
 import contextlib
@@ -33,6 +34,7 @@ from oslo_serialization import jsonutils
 from pci_ext import exception
 from pci_ext.i18n import _
 from pci_ext.virt import domain_xml
+from pci_ext.virt import iommu_groups
 from pci_ext.virt import mixin
 
 CONF = cfg.CONF
@@ -56,9 +58,12 @@ class LibvirtDriver(mixin.PciExtDriverMixin, driver.LibvirtDriver):
         return str(jsonutils.dumps(devices))
 
     def _more_properties(self, dev_id: str) -> dict[str, Any]:
-        xml = self._host.device_lookup_by_name(dev_id).XMLDesc(0)
+        xml = self._describe(dev_id)
         found = etree.fromstring(xml).findtext('./capability/class')
         return {'class': found.removeprefix('0x')} if found else {}
+
+    def _describe(self, dev_id: str) -> str:
+        return str(self._host.device_lookup_by_name(dev_id).XMLDesc(0))
 
     def check_pci_ports(
         self, instance: 'objects.Instance', count: int
@@ -91,6 +96,11 @@ class LibvirtDriver(mixin.PciExtDriverMixin, driver.LibvirtDriver):
         if guest is None:
             # Nova defines the domain when it starts the server.
             return
+        if guest.is_active():
+            # One after the other, so not all of them together.
+            self._check_iommu_groups(
+                devices, domain_xml.hostdev_addresses(guest.get_xml_desc())
+            )
         for device in devices:
             with _not_plugged(device.address):
                 guest.attach_device(
@@ -129,6 +139,39 @@ class LibvirtDriver(mixin.PciExtDriverMixin, driver.LibvirtDriver):
         if guest is None or not guest.is_active():
             return None
         return domain_xml.hostdev_addresses(guest.get_xml_desc())
+
+    def _guest_add_pci_devices(
+        self, guest: vconfig.LibvirtConfigGuest, instance: 'objects.Instance'
+    ) -> None:
+        """Put devices into the description of a guest that is to start."""
+        devices = instance.get_pci_devices(
+            source=objects.InstancePCIRequest.FLAVOR_ALIAS
+        )
+        self._check_iommu_groups(
+            devices, [device.address for device in devices]
+        )
+        super()._guest_add_pci_devices(guest, instance)
+
+    def _check_iommu_groups(
+        self,
+        devices: 'Sequence[objects.PciDevice]',
+        together: Collection[str],
+    ) -> None:
+        """See that a guest shares no group of devices with the host.
+
+        QEMU refuses such a device too, and does not say what is in its way.
+
+        :param together: the addresses of what the host has let go of by then
+        :raises PciDeviceNotPlugged: naming the other devices of a group
+        """
+        for device in devices:
+            conflict = iommu_groups.conflict(
+                device.address, {device.address, *together}, self._describe
+            )
+            if conflict is not None:
+                raise exception.PciDeviceNotPlugged(
+                    address=device.address, reason=conflict
+                )
 
     def emit_event(self, event: virtevent.InstanceEvent) -> None:
         """Look after a device that is out of a guest, maybe late."""
