@@ -1,0 +1,80 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Base of the tests of the driver: real libvirt and devices, no services."""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+import time
+from typing import Any
+
+from nova import objects
+from oslo_serialization import jsonutils
+from oslotest import base
+
+from pci_ext.tests import fixtures as pci_ext_fixtures
+from pci_ext.tests.hwlab import guests
+from pci_ext.tests.hwlab import machine
+from pci_ext.virt import libvirt
+
+#: Seconds that libvirt may take to send an event.
+TIMEOUT = 60
+
+
+class TestCase(base.BaseTestCase):
+    """A driver as nova-compute has it, with guests that Nova did not make."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.conf = self.useFixture(pci_ext_fixtures.Activation()).conf
+        self.conf.config(group='libvirt', virt_type='qemu')
+        self.driver = libvirt.LibvirtDriver(None)
+        # What init_host does first; the rest of it needs a database.
+        self.driver._host.initialize()
+        self.addCleanup(self.driver.cleanup_host, 'lab')
+
+    def reported(self) -> dict[str, dict[str, Any]]:
+        """Give what the driver reports of each device, by address."""
+        text = self.driver._get_pci_passthrough_devices()
+        return {device['address']: device for device in jsonutils.loads(text)}
+
+    def start_guest(
+        self, devices: Sequence[str] = (), deaf: bool = False
+    ) -> guests.Guest:
+        """Start a guest with devices; it is destroyed after the test."""
+        guest = guests.Guest(self.driver._host.get_connection(), deaf)
+        self.addCleanup(guest.destroy)
+        guest.start(
+            [
+                self.driver._get_guest_pci_device(
+                    self.device(address)
+                ).to_xml()
+                for address in devices
+            ]
+        )
+        return guest
+
+    def device(self, address: str) -> 'objects.PciDevice':
+        return objects.PciDevice(address=address, extra_info={})
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait for what follows from an event of libvirt."""
+        deadline = time.monotonic() + TIMEOUT
+        while not condition():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.1)
+
+    def assertDriver(self, expected: str | None, address: str) -> None:
+        """Check what a device is bound to, or is after a while."""
+        self.assertEqual(
+            expected, machine.wait_for_driver(address, expected), address
+        )

@@ -1,0 +1,105 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Guests that do no more than take part in hot plugging."""
+
+from collections.abc import Sequence
+import shutil
+from typing import Any
+
+import libvirt
+from nova import objects
+from oslo_utils import uuidutils
+
+from pci_ext.virt import domain_xml
+
+#: A boot sector that acknowledges ACPI's requests to eject a device.
+EJECT = '/out/eject.img'
+
+_DOMAIN = """\
+<domain type='qemu'>
+  <name>{name}</name>
+  <uuid>{uuid}</uuid>
+  <memory unit='MiB'>64</memory>
+  <os><type arch='x86_64' machine='q35'>hvm</type></os>
+  <features><acpi/><apic/></features>
+  <cpu mode='maximum'/>
+  <devices>
+    <controller type='pci' index='0' model='pcie-root'/>
+    <controller type='pci' model='pcie-root-port'/>
+    <controller type='pci' model='pcie-root-port'/>
+    <controller type='pci' model='pcie-root-port'/>
+    <controller type='pci' model='pcie-root-port'/>
+    <controller type='usb' model='none'/>
+    <memballoon model='none'/>
+    {disk}
+    {devices}
+  </devices>
+</domain>
+"""
+
+_DISK = """\
+<disk type='file' device='disk'>
+  <driver name='qemu' type='raw'/>
+  <source file='{path}'/>
+  <target dev='sda' bus='sata'/>
+</disk>
+"""
+
+
+class Guest:
+    """A guest of libvirt.
+
+    :param connection: to libvirt
+    :param deaf: whether it leaves requests to eject a device unanswered
+    """
+
+    def __init__(self, connection: Any, deaf: bool) -> None:
+        self._connection = connection
+        self._deaf = deaf
+        self.instance = objects.Instance(uuid=uuidutils.generate_uuid())
+        self.name = f'guest-{self.instance.uuid}'
+
+    def start(self, devices: Sequence[str] = ()) -> None:
+        """Start it with devices, as libvirt describes them.
+
+        :raises libvirt.libvirtError: if it does not start
+        """
+        disk = ''
+        if not self._deaf:
+            # A lock keeps two guests from using one disk.
+            path = f'/dev/shm/{self.instance.uuid}'
+            shutil.copy(EJECT, path)
+            disk = _DISK.format(path=path)
+        self._connection.createXML(
+            _DOMAIN.format(
+                name=self.name,
+                uuid=self.instance.uuid,
+                disk=disk,
+                devices=''.join(devices),
+            )
+        )
+
+    def domain(self) -> Any:
+        return self._connection.lookupByUUIDString(self.instance.uuid)
+
+    def devices(self) -> frozenset[str]:
+        """Give the addresses of the devices that its live XML has."""
+        return domain_xml.hostdev_addresses(self.domain().XMLDesc(0))
+
+    def destroy(self) -> None:
+        """Switch it off, unless it is."""
+        try:
+            self.domain().destroy()
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                raise

@@ -1,0 +1,134 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The machine of the hardware lab, as its kernel shows it."""
+
+import glob
+import os
+import platform
+import subprocess
+import time
+
+_DEVICES = '/sys/bus/pci/devices'
+
+#: Vendor and product ids of what QEMU emulates.
+E1000E = ('8086', '10d3')
+NVME = ('1b36', '0010')
+IGB = ('8086', '10c9')
+
+#: Seconds that the kernel may take to bind a driver.
+_BIND_TIMEOUT = 30
+
+
+def _read(address: str, name: str) -> str:
+    with open(os.path.join(_DEVICES, address, name)) as stream:
+        return stream.read().strip()
+
+
+def _link(address: str, name: str) -> str | None:
+    try:
+        path = os.readlink(os.path.join(_DEVICES, address, name))
+    except FileNotFoundError:
+        return None
+    return os.path.basename(path)
+
+
+def ids(address: str) -> tuple[str, str]:
+    """Give the vendor and product id of a device."""
+    vendor, product = _read(address, 'vendor'), _read(address, 'device')
+    return vendor.removeprefix('0x'), product.removeprefix('0x')
+
+
+def addresses() -> list[str]:
+    """Give the addresses of all PCI devices, bridges too."""
+    return sorted(os.listdir(_DEVICES))
+
+
+def driver(address: str) -> str | None:
+    """Give the name of the driver that a device is bound to now."""
+    return _link(address, 'driver')
+
+
+def group(address: str) -> list[str]:
+    """Give the addresses of all devices in the IOMMU group of a device."""
+    path = os.path.join(_DEVICES, address, 'iommu_group', 'devices')
+    return sorted(os.listdir(path))
+
+
+def parent(address: str) -> str | None:
+    """Give the address of the PF that a VF is of."""
+    return _link(address, 'physfn')
+
+
+def vfs(address: str) -> list[str]:
+    """Give the addresses of the VFs of a PF."""
+    links = glob.glob(os.path.join(_DEVICES, address, 'virtfn*'))
+    return sorted(os.path.basename(os.readlink(link)) for link in links)
+
+
+def nics() -> list[str]:
+    """Give the addresses of the NICs that have an IOMMU group of their own."""
+    return [
+        address
+        for address in addresses()
+        if ids(address) == E1000E and group(address) == [address]
+    ]
+
+
+def siblings() -> list[str]:
+    """Give the addresses of the two NICs that share an IOMMU group."""
+    return [
+        address
+        for address in addresses()
+        if ids(address) == E1000E and len(group(address)) > 1
+    ]
+
+
+def pf(kind: tuple[str, str] = NVME) -> str | None:
+    """Give the address of the device with VFs of a kind, if there is one."""
+    for address in addresses():
+        if ids(address) == kind and vfs(address):
+            return address
+    return None
+
+
+def wait_for_driver(address: str, name: str | None) -> str | None:
+    """Give the driver of a device, once it is the one that is expected.
+
+    libvirt gives a device back to the host after the guest let go of it, and
+    tells nobody when that is done.
+    """
+    deadline = time.monotonic() + _BIND_TIMEOUT
+    while driver(address) != name and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return driver(address)
+
+
+def describe() -> list[str]:
+    """Say what this machine is, a line each."""
+    lines = [f'kernel {platform.release()}']
+    version = subprocess.run(
+        ['virsh', 'version', '--daemon'], capture_output=True, text=True
+    )
+    lines += [line.lower() for line in version.stdout.split('\n') if line]
+    for address in addresses():
+        name = driver(address)
+        if name == 'pcieport' or not os.path.exists(
+            os.path.join(_DEVICES, address, 'iommu_group')
+        ):
+            continue
+        kind = f'VF of {parent(address)}' if parent(address) else 'device'
+        lines.append(
+            f'{kind} {address} {":".join(ids(address))} driver {name} '
+            f'IOMMU group {_link(address, "iommu_group")}'
+        )
+    return lines

@@ -1,0 +1,43 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What the driver reports of the devices of a real host."""
+
+from pci_ext.tests.hwlab import base
+from pci_ext.tests.hwlab import machine
+
+
+class InventoryTest(base.TestCase):
+    """The devices of the machine, as the driver has them from libvirt."""
+
+    def test_agrees_with_the_kernel(self) -> None:
+        reported = self.reported()
+        for address in *machine.nics(), *machine.siblings():
+            vendor_id, product_id = machine.ids(address)
+            self.assertEqual(vendor_id, reported[address]['vendor_id'])
+            self.assertEqual(product_id, reported[address]['product_id'])
+            self.assertEqual('type-PCI', reported[address]['dev_type'])
+            self.assertEqual('020000', reported[address]['class'])
+
+    def test_vfs_have_their_parent(self) -> None:
+        reported = self.reported()
+        pf = machine.pf()
+        self.assertEqual('type-PF', reported[pf]['dev_type'])
+        vfs = {
+            address
+            for address, device in reported.items()
+            if device.get('parent_addr') == pf
+        }
+        self.assertEqual(set(machine.vfs(pf)), vfs)
+        for address in vfs:
+            self.assertEqual('type-VF', reported[address]['dev_type'])
+            self.assertEqual(pf, machine.parent(address))

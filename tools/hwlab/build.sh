@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+#
+# Builds what the machine boots where the cache does not have it, and prints
+# the folders it is in: that of the system and that of the Python packages.
+# Progress goes to the standard error.
+
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
+
+# Prints a key of the content of files.
+key_of() {
+    cat -- "$@" | sha256sum | cut -c -16
+}
+
+# Builds a folder by a function unless it is there; a folder that is there is
+# complete. What was built for another key is thrown away.
+cached() {
+    local kind=$1 key=$2 folder="$CACHE/$1-$2" stage log="$CACHE/build.log"
+    if [ ! -d "$folder" ]; then
+        say "building $kind: see $log" >&2
+        stage=$(mktemp -d "$CACHE/stage.XXXX")
+        # shellcheck disable=SC2064 # of now
+        trap "rm -rf '$stage'" EXIT
+        if ! (set -x; "build_$kind" "$stage") > "$log" 2>&1; then
+            tail -n 20 "$log" >&2
+            die "building $kind failed"
+        fi
+        find "$CACHE" -maxdepth 1 -name "$kind-*" -exec rm -rf {} +
+        mv "$stage" "$folder"
+        chmod 755 "$folder"
+        trap - EXIT
+    fi
+    printf '%s\n' "$folder"
+}
+
+build_system() {
+    "$HERE/build-root.sh" "$1/root"
+    "$HERE/build-image.sh" "$1/root" "$1"
+}
+
+build_python() {
+    "$HERE/build-python.sh" "$system/root" "$1/python"
+    "$HERE/make-disk.sh" "$1/python" "$1/python.img"
+    rm -rf "$1/python"
+}
+
+mkdir -p "$CACHE"
+exec 9> "$CACHE/lock"
+flock 9
+
+system=$(cached system "$(key_of "$HERE"/{common,build-root,build-image}.sh \
+    "$HERE"/{make-disk.sh,extract_kernel.py,initramfs-init})")
+printf '%s\n' "$system"
+cached python "$(key_of "$HERE"/{build-python,make-disk}.sh \
+    "$PROJECT"/{requirements,test-requirements}.txt <(echo "$system"))"

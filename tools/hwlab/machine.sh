@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+#
+# Boots the emulated machine; its second serial port is the standard output.
+
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
+
+system=${1:?the folder of the system} python=${2:?that of the packages}
+out=${3:?the folder that the machine may write to}
+
+qemu=${PCI_EXT_HWLAB_QEMU:-qemu-system-x86_64}
+
+# no_timer_check and tsc: an emulated clock fails the checks of the kernel.
+append="console=ttyS0 quiet loglevel=4 panic=-1 intel_iommu=on iommu=pt \
+mitigations=off tsc=reliable no_timer_check random.trust_cpu=on selinux=0 \
+apparmor=0 audit=0 nokaslr"
+
+# Nested virtualization of an emulated processor is not reliable: no svm.
+machine=(
+    -M q35,sata=off,smbus=off,i8042=off,kernel-irqchip=split
+    -accel tcg,thread=multi,tb-size=512
+    -cpu max,svm=off -smp 2 -m 3072
+    -nodefaults -no-user-config -display none -no-reboot
+    -kernel "$system/vmlinux" -initrd "$system/initrd" -append "$append"
+    -serial "file:$out/console.log" -serial stdio
+    -device intel-iommu,intremap=on,caching-mode=on
+    -drive "file=$system/root.img,if=none,id=root,format=raw,snapshot=on"
+    -device virtio-blk-pci,drive=root
+    -drive "file=$python/python.img,if=none,id=python,format=raw,snapshot=on"
+    -device virtio-blk-pci,drive=python
+    -fsdev "local,id=project,path=$PROJECT,security_model=none,readonly=on"
+    -device virtio-9p-pci,fsdev=project,mount_tag=project
+    -fsdev "local,id=out,path=$out,security_model=none"
+    -device virtio-9p-pci,fsdev=out,mount_tag=out
+)
+
+# A root port gives what is behind it an IOMMU group of its own.
+port() {
+    machine+=(-device "pcie-root-port,id=port$1,chassis=$1,slot=$1")
+}
+
+nic() {
+    machine+=(-netdev "user,id=net$1,restrict=on"
+        -device "$2,netdev=net$1,mac=52:54:00:aa:00:0$1")
+}
+
+port 1
+nic 1 e1000e,bus=port1
+port 2
+nic 2 e1000e,bus=port2
+port 3
+machine+=(
+    -device nvme-subsys,id=subsystem
+    -device "nvme,bus=port3,subsys=subsystem,serial=lab,sriov_max_vfs=4,\
+sriov_vq_flexible=8,sriov_vi_flexible=4,max_ioqpairs=10,msix_qsize=9"
+    -drive "if=none,id=null,driver=null-co,size=64M,read-zeroes=on"
+    -device nvme-ns,drive=null
+)
+# Two functions that nothing keeps apart share a group.
+port 4
+nic 3 e1000e,bus=port4,addr=0.0,multifunction=on
+nic 4 e1000e,bus=port4,addr=0.1
+if "$qemu" -device help | grep -q '^name "igb"'; then
+    port 5
+    nic 5 igb,bus=port5
+fi
+
+exec "$qemu" "${machine[@]}" < /dev/null
