@@ -105,6 +105,7 @@ class TestCase(base.BaseTestCase):
             json=body,
             headers={'OpenStack-API-Version': 'compute 2.96', **headers},
             retries=False,
+            timeout=SERVER_TIMEOUT,
         )
 
     def unique(self, prefix: str) -> str:

@@ -111,6 +111,7 @@ class TestCase(base.TestCase):
                 f'{cls.allinone.url}/image/v2/images/{standins.IMAGE["id"]}'
                 '/file',
                 body=stream.read(),
+                timeout=base.SERVER_TIMEOUT,
             )
 
     def setUp(self) -> None:
