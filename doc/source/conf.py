@@ -12,6 +12,11 @@
 
 """Configuration of the documentation build."""
 
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / '_ext'))
+
 extensions = [
     'openstackdocstheme',
     'cliff.sphinxext',
@@ -19,6 +24,7 @@ extensions = [
     'oslo_config.sphinxext',
     'oslo_policy.sphinxext',
     'oslo_policy.sphinxpolicygen',
+    'pci_api',
 ]
 
 config_generator_config_file = [
@@ -34,7 +40,7 @@ policy_generator_config_file = [
 project = 'pci_ext'
 copyright = 'pci_ext contributors'  # noqa: A001
 master_doc = 'index'
-exclude_patterns = ['_static']
+exclude_patterns = ['_static', '_ext']
 
 html_theme = 'openstackdocs'
 pygments_style = 'native'

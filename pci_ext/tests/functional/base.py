@@ -44,10 +44,12 @@ class TestCase(base.BaseTestCase):
 
     :cvar HOSTS: the cards of each host, as in an inventory
     :cvar CONFIG: a configuration file of Nova
+    :cvar POLL: seconds between looks at an action
     """
 
     HOSTS: ClassVar[dict[str, list[Card]]] = {}
     CONFIG: ClassVar[str] = ''
+    POLL: ClassVar[float] = 0.05
 
     allinone: ClassVar[process.AllInOne]
     shell: ClassVar[shell.Shell]
@@ -130,11 +132,14 @@ class TestCase(base.BaseTestCase):
         self.addCleanup(self.shell.run, 'flavor', 'delete', name)
         return name
 
-    def create_server(self, flavor: str) -> str:
-        """Ask for a server, and give its id."""
+    def create_server(self, flavor: str, name: str | None = None) -> str:
+        """Ask for a server, and give its id.
+
+        :param name: its name, if that matters
+        """
         server = self.openstack(
             *('server', 'create', '--flavor', flavor, '--image', 'tiny'),
-            *('--nic', 'none', self.unique('server')),
+            *('--nic', 'none', name or self.unique('server')),
         )
         self.addCleanup(self.delete_server, server['id'])
         return str(server['id'])
@@ -180,6 +185,23 @@ class TestCase(base.BaseTestCase):
         server_id = self.create_server(self.create_flavor(value))
         self.wait_for(server_id, 'ACTIVE')
         return server_id
+
+    def result(self, server_id: str, response: Any) -> str:
+        """Wait for the end of the action that a request began.
+
+        :returns: ``Success`` or ``Error``
+        """
+        request_id = response.headers['x-openstack-request-id']
+        path = f'/servers/{server_id}/os-instance-actions/{request_id}'
+        deadline = time.monotonic() + SERVER_TIMEOUT
+        while True:
+            action = self.request('GET', path).json()['instanceAction']
+            if action['events'] and all(
+                event['finish_time'] for event in action['events']
+            ):
+                return str(action['events'][-1]['result'])
+            self.assertLess(time.monotonic(), deadline, action)
+            time.sleep(self.POLL)
 
     def assertNoHost(self, value: str) -> None:
         """Check that a further server by an extra spec finds no host."""

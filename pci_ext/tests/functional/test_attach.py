@@ -71,9 +71,6 @@ class AttachTestCase(base.TestCase):
 
     MORE_CONFIG: ClassVar[str] = ''
 
-    #: Seconds between looks at an action.
-    POLL = 0.05
-
     HOSTS = {'host-1': [GPU_1, GPU_2, CRYPTO]}
 
     @classmethod
@@ -113,20 +110,6 @@ class AttachTestCase(base.TestCase):
         )
         self.assertEqual(202, response.status, response.data)
         return self.result(server, response)
-
-    def result(self, server: str, response: Any) -> str:
-        """Wait until the action that a request began is over."""
-        request_id = response.headers['x-openstack-request-id']
-        path = f'/servers/{server}/os-instance-actions/{request_id}'
-        deadline = time.monotonic() + TIMEOUT
-        while True:
-            action = self.request('GET', path).json()['instanceAction']
-            if action['events'] and all(
-                event['finish_time'] for event in action['events']
-            ):
-                return str(action['events'][-1]['result'])
-            self.assertLess(time.monotonic(), deadline, action)
-            time.sleep(self.POLL)
 
     def domains(self) -> dict[str, list[str]]:
         """Give the devices of each domain by its server."""
