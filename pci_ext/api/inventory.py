@@ -112,6 +112,10 @@ class Device:
         )
 
 
+#: By the id of a compute node the name of its host, and its pools.
+Nodes = dict[int, tuple[str, list[Pool]]]
+
+
 @dataclasses.dataclass(frozen=True)
 class Pools:
     """What was read of pools.
@@ -149,6 +153,23 @@ def read_pools(
     )
 
 
+def read_pools_and_devices(
+    context: nova_context.RequestContext, host: str | None = None
+) -> tuple[Pools, list[Device]]:
+    """Read the pools of all hosts, or of one, and all that is in them."""
+    results = nova_context.scatter_gather_skip_cell0(
+        context, _pools_and_devices_in_cell, records.Wanted(host=host)
+    )
+    answers, cells_down = _sort_out(results)
+    return (
+        Pools(
+            [node for nodes, _ in answers for node in nodes.values()],
+            cells_down,
+        ),
+        [device for _, devices in answers for device in devices],
+    )
+
+
 def read_devices(
     context: nova_context.RequestContext, wanted: records.Wanted
 ) -> Devices:
@@ -178,8 +199,16 @@ def _sort_out(
 @db_api.pick_context_manager_reader
 def _pools_in_cell(
     context: nova_context.RequestContext, wanted: records.Wanted
-) -> dict[int, tuple[str, list[Pool]]]:
+) -> Nodes:
     return _nodes(context, wanted)
+
+
+@db_api.pick_context_manager_reader
+def _pools_and_devices_in_cell(
+    context: nova_context.RequestContext, wanted: records.Wanted
+) -> tuple[Nodes, list[Device]]:
+    nodes = _nodes(context, wanted)
+    return nodes, _devices(context, wanted, nodes)
 
 
 @db_api.pick_context_manager_reader
@@ -187,7 +216,14 @@ def devices_in_cell(
     context: nova_context.RequestContext, wanted: records.Wanted
 ) -> list[Device]:
     """Read devices of the cell that the context is targeted at."""
-    nodes = _nodes(context, wanted)
+    return _devices(context, wanted, _nodes(context, wanted))
+
+
+def _devices(
+    context: nova_context.RequestContext,
+    wanted: records.Wanted,
+    nodes: Nodes,
+) -> list[Device]:
     of_node: dict[int, list[Any]] = defaultdict(list)
     for row in records.devices(context, wanted):
         of_node[row.compute_node_id].append(row)
@@ -214,7 +250,7 @@ def devices_in_cell(
 
 def _nodes(
     context: nova_context.RequestContext, wanted: records.Wanted
-) -> dict[int, tuple[str, list[Pool]]]:
+) -> Nodes:
     """Give by compute node the name of its host and its pools."""
     return {
         row.id: (

@@ -24,6 +24,7 @@ from pci_ext.api import matches
 from pci_ext.api import microversions
 from pci_ext.api import paging
 from pci_ext.api import policy
+from pci_ext.api import usage
 from pci_ext.api import visibility
 from pci_ext.api.schemas import pci_pools as schema
 from pci_ext.api.views import pci_pools as views
@@ -44,7 +45,9 @@ class PciPoolsController(wsgi.Controller):
         flavors = visibility.get_all(context)
         has_attributes = filters.by_attributes(req)
         is_of_flavor = filters.by_flavor(req, flavors)
-        found = inventory.read_pools(context, req.GET.get('host'))
+        found, devices = inventory.read_pools_and_devices(
+            context, req.GET.get('host')
+        )
         page = paging.page(
             req,
             [
@@ -63,7 +66,11 @@ class PciPoolsController(wsgi.Controller):
             default_keys=('host',),
         )
         return self._view_builder.index(
-            req, page, matches.Matches(flavors), found.cells_down
+            req,
+            page,
+            usage.of_pools(page, devices),
+            matches.Matches(flavors),
+            found.cells_down,
         )
 
 

@@ -10,14 +10,18 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How many devices of a PCI flavor there are, and how many are in use.
+"""How many devices there are, and how many are in use.
 
-Over the whole cloud and without saying where, as it is told to whoever sees
-the PCI flavor.
+Of a PCI flavor over the whole cloud and without saying where, as it is told to
+whoever sees the PCI flavor; of the pools of a host for administrators.
 """
 
 from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
 
 from nova import context as nova_context
 from nova.objects import fields
@@ -50,19 +54,10 @@ def of_flavors(
     """
     found = inventory.read_devices(context, records.Wanted())
     matching = matches.Matches(flavors)
-    total: Counter[str] = Counter()
-    available: Counter[str] = Counter()
-    allocated: Counter[str] = Counter()
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
     for device in found.devices:
-        status = device.row.status
-        if status in _GONE:
-            continue
-        names = matching.names(device.pool)
-        total.update(names)
-        if status == fields.PciDeviceStatus.AVAILABLE:
-            available.update(names)
-        elif status in inventory.IN_USE:
-            allocated.update(names)
+        for name in matching.names(device.pool):
+            counted[name].update(_counts_as(device))
     if found.cells_down:
         LOG.warning(
             'The PCI devices of cells %s are not counted: they do not answer.',
@@ -70,10 +65,49 @@ def of_flavors(
         )
     return {
         flavor.name: {
-            'total': total[flavor.name],
-            'available': available[flavor.name],
-            'allocated': allocated[flavor.name],
+            **_shown(counted[flavor.name]),
             **({'partial': True} if found.cells_down else {}),
         }
         for flavor in flavors
     }
+
+
+def of_pools(
+    pools: Iterable[inventory.Pool], devices: Iterable[inventory.Device]
+) -> dict[str, Usage]:
+    """Count the devices of each of some pools.
+
+    :param devices: those of the hosts of the pools
+    :returns: by the uuid of the pool
+    """
+    counted: dict[_Kind, Counter[str]] = defaultdict(Counter)
+    for device in devices:
+        counted[_kind(device.host, device.pool)].update(_counts_as(device))
+    return {
+        pool.uuid: _shown(counted[_kind(pool.host, pool.properties)])
+        for pool in pools
+    }
+
+
+#: The name of a host, and the properties of a pool.
+_Kind = tuple[str, frozenset[tuple[str, str]]]
+
+
+def _kind(host: str, properties: Mapping[str, str]) -> _Kind:
+    return host, frozenset(properties.items())
+
+
+def _counts_as(device: inventory.Device) -> Iterator[str]:
+    """Name the numbers that a device adds to."""
+    status = device.row.status
+    if status in _GONE:
+        return
+    yield 'total'
+    if status == fields.PciDeviceStatus.AVAILABLE:
+        yield 'available'
+    elif status in inventory.IN_USE:
+        yield 'allocated'
+
+
+def _shown(counted: Counter[str]) -> Usage:
+    return {key: counted[key] for key in ('total', 'available', 'allocated')}

@@ -28,10 +28,11 @@ _COLUMNS = {
     'count': 'Free',
     'pci_flavors': 'PCI Flavors',
 }
-_LONG_COLUMNS = {'uuid': 'UUID', **_COLUMNS}
+_LONG_COLUMNS = {'uuid': 'UUID', **_COLUMNS, 'usage': 'Usage'}
 
 _FORMATTERS = {
     'properties': format_columns.DictColumn,
+    'usage': format_columns.DictColumn,
     'pci_flavors': format_columns.ListColumn,
 }
 

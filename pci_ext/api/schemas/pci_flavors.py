@@ -172,14 +172,19 @@ update_response = create_response
 
 _COUNT: Schema = {'type': 'integer', 'minimum': 0}
 
+#: How many devices there are, can be had, and are somebody's.
+USAGE: dict[str, Schema] = {
+    'total': _COUNT,
+    'available': _COUNT,
+    'allocated': _COUNT,
+}
+
 _WITH_USAGE = all_of(
     {
         **_FULL,
         'usage': all_of(
             {
-                'total': _COUNT,
-                'available': _COUNT,
-                'allocated': _COUNT,
+                **USAGE,
                 # Where a cell did not answer.
                 'partial': {'type': 'boolean', 'const': True},
             },

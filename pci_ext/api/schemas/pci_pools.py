@@ -27,6 +27,7 @@ index_response = inventory.list_response(
             'host': {'type': 'string'},
             'properties': inventory.STRINGS,
             'count': {'type': 'integer', 'minimum': 0},
+            'usage': pci_flavors.all_of(pci_flavors.USAGE),
             'pci_flavors': inventory.NAMES,
         }
     ),

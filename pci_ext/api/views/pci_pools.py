@@ -13,6 +13,7 @@
 """How the API shows pools."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,10 +34,14 @@ class ViewBuilder(common.ViewBuilder):
         self,
         request: wsgi.Request,
         pools: Iterable[inventory.Pool],
+        usage: Mapping[str, Mapping[str, int | bool]],
         matching: matches.Matches,
         cells_down: Sequence[str],
     ) -> View:
-        """Show a page of a list."""
+        """Show a page of a list.
+
+        :param usage: by uuid how much of each pool is used
+        """
         shown = []
         for pool in pools:
             item = pool.as_object()
@@ -46,6 +51,7 @@ class ViewBuilder(common.ViewBuilder):
                     'host': item.host,
                     'properties': dict(item.properties),
                     'count': item.count,
+                    'usage': dict(usage[pool.uuid]),
                     'pci_flavors': matching.names(pool.reported),
                 }
             )

@@ -28,7 +28,7 @@ class PciPoolsTestCase(base.RouterTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.create_host('cell2', 'host2', {**PF, 'count': 2})
-        self.create_host(
+        self.host1 = self.create_host(
             'cell1',
             'host1',
             {**GPU, 'numa_node': 0, 'count': 1, 'e.group': 'gpu'},
@@ -64,11 +64,41 @@ class PciPoolsTestCase(base.RouterTestCase):
                 'host': 'host1',
                 'properties': {**GPU, 'numa_node': '0', 'e.group': 'gpu'},
                 'count': 1,
+                'usage': {'total': 0, 'available': 0, 'allocated': 0},
                 'pci_flavors': ['gpu', 'nvidia'],
             },
             first,
         )
         self.assertEqual(['nvidia'], second['pci_flavors'])
+
+    def test_usage(self) -> None:
+        group = {'e.group': 'gpu'}
+        for slot, numa_node, status, attributes in (
+            (1, 0, 'available', group),
+            (2, 0, 'allocated', group),
+            (3, 0, 'claimed', group),
+            (4, 0, 'unavailable', group),
+            (5, 0, 'removed', group),
+            (6, 1, 'available', {}),
+        ):
+            self.create_device(
+                'cell1',
+                self.host1,
+                f'0000:0{slot}:00.0',
+                attributes=attributes,
+                status=status,
+                numa_node=numa_node,
+                **GPU,
+            )
+        listed = self.get_list(sort_key=['host', 'count'])['pci_pools']
+        self.assertEqual(
+            [
+                {'total': 4, 'available': 1, 'allocated': 2},
+                {'total': 1, 'available': 1, 'allocated': 0},
+                {'total': 0, 'available': 0, 'allocated': 0},
+            ],
+            [each['usage'] for each in listed],
+        )
 
     def test_functions_on_demand(self) -> None:
         (shown,) = self.get_list(host='host2')['pci_pools']
@@ -106,7 +136,9 @@ class PciPoolsTestCase(base.RouterTestCase):
 
     def test_a_cell_that_does_not_answer(self) -> None:
         cell = self.cell_mappings['cell1']
-        self.useFixture(base.BrokenCell(inventory, '_pools_in_cell', cell))
+        self.useFixture(
+            base.BrokenCell(inventory, '_pools_and_devices_in_cell', cell)
+        )
         listed = self.get_list()
         self.assertEqual([cell.uuid], listed['cells_down'])
         self.assertEqual([2], [each['count'] for each in listed['pci_pools']])
@@ -114,6 +146,10 @@ class PciPoolsTestCase(base.RouterTestCase):
     def test_one_query_a_cell(self) -> None:
         for number in range(5):
             self.create_host('cell1', f'more{number}', {**GPU, 'count': 1})
-        with base.statements('compute_nodes') as statements:
+        with (
+            base.statements('compute_nodes') as nodes,
+            base.statements('pci_devices') as devices,
+        ):
             self.get_list()
-        self.assertEqual(2, len(statements))
+        self.assertEqual(2, len(nodes))
+        self.assertEqual(2, len(devices))

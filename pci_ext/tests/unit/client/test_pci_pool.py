@@ -19,6 +19,7 @@ POOL = {
     'host': 'host1',
     'properties': {'vendor_id': '10de'},
     'count': 3,
+    'usage': {'total': 5, 'available': 3, 'allocated': 2},
     'pci_flavors': ['gpu'],
 }
 
@@ -38,7 +39,7 @@ class TestList(base.ShellTestCase):
         )
         self.assertEqual([SHORT], self.json_of('pci', 'pool', 'list'))
         self.assertEqual(
-            [SHORT | {'UUID': uuids.pool}],
+            [SHORT | {'UUID': uuids.pool, 'Usage': POOL['usage']}],
             self.json_of('pci', 'pool', 'list', '--long'),
         )
 
