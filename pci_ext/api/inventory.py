@@ -31,6 +31,7 @@ from oslo_serialization import jsonutils
 from pci_ext.api import kinds
 from pci_ext.api import records
 from pci_ext.integration import reported
+from pci_ext.integration import tracker
 from pci_ext.matching import pools as matching_pools
 from pci_ext.objects import pci_device
 from pci_ext.objects import pci_pool
@@ -93,6 +94,11 @@ class Device:
             for key, value in self.properties.items()
             if key.startswith(matching_pools.ATTRIBUTE_PREFIX)
         }
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it is offered no more, and kept until it is freed."""
+        return tracker.WITHDRAWN in self.properties
 
     def as_object(self) -> pci_device.PciDevice:
         row = self.row

@@ -51,6 +51,7 @@ _LONG_COLUMNS = {
     'dev_type': 'Type',
     'numa_node': 'NUMA Node',
     'parent_addr': 'Parent Address',
+    'withdrawn': 'Withdrawn',
     'attributes': 'Properties',
 }
 
@@ -67,6 +68,7 @@ _FIELDS = {
     'parent_addr': 'parent_addr',
     'status': 'status',
     'server_uuid': 'server_id',
+    'withdrawn': 'withdrawn',
     'attributes': 'properties',
     'pci_flavors': 'pci_flavors',
 }

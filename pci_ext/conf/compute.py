@@ -22,6 +22,7 @@ OPTS: list[cfg.Opt] = [
     cfg.MultiStrOpt(
         'pci_information',
         default=[],
+        mutable=True,
         help="""
 PCI devices that this compute host offers to servers, and what it says of them.
 
@@ -39,6 +40,10 @@ address is a full or partial PCI address with ``*`` or a regular expression in
 place of any field, or a range ``0000:06:00.0-0000:06:01.7``. The keys of the
 extra attributes start with ``e.``.
 
+A change is taken up when nova-compute starts and, after a SIGHUP, at its next
+periodic scan. A device that is offered no more while a server has it is kept
+until the server gives it back.
+
 Related options:
 
 * ``[pci_ext] pci_flavor_attrs``
@@ -52,13 +57,14 @@ Related options:
     cfg.ListOpt(
         'pci_devices',
         default=[],
+        mutable=True,
         help="""
 Named PCI devices of this compute host.
 
 Each item is an address and a name, ``28:00.1|10GE``. It has the effect of an
 entry ``[{"address": "28:00.1"}, {"e.name": "10GE"}]`` in ``pci_information``,
-tried before the entries written there. Servers ask for them by the extra spec
-``pci_passthrough:pci_name``.
+tried before the entries written there, and a change of it is taken up in the
+same way. Servers ask for them by the extra spec ``pci_passthrough:pci_name``.
 """,
         sample_default=['28:00.1|10GE', '28:00.2|10GE'],
     ),

@@ -28,6 +28,18 @@ among these the hosts where the fewest matching devices stay free. The default
 makes this count more than Nova's own weighers; 0 turns the weigher off.
 """,
     ),
+    cfg.FloatOpt(
+        'first_fit_weight_multiplier',
+        default=0.0,
+        help="""
+Multiplier of the weight of FirstFitWeigher.
+
+Among hosts that can serve a request for PCI devices, the first in the order of
+their names is preferred. The default turns the weigher off. A small number,
+such as 0.001, makes it choose among hosts that all other weighers find equal;
+a number greater than the multipliers of the others fills host after host.
+""",
+    ),
 ]
 
 

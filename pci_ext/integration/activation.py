@@ -20,12 +20,13 @@ from oslo_log import log as logging
 from pci_ext import conf
 from pci_ext import exception
 from pci_ext.integration import device_specs
-from pci_ext.integration import move_claims
 from pci_ext.integration import moves
 from pci_ext.integration import requests
+from pci_ext.integration import resource_tracker
 from pci_ext.integration import shape
 from pci_ext.integration import stats
 from pci_ext.integration import task_states
+from pci_ext.integration import tracker
 from pci_ext.integration import virt
 
 LOG = logging.getLogger(__name__)
@@ -38,8 +39,9 @@ def seams() -> tuple[shape.Seam, ...]:
     return (
         device_specs.SEAM,
         stats.SEAM,
+        tracker.SEAM,
+        resource_tracker.SEAM,
         requests.SEAM,
-        move_claims.SEAM,
         moves.SEAM,
     )
 

@@ -147,7 +147,19 @@ class Whitelist(whitelist.Whitelist):
         :raises InvalidPciInformation: naming the entry that does not parse
         """
         super().__init__(whitelist_spec)
-        self.specs: list[devspec.PciDeviceSpec] = [*offered(), *self.specs]
+        self._of_nova: list[devspec.PciDeviceSpec] = list(self.specs)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Take up the options of pci_ext as they are now.
+
+        :raises InvalidPciInformation: naming the entry that does not parse;
+            what was offered stays so
+        """
+        self.specs: list[devspec.PciDeviceSpec] = [
+            *offered(),
+            *self._of_nova,
+        ]
 
     def device_assignable(
         self, dev: dict[str, Any]

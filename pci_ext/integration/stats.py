@@ -104,10 +104,40 @@ class PciDeviceStats(stats.PciDeviceStats):
         device_specs.drop_attributes(dev, self.dev_filter.get_devspec(dev))
         if dev.status != fields.PciDeviceStatus.AVAILABLE:
             return
+        pool = self._pool_with(dev)
+        if pool is not None:
+            keys = self._create_pool_keys_from_dev(dev)
+            if keys is not None and self._find_pool(keys) is pool:
+                return
+            self._take_out(pool, dev)
+        self.add_device(dev)
+
+    def remove_device(self, dev: 'objects.PciDevice') -> None:
+        """Take a device out of the pool that it is in.
+
+        Nova looks for the pool that the device would be put into now, which
+        is another or none if the host offers it otherwise than it did.
+        """
+        pool = self._pool_with(dev)
+        if pool is None:
+            super().remove_device(dev)
+        else:
+            self._take_out(pool, dev)
+
+    def _pool_with(self, dev: 'objects.PciDevice') -> dict[str, Any] | None:
         for pool in self.pools:
             if any(device is dev for device in pool['devices']):
-                return
-        self.add_device(dev)
+                found: dict[str, Any] = pool
+                return found
+        return None
+
+    def _take_out(
+        self, pool: dict[str, Any], dev: 'objects.PciDevice'
+    ) -> None:
+        pool['devices'] = [
+            device for device in pool['devices'] if device is not dev
+        ]
+        self._decrease_pool_count(self.pools, pool)
 
     def support_requests(
         self,
@@ -290,6 +320,7 @@ SEAM = shape.Seam(
         '_ensure_remote_managed_tag': ('dev', 'pool'),
         'update_device': ('self', 'dev'),
         'add_device': ('self', 'dev'),
+        'remove_device': ('self', 'dev'),
         'support_requests': (
             'self',
             'requests',

@@ -42,6 +42,8 @@ class FakeDriver(mixin.PciExtDriverMixin, fake.FakeDriverWithoutFakeNodes):
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
         super().__init__(virtapi, read_only)
         self._pci_devices: list[dict[str, Any]] = []
+        self._inventory_host = ''
+        self._inventory_modified: int | None = None
 
     def init_host(self, host: str) -> None:
         """Read the devices of this host.
@@ -49,23 +51,42 @@ class FakeDriver(mixin.PciExtDriverMixin, fake.FakeDriverWithoutFakeNodes):
         :raises InvalidInventory: if there is no such file or host, or the
             file does not parse
         """
-        path = CONF.pci_ext.fake_inventory
-        if path:
-            hosts = inventory.load(path)
-            if host not in hosts:
-                raise exception.InvalidInventory(
-                    path=path,
-                    reason=f'it has no host {host}, only '
-                    f'{", ".join(sorted(hosts))}',
-                )
-            self._pci_devices = hosts[host]
+        self._inventory_host = host
+        self._read_inventory()
         self._domains = simulated.Domains(
             os.path.join(CONF.state_path, 'domains.json'),
             simulated.Faults(CONF.pci_ext.fake_faults),
         )
         super().init_host(host)
 
+    def _read_inventory(self) -> None:
+        """Read the devices, unless the file is as it was.
+
+        :raises InvalidInventory: as for init_host
+        """
+        path = CONF.pci_ext.fake_inventory
+        if not path:
+            return
+        try:
+            modified = os.stat(path).st_mtime_ns
+        except OSError:
+            # What is wrong is said where the file is read.
+            modified = None
+        if modified is not None and modified == self._inventory_modified:
+            return
+        hosts = inventory.load(path)
+        host = self._inventory_host
+        if host not in hosts:
+            raise exception.InvalidInventory(
+                path=path,
+                reason=f'it has no host {host}, only '
+                f'{", ".join(sorted(hosts))}',
+            )
+        self._pci_devices = hosts[host]
+        self._inventory_modified = modified
+
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
+        self._read_inventory()
         resources: dict[str, Any] = super().get_available_resource(nodename)
         resources['pci_passthrough_devices'] = jsonutils.dumps(
             self._pci_devices

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 import contextlib
 import functools
+import inspect
 from typing import Any
 
 from lxml import etree
@@ -46,13 +47,29 @@ _HOSTDEV = 'hostdev'
 class LibvirtDriver(mixin.PciExtDriverMixin, driver.LibvirtDriver):
     """Nova's libvirt driver, with all that libvirt says of a device."""
 
+    _pci_names: frozenset[str] = frozenset()
+
+    def get_available_resource(self, nodename: str) -> dict[str, Any]:
+        """Look at the devices anew where the host has others than before.
+
+        Nova looks at them once, which takes a call of libvirt a device.
+        """
+        names = frozenset(self._host.list_pci_devices())
+        if names != self._pci_names:
+            self._pci_names = names
+            self._get_pci_passthrough_devices.cache_clear()
+        resources: dict[str, Any] = super().get_available_resource(nodename)
+        return resources
+
     @functools.cache  # noqa: B019  as in Nova, which clears it by this name
     def _get_pci_passthrough_devices(self) -> str:
         """Add what Nova leaves out: the class code of each device.
 
         :returns: JSON, as the method that it extends
         """
-        devices = jsonutils.loads(super()._get_pci_passthrough_devices())
+        # Past the cache of Nova: what is to be kept is the result of this.
+        look = driver.LibvirtDriver._get_pci_passthrough_devices
+        devices = jsonutils.loads(inspect.unwrap(look)(self))
         for device in devices:
             device.update(self._more_properties(device['dev_id']))
         return str(jsonutils.dumps(devices))

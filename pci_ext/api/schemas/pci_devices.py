@@ -56,6 +56,7 @@ _DEVICE = pci_flavors.all_of(
         'parent_addr': _TEXT_OR_NULL,
         'status': {'type': 'string', 'enum': list(STATUSES)},
         'server_uuid': {'type': ['string', 'null'], 'format': 'uuid'},
+        'withdrawn': {'type': 'boolean'},
         'attributes': inventory.STRINGS,
         'pci_flavors': inventory.NAMES,
         'links': pci_flavors.LINKS,

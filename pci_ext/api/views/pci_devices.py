@@ -49,6 +49,7 @@ class ViewBuilder(common.ViewBuilder):
                 'parent_addr': item.parent_addr,
                 'status': item.status,
                 'server_uuid': item.server_uuid,
+                'withdrawn': device.withdrawn,
                 'attributes': dict(item.attributes),
                 'pci_flavors': matching.names(device.pool),
                 'links': self._get_links(

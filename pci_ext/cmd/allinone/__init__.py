@@ -147,6 +147,7 @@ def run(args: argparse.Namespace, nova_args: Sequence[str]) -> None:
                 if stop.is_set():
                     return
                 print(f'starting {step}', file=sys.stderr, flush=True)
+            signal.signal(signal.SIGHUP, lambda *_: running.reload())
             print(f'READY {settings.url}/', flush=True)
             stop.wait()
         finally:

@@ -100,6 +100,10 @@ class Services:
             self._run(computes.start(host, state_path))
         databases.map_hosts()
 
+    def reload(self) -> None:
+        """Read the options that may change, as the services do on SIGHUP."""
+        CONF.mutate_config_files()
+
     def stop(self) -> None:
         """Stop all services at once, and wait for them, but not for ever."""
         threads = [

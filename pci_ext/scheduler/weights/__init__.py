@@ -19,6 +19,7 @@ To be named in ``[filter_scheduler] weight_classes`` as
 
 def all_weighers() -> list[type]:
     """List the weigher classes for Nova's scheduler."""
+    from pci_ext.scheduler.weights import first_fit
     from pci_ext.scheduler.weights import pci_flavor
 
-    return [pci_flavor.PciFlavorWeigher]
+    return [pci_flavor.PciFlavorWeigher, first_fit.FirstFitWeigher]

@@ -59,13 +59,7 @@ class TestCase(base.BaseTestCase):
         super().setUpClass()
         directory = tempfile.mkdtemp(prefix='pci-ext-functional-')
         cls.addClassCleanup(shutil.rmtree, directory)
-        inventory = {
-            'hosts': [
-                {'name': name, 'cards': cards}
-                for name, cards in cls.HOSTS.items()
-            ]
-        }
-        cls.allinone = process.AllInOne(directory, inventory, cls.CONFIG)
+        cls.allinone = process.AllInOne(directory, cls.HOSTS, cls.CONFIG)
         cls.addClassCleanup(cls.allinone.stop)
         cls.allinone.start()
         cls.shell = shell.Shell(cls.allinone.clouds_yaml)

@@ -12,6 +12,8 @@
 
 """pci-ext-allinone as a process of its own, on a port that is free."""
 
+from collections.abc import Mapping
+from collections.abc import Sequence
 import json
 import os
 import re
@@ -38,26 +40,45 @@ class AllInOne:
     """One process and its data directory.
 
     :param directory: an empty directory, for the data and the files given
-    :param inventory: the content of the inventory of devices
+    :param hosts: the cards of each host, as in an inventory
     :param config: the content of a configuration file of Nova
     """
 
     def __init__(
-        self, directory: str, inventory: dict[str, Any], config: str = ''
+        self,
+        directory: str,
+        hosts: Mapping[str, Sequence[Mapping[str, Any]]],
+        config: str = '',
     ) -> None:
         self.directory = directory
         self.data_dir = os.path.join(directory, 'data')
         self.process: subprocess.Popen[str] | None = None
         self.port = 0
-        self._write('inventory.json', json.dumps(inventory))
+        self.write_inventory(hosts)
+        self.write_config(config)
+
+    def write_inventory(
+        self, hosts: Mapping[str, Sequence[Mapping[str, Any]]]
+    ) -> None:
+        """Say which cards there are; a running process finds the new ones."""
+        listed = [
+            {'name': name, 'cards': cards} for name, cards in hosts.items()
+        ]
+        self._write('inventory.json', json.dumps({'hosts': listed}))
+
+    def write_config(self, config: str) -> None:
+        """Write the configuration file; SIGHUP lets a process read it."""
         self._write('test.conf', config)
 
     def _path(self, name: str) -> str:
         return os.path.join(self.directory, name)
 
     def _write(self, name: str, content: str) -> None:
-        with open(self._path(name), 'w', encoding='utf-8') as stream:
+        new = self._path(f'{name}.new')
+        with open(new, 'w', encoding='utf-8') as stream:
             stream.write(content)
+        # A process that reads it sees all of it or nothing.
+        os.replace(new, self._path(name))
 
     @property
     def url(self) -> str:

@@ -74,10 +74,10 @@ class TestRefusals(base.base.BaseTestCase):
         self.directory = directory.name
 
     def start(
-        self, config: str = '', inventory: Any = None, port: int = 0
+        self, config: str = '', hosts: Any = None, port: int = 0
     ) -> process.AllInOne:
-        inventory = inventory or {'hosts': [{'name': 'host', 'cards': [GPU]}]}
-        allinone = process.AllInOne(self.directory, inventory, config)
+        hosts = hosts or {'host': [GPU]}
+        allinone = process.AllInOne(self.directory, hosts, config)
         self.addCleanup(allinone.stop)
         allinone.start(port)
         return allinone
@@ -110,9 +110,9 @@ class TestRefusals(base.base.BaseTestCase):
         self.assertRefused(running.data_dir, 'in use')
 
     def test_inventory_that_does_not_parse(self) -> None:
-        inventory = {'hosts': [{'name': 'host', 'cards': [{'kind': 'gpu'}]}]}
         self.assertRefused(
-            'inventory.json', 'host host, card 1', inventory=inventory
+            *('inventory.json', 'host host, card 1'),
+            hosts={'host': [{'kind': 'gpu'}]},
         )
 
     def test_pci_information_that_does_not_parse(self) -> None:

@@ -102,6 +102,7 @@ class ListTestCase(PciDevicesTestCase):
                 'parent_addr': None,
                 'status': 'allocated',
                 'server_uuid': self.server,
+                'withdrawn': False,
                 'attributes': {'e.group': 'gpu'},
                 'pci_flavors': ['gpu', 'nvidia'],
                 'links': [

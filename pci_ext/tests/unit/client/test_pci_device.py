@@ -26,6 +26,7 @@ DEVICE = {
     'parent_addr': None,
     'status': 'allocated',
     'server_uuid': uuids.server,
+    'withdrawn': False,
     'attributes': {'e.group': 'gpu'},
     'pci_flavors': ['bigGPU', 'gpu'],
     'links': [],
@@ -67,6 +68,7 @@ class TestList(base.ShellTestCase):
                     'Type': 'type-PCI',
                     'NUMA Node': 0,
                     'Parent Address': None,
+                    'Withdrawn': False,
                     'Properties': {'e.group': 'gpu'},
                 }
             ],

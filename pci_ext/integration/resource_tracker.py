@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Seam: the claim of a host on the devices of a server that moves to it."""
+"""Seam: what a compute host counts: its devices, and who moves to it."""
 
 from typing import Any
 
@@ -21,13 +21,34 @@ from nova.compute import resource_tracker
 from pci_ext.integration import kept
 from pci_ext.integration import shape
 
+_DEVICES = 'pci_passthrough_devices'
+
 
 class ResourceTracker(resource_tracker.ResourceTracker):
-    """Nova's tracker, which claims what was attached to a server too.
+    """Nova's tracker, which goes on looking at the devices of its host.
 
-    What it records of a move, the requests and devices of both sides, is made
-    of the same requests: confirm and revert need nothing more.
+    It claims what was attached to a server too. What it records of a move,
+    the requests and devices of both sides, is made of the same requests:
+    confirm and revert need nothing more.
     """
+
+    def _setup_pci_tracker(
+        self,
+        context: Any,
+        compute_node: 'objects.ComputeNode',
+        resources: dict[str, Any],
+    ) -> None:
+        """Look at the devices, if there is anything new to be seen.
+
+        Nova does so when nova-compute starts, and calls this at each scan.
+        """
+        is_first = self.pci_tracker is None
+        super()._setup_pci_tracker(context, compute_node, resources)
+        if not is_first and _DEVICES in resources:
+            self.pci_tracker.rescan(resources.pop(_DEVICES))
+            compute_node.pci_device_pools = (
+                self.pci_tracker.stats.to_device_pools_obj()
+            )
 
     def _move_claim(
         self,
@@ -58,6 +79,7 @@ SEAM = shape.Seam(
     replacement=ResourceTracker,
     signatures={
         '__init__': ('self', 'host', 'driver', 'reportclient'),
+        '_setup_pci_tracker': ('self', 'context', 'compute_node', 'resources'),
         '_move_claim': (
             'self',
             'context',

@@ -1,0 +1,101 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Seam: the devices of a compute host as nova-compute keeps track of them.
+
+What the host offers may change while nova-compute runs, by a new value of
+``pci_devices`` or ``pci_information``. Each scan goes by what is said now. A
+device that is offered no more but is in use is kept until it is freed, which
+is Nova's way, and marked in its record, so that this can be seen.
+"""
+
+from typing import Any
+
+from nova import objects
+from nova.objects import fields
+from nova.pci import manager
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from pci_ext import exception
+from pci_ext.integration import shape
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+#: Key in the record of a device that is offered no more but is in use.
+WITHDRAWN = 'pci_ext:withdrawn'
+
+Options = tuple[tuple[str, ...], tuple[str, ...]]
+
+_IN_USE = (fields.PciDeviceStatus.CLAIMED, fields.PciDeviceStatus.ALLOCATED)
+
+
+def _options() -> Options:
+    return tuple(CONF.pci_ext.pci_devices), tuple(CONF.pci_ext.pci_information)
+
+
+def _mark(device: 'objects.PciDevice', withdrawn: bool) -> None:
+    if withdrawn == (WITHDRAWN in device.extra_info):
+        return
+    # Only what is set anew is saved.
+    changed = dict(device.extra_info)
+    if withdrawn:
+        changed[WITHDRAWN] = 'true'
+    else:
+        del changed[WITHDRAWN]
+    device.extra_info = changed
+
+
+class PciDevTracker(manager.PciDevTracker):
+    """Nova's tracker, which takes up what the host offers at each scan."""
+
+    _scanned: tuple[str, Options] | None = None
+
+    def update_devices_from_hypervisor_resources(
+        self, devices_json: str
+    ) -> None:
+        try:
+            self.dev_filter.refresh()
+        except exception.InvalidPciInformation as error:
+            LOG.error(
+                'The host goes on offering the PCI devices that it did: %s',
+                error.format_message(),
+            )
+        super().update_devices_from_hypervisor_resources(devices_json)
+        self._scanned = (devices_json, _options())
+
+    def rescan(self, devices_json: str) -> None:
+        """Scan, unless host and options are as they were."""
+        if self._scanned != (devices_json, _options()):
+            self.update_devices_from_hypervisor_resources(devices_json)
+
+    def _set_hvdevs(self, devices: list[dict[str, Any]]) -> None:
+        super()._set_hvdevs(devices)
+        offered = {device['address'] for device in devices}
+        for device in self.pci_devs:
+            is_offered = device.address in offered
+            if is_offered:
+                # Nova would go on to remove what is offered again.
+                self.to_be_removed_when_freed.pop(device.address, None)
+            _mark(device, device.status in _IN_USE and not is_offered)
+
+
+SEAM = shape.Seam(
+    module='nova.pci.manager',
+    name='PciDevTracker',
+    replacement=PciDevTracker,
+    signatures={
+        '__init__': ('self', 'context', 'compute_node'),
+        'update_devices_from_hypervisor_resources': ('self', 'devices_json'),
+        '_set_hvdevs': ('self', 'devices'),
+    },
+)

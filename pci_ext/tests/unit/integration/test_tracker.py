@@ -1,0 +1,107 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from __future__ import annotations
+
+from nova import objects
+from oslo_serialization import jsonutils
+
+from pci_ext.integration import tracker
+from pci_ext.tests.unit.compute import base
+
+
+class TrackerTest(base.HostTestCase):
+    def scan(self, *named: str) -> None:
+        """Let the periodic scan find these named devices on offer."""
+        self.conf.config(
+            group='pci_ext',
+            pci_information=[],
+            pci_devices=list(named),
+            pci_flavor_attrs=['vendor_id', 'product_id', 'e.name'],
+        )
+        pci_tracker = self.compute.rt.pci_tracker
+        pci_tracker.update_devices_from_hypervisor_resources(
+            jsonutils.dumps(list(self.devices_of_hypervisor()))
+        )
+        pci_tracker.save(self.context)
+
+    def records(self) -> dict[str, tuple[str, str | None, bool]]:
+        """Give for each device its status, its name and if it is marked."""
+        return {
+            record.address: (
+                record.status,
+                record.extra_info.get('e.name'),
+                tracker.WITHDRAWN in record.extra_info,
+            )
+            for record in objects.PciDeviceList.get_by_compute_node(
+                self.context, self.node.id
+            )
+        }
+
+    def pools(self) -> dict[str | None, int]:
+        return {
+            pool.get('e.name'): pool['count']
+            for pool in self.compute.rt.pci_tracker.stats.pools
+        }
+
+    def test_added_removed_and_renamed_while_free(self) -> None:
+        self.scan('01:00.0|10GE', '02:00.0|10GE')
+        self.assertEqual({'10GE': 2}, self.pools())
+        self.scan('02:00.0|25GE', '03:00.0|10GE')
+        self.assertEqual({'25GE': 1, '10GE': 1}, self.pools())
+        # Nova forgets the record of what was removed one scan later.
+        self.scan('02:00.0|25GE', '03:00.0|10GE')
+        self.assertEqual(
+            {
+                '0000:02:00.0': ('available', '25GE', False),
+                '0000:03:00.0': ('available', '10GE', False),
+            },
+            self.records(),
+        )
+
+    def test_what_is_in_use_is_kept_until_freed(self) -> None:
+        server = self.create_server()
+        [address] = self.devices(server)
+        self.scan()
+        self.assertEqual(
+            {address: ('allocated', None, True)},
+            {
+                key: value
+                for key, value in self.records().items()
+                if value[0] != 'removed'
+            },
+        )
+        self.compute.rt.pci_tracker.free_instance(
+            self.context, self.instance(server)
+        )
+        self.scan()
+        self.scan()
+        self.assertEqual({}, self.records())
+        self.assertEqual({}, self.pools())
+
+    def test_what_is_offered_again_stays(self) -> None:
+        server = self.create_server()
+        [address] = self.devices(server)
+        self.scan()
+        self.scan(f'{address}|10GE')
+        self.assertEqual(('allocated', None, False), self.records()[address])
+        self.compute.rt.pci_tracker.free_instance(
+            self.context, self.instance(server)
+        )
+        self.compute.rt.pci_tracker.save(self.context)
+        self.assertEqual(('available', '10GE', False), self.records()[address])
+        self.assertEqual({'10GE': 1}, self.pools())
+
+    def test_what_does_not_parse_changes_nothing(self) -> None:
+        self.scan('01:00.0|10GE')
+        self.scan('01:00.0')
+        self.assertEqual({'10GE': 1}, self.pools())
