@@ -24,6 +24,7 @@ import webob.exc
 from pci_ext.api import errors
 from pci_ext.api import extension
 from pci_ext.api import microversions
+from pci_ext.api import notifications
 from pci_ext.api import policy
 from pci_ext.api import visibility
 from pci_ext.api.schemas import pci_flavor_access as schema
@@ -75,6 +76,8 @@ class PciFlavorAccessController(wsgi.Controller):
             flavor = _find_private(context, pci_flavor_id)
             identity.verify_project_id(context, project_id)
             db.add_project(flavor.uuid, project_id)
+        flavor.projects = sorted({*flavor.projects, project_id})
+        notifications.notify(context, notifications.UPDATE, flavor)
         return {'pci_flavor_access': {'project_id': project_id}}
 
     @wsgi.response(204)
@@ -91,6 +94,8 @@ class PciFlavorAccessController(wsgi.Controller):
         with errors.as_http():
             flavor = _find_private(context, pci_flavor_id)
             db.remove_project(flavor.uuid, id)
+        flavor.projects = [each for each in flavor.projects if each != id]
+        notifications.notify(context, notifications.UPDATE, flavor)
 
 
 def _find_private(

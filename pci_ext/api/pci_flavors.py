@@ -25,6 +25,7 @@ from pci_ext.api import attributes
 from pci_ext.api import errors
 from pci_ext.api import extension
 from pci_ext.api import microversions
+from pci_ext.api import notifications
 from pci_ext.api import policy
 from pci_ext.api import usage
 from pci_ext.api import visibility
@@ -105,6 +106,7 @@ class PciFlavorsController(wsgi.Controller):
             )
             _verify_projects(context, values)
             flavor = db.create(pci_flavor.PciFlavor(**values))
+        notifications.notify(context, notifications.CREATE, flavor)
         view = self._view_builder.show(req, flavor)
         response = wsgi.ResponseObject(view)
         response['Location'] = view['pci_flavor']['links'][0]['href']
@@ -134,6 +136,7 @@ class PciFlavorsController(wsgi.Controller):
             flavor = db.update_by_uuid(
                 visibility.find(context, id).uuid, values
             )
+        notifications.notify(context, notifications.UPDATE, flavor)
         return self._view_builder.show(req, flavor)
 
     @wsgi.response(204)
@@ -145,7 +148,9 @@ class PciFlavorsController(wsgi.Controller):
         policy.authorize(context, policies.DELETE, target={})
         _refuse_reserved(id)
         with errors.as_http():
-            db.delete_by_uuid(visibility.find(context, id).uuid)
+            flavor = visibility.find(context, id)
+            db.delete_by_uuid(flavor.uuid)
+        notifications.notify(context, notifications.DELETE, flavor)
 
 
 def _verify_projects(

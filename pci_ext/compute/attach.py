@@ -22,6 +22,7 @@ from nova import objects
 from oslo_log import log as logging
 
 from pci_ext import exception
+from pci_ext.compute import notifications
 from pci_ext.compute import operation
 from pci_ext.compute import records
 from pci_ext.compute import steps
@@ -43,6 +44,7 @@ class Attach(operation.Operation):
 
     name = 'attach_pci'
     task_state = task_states.ATTACHING_PCI
+    action = notifications.ATTACH
 
     def __init__(
         self,
@@ -67,7 +69,8 @@ class Attach(operation.Operation):
         :raises PciActionRefused: if they cannot be; before the answer
         """
         self.load()
-        steps.run(self._steps(answer))
+        with self.announced():
+            steps.run(self._steps(answer))
         self.publish()
 
     def resume(self) -> bool:
@@ -94,6 +97,7 @@ class Attach(operation.Operation):
     def _steps(self, answer: Callable[[], None]) -> Sequence[steps.Step]:
         return (
             steps.Step('own', self._check_ports, self.give_back),
+            steps.Step('announce', self.announce),
             steps.Step('record', self._record, self._unrecord),
             steps.Step('claim', self._claim, self._unclaim),
             steps.Step('answer', answer),
@@ -102,6 +106,9 @@ class Attach(operation.Operation):
             steps.Step('confirm', self._confirm),
             steps.Step('finish', self.finish),
         )
+
+    def subject(self) -> notifications.Subject:
+        return notifications.Subject.of(self.requests, self._claimed())
 
     @property
     def _count(self) -> int:

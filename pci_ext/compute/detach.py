@@ -24,6 +24,7 @@ from oslo_utils import excutils
 
 from pci_ext import exception
 from pci_ext.compute import condemned
+from pci_ext.compute import notifications
 from pci_ext.compute import operation
 from pci_ext.compute import records
 from pci_ext.compute import steps
@@ -44,6 +45,7 @@ class Detach(operation.Operation):
 
     name = 'detach_pci'
     task_state = task_states.DETACHING_PCI
+    action = notifications.DETACH
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Detach(operation.Operation):
         self._request_ids: set[str] = set()
         # Addresses of the devices that the guest does not let go of.
         self._kept: set[str] = set()
+        self._subject = notifications.Subject.of([], [])
 
     def run(self, answer: Callable[[], None]) -> None:
         """Detach the devices.
@@ -72,14 +75,16 @@ class Detach(operation.Operation):
             soon as the guest lets go of it after all
         """
         self.load()
-        steps.run(
-            (
-                steps.Step('own', self._find, self.give_back),
-                steps.Step('mark', self._mark, self._unmark),
-                steps.Step('answer', answer),
-                *self._ending(),
+        with self.announced():
+            steps.run(
+                (
+                    steps.Step('own', self._find, self.give_back),
+                    steps.Step('announce', self.announce),
+                    steps.Step('mark', self._mark, self._unmark),
+                    steps.Step('answer', answer),
+                    *self._ending(),
+                )
             )
-        )
         self.publish()
 
     def resume(self) -> None:
@@ -99,6 +104,7 @@ class Detach(operation.Operation):
             if request.source != objects.InstancePCIRequest.NEUTRON_PORT
             and request.request_id is not None
         }
+        self._describe()
         steps.run(
             (
                 steps.Step('own', _go_on, self.give_back),
@@ -135,6 +141,21 @@ class Detach(operation.Operation):
             self.devices.append(by_dev_id[dev_id])
         # A device forgets its request when it is freed.
         self._request_ids = {device.request_id for device in self.devices}
+        self._describe()
+
+    def _describe(self) -> None:
+        asked_for = {device.request_id for device in self.devices}
+        self._subject = notifications.Subject.of(
+            [
+                request
+                for request in records.requests_of(self.instance)
+                if request.request_id in asked_for
+            ],
+            self.devices,
+        )
+
+    def subject(self) -> notifications.Subject:
+        return self._subject
 
     def _addresses(self) -> list[str]:
         return [device.address for device in self.devices]

@@ -18,13 +18,18 @@ from nova import objects
 from oslo_log import log as logging
 
 from pci_ext.compute import condemned
+from pci_ext.compute import notifications
 from pci_ext.compute import operation
+from pci_ext.compute import records
 
 LOG = logging.getLogger(__name__)
 
 
 class Late(operation.Operation):
     """The belated end of a detach; has no task state of its own."""
+
+    action = notifications.DETACH
+    _subject = notifications.Subject([], [])
 
     def release(self) -> None:
         """Free the devices that the guest was asked for and has not any more.
@@ -58,10 +63,22 @@ class Late(operation.Operation):
             ', '.join(addresses),
             instance=self.instance,
         )
+        self._subject = notifications.Subject.of(
+            [
+                request
+                for request in records.requests_of(self.instance)
+                if request.request_id in request_ids
+            ],
+            devices,
+        )
         self.free(devices)
         self.settle(request_ids)
         condemned.unmark(self.instance, addresses)
         self.publish()
+        self.notify(notifications.END)
+
+    def subject(self) -> notifications.Subject:
+        return self._subject
 
 
 def release(

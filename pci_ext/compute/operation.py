@@ -13,15 +13,20 @@
 """What attach and detach have in common: a server, and the right to it."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
+import contextlib
 from typing import Any
 
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
+from nova import rpc
 from oslo_log import log as logging
+from oslo_utils import excutils
 
 from pci_ext import exception
 from pci_ext.compute import condemned
+from pci_ext.compute import notifications
 from pci_ext.compute import records
 from pci_ext.i18n import _
 
@@ -42,10 +47,12 @@ class Operation:
     :param operation_id: as nova-api has it on record
     :cvar name: that of the action, as users see it
     :cvar task_state: what the server has for as long as it takes
+    :cvar action: that of its notifications
     """
 
     name = ''
     task_state = ''
+    action = ''
 
     def __init__(
         self,
@@ -59,6 +66,7 @@ class Operation:
         self.server_uuid = server_uuid
         self.operation_id = operation_id
         self.instance: objects.Instance = None
+        self._announced = False
 
     @property
     def driver(self) -> Any:
@@ -181,3 +189,45 @@ class Operation:
                 'The pools of the host are reported with the next period',
                 instance=self.instance,
             )
+
+    def announce(self) -> None:
+        """Tell listeners that it begins."""
+        self._announced = True
+        self.notify(notifications.START)
+
+    @contextlib.contextmanager
+    def announced(self) -> Iterator[None]:
+        """Tell listeners how it ends, if they were told that it began."""
+        try:
+            yield
+        except Exception as error:
+            with excutils.save_and_reraise_exception():
+                if self._announced:
+                    self.notify(notifications.ERROR, error)
+        self.notify(notifications.END)
+
+    @rpc.if_notifications_enabled
+    def notify(self, phase: str, error: Exception | None = None) -> None:
+        """Send a notification; a failure to do so fails nothing else."""
+        try:
+            notifications.notify(
+                self.context,
+                # As it is now, with its task state.
+                self._read(),
+                self.compute.host,
+                self.action,
+                phase,
+                self.subject(),
+                error,
+            )
+        except Exception:
+            LOG.exception(
+                'The notification %s.%s was not sent',
+                self.action,
+                phase,
+                instance=self.instance,
+            )
+
+    def subject(self) -> notifications.Subject:
+        """Give the requests and devices that notifications are to name."""
+        raise NotImplementedError()

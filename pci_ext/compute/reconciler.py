@@ -31,6 +31,7 @@ from pci_ext.compute import attach
 from pci_ext.compute import condemned
 from pci_ext.compute import detach
 from pci_ext.compute import late
+from pci_ext.compute import notifications
 from pci_ext.compute import operation
 from pci_ext.compute import records
 from pci_ext.integration import task_states
@@ -146,10 +147,12 @@ def _decided(
         instance=task.instance,
     )
     values: dict[str, Any] = {}
+    error = None
     if failed:
-        values['exc_val'] = exception.PciExtException(
+        error = exception.PciExtException(
             f'nova-compute was restarted; {decision}'
         )
+        values['exc_val'] = error
         # Without a traceback an event is a success for Nova.
         values['exc_tb'] = 'interrupted'
     # An event may not have been begun.
@@ -163,4 +166,10 @@ def _decided(
             f'compute_{task.name}',
             want_result=False,
             **values,
+        )
+    # Without a subject it is not known what was announced, if anything.
+    subject = task.subject()
+    if subject.requests or subject.devices:
+        task.notify(
+            notifications.ERROR if failed else notifications.END, error
         )

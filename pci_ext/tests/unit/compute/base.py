@@ -167,7 +167,19 @@ class HostTestCase(test.TestCase):
             vm_state=vm_states.ACTIVE,
             image_ref='',
             system_metadata={},
-            flavor=objects.Flavor(self.context, extra_specs={}),
+            flavor=objects.Flavor(
+                self.context,
+                name='small',
+                flavorid='small',
+                memory_mb=1,
+                vcpus=1,
+                root_gb=1,
+                ephemeral_gb=0,
+                swap=0,
+                disabled=False,
+                is_public=True,
+                extra_specs={},
+            ),
             pci_requests=pci_requests,
             info_cache=objects.InstanceInfoCache(
                 instance_uuid=uuid, network_info=network_model.NetworkInfo()

@@ -166,7 +166,16 @@ class FaultsTestCase(base.HostTestCase):
 
     def test_detach(self) -> None:
         say('detach of both devices of a server')
-        names = ['own', 'mark', 'answer', 'unplug', 'free', 'record', 'finish']
+        names = [
+            'own',
+            'announce',
+            'mark',
+            'answer',
+            'unplug',
+            'free',
+            'record',
+            'finish',
+        ]
         rows = self.table(self.detach, names)
         for (step, kind, after), outcome in rows.items():
             freed = (names.index(step), after) >= (names.index('free'), True)
