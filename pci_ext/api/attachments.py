@@ -29,6 +29,7 @@ from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from pci_ext import exception
+from pci_ext.api import quota
 from pci_ext.compute import operation
 from pci_ext.compute import rpcapi
 from pci_ext.i18n import _
@@ -82,6 +83,7 @@ class API:
 
     def __init__(self) -> None:
         self._rpcapi = rpcapi.ComputeAPI()
+        self._quota = quota.Quota()
 
     @compute_api.check_instance_lock
     @compute_api.check_instance_state(vm_state=_STATES)
@@ -93,10 +95,15 @@ class API:
     ) -> None:
         """Attach devices to a server.
 
+        What is within the quota is not looked at again once the devices are
+        the server's: several at once may get what one of them could have.
+
         :raises PciActionRefused: if it cannot be
+        :raises PciFlavorLimitExceeded: if the project may not have them
         :raises HostUnreachable: if the host does not answer
         :raises nova.exception.InstanceInvalidState: or InstanceIsLocked
         """
+        self._quota.check_attach(context, instance, requests)
         self._operate(
             context,
             instance,

@@ -34,18 +34,22 @@ class Wanted:
     :ivar status: in Nova's words
     :ivar server_uuid: of the server that has them, on the host where it is:
         in a resize or migration it holds devices on two
+    :ivar project_id: of the servers that have them, on all hosts
     """
 
     uuid: str | None = None
     host: str | None = None
     status: str | None = None
     server_uuid: str | None = None
+    project_id: str | None = None
 
     def __contains__(self, row: Any) -> bool:
         return (
             self.uuid in (None, row.uuid)
             and self.status in (None, row.status)
             and self.server_uuid in (None, row.instance_uuid)
+            # What else is read for it is free.
+            and (self.project_id is None or row.instance_uuid is not None)
         )
 
 
@@ -102,7 +106,50 @@ def devices(
             query = query.filter(
                 sa.or_(column == value, device.status == FREE)
             )
+    if wanted.project_id is not None:
+        query = query.filter(
+            sa.or_(
+                device.instance_uuid.in_(_servers_of(wanted.project_id)),
+                device.status == FREE,
+            )
+        )
     return list(query)
+
+
+def servers(
+    context: nova_context.RequestContext, project_id: str
+) -> Iterable[Any]:
+    """Read the servers of a project that have PCI requests, or had them.
+
+    The latter while they are resized or migrated.
+    """
+    server = models.Instance
+    extra = models.InstanceExtra
+    return list(
+        context.session.query(
+            server.uuid,
+            server.vm_state,
+            server.task_state,
+            extra.pci_requests,
+            extra.migration_context,
+        )
+        .join(extra, extra.instance_uuid == server.uuid)
+        .filter(
+            server.project_id == project_id,
+            server.deleted == 0,
+            sa.or_(
+                # As Nova stores that there are none.
+                extra.pci_requests != '[]',
+                extra.migration_context.isnot(None),
+            ),
+        )
+    )
+
+
+def _servers_of(project_id: str) -> Any:
+    return sa.select(models.Instance.uuid).where(
+        models.Instance.project_id == project_id, models.Instance.deleted == 0
+    )
 
 
 def _of_nodes(wanted: Wanted) -> Iterable[Any]:
@@ -123,4 +170,12 @@ def _of_nodes(wanted: Wanted) -> Iterable[Any]:
             server.uuid == wanted.server_uuid,
             server.host == node.host,
             server.node == node.hypervisor_hostname,
+        )
+    if wanted.project_id is not None:
+        held = models.PciDevice
+        yield node.id.in_(
+            sa.select(held.compute_node_id).where(
+                held.instance_uuid.in_(_servers_of(wanted.project_id)),
+                held.deleted == 0,
+            )
         )

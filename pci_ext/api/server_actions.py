@@ -103,6 +103,10 @@ def _http_errors(action: str, id: str) -> Iterator[None]:
         raise webob.exc.HTTPBadRequest(
             explanation=error.format_message()
         ) from error
+    except nova_exception.OverQuota as error:
+        raise webob.exc.HTTPForbidden(
+            explanation=error.format_message()
+        ) from error
     # A kind of InstanceInvalidState too.
     except nova_exception.InstanceIsLocked as error:
         raise webob.exc.HTTPConflict(

@@ -22,6 +22,7 @@ from nova.api.openstack import wsgi
 from nova.compute import api as compute
 import webob.exc
 
+from pci_ext.api import alternatives
 from pci_ext.api import devices
 from pci_ext.api import extension
 from pci_ext.api import inventory
@@ -29,8 +30,6 @@ from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api import records
 from pci_ext.api.schemas import server_devices as schema
-from pci_ext.integration import demand
-from pci_ext.matching import requirements
 from pci_ext.policies import pci_devices as policies
 
 View = dict[str, Any]
@@ -98,11 +97,6 @@ def _devices_of(instance: 'objects.Instance') -> list[View]:
 def _show(
     device: inventory.Device, request: 'objects.InstancePCIRequest | None'
 ) -> View:
-    names = [
-        item[requirements.PCI_FLAVOR]
-        for item in (request.spec if request else ())
-        if requirements.PCI_FLAVOR in item
-    ]
     requester = request.requester_id if request else None
     item = device.as_object()
     return {
@@ -110,30 +104,14 @@ def _show(
         'dev_id': item.dev_id,
         'vendor_id': item.vendor_id,
         'product_id': item.product_id,
-        'pci_flavor': _chosen(device, request, names),
-        'alternatives': names,
+        'pci_flavor': alternatives.chosen(device, request),
+        'alternatives': alternatives.names_of(request),
         'status': item.status,
         'attached': (
             'hot' if requester and requester.startswith(_HOT) else 'boot'
         ),
         'last_error': None,
     }
-
-
-def _chosen(
-    device: inventory.Device,
-    request: 'objects.InstancePCIRequest | None',
-    names: list[str],
-) -> str | None:
-    """Name the alternative that a device is.
-
-    :returns: None if it was not asked for by PCI flavor, or its host has
-        come to group its devices by other attributes
-    """
-    if len(names) < 2:
-        return names[0] if names else None
-    price = demand.compile_requests([request]).prices(device.pool)[0]
-    return None if price is None else names[price]
 
 
 class ServerDevices(extension.ApiExtension):

@@ -26,9 +26,11 @@ from nova.api.openstack.compute import servers
 from pci_ext.api import devices
 from pci_ext.api import extension
 from pci_ext.api import policy
+from pci_ext.api import quota
 from pci_ext.api import server_actions
 from pci_ext.api.schemas import servers as schema
 from pci_ext.api.views import servers as views
+from pci_ext.integration import compute_api
 from pci_ext.policies import pci_devices as policies
 
 View = dict[str, Any]
@@ -38,6 +40,10 @@ class ServersController(servers.ServersController):
     # Nova checks errors and responses against what it expects before these
     # methods add to them.
     _view_builder_class = views.ViewBuilder
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.compute_api = compute_api.API(quota.Quota())
 
     @wsgi.expected_errors(404)
     @validation.response_body_schema(schema.show_response)

@@ -21,6 +21,8 @@ from osc_lib import exceptions
 
 _FLAVORS = '/os-pci-flavors'
 
+_VERSION_HEADER = 'OpenStack-API-Version'
+
 #: The id under which the API shows the available attributes.
 _AVAILABLE_ATTRIBUTES = '0'
 
@@ -92,6 +94,18 @@ class PciClient:
     def remove_access(self, name_or_uuid: str, project_id: str) -> None:
         project = parse.quote(project_id, safe='')
         self._call('DELETE', f'{self._path(name_or_uuid)}/access/{project}')
+
+    def show_limits(self, name_or_uuid: str) -> Body:
+        """Show how many devices of a PCI flavor projects may have."""
+        path = f'{self._path(name_or_uuid)}/limits'
+        answer = self._call('GET', path, version='1.1')
+        limits: Body = answer['pci_flavor_limits']
+        return limits
+
+    def update_limits(self, name_or_uuid: str, values: Body) -> None:
+        path = f'{self._path(name_or_uuid)}/limits'
+        body = {'pci_flavor_limits': values}
+        self._call('PUT', path, body, version='1.1')
 
     def list_attributes(self) -> list[str]:
         """List the attributes that PCI flavors may use."""
@@ -172,14 +186,30 @@ class PciClient:
                 return uuid
         raise exceptions.CommandError(f'PCI flavor {name} could not be found.')
 
-    def _call(self, method: str, path: str, body: Body | None = None) -> Any:
-        return _content_of(self._request(method, path, body))
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        version: str | None = None,
+    ) -> Any:
+        return _content_of(self._request(method, path, body, version))
 
     def _request(
-        self, method: str, path: str, body: Body | None = None
+        self,
+        method: str,
+        path: str,
+        body: Body | None = None,
+        version: str | None = None,
     ) -> Any:
+        """Send a request.
+
+        :param version: of the PCI API, that has what is asked for; the first
+            if None
+        """
+        headers = {_VERSION_HEADER: f'pci {version}'} if version else None
         response = self._compute.request(
-            path, method, json=body, raise_exc=False
+            path, method, json=body, headers=headers, raise_exc=False
         )
         if response.status_code >= 400:
             raise exceptions.CommandError(

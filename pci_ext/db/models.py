@@ -121,3 +121,25 @@ class PciFlavorProject(Base):
         sa.ForeignKey('pci_flavors.id', ondelete='CASCADE')
     )
     project_id: orm.Mapped[str] = orm.mapped_column(exact_string(255))
+
+
+class PciFlavorLimit(Base):
+    """How many devices a project may have; -1 for as many as there are."""
+
+    __tablename__ = 'pci_flavor_limits'
+    __table_args__ = (
+        sa.UniqueConstraint(
+            'pci_flavor_id',
+            'project_id',
+            name='uniq_pci_flavor_limits0pci_flavor_id0project_id',
+        ),
+    )
+
+    id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
+    pci_flavor_id: orm.Mapped[int] = orm.mapped_column(
+        sa.ForeignKey('pci_flavors.id', ondelete='CASCADE')
+    )
+    # Empty for all projects that have no limit of their own: the databases
+    # take no two NULLs for the same.
+    project_id: orm.Mapped[str] = orm.mapped_column(exact_string(255))
+    devices: orm.Mapped[int]

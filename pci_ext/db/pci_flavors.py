@@ -41,15 +41,15 @@ _R = TypeVar('_R')
 _COLUMNS = ('name', 'description', 'is_public', 'live_migration')
 
 
-def _retried(function: Callable[_P, _R]) -> Callable[_P, _R]:
+def retried(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """Repeat a transaction that the database gave up for another's sake."""
-    retried: Callable[_P, _R] = oslo_db_api.wrap_db_retry(
+    repeating: Callable[_P, _R] = oslo_db_api.wrap_db_retry(
         retry_interval=0.1,
         max_retries=5,
         max_retry_interval=2,
         retry_on_deadlock=True,
     )(function)
-    return retried
+    return repeating
 
 
 def create(flavor: pci_flavor.PciFlavor) -> pci_flavor.PciFlavor:
@@ -67,7 +67,7 @@ def create(flavor: pci_flavor.PciFlavor) -> pci_flavor.PciFlavor:
         raise exception.PciFlavorExists(name=flavor.name) from error
 
 
-@_retried
+@retried
 def _create(flavor: pci_flavor.PciFlavor) -> pci_flavor.PciFlavor:
     row = models.PciFlavor(
         uuid=(
@@ -172,7 +172,7 @@ def add_project(uuid: str, project_id: str) -> None:
         ) from error
 
 
-@_retried
+@retried
 def _add_project(uuid: str, project_id: str) -> None:
     # In one statement, so that the PCI flavor cannot go in between.
     flavor = sa.select(
@@ -186,7 +186,7 @@ def _add_project(uuid: str, project_id: str) -> None:
         raise exception.PciFlavorNotFound(pci_flavor=uuid)
 
 
-@_retried
+@retried
 def remove_project(uuid: str, project_id: str) -> None:
     """Take the access to a PCI flavor from a project.
 
@@ -259,7 +259,7 @@ def _update(
         raise exception.PciFlavorExists(name=name) from error
 
 
-@_retried
+@retried
 def _update_once(
     column: orm.InstrumentedAttribute[str],
     text: str,
@@ -284,7 +284,7 @@ def _update_once(
         return _to_object(row)
 
 
-@_retried
+@retried
 def _delete(column: orm.InstrumentedAttribute[str], text: str) -> None:
     if not _execute(sa.delete(models.PciFlavor).where(_equals(column, text))):
         raise exception.PciFlavorNotFound(pci_flavor=text)

@@ -18,6 +18,7 @@ from oslo_policy import policy
 
 from pci_ext.policies import pci_devices
 from pci_ext.policies import pci_flavor_access
+from pci_ext.policies import pci_flavor_limits
 from pci_ext.policies import pci_flavors
 from pci_ext.policies import pci_pools
 from pci_ext.policies import pci_versions
@@ -29,6 +30,7 @@ def list_rules() -> list[policy.DocumentedRuleDefault]:
         itertools.chain(
             pci_devices.list_rules(),
             pci_flavor_access.list_rules(),
+            pci_flavor_limits.list_rules(),
             pci_flavors.list_rules(),
             pci_pools.list_rules(),
             pci_versions.list_rules(),

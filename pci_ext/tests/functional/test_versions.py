@@ -34,7 +34,7 @@ class TestVersions(base.TestCase):
             {
                 'id': 'v1',
                 'status': 'CURRENT',
-                'version': '1.0',
+                'version': '1.1',
                 'min_version': '1.0',
             },
             version,
@@ -70,11 +70,11 @@ class TestVersions(base.TestCase):
         self.assertEqual('compute 2.90, pci 1.0', response.headers[HEADER])
 
     def test_not_supported(self) -> None:
-        response = self.ask('compute 2.90, pci 1.1')
+        response = self.ask('compute 2.90, pci 1.2')
         self.assertEqual(406, response.status, response.data)
         self.assertIn(
-            'Version 1.1 of the PCI API is not supported. The minimum is 1.0 '
-            'and the maximum 1.0.',
+            'Version 1.2 of the PCI API is not supported. The minimum is 1.0 '
+            'and the maximum 1.1.',
             response.data.decode(),
         )
 

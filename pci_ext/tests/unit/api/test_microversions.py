@@ -49,11 +49,15 @@ class MicroversionsTestCase(base.RouterTestCase):
         return request.get_response(self.app)
 
     def assert_chosen(
-        self, response: webob.Response, status: int = 200, nova: str = '2.1'
+        self,
+        response: webob.Response,
+        status: int = 200,
+        nova: str = '2.1',
+        pci: str = '1.0',
     ) -> None:
         self.assertEqual(status, response.status_int, response.text)
         self.assertEqual(
-            [f'compute {nova}, pci 1.0'], response.headers.getall(HEADER)
+            [f'compute {nova}, pci {pci}'], response.headers.getall(HEADER)
         )
         self.assertEqual(
             1, response.headers.getall('Vary').count(HEADER), response.headers
@@ -73,29 +77,32 @@ class MicroversionsTestCase(base.RouterTestCase):
         for path in PATHS:
             self.assert_chosen(self.ask(path=path))
 
-    @ddt.data('1.0', 'latest', ' 1.0 ')
-    def test_one_that_is_supported(self, version: str) -> None:
-        self.assert_chosen(self.ask(f'pci {version}'))
+    @ddt.data(
+        ('1.0', '1.0'), ('1.1', '1.1'), ('latest', '1.1'), (' 1.0 ', '1.0')
+    )
+    @ddt.unpack
+    def test_one_that_is_supported(self, version: str, used: str) -> None:
+        self.assert_chosen(self.ask(f'pci {version}'), pci=used)
 
     @ddt.data(
         ('compute 2.90, pci 1.0',),
         ('pci 1.0,compute 2.90',),
         ('compute 2.90', 'pci 1.0'),
-        ('compute 2.90, placement 1.7, pci latest',),
+        ('compute 2.90, placement 1.7, pci 1.0',),
         ('PCI 1.0, Compute 2.90',),
         ('compute 2.90',),
     )
     def test_beside_that_of_nova(self, headers: tuple[str, ...]) -> None:
         self.assert_chosen(self.ask(*headers), nova='2.90')
 
-    @ddt.data('0.9', '1.1', '2.0', '99999999.1', '-1.0')
+    @ddt.data('0.9', '1.2', '2.0', '99999999.1', '-1.0')
     def test_one_that_is_not_supported(self, version: str) -> None:
         for path in PATHS:
             self.assert_refused(
                 406,
                 self.ask(f'compute 2.90, pci {version}', path=path),
                 f'Version {version} of the PCI API is not supported',
-                'minimum is 1.0 and the maximum 1.0',
+                'minimum is 1.0 and the maximum 1.1',
             )
 
     @ddt.data('1', '1.', '.0', '1.0.0', 'x.y', '1,0', 'newest', '1.0 2.0')

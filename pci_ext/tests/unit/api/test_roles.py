@@ -33,6 +33,7 @@ import webob
 
 import pci_ext
 from pci_ext.api import router
+from pci_ext.db import pci_flavor_limits as limits_db
 from pci_ext.db import pci_flavors as db
 from pci_ext.objects import pci_flavor
 from pci_ext.tests import fixtures
@@ -52,11 +53,13 @@ USERS = {
 NEW = {'pci_flavor': {'name': 'new'}}
 CHANGE = {'pci_flavor': {'description': 'changed'}}
 ACCESS = {'pci_flavor_access': {'project_id': base.OTHER_PROJECT}}
+LIMIT = {'pci_flavor_limits': {'default': 1}}
 EVALUATE = {'evaluate': {'request': '1:public'}}
 
 FLAVOR = '/os-pci-flavors/{id}'
 PROJECTS = '/os-pci-flavors/{pci_flavor_id}/access'
 PROJECT = '/os-pci-flavors/{pci_flavor_id}/access/{id}'
+LIMITS = '/os-pci-flavors/{pci_flavor_id}/limits'
 
 #: Method, route, path and body; then the status that each user gets.
 MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
@@ -122,6 +125,14 @@ MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
             f'/os-pci-flavors/private/access/{base.OWN_PROJECT}',
             None,
             (204, 403, 403, 403, 403),
+        ),
+        (
+            *('GET', LIMITS, '/os-pci-flavors/private/limits', None),
+            (200, 403, 403, 403, 403),
+        ),
+        (
+            *('PUT', LIMITS, '/os-pci-flavors/private/limits', LIMIT),
+            (200, 403, 403, 403, 403),
         ),
         (
             *('POST', '/os-pci-flavors/evaluate', '/os-pci-flavors/evaluate'),
@@ -222,6 +233,7 @@ class RolesTestCase(base.CellsTestCase):
         self, method: str, path: str, body: Any, token: str | None
     ) -> webob.Response:
         request = webob.Request.blank(f'/v2.1{path}', method=method)
+        request.headers['OpenStack-API-Version'] = 'pci latest'
         if token:
             request.headers['X-Auth-Token'] = token
         if body is not None:
@@ -294,13 +306,18 @@ class RolesTestCase(base.CellsTestCase):
     def test_nothing_is_done_for_those_who_may_not(self) -> None:
         for method, _, path, body, expected in MATRIX:
             self.reset()
-            before = [each.obj_to_primitive() for each in db.get_all()]
+            before = self.stored()
             for user, status in expected.items():
                 if status >= 400:
                     self.call(method, path, body, user)
-            self.assertEqual(
-                before, [each.obj_to_primitive() for each in db.get_all()]
-            )
+            self.assertEqual(before, self.stored())
+
+    @staticmethod
+    def stored() -> list[Any]:
+        return [
+            (each.obj_to_primitive(), limits_db.get(each.uuid))
+            for each in db.get_all()
+        ]
 
     def test_a_token_that_is_none(self) -> None:
         for method, _, path, body, _ in MATRIX:

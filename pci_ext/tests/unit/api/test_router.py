@@ -25,6 +25,7 @@ from pci_ext.api import evaluations
 from pci_ext.api import extension
 from pci_ext.api import pci_devices
 from pci_ext.api import pci_flavor_access
+from pci_ext.api import pci_flavor_limits
 from pci_ext.api import pci_flavors
 from pci_ext.api import pci_pools
 from pci_ext.api import pci_versions
@@ -61,6 +62,7 @@ class APIRouterTestCase(test.NoDBTestCase):
                 evaluations.Evaluations,
                 pci_devices.PciDevices,
                 pci_flavor_access.PciFlavorAccess,
+                pci_flavor_limits.PciFlavorLimits,
                 pci_flavors.PciFlavors,
                 pci_pools.PciPools,
                 pci_versions.PciVersions,
@@ -130,6 +132,11 @@ class APIRouterTestCase(test.NoDBTestCase):
                         '/os-pci-flavors/{pci_flavor_id}/access/{id}',
                         'PciFlavorAccessController',
                         {'DELETE': 'delete'},
+                    ),
+                    (
+                        '/os-pci-flavors/{pci_flavor_id}/limits',
+                        'PciFlavorLimitsController',
+                        {'GET': 'index', 'PUT': 'update'},
                     ),
                 )
                 for method, action in actions.items()

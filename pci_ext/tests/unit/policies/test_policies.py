@@ -16,6 +16,7 @@ from oslotest import base
 from pci_ext import policies
 from pci_ext.policies import pci_devices
 from pci_ext.policies import pci_flavor_access
+from pci_ext.policies import pci_flavor_limits
 from pci_ext.policies import pci_flavors
 from pci_ext.policies import pci_pools
 from pci_ext.policies import pci_versions
@@ -29,6 +30,7 @@ class ListRulesTestCase(base.BaseTestCase):
                 for module in (
                     pci_devices,
                     pci_flavor_access,
+                    pci_flavor_limits,
                     pci_flavors,
                     pci_pools,
                     pci_versions,

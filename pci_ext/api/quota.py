@@ -1,0 +1,172 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Quota of PCI flavors: what is checked when servers ask for devices."""
+
+from collections.abc import Sequence
+import dataclasses
+
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from oslo_config import cfg
+
+from pci_ext.api import charges
+from pci_ext.api import limits
+from pci_ext.i18n import _
+
+CONF = cfg.CONF
+
+
+class PciFlavorLimitExceeded(nova_exception.OverQuota):
+    """Over quota; 403 in the API, where Nova has its own answered so."""
+
+    def __init__(self, overs: Sequence[limits.Over]) -> None:
+        super().__init__(
+            ' '.join(
+                _(
+                    'Quota exceeded for PCI flavor %(name)s: requested '
+                    '%(asked)d, but already used %(used)d of %(limit)d '
+                    'devices.'
+                )
+                % dataclasses.asdict(over)
+                for over in overs
+            )
+        )
+
+
+class Quota:
+    """Checks what servers ask for, for the API."""
+
+    def check_boot(
+        self,
+        context: nova_context.RequestContext,
+        requests: 'objects.InstancePCIRequests',
+        min_count: int,
+        max_count: int,
+    ) -> int:
+        """See how many servers a project may boot.
+
+        :param requests: those of each
+        :param min_count: the fewest that are wanted
+        :param max_count: the most
+        :returns: the most that can be
+        :raises PciFlavorLimitExceeded: if the fewest are too many
+        """
+        each = charges.at_most(requests.requests)
+        found = _limits_of(context, context.project_id, each)
+        if found is None:
+            return max_count
+        limited, each = found
+        for count in range(max_count, min_count - 1, -1):
+            try:
+                limited.enforce(
+                    {name: asked * count for name, asked in each.items()}
+                )
+                return count
+            except limits.OverLimit as error:
+                # What is told in the end is about the fewest.
+                last = error
+        raise PciFlavorLimitExceeded(last.overs) from last
+
+    def recheck_boot(
+        self,
+        context: nova_context.RequestContext,
+        requests: 'objects.InstancePCIRequests',
+        count: int,
+    ) -> None:
+        """See whether servers on record are within what a project may have.
+
+        Others may have been recorded after `check_boot`.
+
+        :param count: how many were recorded
+        :raises PciFlavorLimitExceeded: if they are not
+        """
+        each = charges.at_most(requests.requests)
+        found = _limits_of(context, context.project_id, each)
+        if found is None or not CONF.quota.recheck_quota:
+            return
+        limited, each = found
+        try:
+            limited.enforce(dict.fromkeys(each, 0))
+        except limits.OverLimit as error:
+            asked = {name: devices * count for name, devices in each.items()}
+            raise PciFlavorLimitExceeded(
+                [
+                    dataclasses.replace(
+                        over,
+                        used=over.used - asked[over.name],
+                        asked=asked[over.name],
+                    )
+                    for over in error.overs
+                ]
+            ) from error
+
+    def check_resize(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        requests: 'objects.InstancePCIRequests',
+    ) -> None:
+        """See whether a server may be resized.
+
+        :param requests: those of its new flavor
+        :raises PciFlavorLimitExceeded: if that asks for too much more than
+            the server has by its flavor now
+        """
+        asked = charges.at_most(requests.requests)
+        found = _limits_of(context, instance.project_id, asked)
+        if found is not None:
+            limited, asked = found
+            _enforce(limited, asked - charges.of_boot(instance))
+
+    def check_attach(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        requests: 'Sequence[objects.InstancePCIRequest]',
+    ) -> None:
+        """See whether devices may be attached to a server.
+
+        :raises PciFlavorLimitExceeded: if not
+        """
+        asked = charges.at_most(requests)
+        found = _limits_of(context, instance.project_id, asked)
+        if found is not None:
+            _enforce(*found)
+
+
+def _limits_of(
+    context: nova_context.RequestContext,
+    project_id: str,
+    asked: charges.Charges,
+) -> tuple[limits.Limits, charges.Charges] | None:
+    """Give the limits that matter, and what is asked for under them.
+
+    :returns: None if there are none
+    """
+    found = limits.of_project(context, project_id) if asked else None
+    names = found.limited(asked) if found else frozenset()
+    if found is None or not names:
+        return None
+    return found, charges.Charges(
+        {name: devices for name, devices in asked.items() if name in names}
+    )
+
+
+def _enforce(limited: limits.Limits, asked: charges.Charges) -> None:
+    if not asked:
+        return
+    try:
+        limited.enforce(asked)
+    except limits.OverLimit as error:
+        raise PciFlavorLimitExceeded(error.overs) from error

@@ -1,0 +1,199 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Quota: how many devices of a PCI flavor a project may have."""
+
+from typing import Any
+
+from pci_ext.cmd.allinone import config
+from pci_ext.tests.functional import base
+from pci_ext.tests.functional import shell
+
+MEMBER = 'pci-ext-member'
+
+GPU = {
+    'kind': 'gpu',
+    'vendor_id': '10de',
+    'product_id': '20b0',
+    'address': [f'0000:0{bus}:00.0' for bus in range(1, 5)],
+}
+CRYPTO = {
+    'kind': 'crypto',
+    'vendor_id': '8086',
+    'product_id': '0443',
+    'address': ['0000:0a:00.0', '0000:0b:00.0'],
+}
+
+
+class TestQuota(base.TestCase):
+    HOSTS = {'host-1': [GPU, CRYPTO], 'host-2': [GPU]}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.create_pci_flavor('gpu', vendor_id='10de')
+        self.create_pci_flavor('crypto', vendor_id='8086')
+
+    def limit(self, action: str, *arguments: str) -> None:
+        self.shell.run('pci', 'flavor', 'limit', action, *arguments)
+
+    def ask(self, value: str, *options: str) -> str:
+        """Ask for a server as the member, and give its id."""
+        server = self.openstack(
+            *('server', 'create', '--flavor', self.create_flavor(value)),
+            *('--image', 'tiny', '--nic', 'none', *options),
+            self.unique('server'),
+            cloud=MEMBER,
+        )
+        self.addCleanup(self.delete_server, server['id'])
+        return str(server['id'])
+
+    def boot(self, value: str) -> str:
+        server = self.ask(value)
+        self.wait_for(server, 'ACTIVE')
+        return server
+
+    def assertOver(self, name: str, numbers: str, call: Any) -> None:
+        """Check that something is over quota, and that it is told so."""
+        error = str(self.assertRaises(shell.CommandFailed, call))
+        self.assertIn(
+            f'Quota exceeded for PCI flavor {name}: {numbers}', error
+        )
+
+    def act(self, server: str, *command: str) -> None:
+        self.shell.run('server', *command, server, cloud=MEMBER)
+
+    def attach(self, server: str, value: str) -> None:
+        self.shell.run(
+            *('server', 'add', 'pci', '--wait', server),
+            *('--pci-flavor', value),
+            cloud=MEMBER,
+        )
+
+    def test_limits_are_kept_with_the_pci_flavor(self) -> None:
+        self.limit('set', 'gpu', '4')
+        self.limit('set', '--project', config.MEMBER_PROJECT, 'gpu', '2')
+        self.limit('set', '--project', 'b', 'gpu', 'unlimited')
+        listed = self.openstack('pci', 'flavor', 'limit', 'list', 'gpu')
+        self.assertEqual(
+            [
+                {'Project ID': '', 'Limit': 4},
+                {'Project ID': 'b', 'Limit': 'unlimited'},
+                {'Project ID': config.MEMBER_PROJECT, 'Limit': 2},
+            ],
+            listed,
+        )
+        self.limit('unset', 'gpu')
+        self.limit('unset', '--project', 'b', 'gpu')
+        listed = self.openstack('pci', 'flavor', 'limit', 'list', 'gpu')
+        self.assertEqual(
+            [config.MEMBER_PROJECT], [row['Project ID'] for row in listed]
+        )
+
+    def test_who_may_not(self) -> None:
+        for command in (('list', 'gpu'), ('set', 'gpu', '1')):
+            self.assertRefused(
+                *("Policy doesn't allow", 'pci', 'flavor', 'limit'),
+                *command,
+                cloud=MEMBER,
+            )
+
+    def test_boot(self) -> None:
+        self.limit('set', 'gpu', '2')
+        server = self.boot('2:gpu')
+        self.assertOver(
+            'gpu',
+            'requested 1, but already used 2 of 2 devices.',
+            lambda: self.ask('1:gpu'),
+        )
+        # Nothing is left behind.
+        listed = self.openstack('server', 'list', cloud=MEMBER)
+        self.assertEqual([server], [row['ID'] for row in listed])
+        self.delete_server(server)
+        self.boot('1:gpu')
+
+    def test_others_are_not_limited(self) -> None:
+        self.limit('set', '--project', config.MEMBER_PROJECT, 'gpu', '0')
+        self.assertOver(
+            'gpu',
+            'requested 1, but already used 0 of 0 devices.',
+            lambda: self.ask('1:gpu'),
+        )
+        super().boot('1:gpu')
+
+    def test_fewer_servers_than_asked_for(self) -> None:
+        self.limit('set', 'gpu', '2')
+        self.ask('1:gpu', '--min', '1', '--max', '4')
+        listed = self.openstack('server', 'list', cloud=MEMBER)
+        self.assertEqual(2, len(listed))
+        for row in listed:
+            self.addCleanup(self.delete_server, row['ID'])
+            self.wait_for(row['ID'], 'ACTIVE')
+
+    def test_alternatives(self) -> None:
+        self.limit('set', 'gpu', '2')
+        self.limit('set', 'crypto', '1')
+        # It may take one of each while it is being decided, and takes a GPU.
+        self.boot('1:gpu,crypto')
+        self.boot('1:crypto')
+        self.assertOver(
+            'crypto',
+            'requested 1, but already used 1 of 1 devices.',
+            lambda: self.ask('1:gpu,crypto'),
+        )
+        self.boot('1:gpu')
+
+    def test_attach(self) -> None:
+        self.limit('set', 'gpu', '2')
+        server = self.boot('1:gpu')
+        self.assertOver(
+            'gpu',
+            'requested 2, but already used 1 of 2 devices.',
+            lambda: self.attach(server, '2:gpu'),
+        )
+        response = self.request(
+            *('POST', f'/servers/{server}/action'),
+            {'attach_pci': {base.EXTRA_SPEC: '2:gpu'}},
+        )
+        self.assertEqual(403, response.status, response.data)
+        self.attach(server, '1:gpu')
+        self.assertOver(
+            'gpu',
+            'requested 1, but already used 2 of 2 devices.',
+            lambda: self.attach(server, '1:gpu'),
+        )
+        rows = self.openstack('server', 'pci', 'list', server)
+        self.shell.run(
+            *('server', 'remove', 'pci', '--wait', server),
+            rows[0]['Device ID'],
+            cloud=MEMBER,
+        )
+        self.attach(server, '1:gpu')
+
+    def test_resize(self) -> None:
+        self.limit('set', 'gpu', '2')
+        server = self.boot('1:gpu')
+        bigger = self.create_flavor('3:gpu')
+        self.assertOver(
+            'gpu',
+            'requested 2, but already used 1 of 2 devices.',
+            lambda: self.act(server, 'resize', '--flavor', bigger),
+        )
+        self.wait_for(server, 'ACTIVE')
+        self.act(server, 'resize', '--flavor', self.create_flavor('2:gpu'))
+        self.wait_for(server, 'VERIFY_RESIZE', 'RESIZE')
+        self.act(server, 'resize', 'confirm')
+        self.wait_for(server, 'ACTIVE', 'VERIFY_RESIZE')
+        self.assertOver(
+            'gpu',
+            'requested 1, but already used 2 of 2 devices.',
+            lambda: self.attach(server, '1:gpu'),
+        )

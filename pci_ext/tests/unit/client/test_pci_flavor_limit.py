@@ -1,0 +1,91 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from oslo_utils.fixture import uuidsentinel as uuids
+
+from pci_ext.tests.unit.client import base
+
+LIMITS = '/os-pci-flavors/bigGPU/limits'
+
+
+class LimitTestCase(base.ShellTestCase):
+    def setUp(self):
+        super().setUp()
+        project = {'id': uuids.demo, 'name': 'demo'}
+        self.answer('PUT')
+        self.api.answers.update(
+            {
+                f'GET /v3/projects/{uuids.demo}': (200, {'project': project}),
+                f'GET /v3/projects/{uuids.gone}': (404, {}),
+                f'GET /v3/projects?name={uuids.gone}': (200, {'projects': []}),
+            }
+        )
+
+    def answer(self, method, default=None, **projects):
+        self.api.answers[f'{method} {LIMITS}'] = (
+            200,
+            {'pci_flavor_limits': {'default': default, 'projects': projects}},
+        )
+
+    def assert_sent(self, **limits):
+        (sent,) = [
+            (request, body)
+            for request, body in self.api.requests
+            if '/v3/' not in request
+        ]
+        self.assertEqual(
+            (f'PUT {LIMITS}', {'pci_flavor_limits': limits}), sent
+        )
+
+    def run_limit(self, action, *arguments):
+        return self.output_of('pci', 'flavor', 'limit', action, *arguments)
+
+    def test_set_that_of_all(self):
+        self.run_limit('set', 'bigGPU', '4')
+        self.assert_sent(default=4)
+
+    def test_set_that_of_a_project(self):
+        self.run_limit('set', '--project', uuids.demo, 'bigGPU', 'unlimited')
+        self.assert_sent(projects={uuids.demo: -1})
+
+    def test_unset_that_of_all(self):
+        self.run_limit('unset', 'bigGPU')
+        self.assert_sent(default=None)
+
+    def test_unset_that_of_a_project_that_is_gone(self):
+        self.run_limit('unset', '--project', uuids.gone, 'bigGPU')
+        self.assert_sent(projects={uuids.gone: None})
+
+    def test_what_is_no_limit(self):
+        for text in ('many', '1.5', '٤'):
+            self.assertIn(
+                f'{text} is neither a number of devices nor "unlimited".',
+                self.complaint_of('pci', 'flavor', 'limit', 'set', 'x', text),
+            )
+        self.assertEqual([], self.api.requests)
+
+    def test_list(self):
+        self.answer('GET', 4, b=-1, a=0)
+        self.assertEqual(
+            [
+                {'Project ID': '', 'Limit': 4},
+                {'Project ID': 'a', 'Limit': 0},
+                {'Project ID': 'b', 'Limit': 'unlimited'},
+            ],
+            self.json_of('pci', 'flavor', 'limit', 'list', 'bigGPU'),
+        )
+
+    def test_list_of_none(self):
+        self.answer('GET')
+        self.assertEqual(
+            [], self.json_of('pci', 'flavor', 'limit', 'list', 'bigGPU')
+        )
