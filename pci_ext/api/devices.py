@@ -12,10 +12,12 @@
 
 """The PCI devices of servers, read where Nova keeps them."""
 
+from collections.abc import Collection
 from collections.abc import Sequence
 
 from nova import context as nova_context
 from nova import objects
+from nova.compute import vm_states
 from nova.db.main import api as db_api
 from nova.db.main import models
 from oslo_log import log as logging
@@ -72,6 +74,17 @@ def get_by_servers(
     return devices
 
 
+def may_hold_two_sets(vm_state: str | None, task_state: str | None) -> bool:
+    """Tell whether a server may hold the devices of both sides of a resize.
+
+    In a resize on the host where it is, only the requests that it has tell
+    which are those it has now.
+    """
+    return vm_state == vm_states.RESIZED or (task_state or '').startswith(
+        'resize_'
+    )
+
+
 @db_api.pick_context_manager_reader
 def _get_in_cell(
     context: nova_context.RequestContext, uuids: Sequence[str]
@@ -85,6 +98,9 @@ def _get_in_cell(
             models.PciDevice.address,
             models.PciDevice.vendor_id,
             models.PciDevice.product_id,
+            models.PciDevice.request_id,
+            models.Instance.vm_state,
+            models.Instance.task_state,
         )
         .join(
             models.Instance,
@@ -104,6 +120,14 @@ def _get_in_cell(
             models.ComputeNode.deleted == 0,
         )
         .order_by(models.PciDevice.address)
+    ).all()
+    requests = _get_requests(
+        context,
+        {
+            row.instance_uuid
+            for row in rows
+            if may_hold_two_sets(row.vm_state, row.task_state)
+        },
     )
     return [
         (
@@ -116,4 +140,27 @@ def _get_in_cell(
             },
         )
         for row in rows
+        if row.instance_uuid not in requests
+        or row.request_id in requests[row.instance_uuid]
     ]
+
+
+def _get_requests(
+    context: nova_context.RequestContext, uuids: Collection[str]
+) -> dict[str, set[str]]:
+    """Get the ids of the PCI requests of servers."""
+    if not uuids:
+        return {}
+    extra = models.InstanceExtra
+    rows = context.session.query(
+        extra.instance_uuid, extra.pci_requests
+    ).filter(extra.instance_uuid.in_(uuids), extra.deleted == 0)
+    return {
+        row.instance_uuid: {
+            request.request_id
+            for request in objects.InstancePCIRequests.obj_from_db(
+                context, row.instance_uuid, row.pci_requests
+            ).requests
+        }
+        for row in rows
+    }

@@ -88,6 +88,8 @@ def _devices_of(instance: 'objects.Instance') -> list[View]:
             instance.pci_requests.requests if instance.pci_requests else ()
         )
     }
+    if devices.may_hold_two_sets(instance.vm_state, instance.task_state):
+        found = [each for each in found if each.row.request_id in requests]
     return [
         _show(device, requests.get(device.row.request_id))
         for device in sorted(found, key=lambda each: each.row.address)

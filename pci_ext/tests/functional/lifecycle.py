@@ -90,6 +90,31 @@ class LifecycleTestCase(test_attach.AttachTestCase):
 
         self.wait_until(is_there)
 
+    def resize(self, server: str, flavor: str) -> None:
+        [flavor_id] = [
+            each['ID']
+            for each in self.openstack('flavor', 'list')
+            if each['Name'] == flavor
+        ]
+        self.go(
+            server,
+            'resize',
+            {'flavorRef': flavor_id},
+            'RESIZE',
+            'VERIFY_RESIZE',
+        )
+
+    def migrate(self, server: str) -> None:
+        self.go(server, 'migrate', None, 'RESIZE', 'VERIFY_RESIZE')
+
+    def confirm(self, server: str) -> None:
+        self.go(server, 'confirmResize', None, 'ACTIVE')
+        self.assertNothingElse(server)
+
+    def revert(self, server: str) -> None:
+        self.go(server, 'revertResize', None, 'REVERT_RESIZE', 'ACTIVE')
+        self.assertNothingElse(server)
+
     def devices(self, server: str) -> dict[str, str]:
         """Give for each device whether it was attached, by two answers."""
         shown = self.request('GET', f'/servers/{server}/os-pci-devices').json()

@@ -13,6 +13,7 @@
 """What happens to the devices of a server that goes to another host."""
 
 from pci_ext.tests.functional import lifecycle
+from pci_ext.tests.functional import test_attach
 
 #: After a move Nova forgets, until it looks at its resources again, to free
 #: what a server has that is deleted. It does so every minute by default.
@@ -34,46 +35,21 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.target = self.other(self.source)
         self.assertKept(self.server, self.source)
 
-    def resize(self, flavor: str) -> None:
-        [flavor_id] = [
-            each['ID']
-            for each in self.openstack('flavor', 'list')
-            if each['Name'] == flavor
-        ]
-        self.go(
-            self.server,
-            'resize',
-            {'flavorRef': flavor_id},
-            'RESIZE',
-            'VERIFY_RESIZE',
-        )
-
-    def migrate(self) -> None:
-        self.go(self.server, 'migrate', None, 'RESIZE', 'VERIFY_RESIZE')
-
-    def confirm(self) -> None:
-        self.go(self.server, 'confirmResize', None, 'ACTIVE')
-        self.assertNothingElse(self.server)
-
-    def revert(self) -> None:
-        self.go(self.server, 'revertResize', None, 'REVERT_RESIZE', 'ACTIVE')
-        self.assertNothingElse(self.server)
-
     def test_cold_migration_confirmed(self) -> None:
-        self.migrate()
+        self.migrate(self.server)
         self.assertKept(self.server, self.target)
         self.assertEqual(6, len(self.taken()))
-        self.confirm()
+        self.confirm(self.server)
         self.assertKept(self.server, self.target)
         # Once more: the requests that the server has now are right too.
-        self.migrate()
-        self.confirm()
+        self.migrate(self.server)
+        self.confirm(self.server)
         self.assertKept(self.server, self.source)
 
     def test_cold_migration_reverted(self) -> None:
         before = self.devices(self.server)
-        self.migrate()
-        self.revert()
+        self.migrate(self.server)
+        self.revert(self.server)
         self.assertKept(self.server, self.source)
         self.assertEqual(before, self.devices(self.server))
         for address in before:
@@ -81,7 +57,7 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.assertNothingElse(self.server)
 
     def test_resize_confirmed(self) -> None:
-        self.resize(self.create_flavor('1:one'))
+        self.resize(self.server, self.create_flavor('1:one'))
         domain = self.DOMAINS[self.target]
         expected = {
             lifecycle.CRYPTO.format(domain): ['hot'],
@@ -92,16 +68,16 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.assertEqual(sorted(expected), sorted(found))
         self.assertEqual(['boot', 'hot', 'hot'], sorted(found.values()))
         self.assertEqual(sorted(found), self.domain(self.server))
-        self.confirm()
+        self.confirm(self.server)
         self.assertEqual(found, self.devices(self.server))
 
     def test_resize_reverted(self) -> None:
         before = self.devices(self.server)
-        self.resize(self.create_flavor('1:one'))
-        self.revert()
+        self.resize(self.server, self.create_flavor('1:one'))
+        self.revert(self.server)
         self.assertKept(self.server, self.source)
         self.assertEqual(before, self.devices(self.server))
-        self.migrate()
+        self.migrate(self.server)
         self.assertKept(self.server, self.target)
 
     def test_no_host_for_what_was_attached(self) -> None:
@@ -115,8 +91,8 @@ class TestMoves(lifecycle.LifecycleTestCase):
     def test_what_was_detached_does_not_come_back(self) -> None:
         two = lifecycle.TWO.format(self.DOMAINS[self.source])
         self.assertEqual('Success', self.detach(self.server, two))
-        self.migrate()
-        self.confirm()
+        self.migrate(self.server)
+        self.confirm(self.server)
         self.assertEqual(
             ['hot', 'hot'], list(self.devices(self.server).values())
         )
@@ -150,3 +126,33 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.go(self.server, 'os-start', None, 'ACTIVE')
         self.assertKept(self.server, self.target)
         self.assertNothingElse(self.server)
+
+
+class TestSameHost(lifecycle.LifecycleTestCase):
+    """A resize on the only host there is."""
+
+    DOMAINS = {'host-1': '0001'}
+    HOSTS = {'host-1': lifecycle.host('0001')}
+    MORE_CONFIG = CONFIG + 'allow_resize_to_same_host = true'
+
+    def test_resize(self) -> None:
+        server = self.boot('1:two')
+        self.assertEqual('Success', self.attach(server, '1:one'))
+        before = self.devices(server)
+        [hot] = [each for each, mark in before.items() if mark == 'hot']
+        [other] = {each.format('0001') for each in lifecycle.ONES} - {hot}
+        crypto = lifecycle.CRYPTO.format('0001')
+        alias = self.create_flavor('a1:1', test_attach.ALIAS)
+        for end, expected in (
+            (self.revert, before),
+            (self.confirm, {other: 'hot', crypto: 'boot'}),
+        ):
+            self.resize(server, alias)
+            self.assertEqual(
+                {other: 'hot', crypto: 'boot'}, self.devices(server)
+            )
+            self.assertEqual(sorted((other, crypto)), self.domain(server))
+            self.assertEqual(4, len(self.taken()))
+            end(server)
+            self.assertEqual(expected, self.devices(server))
+            self.assertEqual(sorted(expected), self.domain(server))
