@@ -17,6 +17,7 @@ import os
 from typing import Any
 
 from nova import context as nova_context
+from nova import exception as nova_exception
 from nova import objects
 from nova.virt import fake
 from oslo_config import cfg
@@ -207,11 +208,28 @@ class FakeDriver(mixin.PciExtDriverMixin, fake.FakeDriverWithoutFakeNodes):
     ) -> None:
         """Take the devices out of the guest, and save it."""
         super().suspend(context, instance)
-        for device in instance.get_pci_devices():
-            self._domains.detach(
-                instance.uuid, device.address, self.pci_removed
+        devices = instance.get_pci_devices()
+        try:
+            self.detach_pci(context, instance, devices)
+        except exception.PciDeviceNotUnplugged as error:
+            attached = self.attached_pci(instance) or ()
+            self.attach_pci(
+                context,
+                instance,
+                [each for each in devices if each.address not in attached],
             )
+            raise nova_exception.InstanceFaultRollback(
+                inner_exception=error
+            ) from error
         self._domains.stop(instance.uuid)
+
+    def pause(self, instance: 'objects.Instance') -> None:
+        super().pause(instance)
+        self._domains.pause(instance.uuid)
+
+    def unpause(self, instance: 'objects.Instance') -> None:
+        super().unpause(instance)
+        self._domains.unpause(instance.uuid)
 
     def resume(
         self,

@@ -37,6 +37,7 @@ from pci_ext.i18n import _
 from pci_ext.virt import domain_xml
 from pci_ext.virt import iommu_groups
 from pci_ext.virt import mixin
+from pci_ext.virt import suspend
 
 CONF = cfg.CONF
 
@@ -44,7 +45,9 @@ CONF = cfg.CONF
 _HOSTDEV = 'hostdev'
 
 
-class LibvirtDriver(mixin.PciExtDriverMixin, driver.LibvirtDriver):
+class LibvirtDriver(
+    mixin.PciExtDriverMixin, suspend.SuspendMixin, driver.LibvirtDriver
+):
     """Nova's libvirt driver, with all that libvirt says of a device."""
 
     _pci_names: frozenset[str] = frozenset()

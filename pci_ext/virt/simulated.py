@@ -90,6 +90,8 @@ class Domains:
         self._faults = faults
         self._lock = threading.Lock()
         self._devices: dict[str, set[str]] = {}
+        # What guests that are paused have yet to do, by domain.
+        self._paused: dict[str, list[Callable[[], None]]] = {}
         if os.path.exists(path):
             with open(path, encoding='utf-8') as stream:
                 self._devices = {
@@ -115,8 +117,20 @@ class Domains:
     def stop(self, uuid: str) -> None:
         """End a domain, if it runs; it gives its devices back."""
         with self._lock:
+            self._paused.pop(uuid, None)
             if self._devices.pop(uuid, None) is not None:
                 self._save()
+
+    def pause(self, uuid: str) -> None:
+        with self._lock:
+            self._paused.setdefault(uuid, [])
+
+    def unpause(self, uuid: str) -> None:
+        """Let a guest go on with what it was asked for."""
+        with self._lock:
+            pending = self._paused.pop(uuid, ())
+        for do in pending:
+            do()
 
     def uuids(self) -> frozenset[str]:
         """Give the domains that run."""
@@ -176,17 +190,19 @@ class Domains:
         """
         delay = self._faults.release_delay(address)
         timeout = self._faults.timeout
-        if delay is not None and delay <= timeout:
+
+        def release_late() -> None:
+            self._release(uuid, address)
+            late(uuid)
+
+        if uuid in self._paused:
+            self._paused[uuid].append(release_late)
+        elif delay is not None and delay <= timeout:
             time.sleep(delay)
             self._release(uuid, address)
             return
-        if delay is not None:
-
-            def release() -> None:
-                self._release(uuid, address)
-                late(uuid)
-
-            threading.Timer(delay, release).start()
+        elif delay is not None:
+            threading.Timer(delay, release_late).start()
         time.sleep(timeout)
         if address in (self.devices(uuid) or ()):
             raise exception.PciDeviceNotUnplugged(

@@ -84,10 +84,23 @@ class TestLifecycle(lifecycle.LifecycleTestCase):
         self.assertNotIn(self.server, self.domains())
 
     def test_detach_while_paused(self) -> None:
+        self.misbehave(timeout=0.2)
         self.go(self.server, 'pause', None, 'PAUSED')
         crypto = lifecycle.CRYPTO.format('0001')
-        others = set(self.devices(self.server)) - {crypto}
-        self.assertEqual('Success', self.detach(self.server, *others))
+        # A guest that is paused does nothing; it does so afterwards.
+        self.assertEqual('Error', self.detach(self.server, crypto))
+        self.assertKept(self.server, 'host-1')
         self.go(self.server, 'unpause', None, 'ACTIVE')
-        self.assertDevices(self.server, crypto)
+        self.wait_until(lambda: crypto not in self.devices(self.server))
+        self.assertEqual(2, len(self.domain(self.server) or ()))
         self.assertNothingElse(self.server)
+
+    def test_suspend_refused_by_the_guest(self) -> None:
+        self.misbehave(
+            release={lifecycle.CRYPTO.format('0001'): 'deaf'}, timeout=0.2
+        )
+        response = self.act(self.server, 'suspend', None)
+        self.assertEqual('Error', self.result(self.server, response))
+        self.assertKept(self.server, 'host-1')
+        self.misbehave()
+        self.act_and_check('suspend', None, 'SUSPENDED', runs=False)

@@ -27,7 +27,7 @@ from pci_ext.tests.nova import test_libvirt
 REQUEST = 'pci_passthrough:pci_flavor'
 
 
-class LibvirtAttachTest(test_libvirt.LibvirtTestCase):
+class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
     """Persistent and live XML of Nova's fixtures are one and the same."""
 
     def setUp(self) -> None:
@@ -90,6 +90,8 @@ class LibvirtAttachTest(test_libvirt.LibvirtTestCase):
         attachments.API().detach_pci(self.ctxt, self.instance(), dev_ids)
         self.wait(result)
 
+
+class LibvirtAttachTest(LibvirtAttachTestCase):
     def test_attach_and_detach(self) -> None:
         domain = self.domain()
         original = domain.attachDeviceFlags
