@@ -70,7 +70,7 @@ class Seam:
             found = self.current
             if method and found is not None:
                 found = getattr(found, method, None)
-            _check_parameters(part, expected, found)
+            check_parameters(part, expected, found)
         for module in _holders_of(self.current, self.module):
             raise exception.SeamChanged(
                 seam=f'{module}',
@@ -84,9 +84,12 @@ class Seam:
         )
 
 
-def _check_parameters(
-    part: str, expected: tuple[str, ...], found: Any
-) -> None:
+def check_parameters(part: str, expected: tuple[str, ...], found: Any) -> None:
+    """Compare a part of Nova with the expected shape.
+
+    :param expected: the names of its parameters
+    :raises SeamChanged: naming what differs
+    """
     wanted = f'callable with ({", ".join(expected)})'
     if not callable(found):
         raise exception.SeamChanged(

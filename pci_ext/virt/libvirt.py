@@ -122,11 +122,14 @@ class LibvirtDriver(
                 devices, domain_xml.hostdev_addresses(guest.get_xml_desc())
             )
         for device in devices:
+            find = functools.partial(self._find_hostdev, guest, device)
             with _not_plugged(device.address):
                 guest.attach_device(
                     self._get_guest_pci_device(device),
-                    persistent=bool(guest.has_persistent_configuration()),
-                    live=bool(guest.is_active()),
+                    # It may be in one of the two already.
+                    persistent=bool(guest.has_persistent_configuration())
+                    and find(from_persistent_config=True) is None,
+                    live=bool(guest.is_active()) and find() is None,
                 )
 
     def detach_pci(

@@ -18,8 +18,10 @@ from typing import Any
 from nova import context as nova_context
 from nova import objects
 
+from pci_ext.compute import audit
 from pci_ext.compute import endpoint
 from pci_ext.integration import activation
+from pci_ext.integration import interfaces
 
 
 class PciExtDriverMixin:
@@ -36,15 +38,18 @@ class PciExtDriverMixin:
         """Serve pci_ext, or refuse to where the seams are not installed.
 
         :raises NotActivated: naming the line that is missing
+        :raises SeamChanged: if Nova's compute manager is not as expected
         """
         activation.require(f'The compute driver {type(self).__name__}')
         super().init_host(host)  # type: ignore[misc]
         # Nova starts to serve what is listed here only after this.
         compute = getattr(self.virtapi, '_compute', None)
         if compute is not None:
+            interfaces.serialize(compute)
             self._pci_endpoint = endpoint.Endpoint(compute)
             compute.additional_endpoints.append(self._pci_endpoint)
             self._pci_endpoint.reconcile()
+            audit.start(compute)
 
     def check_pci_ports(
         self, instance: 'objects.Instance', count: int

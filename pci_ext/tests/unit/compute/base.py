@@ -105,7 +105,10 @@ class HostTestCase(test.TestCase):
     def start(self) -> None:
         """Start nova-compute, anew as far as it keeps anything in memory."""
         self.compute = types.SimpleNamespace(
-            host=HOST, additional_endpoints=[]
+            host=HOST,
+            additional_endpoints=[],
+            _attach_interface=self.attach_interface,
+            _detach_interface=self.detach_interface,
         )
         virtapi = types.SimpleNamespace(_compute=self.compute)
         driver = fake.FakeDriver(virtapi)
@@ -124,6 +127,36 @@ class HostTestCase(test.TestCase):
         self.compute.rt.pci_tracker = tracker
         driver.init_host(HOST)
         [self.endpoint] = self.compute.additional_endpoints
+
+    def attach_interface(
+        self,
+        context: nova_context.RequestContext,
+        instance: objects.Instance,
+        network_id: str,
+        port_id: str,
+        requested_ip: str,
+        tag: str,
+    ) -> None:
+        """Record a request of a port, as Nova's compute manager does."""
+        instance.pci_requests.requests.append(
+            objects.InstancePCIRequest(
+                count=1, spec=[], request_id=port_id, requester_id=port_id
+            )
+        )
+        instance.save()
+
+    def detach_interface(
+        self,
+        context: nova_context.RequestContext,
+        instance: objects.Instance,
+        port_id: str,
+    ) -> None:
+        instance.pci_requests.requests = [
+            request
+            for request in instance.pci_requests.requests
+            if request.request_id != port_id
+        ]
+        instance.save()
 
     def devices_of_hypervisor(self) -> Iterable[dict[str, Any]]:
         for address in self.ADDRESSES:
