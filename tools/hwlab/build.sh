@@ -43,10 +43,6 @@ build_python() {
     rm -rf "$1/python"
 }
 
-mkdir -p "$CACHE"
-exec 9> "$CACHE/lock"
-flock 9
-
 system=$(cached system "$(key_of "$HERE"/{common,build-root,build-image}.sh \
     "$HERE"/{make-disk.sh,extract_kernel.py,initramfs-init})")
 printf '%s\n' "$system"

@@ -42,5 +42,11 @@ eject:
     jb 1b
     ret
 
+# Nova takes no boot sector for an image without a partition in it.
+.org 446
+    .byte 0x80, 0, 2, 0         # bootable
+    .byte 0x83, 0, 2, 0
+    .long 1, 2047
+
 .org 510
 .word 0xaa55

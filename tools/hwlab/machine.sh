@@ -59,7 +59,7 @@ sriov_vq_flexible=8,sriov_vi_flexible=4,max_ioqpairs=10,msix_qsize=9"
 port 4
 nic 3 e1000e,bus=port4,addr=0.0,multifunction=on
 nic 4 e1000e,bus=port4,addr=0.1
-if "$qemu" -device help | grep -q '^name "igb"'; then
+if "$qemu" -M none -device igb,help 2> /dev/null | grep -q '^igb options'; then
     port 5
     nic 5 igb,bus=port5
 fi

@@ -156,7 +156,11 @@ class Image:
             return webob.Response(status=204)
         try:
             with open(path, 'rb') as stream:
-                return webob.Response(body=stream.read())
+                # Clients take it for the image by this type only.
+                return webob.Response(
+                    body=stream.read(),
+                    content_type='application/octet-stream',
+                )
         except FileNotFoundError:
             return webob.Response(status=204)
 

@@ -31,6 +31,9 @@ from pci_ext.tests.functional import shell
 #: Seconds that a server may take to get into a status.
 SERVER_TIMEOUT = 60
 
+#: Seconds between looks at a server.
+POLL_INTERVAL = 0.1
+
 #: A card of an inventory.
 Card = dict[str, Any]
 
@@ -144,7 +147,7 @@ class TestCase(base.BaseTestCase):
         deadline = time.monotonic() + SERVER_TIMEOUT
         while self.request('GET', f'/servers/{server_id}').status != 404:
             self.assertLess(time.monotonic(), deadline, 'still there')
-            time.sleep(0.1)
+            time.sleep(POLL_INTERVAL)
 
     def wait_for(
         self, server_id: str, status: str, before: str = 'BUILD'
@@ -161,7 +164,7 @@ class TestCase(base.BaseTestCase):
                 return server
             self.assertEqual(before, server['status'], server)
             self.assertLess(time.monotonic(), deadline, server)
-            time.sleep(0.1)
+            time.sleep(POLL_INTERVAL)
 
     def wait_while_building(self, server_id: str) -> str:
         """Wait for the outcome of creating a server, and give the status."""
@@ -172,7 +175,7 @@ class TestCase(base.BaseTestCase):
             if status != 'BUILD':
                 return status
             self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.1)
+            time.sleep(POLL_INTERVAL)
 
     def boot(self, value: str) -> str:
         """Boot a server by an extra spec, and give its id."""

@@ -32,10 +32,11 @@ from pci_ext.virt import iommu_groups
 # Everything takes ten to twenty times as long where it is emulated.
 process.START_TIMEOUT = 600
 process.STOP_TIMEOUT = 60
-base.SERVER_TIMEOUT = 300
+base.SERVER_TIMEOUT = 600
+base.POLL_INTERVAL = 2
 
 #: Seconds that an attach or detach may take.
-TIMEOUT = 300
+TIMEOUT = 600
 
 HOST = 'lab'
 
@@ -144,11 +145,17 @@ class TestCase(base.TestCase):
             iommu_groups.node_device(address),
         )
 
+    def whole_log(self) -> str:
+        """Give all that the services logged."""
+        path = os.path.join(self.allinone.data_dir, 'nova.log')
+        with open(path, encoding='utf-8') as stream:
+            return stream.read()
+
     def wait_until(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + TIMEOUT
         while not condition():
             self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.5)
+            time.sleep(base.POLL_INTERVAL)
 
     def assertDevices(self, server: str, *addresses: str) -> None:
         """Check records, API, live XML and the drivers of the kernel."""

@@ -71,6 +71,12 @@ class AttachTest(AttachTestCase):
         # nvme does not take a VF that its PF has not switched on.
         self._cycles(self.vf, None)
 
+    def test_cycles_of_a_vf_with_a_driver(self) -> None:
+        pf = machine.pf(machine.IGB)
+        if pf is None:
+            self.skipTest('There is no igb: QEMU is older than 8')
+        self._cycles(machine.vfs(pf)[0], 'igbvf')
+
     def test_several(self) -> None:
         guest = self.start_guest()
         self.attach(guest, self.nic, self.vf)

@@ -75,4 +75,6 @@ class ServersTest(cloud.TestCase):
     def test_boot_with_shared_iommu_group(self) -> None:
         server = self.create_server(self.create_flavor('1:sibling'))
         self.wait_for(server, 'ERROR')
+        # Nova tells users only that all hosts are exhausted.
+        self.assertIn(f'{self.sibling} was not attached', self.whole_log())
         self.assertGivenBack(self.sibling, 'e1000e')
