@@ -12,6 +12,7 @@
 
 """Make pci_ext active in a service of Nova, or refuse with the reason."""
 
+import functools
 import threading
 
 from oslo_config import cfg
@@ -70,11 +71,18 @@ def activate() -> None:
             seam.install()
         task_states.make_known()
         virt.make_importable()
-        if missing:
-            LOG.info(
-                'pci_ext is active: it stands in for %s',
-                ', '.join(seam.qualified_name for seam in missing),
-            )
+
+
+@functools.cache
+def _announce() -> None:
+    """Say once that pci_ext is active.
+
+    Services are activated before they set up their logging.
+    """
+    LOG.info(
+        'pci_ext is active: it stands in for %s',
+        ', '.join(seam.qualified_name for seam in seams()),
+    )
 
 
 def require(part: str) -> None:
@@ -92,3 +100,4 @@ def require(part: str) -> None:
             reason='[filter_scheduler] pci_in_placement = true does not go '
             'together with PCI flavors yet: set it to false'
         )
+    _announce()

@@ -122,6 +122,21 @@ class RequireTest(base.BaseTestCase):
         self.assertIn('driver = pci_ext', error.format_message())
         self.assertIn('[oslo_messaging_notifications]', error.format_message())
 
+    def test_says_once_that_it_is_active(self) -> None:
+        activation._announce.cache_clear()
+        self.useFixture(pci_ext_fixtures.Activation())
+        # As services set up their logging: after they were activated.
+        log = self.useFixture(fixtures.FakeLogger())
+        for _ in range(2):
+            activation.require('The part')
+        self.assertEqual(
+            1,
+            log.output.count(
+                'pci_ext is active: it stands in for '
+                'nova.pci.whitelist.Whitelist, '
+            ),
+        )
+
     def test_refuses_pci_in_placement(self) -> None:
         fixture = self.useFixture(pci_ext_fixtures.Activation())
         activation.require('The part')
