@@ -19,6 +19,7 @@ import time
 
 from tools.deploy import cloud as cloud_module
 from tools.deploy import enabling
+from tools.deploy import report
 from tools.deploy import state as state_module
 
 
@@ -42,6 +43,9 @@ def main() -> int:
     )
     commands.add_parser(
         'enable', help='Install and enable pci_ext, as its install page says.'
+    )
+    commands.add_parser(
+        'report', help='Show what tests did to it, and what they found.'
     )
     commands.add_parser('status', help='Show what runs.')
     down = commands.add_parser('down', help='End all that was started.')
@@ -80,6 +84,9 @@ def _run(args: argparse.Namespace) -> int:
         return 0
     if args.command == 'enable':
         enabling.Reader(cloud).follow()
+        return 0
+    if args.command == 'report':
+        print(report.table(found))
         return 0
     processes = cloud.status()
     for name, pid in processes:

@@ -22,6 +22,7 @@ import time
 
 from tools.deploy import computes
 from tools.deploy import databases
+from tools.deploy import enabling
 from tools.deploy import hypervisors
 from tools.deploy import images
 from tools.deploy import keystone
@@ -91,6 +92,7 @@ class Cloud:
         for host in hypervisors.HOSTS:
             hypervisors.prepare(state, host)
             computes.write(state, host)
+        enabling.Reader(self).edit_again()
         databases.prepare(state)
         messaging.prepare(state)
         self._say('database, messages')

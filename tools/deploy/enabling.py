@@ -17,8 +17,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
-from tools.deploy import cloud as cloud_module
 from tools.deploy import computes
 from tools.deploy import databases
 from tools.deploy import hypervisors
@@ -28,7 +28,13 @@ from tools.deploy import programs
 from tools.deploy import services
 from tools.deploy import state as state_module
 
+if TYPE_CHECKING:
+    from tools.deploy import cloud as cloud_module
+
 ROOT = os.path.normpath(os.path.join(os.path.dirname(__file__), '../..'))
+
+#: There once the page has been followed.
+_MARK = 'enabled'
 
 #: What a service writes at its start, as the page says.
 ACTIVE = 'pci_ext is active: it stands in for nova.pci.whitelist.Whitelist, '
@@ -45,35 +51,45 @@ def hosts_of(section: str) -> tuple[str, ...]:
 class Reader:
     """Somebody who does what the page says."""
 
-    def __init__(self, cloud: cloud_module.Cloud) -> None:
+    def __init__(self, cloud: 'cloud_module.Cloud') -> None:
         self.cloud = cloud
         self.state = cloud.state
 
-    def follow(self, *, install: bool = True) -> None:
+    def follow(self) -> None:
         """Do all that the page says.
 
-        :param install: False to leave what is installed, and the databases
         :raises DeployError: if something does not go as the page says
         """
         pip: dict[str, str] = {}
         for block in install_page.read():
             if block.language == 'ini':
-                for host in hosts_of(block.section):
-                    self._edit(host, block)
-            elif block.section == 'Install' and install:
+                self._edit(block)
+            elif block.section == 'Install':
                 pip = pip or self._build()
                 for command in block.commands:
                     self._run(command, services.CONTROLLER, **pip)
-            elif block.section == 'nova-api' and install:
+            elif block.section == 'nova-api':
                 self._create_tables(block)
-            elif block.section == 'Check' and install:
+            elif block.section == 'Check':
                 self._check(block)
+        self.state.write(_MARK, '')
 
-    def _edit(self, host: str, block: install_page.Block) -> None:
-        name = f'etc/{host}/{block.file}'
-        with open(self.state.path(name)) as stream:
-            before = stream.read()
-        self.state.write(name, ini.merge(before, self._adapt(block.text)))
+    def edit_again(self) -> None:
+        """Edit the files that were written anew, if they had been edited."""
+        if os.path.exists(self.state.path(_MARK)):
+            for block in install_page.read():
+                if block.language == 'ini':
+                    self._edit(block)
+
+    def _edit(self, block: install_page.Block) -> None:
+        for host in hosts_of(block.section):
+            name = f'etc/{host}/{block.file}'
+            with open(self.state.path(name)) as stream:
+                before = stream.read()
+            # As the page says: "in place of the section of the same name".
+            whole = block.file == 'api-paste.ini'
+            added = self._adapt(block.text)
+            self.state.write(name, ini.merge(before, added, whole=whole))
 
     def _adapt(self, text: str) -> str:
         """Say PASSWORD and controller as it is here."""
@@ -124,7 +140,12 @@ class Reader:
             *services.NOVA,
             *(computes.service(host) for host in hypervisors.HOSTS),
         )
-        logs = {name: self.state.path('log', f'{name}.log') for name in names}
+        logs = {
+            name: self.state.path('log', f'{name}.log')
+            for name in names
+            # Which says nothing.
+            if name != 'nova-conductor'
+        }
         sizes = {name: os.path.getsize(log) for name, log in logs.items()}
         self.cloud.stop(*names)
         self.cloud.start(*names)

@@ -15,7 +15,7 @@
 import re
 
 _SECTION = re.compile(r'\[(.+)\]\s*$')
-_OPTION = re.compile(r'([^#;\s\[][^=]*?)\s*=')
+_OPTION = re.compile(r'([^#;\s\[][^=:]*?)\s*[=:]')
 
 #: Section, and by option its lines: an option may be there several times.
 Sections = dict[str, dict[str, list[str]]]
@@ -37,14 +37,27 @@ def parse(text: str) -> Sections:
     return sections
 
 
-def merge(text: str, additions: str) -> str:
+def merge(text: str, additions: str, *, whole: bool = False) -> str:
     """Put options into a text, in place of those that it has.
 
-    Comments are lost where a section is changed.
+    All else stays as it is, but for the comments of sections that change.
+
+    :param whole: put sections in place of those of the same name instead
     """
-    sections = parse(text)
-    for name, options in parse(additions).items():
-        sections.setdefault(name, {}).update(options)
+    changes = parse(additions)
+    parts = re.split(r'(?m)^(?=\[)', text)
+    for number, part in enumerate(parts):
+        section = _SECTION.match(part.partition('\n')[0])
+        if section and section[1] in changes:
+            name = section[1]
+            before = {} if whole else parse(part)[name]
+            options = before | changes.pop(name)
+            parts[number] = render({name: options}) + '\n'
+    return ''.join(parts) + '\n' + render(changes)
+
+
+def render(sections: Sections) -> str:
+    """Give the text of sections."""
     return '\n'.join(
         f'[{name}]\n'
         + ''.join(f'{line}\n' for lines in options.values() for line in lines)

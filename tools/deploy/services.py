@@ -13,6 +13,7 @@
 """The services of OpenStack but for the compute hosts: files, processes."""
 
 from collections.abc import Iterable
+import functools
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ import sys
 import urllib3
 
 from tools.deploy import databases
+from tools.deploy import ini
 from tools.deploy import processes
 from tools.deploy import programs
 from tools.deploy import state as state_module
@@ -42,10 +44,13 @@ _WEB = {
     'nova-api': ('nova.wsgi.osapi_compute', CONTROLLER),
 }
 
+#: What nova-api has beside nova.conf for itself.
+API_FILE = 'nova-api.conf'
+
 #: By service, its files if they are not what it looks for.
 _CONFIG_FILES = {
     'neutron': 'neutron.conf',
-    'nova-api': 'api-paste.ini;nova.conf;nova-api.conf',
+    'nova-api': f'api-paste.ini;nova.conf;{API_FILE}',
 }
 
 #: Requests served at once; each has a thread.
@@ -67,7 +72,7 @@ def write(state: state_module.State) -> None:
         state.write(f'etc/{_WEB[name][1]}/{name}.conf', content)
     write_nova(state, CONTROLLER, _TEMPLATES, connections)
     log = state.path('log', 'nova-api.log')
-    name = f'etc/{CONTROLLER}/nova-api.conf'
+    name = f'etc/{CONTROLLER}/{API_FILE}'
     state.write(name, f'[DEFAULT]\nlog_file = {log}\n')
     source = os.path.join(sys.prefix, 'etc/nova/api-paste.ini')
     with open(source) as stream:
@@ -90,7 +95,8 @@ def write_nova(
     # nova-compute makes a directory there, but not above it.
     os.makedirs(state.path('nova', host, 'instances'), exist_ok=True)
     texts = (state.render(template, **values) for template in templates)
-    state.write(f'etc/{host}/nova.conf', ''.join(texts))
+    content = functools.reduce(ini.merge, texts)
+    state.write(f'etc/{host}/nova.conf', content)
 
 
 def nova_conf(state: state_module.State, host: str) -> str:
@@ -197,11 +203,10 @@ def nova(
     host: str = CONTROLLER,
     *,
     inside: str | None = None,
-    more_files: tuple[str, ...] = (),
 ) -> processes.Process:
     """Give the process of a service of Nova that speaks RPC."""
     name = program if host == CONTROLLER else f'{program}-{host}'
-    files = (nova_conf(state, host), *more_files)
+    files = (nova_conf(state, host),)
     before = databases.reports(state, host, program)
 
     def is_ready() -> bool:

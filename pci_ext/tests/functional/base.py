@@ -12,14 +12,15 @@
 
 """Base of the functional tests: real services, the real command."""
 
-import contextlib
 import itertools
+import os
 import shutil
-import sqlite3
 import tempfile
 import time
 from typing import Any
 from typing import ClassVar
+from typing import TYPE_CHECKING
+import unittest
 
 from oslotest import base
 from testtools import content
@@ -28,8 +29,11 @@ import urllib3
 from pci_ext.tests.functional import process
 from pci_ext.tests.functional import shell
 
+if TYPE_CHECKING:
+    from pci_ext.tests.functional import deployment
+
 #: Seconds that a server may take to get into a status.
-SERVER_TIMEOUT = 60
+SERVER_TIMEOUT = 120
 
 #: Seconds between looks at a server.
 POLL_INTERVAL = 0.1
@@ -48,13 +52,18 @@ class TestCase(base.BaseTestCase):
     :cvar HOSTS: the cards of each host, as in an inventory
     :cvar CONFIG: a configuration file of Nova
     :cvar POLL: seconds between looks at an action
+    :cvar ALLINONE_ONLY: why the tests are of the all-in-one and not of a
+        deployment, which PCI_EXT_TEST_DEPLOYMENT names by its directory
     """
 
     HOSTS: ClassVar[dict[str, list[Card]]] = {}
     CONFIG: ClassVar[str] = ''
     POLL: ClassVar[float] = 0.05
 
+    ALLINONE_ONLY: ClassVar[str] = ''
+
     allinone: ClassVar[process.AllInOne]
+    cloud: ClassVar['process.AllInOne | deployment.Deployment']
     shell: ClassVar[shell.Shell]
 
     @classmethod
@@ -62,10 +71,21 @@ class TestCase(base.BaseTestCase):
         super().setUpClass()
         directory = tempfile.mkdtemp(prefix='pci-ext-functional-')
         cls.addClassCleanup(shutil.rmtree, directory)
-        cls.allinone = process.AllInOne(directory, cls.HOSTS, cls.CONFIG)
-        cls.addClassCleanup(cls.allinone.stop)
-        cls.allinone.start()
-        cls.shell = shell.Shell(cls.allinone.clouds_yaml)
+        if deployed := os.environ.get('PCI_EXT_TEST_DEPLOYMENT'):
+            if cls.ALLINONE_ONLY:
+                raise unittest.SkipTest(cls.ALLINONE_ONLY)
+            # What it needs is not installed where there are no deployments.
+            from pci_ext.tests.functional import deployment
+
+            cls.cloud = deployment.Deployment(
+                deployed, directory, cls.HOSTS, cls.CONFIG
+            )
+        else:
+            cls.allinone = process.AllInOne(directory, cls.HOSTS, cls.CONFIG)
+            cls.cloud = cls.allinone
+        cls.addClassCleanup(cls.cloud.stop)
+        cls.cloud.start()
+        cls.shell = shell.Shell(cls.cloud.clouds_yaml)
 
     def setUp(self) -> None:
         super().setUp()
@@ -74,7 +94,7 @@ class TestCase(base.BaseTestCase):
 
     def _add_logs(self, exc_info: object) -> None:
         for name in ('stderr', 'log'):
-            text = getattr(self.allinone, name)()
+            text = getattr(self.cloud, name)()
             self.addDetail(name, content.text_content(text))
 
     def openstack(self, *arguments: str, cloud: str = 'pci-ext') -> Any:
@@ -100,9 +120,13 @@ class TestCase(base.BaseTestCase):
         """Send a request to nova-api, past the command."""
         return urllib3.request(
             method,
-            f'{self.allinone.url}/compute/v2.1{path}',
+            f'{self.cloud.compute_url}{path}',
             json=body,
-            headers={'OpenStack-API-Version': 'compute 2.96', **headers},
+            headers={
+                'OpenStack-API-Version': 'compute 2.96',
+                'X-Auth-Token': self.cloud.token('pci-ext'),
+                **headers,
+            },
             retries=False,
             timeout=SERVER_TIMEOUT,
         )
@@ -223,11 +247,12 @@ class TestCase(base.BaseTestCase):
 
     def allocations(self, server_id: str | None = None) -> list[str]:
         """Give the addresses that Nova's database has as allocated."""
-        query = "SELECT address FROM pci_devices WHERE status = 'allocated'"
-        parameters: tuple[str, ...] = ()
+        statement = (
+            "SELECT address FROM pci_devices WHERE status = 'allocated'"
+        )
         if server_id:
-            query += ' AND instance_uuid = ?'
-            parameters = (server_id,)
-        uri = f'file:{self.allinone.nova_db}?mode=ro'
-        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-            return [row[0] for row in connection.execute(query, parameters)]
+            statement += ' AND instance_uuid = :uuid'
+            rows = self.cloud.query(statement, uuid=server_id)
+        else:
+            rows = self.cloud.query(statement)
+        return [row[0] for row in rows]

@@ -44,7 +44,7 @@ class LifecycleTestCase(test_attach.AttachTestCase):
     def domains(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for name in self.HOSTS:
-            path = f'{self.allinone.data_dir}/computes/{name}/domains.json'
+            path = self.cloud.domains_file(name)
             if os.path.exists(path):
                 with open(path, encoding='utf-8') as stream:
                     for server, devices in json.load(stream).items():

@@ -14,20 +14,34 @@
 
 from collections.abc import Mapping
 from collections.abc import Sequence
+import contextlib
 import json
 import os
 import re
 import selectors
 import signal
+import sqlite3
 import subprocess
 import sys
 from typing import Any
+
+from pci_ext.cmd.allinone import config as config_module
+from pci_ext.cmd.allinone import standins
 
 #: Seconds; a first start takes about five.
 START_TIMEOUT = 90
 STOP_TIMEOUT = 20
 
 LOG_TAIL = 6000
+
+#: By cloud of a clouds.yaml, of the stand-ins or of keystone.
+TOKENS = {
+    'pci-ext': 'admin',
+    'pci-ext-member': f'member:{config_module.MEMBER_PROJECT}:member,reader',
+    # In the project of the administrator.
+    'pci-ext-admin-member': f'member:{standins.ADMIN[1]}:member,reader',
+    'pci-ext-admin-reader': f'reader:{standins.ADMIN[1]}:reader',
+}
 
 _READY = re.compile(r'READY http://127\.0\.0\.1:(\d+)/\n')
 
@@ -85,12 +99,31 @@ class AllInOne:
         return f'http://127.0.0.1:{self.port}'
 
     @property
+    def compute_url(self) -> str:
+        return f'{self.url}/compute/v2.1'
+
+    @property
     def clouds_yaml(self) -> str:
         return os.path.join(self.data_dir, 'clouds.yaml')
 
     @property
-    def nova_db(self) -> str:
-        return os.path.join(self.data_dir, 'nova_cell1.db')
+    def member_project(self) -> str:
+        """The id of the project of the cloud pci-ext-member."""
+        return config_module.MEMBER_PROJECT
+
+    def token(self, name: str) -> str:
+        """Give a token that plays a user of a cloud."""
+        return TOKENS[name]
+
+    def query(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+        """Ask the database of Nova's cell."""
+        uri = f'file:{os.path.join(self.data_dir, "nova_cell1.db")}?mode=ro'
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
+            return list(connection.execute(statement, values))
+
+    def domains_file(self, host: str) -> str:
+        """Give the path of the file with the domains of a host."""
+        return os.path.join(self.data_dir, 'computes', host, 'domains.json')
 
     def start(self, port: int = 0) -> None:
         """Start the process and wait until it says READY.

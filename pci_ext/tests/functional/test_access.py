@@ -16,7 +16,6 @@ import time
 
 import urllib3
 
-from pci_ext.cmd.allinone import config
 from pci_ext.tests.functional import base
 
 MEMBER = 'pci-ext-member'
@@ -45,7 +44,8 @@ class TestAccess(base.TestCase):
         self.addCleanup(self.shell.run, 'pci', 'flavor', 'delete', 'private')
         self.create_pci_flavor('public', vendor_id='10de')
 
-    def access(self, action: str, project: str = config.MEMBER_PROJECT) -> str:
+    def access(self, action: str, project: str = '') -> str:
+        project = project or self.cloud.member_project
         return self.shell.run(
             *('pci', 'flavor', 'access', action, 'private', project)
         )
@@ -95,7 +95,7 @@ class TestAccess(base.TestCase):
     def test_created_with_projects(self) -> None:
         self.openstack(
             *('pci', 'flavor', 'create', '--private', '--project'),
-            *(config.MEMBER_PROJECT, 'ours'),
+            *(self.cloud.member_project, 'ours'),
         )
         self.addCleanup(self.shell.run, 'pci', 'flavor', 'delete', 'ours')
         self.assertEqual(['ours', 'public'], self.seen())
@@ -116,7 +116,7 @@ class TestAccess(base.TestCase):
         self.access('add')
         for command in (
             ('add', 'private', 'one'),
-            ('remove', 'private', config.MEMBER_PROJECT),
+            ('remove', 'private', self.cloud.member_project),
             ('list', 'private'),
         ):
             self.assertRefused(
@@ -164,7 +164,7 @@ class TestAccess(base.TestCase):
                 **{'X-Auth-Token': token},
             )
 
-        member = f'member:{config.MEMBER_PROJECT}:member,reader'
+        member = self.cloud.token(MEMBER)
         response = attach(member)
         self.assertEqual(400, response.status, response.data)
         self.assertIn(NOT_FOUND, response.data.decode())

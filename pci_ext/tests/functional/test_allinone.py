@@ -29,6 +29,8 @@ GPU = {
 
 
 class TestRestart(base.TestCase):
+    ALLINONE_ONLY = 'is of the process of the all-in-one'
+
     HOSTS = {'host-1': [GPU], 'host-2': [GPU]}
 
     def test_goes_on_with_its_data(self) -> None:

@@ -57,6 +57,8 @@ PROJECT = '5b9a8e04c1f24d3c8a7f6e5d4c3b2a19'
 
 
 class TestApiSamples(base.TestCase):
+    ALLINONE_ONLY = 'writes what one all-in-one answers'
+
     HOSTS = {'compute-1': [GPU], 'compute-2': [GPU | {'vendor_id': '1002'}]}
     CONFIG = """
 [pci_ext]

@@ -13,11 +13,9 @@
 """Attach PCI devices to living servers, and detach them."""
 
 from collections.abc import Callable
-import contextlib
 import json
 import os
 import shutil
-import sqlite3
 import tempfile
 import time
 from typing import Any
@@ -113,7 +111,7 @@ class AttachTestCase(base.TestCase):
 
     def domains(self) -> dict[str, list[str]]:
         """Give the devices of each domain by its server."""
-        path = f'{self.allinone.data_dir}/computes/host-1/domains.json'
+        path = self.cloud.domains_file('host-1')
         with open(path, encoding='utf-8') as stream:
             return dict(json.load(stream))
 
@@ -123,9 +121,10 @@ class AttachTestCase(base.TestCase):
 
     def pools(self) -> dict[str, int]:
         """Give the free devices by product id, as the scheduler sees them."""
-        uri = f'file:{self.allinone.nova_db}?mode=ro'
-        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-            [row] = connection.execute('SELECT pci_stats FROM compute_nodes')
+        [row] = self.cloud.query(
+            'SELECT pci_stats FROM compute_nodes '
+            "WHERE host = 'host-1' AND deleted = 0"
+        )
         pools = json.loads(row[0])['nova_object.data']['objects']
         return {
             pool['nova_object.data']['product_id']: pool['nova_object.data'][
@@ -272,8 +271,6 @@ class TestRefusals(AttachTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.server = self.boot('1:two')
-        shown = self.request('GET', f'/servers/{self.server}').json()
-        self.project = shown['server']['tenant_id']
 
     def assertRefused(  # type: ignore[override]
         self, status: int, text: str, action: str, argument: Any
@@ -325,7 +322,7 @@ class TestRefusals(AttachTestCase):
 
     def test_locked(self) -> None:
         self.act(self.server, 'lock', None)
-        member = {'X-Auth-Token': f'member:{self.project}:member,reader'}
+        member = {'X-Auth-Token': self.cloud.token('pci-ext-admin-member')}
         for action, argument in ATTACH, DETACH:
             response = self.request(
                 'POST',
@@ -339,7 +336,7 @@ class TestRefusals(AttachTestCase):
         self.assertDevices(self.server, '0000:03:00.0')
 
     def test_reader(self) -> None:
-        reader = {'X-Auth-Token': f'reader:{self.project}:reader'}
+        reader = {'X-Auth-Token': self.cloud.token('pci-ext-admin-reader')}
         for action, argument in ATTACH, DETACH:
             response = self.request(
                 'POST',

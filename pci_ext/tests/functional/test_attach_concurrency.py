@@ -43,9 +43,13 @@ class TestConcurrency(test_attach.AttachTestCase):
     ) -> urllib3.BaseHTTPResponse:
         return urllib3.request(
             method,
-            f'{self.allinone.url}/compute/v2.1{path}',
+            f'{self.cloud.compute_url}{path}',
             json=body,
-            headers={'OpenStack-API-Version': 'compute 2.96', **headers},
+            headers={
+                'OpenStack-API-Version': 'compute 2.96',
+                'X-Auth-Token': self.cloud.token('pci-ext'),
+                **headers,
+            },
             retries=False,
             # Twenty clients at once on a machine with little to spare.
             timeout=60,
@@ -149,7 +153,7 @@ class TestKilled(test_attach.AttachTestCase):
         self.assertEqual(202, response.status, response.data)
         self.wait_until(lambda: self.domain(server) == ['0000:02:00.0'])
         self.misbehave()
-        self.allinone.kill_and_start()
+        self.cloud.kill_and_start()
         self.assertEqual('Success', self.result(server, response))
         self.assertDevices(server)
 
@@ -161,7 +165,7 @@ class TestKilled(test_attach.AttachTestCase):
         )
         self.assertEqual(202, response.status, response.data)
         self.misbehave()
-        self.allinone.kill_and_start()
+        self.cloud.kill_and_start()
         self.assertEqual('Error', self.result(server, response))
         self.assertDevices(server, '0000:03:00.0')
         self.assertEqual('Success', self.attach(server, '2:one'))

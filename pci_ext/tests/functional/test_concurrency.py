@@ -13,8 +13,6 @@
 """Many servers that compete for the same devices at once."""
 
 import concurrent.futures
-import contextlib
-import sqlite3
 
 from pci_ext.tests.functional import base
 
@@ -70,12 +68,10 @@ class TestManyServers(base.TestCase):
 
     def _owners(self) -> set[str]:
         """Give the servers that Nova's database has devices for."""
-        uri = f'file:{self.allinone.nova_db}?mode=ro'
-        with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-            rows = connection.execute(
-                'SELECT instance_uuid, count(*) FROM pci_devices '
-                "WHERE status = 'allocated' GROUP BY instance_uuid"
-            ).fetchall()
+        rows = self.cloud.query(
+            'SELECT instance_uuid, count(*) FROM pci_devices '
+            "WHERE status = 'allocated' GROUP BY instance_uuid"
+        )
         self.assertEqual({1}, {count for _, count in rows})
         self.assertEqual(DEVICES, len(rows))
         return {server for server, _ in rows}

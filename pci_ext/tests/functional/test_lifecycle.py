@@ -74,7 +74,7 @@ class TestLifecycle(lifecycle.LifecycleTestCase):
         self.assertNothingElse(self.server)
 
     def test_restart_of_nova_compute(self) -> None:
-        self.allinone.kill_and_start()
+        self.cloud.kill_and_start()
         self.assertKept(self.server, 'host-1')
         self.assertNothingElse(self.server)
 

@@ -122,7 +122,7 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.go(self.server, 'evacuate', {}, 'REBUILD', 'ACTIVE', 'SHUTOFF')
         self.request('PUT', path, {'forced_down': False})
         # The host that was down destroys what it finds of the server.
-        self.allinone.kill_and_start()
+        self.cloud.kill_and_start()
         self.go(self.server, 'os-start', None, 'ACTIVE')
         self.assertKept(self.server, self.target)
         self.assertNothingElse(self.server)

@@ -41,6 +41,8 @@ ALL_FREE = {
 
 
 class TestNamedDevices(base.TestCase):
+    ALLINONE_ONLY = 'changes the files of a running all-in-one'
+
     HOSTS = {'host-1': [CARD], 'host-2': [CARD]}
     CONFIG = CONFIG.format(NAMED)
 

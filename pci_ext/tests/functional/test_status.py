@@ -26,6 +26,8 @@ SUCCESS, WARNING = 0, 1
 
 
 class StatusTestCase(base.TestCase):
+    ALLINONE_ONLY = 'follows the files of the all-in-one'
+
     HOSTS = {
         'compute-1': [
             {

@@ -40,7 +40,12 @@ class TestVersions(base.TestCase):
             version,
         )
         # The link leads back here.
-        again = urllib3.request('GET', link['href'], retries=False)
+        again = urllib3.request(
+            'GET',
+            link['href'],
+            headers={'X-Auth-Token': self.cloud.token('pci-ext')},
+            retries=False,
+        )
         self.assertEqual(response.json(), again.json())
 
     def test_beside_that_of_nova(self) -> None:
@@ -59,11 +64,12 @@ class TestVersions(base.TestCase):
 
     def test_several_headers(self) -> None:
         headers = urllib3.HTTPHeaderDict()
+        headers.add('X-Auth-Token', self.cloud.token('pci-ext'))
         headers.add(HEADER, 'compute 2.90')
         headers.add(HEADER, 'pci 1.0')
         response = urllib3.request(
             'GET',
-            f'{self.allinone.url}/compute/v2.1/os-pci',
+            f'{self.cloud.compute_url}/os-pci',
             headers=headers,
             retries=False,
         )

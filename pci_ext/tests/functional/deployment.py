@@ -1,0 +1,130 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A deployment of tools/deploy as the cloud that is tested.
+
+Its hosts are simulated, each by a nova-compute of its own; all else is real.
+"""
+
+from collections.abc import Mapping
+from collections.abc import Sequence
+import json
+import os
+import signal
+import time
+from typing import Any
+
+from pci_ext.tests.functional import process
+from tools.deploy import cloud
+from tools.deploy import computes
+from tools.deploy import databases
+from tools.deploy import keystone
+from tools.deploy import simulated
+from tools.deploy import state
+
+#: Seconds within which servers that tests left behind are gone.
+_PATIENCE = 120
+
+
+class Deployment:
+    """The hosts of one class of tests, in a deployment that is up.
+
+    :param deployed: directory of the deployment, where pci_ext is enabled
+    :param directory: an empty directory, for the files given
+    :param hosts: the cards of each host, as in an inventory
+    :param config: the content of a configuration file of Nova
+    """
+
+    def __init__(
+        self,
+        deployed: str,
+        directory: str,
+        hosts: Mapping[str, Sequence[Mapping[str, Any]]],
+        config: str,
+    ) -> None:
+        found = state.load(deployed)
+        if found is None:
+            raise process.StartError(f'There is no deployment in {deployed}.')
+        self._state = found
+        self._cloud = cloud.Cloud(found)
+        path = os.path.join(directory, 'inventory.json')
+        with open(path, 'w', encoding='utf-8') as stream:
+            listed = [
+                {'name': name, 'cards': cards} for name, cards in hosts.items()
+            ]
+            json.dump({'hosts': listed}, stream)
+        self._hosts = simulated.Hosts(self._cloud, hosts, path, config)
+        self._connections: dict[str, Any] = {}
+
+    @property
+    def compute_url(self) -> str:
+        return f'{self._state.url("nova-api")}/v2.1'
+
+    @property
+    def clouds_yaml(self) -> str:
+        return self._state.path('clouds.yaml')
+
+    def start(self) -> None:
+        self._hosts.start()
+
+    def stop(self) -> None:
+        self._delete_servers()
+        self._hosts.stop()
+
+    def _delete_servers(self) -> None:
+        compute = keystone.connect(self._state).compute
+        deadline = time.monotonic() + _PATIENCE
+        while servers := list(compute.servers(all_projects=True)):
+            for server in servers:
+                compute.delete_server(server, ignore_missing=True)
+            if time.monotonic() > deadline:
+                raise process.StartError(f'{servers} cannot be deleted.')
+            time.sleep(1)
+
+    def kill_and_start(self) -> None:
+        """Kill nova-compute on each host, and start it again."""
+        names = [computes.service(name) for name in self._hosts.names]
+        self._cloud.stop(*names, number=signal.SIGKILL)
+        self._cloud.start(*names)
+
+    @property
+    def member_project(self) -> str:
+        connection = keystone.connect(self._state)
+        return str(connection.identity.find_project('demo').id)
+
+    def token(self, name: str) -> str:
+        """Give a token of a user of clouds.yaml."""
+        if name not in self._connections:
+            self._connections[name] = keystone.connect(self._state, name)
+        return str(self._connections[name].auth_token)
+
+    def query(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
+        """Ask the database of Nova's cell."""
+        qualified = statement.replace(' FROM ', ' FROM nova_cell1.')
+        return databases.query(self._state, qualified, **values)
+
+    def domains_file(self, host: str) -> str:
+        return self._hosts.domains(host)
+
+    def stderr(self) -> str:
+        return ''
+
+    def log(self) -> str:
+        """Give the ends of the logs of Nova's services."""
+        names = ('nova-api', 'nova-conductor', 'nova-scheduler')
+        logs = (*names, *map(computes.service, self._hosts.names))
+        return '\n'.join(f'{name}:\n{self._tail(name)}' for name in logs)
+
+    def _tail(self, name: str) -> str:
+        path = self._state.path('log', f'{name}.log')
+        with open(path, errors='replace') as stream:
+            return stream.read()[-process.LOG_TAIL :]

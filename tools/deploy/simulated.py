@@ -1,0 +1,141 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Compute hosts with simulated hypervisors, for as long as a test needs them.
+
+Each is a real nova-compute with ``compute_driver = pci_ext.FakeDriver``. The
+hosts with libvirt take no servers meanwhile.
+"""
+
+from collections.abc import Iterable
+import os
+import shutil
+
+from tools.deploy import cloud as cloud_module
+from tools.deploy import computes
+from tools.deploy import hypervisors
+from tools.deploy import ini
+from tools.deploy import install_page
+from tools.deploy import keystone
+from tools.deploy import processes
+from tools.deploy import services
+
+_TEMPLATES = ('nova.conf', 'nova-compute-simulated.conf')
+
+#: All devices are offered unless a test says more.
+_OFFER_ALL = ['pci_information = [{"address": "*"}, {}]']
+_OFFERS = (
+    ('pci_ext', 'pci_information'),
+    ('pci_ext', 'pci_devices'),
+    ('pci', 'device_spec'),
+)
+
+#: Sections with options that services beside nova-compute have as well, such
+#: as the aliases.
+_SHARED = ('DEFAULT', 'pci')
+
+
+class Hosts:
+    """Simulated hosts of a deployment where pci_ext is enabled.
+
+    :param names: as in the inventory
+    :param inventory: path of the file with their devices
+    :param config: lines of nova.conf, in place of those that offer all
+    """
+
+    def __init__(
+        self,
+        cloud: cloud_module.Cloud,
+        names: Iterable[str],
+        inventory: str,
+        config: str,
+    ) -> None:
+        self.cloud = cloud
+        self.state = cloud.state
+        self.names = tuple(names)
+        self.inventory = inventory
+        self.config = config
+        self._compute = keystone.connect(cloud.state).compute
+
+    def start(self) -> None:
+        """Start the hosts, and let them alone take servers."""
+        for name in self.names:
+            self._write(name)
+        self._set_enabled(False)
+        self._share()
+        self.cloud.start('nova-api')
+        supervisor = self.cloud.supervisor
+        started = [self.process(name) for name in self.names]
+        for process in started:
+            supervisor.start(process)
+        for process in started:
+            supervisor.wait(process)
+        self.cloud.wait_until_mapped(self.names)
+
+    def process(self, name: str) -> processes.Process:
+        return computes.process(self.state, name)
+
+    def _write(self, name: str) -> None:
+        services.write_nova(self.state, name, _TEMPLATES, {})
+        path = services.nova_conf(self.state, name)
+        with open(path) as stream:
+            text = stream.read()
+        for block in install_page.read():
+            if block.section == 'Every service':
+                text = ini.merge(text, block.text)
+        text = ini.merge(
+            text,
+            '[DEFAULT]\ncompute_driver = pci_ext.FakeDriver\n'
+            f'[pci_ext]\nfake_inventory = {self.inventory}\n',
+        )
+        given = ini.parse(self.config)
+        if not any(key in given.get(group, {}) for group, key in _OFFERS):
+            text = ini.merge(text, '\n'.join(['[pci_ext]', *_OFFER_ALL]))
+        self.state.write(f'etc/{name}/nova.conf', ini.merge(text, self.config))
+
+    def _share(self) -> None:
+        """Give nova-api the lines that are not of a host alone."""
+        given = ini.parse(self.config)
+        shared = {name: given[name] for name in _SHARED if name in given}
+        name = f'etc/{services.CONTROLLER}/{services.API_FILE}'
+        with open(self.state.path(name)) as stream:
+            log_file = ini.parse(stream.read())['DEFAULT']['log_file']
+        shared.setdefault('DEFAULT', {})['log_file'] = log_file
+        self.state.write(name, ini.render(shared))
+
+    def stop(self) -> None:
+        """Remove the hosts, which must have no servers any more."""
+        self.cloud.stop(*(computes.service(name) for name in self.names))
+        for service in list(self._compute.services(binary='nova-compute')):
+            if service.host in self.names:
+                self._compute.delete_service(service)
+        for name in self.names:
+            shutil.rmtree(self.directory(name))
+        self._set_enabled(True)
+
+    def directory(self, name: str) -> str:
+        """Give where a host keeps its domains."""
+        return self.state.path('nova', name)
+
+    def domains(self, name: str) -> str:
+        """Give the path of the file with the domains of a host."""
+        return os.path.join(self.directory(name), 'domains.json')
+
+    def _set_enabled(self, enabled: bool) -> None:
+        for service in list(self._compute.services(binary='nova-compute')):
+            if service.host in hypervisors.HOSTS:
+                change = (
+                    self._compute.enable_service
+                    if enabled
+                    else self._compute.disable_service
+                )
+                change(service)
