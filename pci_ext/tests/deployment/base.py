@@ -1,0 +1,116 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Base of the tests of a deployment of tools/deploy, which is up."""
+
+import os
+import time
+from typing import Any
+import unittest
+
+import openstack
+from oslotest import base
+from testtools import content
+
+from tools.deploy import cloud
+from tools.deploy import hypervisors
+from tools.deploy import keystone
+from tools.deploy import state
+
+#: Seconds within which a server gets somewhere on a machine that is shared.
+PATIENCE = 180
+
+ENVIRONMENT = 'PCI_EXT_TEST_DEPLOYMENT'
+
+
+def deployed() -> cloud.Cloud:
+    """Give the deployment to be tested.
+
+    :raises SkipTest: if none is named
+    """
+    directory = os.environ.get(ENVIRONMENT)
+    if not directory:
+        raise unittest.SkipTest(f'{ENVIRONMENT} names no deployment')
+    found = state.load(directory)
+    assert found is not None, f'There is no deployment in {directory}'
+    return cloud.Cloud(found)
+
+
+class HostsTestCase(base.BaseTestCase):
+    """A test on hosts with libvirt and QEMU."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.deployed = deployed()
+        self.state = self.deployed.state
+        self.admin = self.connect('pci-ext')
+        self.addOnException(self._add_logs)
+
+    def connect(self, name: str) -> openstack.connection.Connection:
+        """Give a connection as a user of clouds.yaml."""
+        connection = keystone.connect(self.state, name)
+        connection.compute.default_microversion = '2.96'
+        return connection
+
+    def _add_logs(self, exc_info: object) -> None:
+        for host in hypervisors.HOSTS:
+            path = self.state.path('log', f'nova-compute-{host}.log')
+            with open(path, errors='replace') as stream:
+                text = stream.read()[-6000:]
+            self.addDetail(host, content.text_content(text))
+
+    def flavor(self, **extra_specs: str) -> Any:
+        """Make a flavor, deleted after the test."""
+        compute = self.admin.compute
+        flavor = compute.create_flavor(
+            name=self.getUniqueString(), ram=64, disk=1, vcpus=1
+        )
+        self.addCleanup(compute.delete_flavor, flavor)
+        if extra_specs:
+            compute.create_flavor_extra_specs(flavor, extra_specs)
+        return flavor
+
+    def boot(self, connection: Any, **more: Any) -> Any:
+        """Boot a server that is deleted after the test, to ACTIVE."""
+        image = connection.image.find_image('tiny')
+        server = connection.compute.create_server(
+            name=self.getUniqueString(),
+            image_id=image.id,
+            flavor_id=self.flavor().id,
+            networks='none',
+            **more,
+        )
+        self.addCleanup(self.delete, server)
+        return self.wait_for(server, 'ACTIVE')
+
+    def delete(self, server: Any) -> None:
+        self.admin.compute.delete_server(server, ignore_missing=True)
+        self.admin.compute.wait_for_delete(server, wait=PATIENCE)
+
+    def wait_for(self, server: Any, status: str) -> Any:
+        """Wait for a status with no task under way."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            shown = self.admin.compute.get_server(server.id)
+            if shown.status == status and not shown.task_state:
+                return shown
+            self.assertNotEqual('ERROR', shown.status, shown.fault)
+            self.assertLess(time.monotonic(), deadline, shown)
+            time.sleep(0.5)
+
+    def hosts_of(self, server: Any) -> list[str]:
+        """Name the hosts whose QEMU runs a server."""
+        return [
+            host
+            for host in hypervisors.HOSTS
+            if server.id in hypervisors.domains(self.state, host)
+        ]

@@ -1,0 +1,162 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What must agree after a fault, on simulated hosts of a deployment."""
+
+from collections.abc import Callable
+import concurrent.futures
+import json
+import os
+import time
+from typing import Any
+import unittest
+
+import urllib3
+
+from pci_ext.tests.deployment import base
+from pci_ext.tests.functional import test_attach
+from tools.deploy import cloud as cloud_module
+from tools.deploy import databases
+from tools.deploy import report
+from tools.deploy import state as state_module
+
+DEVICES = 24
+
+GPU = {
+    'kind': 'gpu',
+    'vendor_id': '8086',
+    'product_id': '0001',
+    'address': [f'0000:{bus:02x}:00.0' for bus in range(1, DEVICES + 1)],
+}
+
+#: What a request has come to that a fault hit.
+LOST = 'no answer'
+
+
+class FaultsTestCase(test_attach.AttachTestCase):
+    """One host with 24 devices, whose deployment is hurt."""
+
+    HOSTS = {'host-1': [GPU]}
+    POLL = 0.5
+
+    state: state_module.State
+    deployed: cloud_module.Cloud
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        if not os.environ.get(base.ENVIRONMENT):
+            raise unittest.SkipTest('is of deployments')
+        cls.deployed = base.deployed()
+        cls.state = cls.deployed.state
+        super().setUpClass()
+
+    def try_request(
+        self, method: str, path: str, body: object = None
+    ) -> urllib3.BaseHTTPResponse | None:
+        """Ask nova-api; gives None if it does not answer."""
+        try:
+            return self.request(method, path, body)
+        except urllib3.exceptions.HTTPError:
+            return None
+
+    def try_attach(self, server: str) -> str:
+        """Attach a device, and say what came of the request."""
+        response = self.try_request(
+            'POST',
+            f'/servers/{server}/action',
+            {'attach_pci': {test_attach.PCI_FLAVOR: '1:one'}},
+        )
+        return LOST if response is None else str(response.status)
+
+    def while_it_happens(
+        self,
+        act: Callable[[int], str],
+        count: int,
+        happen: Callable[[], None],
+    ) -> list[str]:
+        """Act so many times, five at once, and let it happen meanwhile."""
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            outcomes = [pool.submit(act, number) for number in range(count)]
+            while sum(each.done() for each in outcomes) < count // 5:
+                time.sleep(0.05)
+            happen()
+            return [each.result() for each in outcomes]
+
+    def without_devices(self) -> str:
+        """Make a flavor that asks for none."""
+        return self.create_flavor('true', key='hw:boot_menu')
+
+    def records(self) -> dict[str, list[str]]:
+        """Give the devices of each server by the database."""
+        found: dict[str, list[str]] = {}
+        for status, server, address in self.cloud.query(
+            'SELECT status, instance_uuid, address FROM pci_devices '
+            "WHERE deleted = 0 AND status <> 'available'"
+        ):
+            self.assertEqual('allocated', status, address)
+            found.setdefault(server, []).append(address)
+        return {server: sorted(has) for server, has in found.items()}
+
+    def running(self) -> dict[str, list[str]]:
+        """Give the devices of each domain that has some."""
+        path = self.cloud.domains_file('host-1')
+        with open(path, encoding='utf-8') as stream:
+            domains = json.load(stream)
+        return {server: has for server, has in domains.items() if has}
+
+    def consumers(self) -> set[str]:
+        """Give the servers that Placement has allocations for."""
+        rows = databases.query(
+            self.state, 'SELECT consumer_id FROM placement.allocations'
+        )
+        return {row[0] for row in rows}
+
+    def disagreement(self) -> Any:
+        """Give what does not agree; nothing if all does."""
+        try:
+            records = self.records()
+        except AssertionError as error:
+            return str(error)
+        response = self.try_request('GET', '/servers/detail?all_tenants=1')
+        if response is None or response.status != 200:
+            return 'nova-api does not answer'
+        servers = response.json()['servers']
+        for server in servers:
+            if server['OS-EXT-STS:task_state']:
+                return f'{server["id"]} is {server["OS-EXT-STS:task_state"]}'
+            shown = sorted(each['address'] for each in server['pci_devices'])
+            if shown != records.get(server['id'], []):
+                return f'{server["id"]} is shown with {shown}, not {records}'
+        if records != self.running():
+            return f'records {records}, domains {self.running()}'
+        free = DEVICES - sum(map(len, records.values()))
+        if self.pools() != ({'0001': free} if free else {}):
+            return f'{free} are free, pools {self.pools()}'
+        placed = {
+            server['id'] for server in servers if server['status'] != 'ERROR'
+        }
+        if self.consumers() != placed:
+            return f'allocations of {self.consumers()}, servers {placed}'
+        return None
+
+    def assertAgreement(self) -> None:
+        """Wait until claims, domains, pools, API and Placement agree."""
+        deadline = time.monotonic() + base.PATIENCE
+        while (found := self.disagreement()) is not None:
+            self.assertLess(time.monotonic(), deadline, found)
+            time.sleep(1)
+
+    def report(self, done: str, outcomes: list[str]) -> None:
+        """Keep what was done and found, for the table."""
+        counts = {each: outcomes.count(each) for each in sorted(set(outcomes))}
+        found = ', '.join(f'{each}: {n}' for each, n in counts.items())
+        report.add(self.state, done, found)

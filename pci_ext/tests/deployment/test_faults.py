@@ -1,0 +1,178 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Services that end in the middle of what they do."""
+
+import signal
+
+from pci_ext.tests.deployment import faults
+from pci_ext.tests.functional import test_attach
+from tools.deploy import computes
+
+SERVERS = 4
+
+
+class TestMessages(faults.FaultsTestCase):
+    def test_restart_during_20_attaches(self) -> None:
+        flavor = self.without_devices()
+        servers = [self.create_server(flavor) for _ in range(SERVERS)]
+        for server in servers:
+            self.wait_for(server, 'ACTIVE')
+        self.misbehave(plug_delay=0.5)
+        outcomes = self.while_it_happens(
+            lambda number: self.try_attach(servers[number % SERVERS]),
+            20,
+            lambda: self.deployed.restart('rabbitmq'),
+        )
+        self.misbehave()
+        self.assertAgreement()
+        # All goes on as before.
+        self.assertEqual('Success', self.attach(servers[0], '1:one'))
+        self.assertAgreement()
+        self.report('RabbitMQ restarted during 20 attaches', outcomes)
+
+
+class TestDatabase(faults.FaultsTestCase):
+    def boot_one(self, flavor: str, image: str) -> str:
+        body = {
+            'name': self.unique('server'),
+            'flavorRef': flavor,
+            'imageRef': image,
+            'networks': 'none',
+        }
+        response = self.try_request('POST', '/servers', {'server': body})
+        return faults.LOST if response is None else str(response.status)
+
+    def test_restart_during_20_boots(self) -> None:
+        name = self.create_flavor('1:one')
+        flavor = self.openstack('flavor', 'show', name)['id']
+        [image] = self.openstack('image', 'list')
+        self.addCleanup(self.delete_all)
+        outcomes = self.while_it_happens(
+            lambda _: self.boot_one(flavor, image['ID']),
+            20,
+            lambda: self.deployed.restart('mariadb'),
+        )
+        self.wait_until(self.is_over)
+        statuses = [server['status'] for server in self.servers()]
+        self.assertAgreement()
+        server = self.boot('1:one')
+        self.assertEqual('Success', self.attach(server, '1:one'))
+        self.assertAgreement()
+        self.report(
+            'MariaDB restarted during 20 boots', [*outcomes, *statuses]
+        )
+
+    def servers(self) -> list[dict[str, str]]:
+        response = self.try_request('GET', '/servers/detail?all_tenants=1')
+        if response is None or response.status != 200:
+            return [{'status': 'BUILD'}]
+        return list(response.json()['servers'])
+
+    def is_over(self) -> bool:
+        return all(each['status'] != 'BUILD' for each in self.servers())
+
+    def delete_all(self) -> None:
+        for server in self.servers():
+            self.delete_server(server['id'])
+
+
+class TestKilled(faults.FaultsTestCase):
+    def kill(self) -> None:
+        self.deployed.restart(computes.service('host-1'), signal.SIGKILL)
+
+    def begin(self, delay: float) -> tuple[str, object]:
+        """Begin to attach two devices that take some seconds each."""
+        server = self.boot('1:one')
+        self.misbehave(plug_delay=delay)
+        response = self.act(
+            server, 'attach_pci', {test_attach.PCI_FLAVOR: '2:one'}
+        )
+        self.assertEqual(202, response.status, response.data)
+        return server, response
+
+    def statuses(self) -> list[str]:
+        rows = self.cloud.query(
+            'SELECT status FROM pci_devices '
+            "WHERE deleted = 0 AND status <> 'available'"
+        )
+        return sorted(row[0] for row in rows)
+
+    def test_between_claim_and_attach(self) -> None:
+        server, response = self.begin(delay=60)
+        self.wait_until(lambda: len(self.statuses()) == 3)
+        before = self.statuses()
+        self.assertEqual(1, len(self.running()[server]))
+        self.misbehave()
+        self.kill()
+        result = self.result(server, response)
+        self.assertAgreement()
+        self.assertEqual('Success', self.attach(server, '2:one'))
+        self.assertAgreement()
+        self.report(
+            'nova-compute killed between claim and attach, '
+            f'with devices {", ".join(before)}',
+            [result],
+        )
+
+    def test_between_attach_and_save(self) -> None:
+        server, response = self.begin(delay=3)
+        self.wait_until(lambda: len(self.running()[server]) == 2)
+        before = self.statuses()
+        self.misbehave()
+        self.kill()
+        result = self.result(server, response)
+        self.assertAgreement()
+        self.assertEqual('Success', self.attach(server, '2:one'))
+        self.assertAgreement()
+        self.report(
+            'nova-compute killed between attach and save, '
+            f'with devices {", ".join(before)}',
+            [result],
+        )
+
+
+class TestRestarts(faults.FaultsTestCase):
+    """Each service in turn, while devices are attached and detached."""
+
+    NAMES = (
+        *('keystone', 'glance-api', 'placement', 'neutron', 'nova-api'),
+        *('nova-scheduler', 'nova-conductor', 'nova-compute-host-1'),
+    )
+
+    def test_in_turn_under_load(self) -> None:
+        flavor = self.without_devices()
+        servers = [self.create_server(flavor) for _ in range(SERVERS)]
+        for server in servers:
+            self.wait_for(server, 'ACTIVE')
+        for name in self.NAMES:
+            outcomes = self.while_it_happens(
+                lambda number: self.turn(servers[number % SERVERS]),
+                8,
+                lambda name=name: self.deployed.restart(name),
+            )
+            self.assertAgreement()
+            self.report(
+                f'{name} restarted during 8 attaches and detaches', outcomes
+            )
+
+    def turn(self, server: str) -> str:
+        """Detach what the server has, or attach where it has nothing."""
+        devices = self.allocations(server)
+        if not devices:
+            return self.try_attach(server)
+        response = self.try_request(
+            'POST',
+            f'/servers/{server}/action',
+            {'detach_pci': [test_attach.dev_id(devices[0])]},
+        )
+        return faults.LOST if response is None else str(response.status)

@@ -1,0 +1,79 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Servers on QEMU, asked for with tokens of keystone."""
+
+import time
+from typing import Any
+
+from pci_ext.tests.deployment import base
+from tools.deploy import hypervisors
+from tools.deploy import images
+
+
+class TestServers(base.HostsTestCase):
+    def wait_for_greeting(self, server: Any) -> None:
+        """Wait until the guest has said that it runs."""
+        deadline = time.monotonic() + base.PATIENCE
+        compute = self.admin.compute
+        greeting = images.GREETING.decode().strip()
+        while True:
+            output = compute.get_server_console_output(server)['output']
+            if greeting in output:
+                return
+            self.assertLess(time.monotonic(), deadline, output)
+            time.sleep(0.5)
+
+    def test_of_a_member(self) -> None:
+        server = self.boot(self.connect('pci-ext-member'))
+        self.assertEqual([server.compute_host], self.hosts_of(server))
+        self.wait_for_greeting(server)
+        self.delete(server)
+        self.assertEqual([], self.hosts_of(server))
+
+    def test_on_each_host(self) -> None:
+        for host in hypervisors.HOSTS:
+            server = self.boot(self.admin, host=host)
+            self.assertEqual([host], self.hosts_of(server))
+
+    def migrate(self, server: Any) -> Any:
+        self.admin.compute.migrate_server(server)
+        return self.wait_for(server, 'VERIFY_RESIZE')
+
+    def test_cold_migration(self) -> None:
+        source, target = hypervisors.HOSTS
+        server = self.boot(self.admin, host=source)
+        server = self.migrate(server)
+        self.assertEqual(target, server.compute_host)
+        self.assertEqual([target], self.hosts_of(server))
+        self.admin.compute.revert_server_resize(server)
+        self.wait_for(server, 'ACTIVE')
+        self.assertEqual([source], self.hosts_of(server))
+        self.migrate(server)
+        self.admin.compute.confirm_server_resize(server)
+        self.wait_for(server, 'ACTIVE')
+        self.assertEqual([target], self.hosts_of(server))
+
+
+class TestLibvirtd(base.HostsTestCase):
+    def test_restart(self) -> None:
+        host = hypervisors.HOSTS[0]
+        server = self.boot(self.admin, host=host)
+        self.deployed.restart(f'{host}.libvirtd')
+        # The guest runs on, and nova-compute finds libvirt again.
+        self.assertEqual([host], self.hosts_of(server))
+        self.admin.compute.stop_server(server)
+        self.wait_for(server, 'SHUTOFF')
+        self.assertEqual([], self.hosts_of(server))
+        self.admin.compute.start_server(server)
+        self.wait_for(server, 'ACTIVE')
+        self.assertEqual([host], self.hosts_of(server))
