@@ -51,6 +51,8 @@ class Resource(wsgi.Resource):
     ) -> None:
         super().__init__(controller)
         self._since = microversion_parse.parse_version_string(since)
+        #: The versions that it is there under.
+        self.versions = VERSIONS[VERSIONS.index(since) :]
 
     @webob.dec.wsgify(RequestClass=wsgi.Request)
     def __call__(self, request: wsgi.Request) -> webob.Response:

@@ -33,22 +33,6 @@ _JSON = 'application/json'
 
 _HEADER = wsgi.API_VERSION_REQUEST_HEADER
 
-_PARAMETERS: Document = {
-    'version': {
-        'name': _HEADER,
-        'in': 'header',
-        'description': 'Chooses the version of the PCI API.',
-        'schema': {
-            'type': 'string',
-            'pattern': (
-                r'^(compute 2\.[1-9][0-9]?, )?pci (latest|'
-                + '|'.join(map(re.escape, microversions.VERSIONS))
-                + ')$'
-            ),
-        },
-    }
-}
-
 _HEADERS: Document = {
     'version': {
         'description': 'The versions that the request was served by.',
@@ -82,7 +66,7 @@ def document(
         'paths': paths,
         'components': {
             'headers': _HEADERS,
-            'parameters': _PARAMETERS,
+            'parameters': {'version': _version(microversions.VERSIONS)},
             'responses': {
                 f'error-{status}': faults.describe(status)
                 for status in sorted(statuses)
@@ -149,7 +133,9 @@ def _parameters(operation: operations.Operation) -> list[Document]:
         }
         for name in operation.variables
     ]
-    if operation.versioned:
+    if operation.since:
+        described.append({**_version(operation.versions), 'required': True})
+    elif operation.versions:
         described.append({'$ref': '#/components/parameters/version'})
     query = operation.query or {'properties': {}}
     for name, values in query['properties'].items():
@@ -188,10 +174,26 @@ def _parameters(operation: operations.Operation) -> list[Document]:
     return described
 
 
+def _version(versions: Iterable[str]) -> Document:
+    """Describe the header that chooses one of some versions."""
+    numbers = '|'.join(map(re.escape, versions))
+    return {
+        'name': _HEADER,
+        'in': 'header',
+        'description': 'Chooses the version of the PCI API.',
+        'schema': {
+            'type': 'string',
+            'pattern': (
+                rf'^(compute 2\.[1-9][0-9]?, )?pci (latest|{numbers})$'
+            ),
+        },
+    }
+
+
 def _responses(group: Sequence[operations.Operation]) -> Document:
     first = group[0]
     success: Document = {'description': HTTPStatus(first.status).phrase}
-    if first.versioned:
+    if first.versions:
         success['headers'] = {
             _HEADER: {'$ref': '#/components/headers/version'}
         }

@@ -41,14 +41,15 @@ class Operation:
     :ivar path: without the project, its variables as ``{name}``
     :ivar function: that of the controller
     :ivar action: name of the action in the body, if it is one
-    :ivar versioned: whether it is under the versions of pci_ext
+    :ivar versions: those of pci_ext that it is there under, the oldest first;
+        none if it is not under them
     """
 
     method: str
     path: str
     function: Callable[..., Any]
     action: str | None
-    versioned: bool
+    versions: tuple[str, ...]
 
     @property
     def id(self) -> str:
@@ -59,6 +60,13 @@ class Operation:
     def description(self) -> str:
         """Give the docstring: a line, and maybe paragraphs after it."""
         return inspect.getdoc(self.function) or ''
+
+    @property
+    def since(self) -> str | None:
+        """Give the version that has brought it, if it was not the first."""
+        if self.versions in ((), microversions.VERSIONS):
+            return None
+        return self.versions[0]
 
     @property
     def variables(self) -> list[str]:
@@ -132,7 +140,11 @@ def served(mapper: routes.Mapper) -> Iterator[Operation]:
                 path=_VARIABLE.sub(r'{\1}', route.routepath),
                 function=function,
                 action=action,
-                versioned=isinstance(resource, microversions.Resource),
+                versions=(
+                    resource.versions
+                    if isinstance(resource, microversions.Resource)
+                    else ()
+                ),
             )
 
 

@@ -17,7 +17,6 @@ where PCI_EXT_GENERATE_SAMPLES is set.
 """
 
 import functools
-import itertools
 import json
 import os
 import pathlib
@@ -36,8 +35,8 @@ HOW = (
     f'below {SAMPLES.name}, if the API is meant to answer so.'
 )
 
-_UUID = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}')
-_TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ')
+UUID = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}')
+TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ')
 
 #: What is left of answers that are long.
 _EXCERPTS = {
@@ -56,6 +55,19 @@ GPU = {
 PROJECT = '5b9a8e04c1f24d3c8a7f6e5d4c3b2a19'
 
 
+class Uuids:
+    """Puts one uuid for another: the same for the same, made up in order."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def __call__(self, match: re.Match[str]) -> str:
+        number = str(len(self._known) + 1)
+        return self._known.setdefault(
+            match[0], str(uuid.uuid5(uuid.NAMESPACE_OID, number))
+        )
+
+
 class TestApiSamples(base.TestCase):
     ALLINONE_ONLY = 'writes what one all-in-one answers'
 
@@ -69,8 +81,7 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
         super().setUp()
         self.written: set[str] = set()
         self.asked: set[tuple[str, str, str]] = set()
-        self._uuids: dict[str, str] = {}
-        self._count = itertools.count(1)
+        self._uuids = Uuids()
 
     def sample(
         self,
@@ -85,7 +96,10 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
         :param name: id of the operation, and what sets the sample apart
         :returns: the answer
         """
-        response = self.request(method, path, body)
+        response = self.request(
+            *(method, path, body),
+            **{'OpenStack-API-Version': 'compute 2.96, pci latest'},
+        )
         self.assertEqual(status, response.status, response.data)
         if body is not None:
             self._compare(f'{name}-req', body)
@@ -116,8 +130,8 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
 
     def _compare(self, name: str, content: object) -> None:
         text = json.dumps(content, indent=4, ensure_ascii=False) + '\n'
-        text = _UUID.sub(self._replace_uuid, text)
-        text = _TIME.sub('2026-01-01T12:00:00Z', text)
+        text = UUID.sub(self._uuids, text)
+        text = TIME.sub('2026-01-01T12:00:00Z', text)
         text = text.replace(self.allinone.url, 'https://cloud.example.com')
         path = SAMPLES / f'{name}.json'
         if os.environ.get(GENERATE):
@@ -126,18 +140,11 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
         known = path.read_text('utf-8') if path.exists() else None
         self.assertEqual(known, text, f'{path.name} differs. {HOW}')
 
-    def _replace_uuid(self, match: re.Match[str]) -> str:
-        """Give the same for the same, and make it up in order."""
-        found = match[0]
-        if found not in self._uuids:
-            number = str(next(self._count))
-            self._uuids[found] = str(uuid.uuid5(uuid.NAMESPACE_OID, number))
-        return self._uuids[found]
-
     def test_samples(self) -> None:
         self._versions()
         self._flavors()
         self._access()
+        self._limits()
         self._inventory()
         self._servers()
         self._errors()
@@ -195,6 +202,13 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
         self.sample('pci_flavor_access.index', 'GET', path)
         path = f'{path}/{other}'
         self.sample('pci_flavor_access.delete', 'DELETE', path, None, 204)
+
+    def _limits(self) -> None:
+        path = '/os-pci-flavors/bigGPU/limits'
+        limits = {'default': 8, 'projects': {PROJECT: -1}}
+        body = {'pci_flavor_limits': limits}
+        self.sample('pci_flavor_limits.update', 'PUT', path, body)
+        self.sample('pci_flavor_limits.index', 'GET', path)
 
     def _inventory(self) -> None:
         self.sample('pci_pools.index', 'GET', '/os-pci-pools')
