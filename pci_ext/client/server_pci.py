@@ -80,9 +80,14 @@ class ListServerPci(command.Lister):
         )
 
 
+class _Preferences(format_columns.ListColumn):
+    """A list whose order says something: the one of osc_lib sorts."""
+
+    def human_readable(self) -> str:
+        return ', '.join(self._value)
+
+
 def _cell(device: dict[str, Any], key: str) -> Any:
     # Not everybody is told where devices are.
     value = device.get(key)
-    return (
-        format_columns.ListColumn(value) if isinstance(value, list) else value
-    )
+    return _Preferences(value) if isinstance(value, list) else value

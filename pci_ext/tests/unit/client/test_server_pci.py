@@ -87,6 +87,20 @@ class TestList(base.ShellTestCase):
             shown,
         )
 
+    def test_alternatives_in_their_order(self):
+        self.api.answers[f'GET /servers/{uuids.server}'] = (
+            200,
+            {'server': {'id': uuids.server, 'name': 'web'}},
+        )
+        self.api.answers[f'GET /servers/{uuids.server}/os-pci-devices'] = (
+            200,
+            {'pci_devices': [{**DEVICE, 'alternatives': ['b', 'a', 'c']}]},
+        )
+        self.assertIn(
+            ' b, a, c ',
+            self.output_of('server', 'pci', 'list', '--long', uuids.server),
+        )
+
     def test_the_place_is_not_told(self):
         self.set_server(
             pci_devices=[{'vendor_id': '8086', 'product_id': '10c9'}]
