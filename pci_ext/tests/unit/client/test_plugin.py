@@ -11,25 +11,52 @@
 # under the License.
 
 import ast
+import fnmatch
+from importlib import metadata
 import pathlib
+import re
 import sys
 
 from pci_ext import client
 from pci_ext.tests.unit.client import base
 
+COMMANDS = tuple(
+    each.name.replace('_', ' ')
+    for each in metadata.entry_points(group='openstack.pci.v1')
+)
+
 
 class TestShell(base.ShellTestCase):
     def test_every_command_has_help(self):
-        for command in (
-            *('pci flavor create', 'pci flavor list', 'pci flavor show'),
-            *('pci flavor set', 'pci flavor unset', 'pci flavor delete'),
-            *('pci flavor access add', 'pci flavor access remove'),
-            *('pci flavor access list', 'pci attribute list'),
-            *('pci pool list', 'pci device list', 'pci device show'),
-            *('pci evaluate', 'server pci list'),
-        ):
+        for command in COMMANDS:
             self.assertIn(
                 f' {command} [-h]', self.output_of('help', *command.split())
+            )
+
+    def test_every_command_is_completed(self):
+        # A line for each word that something follows: cmds_pci='flavor ...'.
+        completion = dict(
+            re.findall(
+                r"^ *cmds_(\w+)='(.*)'$",
+                self.output_of('complete', '--shell', 'bash'),
+                re.MULTILINE,
+            )
+        )
+        for command in COMMANDS:
+            *words, last = command.split()
+            self.assertIn(last, completion['_'.join(words)].split(), command)
+            # And its options.
+            self.assertIn('-h', completion['_'.join((*words, last))].split())
+
+    def test_every_command_is_in_the_reference(self):
+        path = pathlib.Path(client.__file__).parents[2]
+        text = (path / 'doc/source/cli/openstack.rst').read_text('utf-8')
+        patterns = re.findall(r':command: (.+)$', text, re.MULTILINE)
+        for command in COMMANDS:
+            self.assertTrue(
+                any(fnmatch.fnmatch(command, each) for each in patterns),
+                f'doc/source/cli/openstack.rst does not show {command}: name '
+                'it in a directive autoprogram-cliff there.',
             )
 
     def test_an_unknown_version_of_the_api_is_told_of(self):
