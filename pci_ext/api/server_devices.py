@@ -26,10 +26,12 @@ from pci_ext.api import alternatives
 from pci_ext.api import devices
 from pci_ext.api import extension
 from pci_ext.api import inventory
+from pci_ext.api import last_errors
 from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api import records
 from pci_ext.api.schemas import server_devices as schema
+from pci_ext.i18n import _
 from pci_ext.policies import pci_devices as policies
 
 View = dict[str, Any]
@@ -56,7 +58,7 @@ class ServerDevicesController(wsgi.Controller):
                 self._compute_api,
                 context,
                 server_id,
-                expected_attrs=['pci_requests'],
+                expected_attrs=['pci_requests', 'system_metadata'],
             )
         except nova_exception.NovaException as error:
             # The cell of the server does not answer.
@@ -72,6 +74,9 @@ class ServerDevicesController(wsgi.Controller):
             for device in shown:
                 for key in devices.PLACE:
                     del device[key]
+                if device['last_error']:
+                    # What it says tells the place too.
+                    device['last_error'] = _('The device was not detached.')
         return {'pci_devices': shown}
 
 
@@ -90,14 +95,21 @@ def _devices_of(instance: 'objects.Instance') -> list[View]:
     }
     if devices.may_hold_two_sets(instance.vm_state, instance.task_state):
         found = [each for each in found if each.row.request_id in requests]
+    errors = last_errors.by_address(instance)
     return [
-        _show(device, requests.get(device.row.request_id))
+        _show(
+            device,
+            requests.get(device.row.request_id),
+            errors.get(device.row.address),
+        )
         for device in sorted(found, key=lambda each: each.row.address)
     ]
 
 
 def _show(
-    device: inventory.Device, request: 'objects.InstancePCIRequest | None'
+    device: inventory.Device,
+    request: 'objects.InstancePCIRequest | None',
+    last_error: str | None,
 ) -> View:
     requester = request.requester_id if request else None
     item = device.as_object()
@@ -112,7 +124,7 @@ def _show(
         'attached': (
             'hot' if requester and requester.startswith(_HOT) else 'boot'
         ),
-        'last_error': None,
+        'last_error': last_error,
     }
 
 

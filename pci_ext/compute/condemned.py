@@ -32,10 +32,22 @@ def addresses(
     :param operation_id: those of one operation only
     """
     return frozenset(
-        key.removeprefix(_PREFIX)
-        for key, value in instance.system_metadata.items()
-        if key.startswith(_PREFIX) and operation_id in (None, value)
+        address
+        for address, value in operations(instance).items()
+        if operation_id in (None, value)
     )
+
+
+def operations(instance: 'objects.Instance') -> dict[str, str]:
+    """Give the operations that a guest was asked for devices by.
+
+    :returns: their ids by the addresses of the devices
+    """
+    return {
+        key.removeprefix(_PREFIX): value
+        for key, value in instance.system_metadata.items()
+        if key.startswith(_PREFIX)
+    }
 
 
 def mark(

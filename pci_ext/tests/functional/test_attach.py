@@ -390,6 +390,8 @@ class TestGuests(AttachTestCase):
         self.misbehave(release={'0000:03:00.0': 'deaf'}, timeout=0.2)
         self.assertEqual('Error', self.detach(server, '0000:03:00.0'))
         self.assertDevices(server, '0000:03:00.0')
+        (shown,) = self.openstack('server', 'pci', 'list', '--long', server)
+        self.assertIn('0000:03:00.0 was not detached', shown['Last Error'])
         self.misbehave()
         self.assertEqual('Success', self.detach(server, '0000:03:00.0'))
         self.assertDevices(server)

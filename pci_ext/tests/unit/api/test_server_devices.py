@@ -14,8 +14,11 @@ from typing import Any
 
 from nova import context as nova_context
 from nova import objects
+from oslo_utils import uuidutils
 from oslo_utils.fixture import uuidsentinel
 
+from pci_ext import exception
+from pci_ext.compute import condemned
 from pci_ext.policies import pci_devices as policies
 from pci_ext.tests.unit.api import base
 
@@ -150,6 +153,75 @@ class ServerDevicesTestCase(base.RouterTestCase):
         self.assertNotIn('address', shown)
         self.assertNotIn('dev_id', shown)
         self.assertEqual('IntelGPU', shown['pci_flavor'])
+
+    def fail(self, slot: int, text: str | None) -> None:
+        """Let a guest be asked for a device, and keep it if a text is given.
+
+        The text is what the event of the operation says.
+        """
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            cell_context.request_id = f'req-{uuidutils.generate_uuid()}'
+            instance = objects.Instance.get_by_uuid(
+                cell_context, self.server, expected_attrs=['system_metadata']
+            )
+            condemned.mark(
+                instance, [f'0000:0{slot}:00.0'], cell_context.request_id
+            )
+            objects.InstanceAction.action_start(
+                cell_context, self.server, 'detach_pci', want_result=False
+            )
+            event = objects.InstanceActionEvent
+            event.event_start(
+                cell_context,
+                self.server,
+                'compute_detach_pci',
+                want_result=False,
+            )
+            if text is not None:
+                event.event_finish_with_failure(
+                    cell_context,
+                    self.server,
+                    'compute_detach_pci',
+                    exc_val=exception.PciExtException(text),
+                    exc_tb='traceback',
+                    want_result=False,
+                )
+
+    def last_errors(self) -> list[str | None]:
+        return [each['last_error'] for each in self.get_list()]
+
+    def test_last_error(self) -> None:
+        for slot in range(1, 4):
+            self.add(slot, 'boot', **INTEL)
+        self.fail(2, 'the guest kept it')
+        self.fail(3, None)
+        self.assertEqual([None, 'the guest kept it', None], self.last_errors())
+        self.fail(2, 'and again')
+        self.fail(3, 'it as well')
+        self.assertEqual([None, 'and again', 'it as well'], self.last_errors())
+        self.policy.set_rules(
+            {policies.SERVER: '@', policies.SERVER_PLACE: '!'}, overwrite=False
+        )
+        other = 'The device was not detached.'
+        self.assertEqual([None, other, other], self.last_errors())
+
+    def test_last_error_of_an_operation_that_is_not_on_record(self) -> None:
+        self.add(1, 'boot', **INTEL)
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            condemned.mark(
+                objects.Instance.get_by_uuid(
+                    cell_context,
+                    self.server,
+                    expected_attrs=['system_metadata'],
+                ),
+                ['0000:01:00.0'],
+                'req-none',
+            )
+        self.assertEqual([None], self.last_errors())
 
     def test_who_may_not(self) -> None:
         for roles, project_id, status in (
