@@ -12,6 +12,7 @@
 
 """What the driver reports of the devices of a real host."""
 
+from pci_ext.integration import device_specs
 from pci_ext.tests.hwlab import base
 from pci_ext.tests.hwlab import machine
 
@@ -41,3 +42,28 @@ class InventoryTest(base.TestCase):
         for address in vfs:
             self.assertEqual('type-VF', reported[address]['dev_type'])
             self.assertEqual(pf, machine.parent(address))
+
+    def test_pci_information(self) -> None:
+        nic, other_nic = machine.nics()
+        pf = machine.pf()
+        assert pf is not None
+        self.conf.config(
+            group='pci_ext',
+            pci_information=[
+                f'[{{"address": "{nic}"}}, {{"e.kind": "first"}}]',
+                '[{"class": "0200.*", "product_id": "10D3"}, {}]',
+                f'[{{"dev_type": "type-VF", "parent_addr": "{pf}"}},'
+                ' {"e.kind": "vf"}]',
+            ],
+        )
+        offered = {}
+        whitelist = device_specs.Whitelist()
+        for address, device in self.reported().items():
+            entry = whitelist.device_assignable(device)
+            if entry is not None:
+                entry.enhanced_pci_device_with_spec_tags(device)
+                offered[address] = device.get('e.kind')
+        expected = {nic: 'first'}
+        expected |= dict.fromkeys([other_nic, *machine.siblings()])
+        expected |= dict.fromkeys(machine.vfs(pf), 'vf')
+        self.assertEqual(expected, offered)
