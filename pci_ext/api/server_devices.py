@@ -125,7 +125,14 @@ def _show(
             'hot' if requester and requester.startswith(_HOT) else 'boot'
         ),
         'last_error': last_error,
+        'port_id': _port_of(request),
     }
+
+
+def _port_of(request: 'objects.InstancePCIRequest | None') -> str | None:
+    if request is None or request.source != request.NEUTRON_PORT:
+        return None
+    return str(request.requester_id)
 
 
 class ServerDevices(extension.ApiExtension):

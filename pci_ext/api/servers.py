@@ -31,6 +31,7 @@ from pci_ext.api import server_actions
 from pci_ext.api.schemas import servers as schema
 from pci_ext.api.views import servers as views
 from pci_ext.integration import compute_api
+from pci_ext.integration import ports
 from pci_ext.policies import pci_devices as policies
 
 View = dict[str, Any]
@@ -44,6 +45,15 @@ class ServersController(servers.ServersController):
     def __init__(self) -> None:
         super().__init__()
         self.compute_api = compute_api.API(quota.Quota())
+
+    @wsgi.response(202)
+    @wsgi.expected_errors((400, 403, 409))
+    @validation.schema(schema.create)
+    @validation.response_body_schema(schema.create_response)
+    def create(self, req: wsgi.Request, body: View) -> Any:
+        """Create a server, with the devices of ports by PCI flavor."""
+        with ports.asking(_take_flavors_of_ports(body)):
+            return super().create(req, body=body)
 
     @wsgi.expected_errors(404)
     @validation.response_body_schema(schema.show_response)
@@ -72,6 +82,19 @@ class ServersController(servers.ServersController):
         if policy.authorize(context, policies.SERVER, fatal=False):
             _add_devices(context, view['servers'])
         return view
+
+
+def _take_flavors_of_ports(body: View) -> dict[str, str]:
+    """Take out of a body what Nova does not know.
+
+    :returns: by port the names of the PCI flavors that are asked for
+    """
+    networks = body['server'].get('networks') if 'server' in body else None
+    return {
+        network['port']: network.pop(ports.PCI_FLAVOR)
+        for network in (networks if isinstance(networks, list) else ())
+        if ports.PCI_FLAVOR in network
+    }
 
 
 def _add_devices(

@@ -36,6 +36,7 @@ _LONG_COLUMNS = {
     'status': 'Status',
     'attached': 'Attached',
     'last_error': 'Last Error',
+    'port_id': 'Port ID',
 }
 
 

@@ -22,6 +22,7 @@ from pci_ext import conf
 from pci_ext import exception
 from pci_ext.integration import device_specs
 from pci_ext.integration import moves
+from pci_ext.integration import ports
 from pci_ext.integration import requests
 from pci_ext.integration import resource_tracker
 from pci_ext.integration import shape
@@ -43,6 +44,7 @@ def seams() -> tuple[shape.Seam, ...]:
         tracker.SEAM,
         resource_tracker.SEAM,
         requests.SEAM,
+        ports.SEAM,
         moves.SEAM,
     )
 

@@ -53,7 +53,8 @@ class Part:
         """Put devices of this part where Nova takes devices from a pool."""
         if self.devices is None:
             return
-        chosen = self.devices[:count]
+        # What another request takes of this part is not to be taken again.
+        chosen, self.devices = self.devices[:count], self.devices[count:]
         ids = {id(device) for device in chosen}
         self.pool['devices'] = [
             device for device in self.pool['devices'] if id(device) not in ids

@@ -22,6 +22,7 @@ from typing import Any
 
 from nova import objects
 from nova.pci import devspec
+from nova.pci import request
 from nova.pci import whitelist
 from oslo_config import cfg
 from oslo_log import log as logging
@@ -36,6 +37,9 @@ CONF = cfg.CONF
 # Width of the columns address and parent_addr in Nova's table pci_devices;
 # an address with a 32-bit PCI domain is longer.
 ADDRESS_LENGTH = 12
+
+#: Attribute that says on which physical network a device is.
+PHYSICAL_NETWORK = 'e.physical_network'
 
 _DEVICE_FIELDS = (
     'address',
@@ -89,6 +93,11 @@ class OfferedDeviceSpec(devspec.PciDeviceSpec):
 
     def match_pci_obj(self, pci_obj: 'objects.PciDevice') -> bool:
         return self.entry.selector.matches(properties_of(pci_obj))
+
+    def get_tags(self) -> dict[str, str]:
+        """Give what Nova tells Neutron of a device, in Nova's words."""
+        network = self.entry.attributes.get(PHYSICAL_NETWORK)
+        return {request.PCI_NET_TAG: network} if network else {}
 
     def enhanced_pci_device_with_spec_tags(self, dev: dict[str, Any]) -> None:
         super().enhanced_pci_device_with_spec_tags(dev)

@@ -86,6 +86,11 @@ def resolving(source: Source) -> Iterator[None]:
         _source.reset(token)
 
 
+def is_resolving() -> bool:
+    """Tell whether names can be resolved: in nova-api alone."""
+    return _source.get() is not None
+
+
 def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
     """Look up the PCI flavors that extra specs name.
 

@@ -44,6 +44,7 @@ index_response = pci_flavors.object_with(
                 },
                 'attached': {'type': 'string', 'enum': ['boot', 'hot']},
                 'last_error': _TEXT_OR_NULL,
+                'port_id': _TEXT_OR_NULL,
             },
             'address',
             'dev_id',

@@ -47,6 +47,23 @@ _SERVER = _beside_nova(
     },
 )
 
+#: Nova refuses whatever else is wrong with it.
+_NETWORK = {
+    **_beside_nova(
+        'pci_flavor', {'type': 'string', 'minLength': 1, 'maxLength': 4096}
+    ),
+    'dependencies': {'pci_flavor': ['port']},
+}
+
+create = _beside_nova(
+    'server',
+    _beside_nova(
+        'networks', {'type': ['array', 'string', 'null'], 'items': _NETWORK}
+    ),
+)
+
+create_response = _beside_nova('server', _beside_nova('id', _TEXT))
+
 show_response = _beside_nova('server', _SERVER)
 
 detail_response = _beside_nova('servers', {'type': 'array', 'items': _SERVER})

@@ -32,6 +32,7 @@ from placement import wsgi as placement_wsgi
 from pci_ext.cmd.allinone import computes
 from pci_ext.cmd.allinone import config
 from pci_ext.cmd.allinone import databases
+from pci_ext.cmd.allinone import network
 from pci_ext.cmd.allinone import standins
 from pci_ext.cmd.allinone import web
 
@@ -69,7 +70,9 @@ class Services:
         """
         settings = self._settings
         self._server.mount('identity', standins.identity)
-        self._server.mount('network', standins.network)
+        self._server.mount(
+            'network', network.Network(settings.path('networks'))
+        )
         self._server.mount('image', standins.Image(settings.path('images')))
         databases.install_locking()
         databases.create(settings)

@@ -27,9 +27,10 @@ import webob
 import webob.dec
 import webob.exc
 
+from pci_ext.cmd.allinone import network
 from pci_ext.cmd.allinone import web
 
-ADMIN = ('admin', 'aa9e46e0a1b14c5bb1b1c5e6a3c2c1ad', 'admin,member,reader')
+ADMIN = ('admin', network.PROJECT_ID, 'admin,member,reader')
 
 IMAGE: dict[str, Any] = {
     'id': '8f4e2c5e-6f0a-4a7c-9a30-2f5c3a3d5c01',
@@ -90,15 +91,6 @@ def identity(request: webob.Request) -> webob.Response:
     if request.path_info.startswith('/v3'):
         return webob.Response(json={'version': version})
     return webob.Response(json={'versions': {'values': [version]}}, status=300)
-
-
-@webob.dec.wsgify
-def network(request: webob.Request) -> webob.Response:
-    """Stand in for neutron: a cloud without networks, ports or extensions."""
-    if request.method != 'GET':
-        raise webob.exc.HTTPNotFound()
-    collection = request.path_info.rpartition('/')[2]
-    return webob.Response(json={collection.replace('-', '_'): []})
 
 
 class Image:

@@ -24,6 +24,8 @@ import re
 from typing import Any
 import uuid
 
+import urllib3
+
 from pci_ext.tests.functional import base
 
 SAMPLES = pathlib.Path(__file__).parents[3] / 'doc/source/api-ref/samples'
@@ -40,6 +42,7 @@ TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ')
 
 #: What is left of answers that are long.
 _EXCERPTS = {
+    'servers.create': ('server', ('id', 'links')),
     'servers.show': ('server', ('id', 'name', 'status', 'pci_devices')),
     'servers.detail': ('servers', ('id', 'name', 'status', 'pci_devices')),
     'descriptions.show': ('paths', ('/os-pci',)),
@@ -147,6 +150,7 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
         self._limits()
         self._inventory()
         self._servers()
+        self._ports()
         self._errors()
         self._none_is_missing()
 
@@ -247,6 +251,32 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
             status=202,
         )
         self.assertEqual('Success', self.result(server, response))
+
+    def _ports(self) -> None:
+        [flavor] = self.openstack('flavor', 'list')
+        [image] = self.openstack('image', 'list')
+        url = f'{self.allinone.url}/network/v2.0'
+        network = urllib3.request('POST', f'{url}/networks', json={})
+        body = {
+            'network_id': network.json()['network']['id'],
+            'binding:vnic_type': 'direct',
+        }
+        port = urllib3.request('POST', f'{url}/ports', json={'port': body})
+        body = {
+            'name': 'router',
+            'flavorRef': flavor['ID'],
+            'imageRef': image['ID'],
+            'networks': [
+                {
+                    'port': port.json()['port']['id'],
+                    'pci_flavor': 'bigGPU,trialGPU',
+                }
+            ],
+        }
+        created = self.sample(
+            *('servers.create', 'POST', '/servers', {'server': body}, 202)
+        )
+        self.delete_server(created['server']['id'])
 
     def _errors(self) -> None:
         create = functools.partial(

@@ -97,6 +97,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
                     'status': 'allocated',
                     'attached': 'boot',
                     'last_error': None,
+                    'port_id': None,
                 }
             ],
             self.get_list(context=self.context_of('reader')),

@@ -67,6 +67,7 @@ class TestList(base.ShellTestCase):
                         'status': 'allocated',
                         'attached': 'hot',
                         'last_error': None,
+                        'port_id': None,
                     }
                 ]
             },
@@ -83,6 +84,7 @@ class TestList(base.ShellTestCase):
                 'Status': 'allocated',
                 'Attached': 'hot',
                 'Last Error': None,
+                'Port ID': None,
             },
             shown,
         )

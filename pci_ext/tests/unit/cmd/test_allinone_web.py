@@ -21,6 +21,7 @@ from oslotest import base
 import urllib3
 import webob
 
+from pci_ext.cmd.allinone import network
 from pci_ext.cmd.allinone import standins
 from pci_ext.cmd.allinone import web
 
@@ -159,7 +160,7 @@ class TestImage(base.BaseTestCase):
         return int(request.get_response(self.image).status_int)
 
 
-class TestIdentityAndNetwork(base.BaseTestCase):
+class TestIdentity(base.BaseTestCase):
     def test_every_project_is(self) -> None:
         response = webob.Request.blank('/v3/projects/a').get_response(
             standins.identity
@@ -173,9 +174,54 @@ class TestIdentityAndNetwork(base.BaseTestCase):
             )
             self.assertEqual(status, response.status_int)
 
-    def test_no_networks(self) -> None:
+
+class TestNetwork(base.BaseTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.path = os.path.join(
+            self.useFixture(fixtures.TempDir()).path, 'networks'
+        )
+
+    def send(self, method: str, path: str, body: object = None) -> Any:
+        request = webob.Request.blank(f'/v2.0{path}', method=method)
+        if body is not None:
+            request.json = body
+        # A new one each time: what it has outlives the process.
+        return request.get_response(network.Network(self.path))
+
+    def test_nothing_to_begin_with(self) -> None:
         for name in ('ports', 'networks', 'security-groups'):
-            response = webob.Request.blank(f'/v2.0/{name}').get_response(
-                standins.network
+            self.assertEqual(
+                {name.replace('-', '_'): []}, self.send('GET', f'/{name}').json
             )
-            self.assertEqual({name.replace('-', '_'): []}, response.json)
+        self.assertEqual(404, self.send('POST', '/subnets', {}).status_int)
+        self.assertEqual(404, self.send('GET', '/ports/other').status_int)
+
+    def test_a_port_is_bound_where_it_is_asked_to_be(self) -> None:
+        net = self.send(
+            'POST',
+            '/networks',
+            {'network': {'provider:segmentation_id': 42}},
+        ).json['network']['id']
+        created = self.send(
+            'POST',
+            '/ports',
+            {'port': {'network_id': net, 'binding:vnic_type': 'direct'}},
+        )
+        self.assertEqual(201, created.status_int)
+        port = created.json['port']
+        self.assertEqual('unbound', port['binding:vif_type'])
+        path = f'/ports/{port["id"]}'
+        self.send('PUT', path, {'port': {'binding:host_id': 'host-1'}})
+        bound = self.send('GET', path).json['port']
+        self.assertEqual('hw_veb', bound['binding:vif_type'])
+        self.assertEqual({'vlan': 42}, bound['binding:vif_details'])
+        for query, expected in (
+            (f'?network_id={net}&fields=id', [bound]),
+            (f'?device_id=x&network_id={net}', []),
+            ('?id=x&id=' + port['id'], [bound]),
+        ):
+            found = self.send('GET', f'/ports{query}').json['ports']
+            self.assertEqual(expected, found)
+        self.assertEqual(204, self.send('DELETE', path).status_int)
+        self.assertEqual([], self.send('GET', '/ports').json['ports'])

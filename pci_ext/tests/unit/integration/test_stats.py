@@ -406,6 +406,22 @@ class CardTest(StatsTest):
         self.assertEqual(set(), cards[uuids.whole] & cards[uuids.parts])
         self.assertEqual([], host.get_free_devs())
 
+    def test_requests_that_share_a_card_have_devices_of_their_own(
+        self,
+    ) -> None:
+        _, *functions = devices_of_card = self.cards(1, 3)
+        taken = self.stats(*devices_of_card).consume_requests(
+            [
+                devices.request(1, {'dev_type': 'type-VF'}),
+                devices.request(1, {'dev_type': 'type-V.'}),
+                devices.request(1, {'dev_type': '.*VF'}),
+            ]
+        )
+        self.assertEqual(
+            sorted(function.address for function in functions),
+            sorted(device.address for device in taken),
+        )
+
     def test_scheduler_takes_what_depends_on_a_device(self) -> None:
         for taken, gone in ((self.PF, self.VF), (self.VF, self.PF)):
             host = self.reported(*self.cards(1, 2))

@@ -145,6 +145,7 @@ class EveryRouteTestCase(test.NoDBTestCase):
         self.assertEqual(paths(self.mapper) - paths(nova), found - paths(nova))
         self.assertEqual(
             {
+                ('/servers', 'post'),
                 ('/servers/detail', 'get'),
                 ('/servers/{id}', 'get'),
                 ('/servers/{id}/action', 'post'),

@@ -1,0 +1,176 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What stands in for neutron: networks and ports, as they were asked for."""
+
+from collections.abc import Mapping
+import json
+import os
+from typing import Any
+import uuid
+
+import webob
+import webob.dec
+import webob.exc
+
+#: Project of those who do not say whom they play.
+PROJECT_ID = 'aa9e46e0a1b14c5bb1b1c5e6a3c2c1ad'
+
+_NETWORK: dict[str, Any] = {
+    'name': '',
+    'status': 'ACTIVE',
+    'admin_state_up': True,
+    'shared': True,
+    'router:external': False,
+    'subnets': [],
+    # Or Nova asks for an address of every port.
+    'port_security_enabled': False,
+    'mtu': 1500,
+    'provider:network_type': 'vlan',
+    'provider:physical_network': None,
+    'provider:segmentation_id': None,
+}
+
+_PORT: dict[str, Any] = {
+    'name': '',
+    'status': 'DOWN',
+    'admin_state_up': True,
+    'device_id': '',
+    'device_owner': '',
+    'fixed_ips': [],
+    # Without an address, which Nova then does not ask for.
+    'ip_allocation': 'deferred',
+    'security_groups': [],
+    'binding:vnic_type': 'normal',
+    'binding:profile': {},
+    'binding:host_id': '',
+    'binding:vif_type': 'unbound',
+    'binding:vif_details': {},
+}
+
+_VIF_TYPES = {
+    'direct': 'hw_veb',
+    'macvtap': 'hw_veb',
+    'direct-physical': 'hostdev_physical',
+}
+
+#: Parameters of lists that are not attributes to filter by.
+_NOT_FILTERS = frozenset(('fields', 'limit', 'marker', 'sort_key', 'sort_dir'))
+
+
+class Network:
+    """Stands in for neutron.
+
+    A port is bound to whatever host it is asked to be bound to.
+
+    :param path: file that keeps networks and ports
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._kept: dict[str, dict[str, Any]] = {'networks': {}, 'ports': {}}
+        if os.path.exists(path):
+            with open(path, encoding='utf-8') as stream:
+                self._kept = json.load(stream)
+
+    @webob.dec.wsgify
+    def __call__(self, request: webob.Request) -> webob.Response:
+        path = request.path_info.strip('/').removeprefix('v2.0').strip('/')
+        if not path:
+            return _versions(request)
+        collection, _, id = path.partition('/')
+        if collection not in self._kept:
+            # A cloud without subnets, extensions or anything else.
+            if request.method != 'GET':
+                raise webob.exc.HTTPNotFound()
+            return webob.Response(json={collection.replace('-', '_'): []})
+        items = self._kept[collection]
+        if request.method == 'POST':
+            item = self._create(
+                collection,
+                request.json.get(collection[:-1], {}),
+                _project_of(request),
+            )
+            return webob.Response(json={collection[:-1]: item}, status=201)
+        if not id:
+            return webob.Response(
+                json={collection: _filter(items, request.GET)}
+            )
+        if id not in items:
+            raise webob.exc.HTTPNotFound()
+        if request.method == 'DELETE':
+            del items[id]
+            self._save()
+            return webob.Response(status=204)
+        if request.method == 'PUT':
+            self._update(items[id], request.json[collection[:-1]])
+        return webob.Response(json={collection[:-1]: items[id]})
+
+    def _create(
+        self, collection: str, values: dict[str, Any], project_id: str
+    ) -> dict[str, Any]:
+        id = str(uuid.uuid4())
+        item: dict[str, Any] = {
+            'id': id,
+            'project_id': project_id,
+            'tenant_id': project_id,
+        }
+        if collection == 'networks':
+            item |= _NETWORK
+        else:
+            octets = (id[index : index + 2] for index in (0, 2, 4))
+            item |= {**_PORT, 'mac_address': ':'.join(('fa:16:3e', *octets))}
+        self._kept[collection][id] = item
+        self._update(item, values)
+        return item
+
+    def _update(self, item: dict[str, Any], values: dict[str, Any]) -> None:
+        item.update(values)
+        if 'network_id' in item:
+            _bind(item, self._kept['networks'][item['network_id']])
+        self._save()
+
+    def _save(self) -> None:
+        with open(self._path, 'w', encoding='utf-8') as stream:
+            json.dump(self._kept, stream)
+
+
+def _project_of(request: webob.Request) -> str:
+    parts = request.headers.get('X-Auth-Token', '').split(':')
+    return parts[1] if len(parts) == 3 else PROJECT_ID
+
+
+def _versions(request: webob.Request) -> webob.Response:
+    link = {'rel': 'self', 'href': f'{request.application_url}/v2.0/'}
+    version = {'id': 'v2.0', 'status': 'CURRENT', 'links': [link]}
+    return webob.Response(json={'versions': [version]})
+
+
+def _bind(port: dict[str, Any], network: Mapping[str, Any]) -> None:
+    host, vnic_type = port['binding:host_id'], port['binding:vnic_type']
+    port['binding:vif_type'] = (
+        _VIF_TYPES.get(vnic_type, 'ovs') if host else 'unbound'
+    )
+    port['binding:vif_details'] = (
+        {'vlan': network['provider:segmentation_id'] or 0} if host else {}
+    )
+
+
+def _filter(items: Mapping[str, Any], wanted: Any) -> list[Any]:
+    keys = {key for key in wanted if key not in _NOT_FILTERS}
+    return [
+        item
+        for item in list(items.values())
+        if all(
+            key not in item or str(item[key]) in wanted.getall(key)
+            for key in keys
+        )
+    ]

@@ -1,0 +1,203 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Ports of SR-IOV networks, with devices by PCI flavor."""
+
+from typing import Any
+
+import urllib3
+
+from pci_ext.cmd.allinone import config
+from pci_ext.tests.functional import base
+
+INTEL = {
+    'kind': 'nic',
+    'vendor_id': '8086',
+    'product_id': '1572',
+    'address': '0000:3b:00.0',
+    'vfs': {'count': 2, 'product_id': '154c', 'offset': 16, 'stride': 1},
+}
+MELLANOX = INTEL | {'vendor_id': '15b3', 'address': '0000:5e:00.0'}
+MEMBER = f'member:{config.MEMBER_PROJECT}:member,reader'
+
+
+class PortsTestCase(base.TestCase):
+    """Networks and ports in what stands in for Neutron."""
+
+    HOSTS = {'host-1': [INTEL, MELLANOX]}
+    CONFIG = """
+[pci_ext]
+pci_information = [{"address": "0000:3b:*.*"}, {"e.physical_network": "red"}]
+pci_information = [{"address": "0000:5e:*.*"}, {"e.physical_network": "blue"}]
+"""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.create_pci_flavor('IntelVF', vendor_id='8086')
+        self.create_pci_flavor('AnyVF', dev_type='type-VF')
+        self.flavor = self.create_flavor('none', key='test:devices')
+        self.red = self.create_network('red', 42)
+
+    def neutron(self, method: str, path: str, body: object = None) -> Any:
+        response = urllib3.request(
+            method, f'{self.allinone.url}/network/v2.0{path}', json=body
+        )
+        self.assertLess(response.status, 300, response.data)
+        return response.json() if response.data else None
+
+    def create_network(self, physical_network: str, vlan: int) -> str:
+        body = {
+            'name': physical_network,
+            'provider:physical_network': physical_network,
+            'provider:segmentation_id': vlan,
+        }
+        created = self.neutron('POST', '/networks', {'network': body})
+        id = str(created['network']['id'])
+        self.addCleanup(self.neutron, 'DELETE', f'/networks/{id}')
+        return id
+
+    def create_port(
+        self, network: str, vnic_type: str = 'direct', **values: Any
+    ) -> str:
+        body = {
+            'network_id': network,
+            'binding:vnic_type': vnic_type,
+            'binding:profile': values.pop('profile', {}),
+            **values,
+        }
+        created = self.neutron('POST', '/ports', {'port': body})
+        id = str(created['port']['id'])
+        self.addCleanup(self.neutron, 'DELETE', f'/ports/{id}')
+        return id
+
+    def port(self, id: str) -> dict[str, Any]:
+        return dict(self.neutron('GET', f'/ports/{id}')['port'])
+
+    def ask(
+        self, *networks: dict[str, str], **headers: str
+    ) -> urllib3.BaseHTTPResponse:
+        """Ask for a server with ports, past the command."""
+        [flavor] = [
+            row['ID']
+            for row in self.openstack('flavor', 'list')
+            if row['Name'] == self.flavor
+        ]
+        [image] = [row['ID'] for row in self.openstack('image', 'list')]
+        body = {
+            'name': self.unique('server'),
+            'flavorRef': flavor,
+            'imageRef': image,
+            'networks': list(networks),
+        }
+        return self.request('POST', '/servers', {'server': body}, **headers)
+
+    def boot_with(self, *networks: dict[str, str], **headers: str) -> str:
+        response = self.ask(*networks, **headers)
+        self.assertEqual(202, response.status, response.data)
+        server_id = str(response.json()['server']['id'])
+        self.addCleanup(self.delete_server, server_id)
+        self.wait_for(server_id, 'ACTIVE')
+        return server_id
+
+    def ports_of(self, server_id: str) -> dict[str, str]:
+        """Give by port the address of its device, as the API shows it."""
+        rows = self.openstack('server', 'pci', 'list', '--long', server_id)
+        return {row['Port ID']: row['Address'] for row in rows}
+
+
+class TestPorts(PortsTestCase):
+    def test_by_the_binding_profile_of_the_port(self) -> None:
+        port = self.create_port(self.red, profile={'pci_flavor': 'AnyVF'})
+        server = self.openstack(
+            *('server', 'create', '--flavor', self.flavor),
+            *('--image', 'tiny', '--nic', f'port-id={port}'),
+            self.unique('server'),
+        )['id']
+        self.addCleanup(self.delete_server, server)
+        self.wait_for(server, 'ACTIVE')
+        # Of the physical network of the port, and no card as a whole.
+        [address] = self.allocations(server)
+        self.assertIn(address, ('0000:3b:02.0', '0000:3b:02.1'))
+        # The device is found from the port, and Neutron is told of it.
+        self.assertEqual({port: address}, self.ports_of(server))
+        profile = self.port(port)['binding:profile']
+        self.assertEqual(
+            (address, 'red', 'AnyVF'),
+            (
+                profile['pci_slot'],
+                profile['physical_network'],
+                profile['pci_flavor'],
+            ),
+        )
+        self.delete_server(server)
+        self.assertEqual([], self.allocations())
+        self.assertEqual(
+            {'pci_flavor': 'AnyVF'}, self.port(port)['binding:profile']
+        )
+
+    def test_by_the_request_for_the_server(self) -> None:
+        one, two = self.create_port(self.red), self.create_port(self.red)
+        server = self.boot_with(
+            {'port': one, 'pci_flavor': 'IntelVF'},
+            {'port': two, 'pci_flavor': 'AnyVF,IntelVF'},
+        )
+        self.assertEqual(
+            ['0000:3b:02.0', '0000:3b:02.1'], sorted(self.allocations(server))
+        )
+        found = self.ports_of(server)
+        for port in (one, two):
+            profile = self.port(port)['binding:profile']
+            self.assertEqual(found[port], profile['pci_slot'])
+
+    def test_no_device_on_the_physical_network(self) -> None:
+        port = self.create_port(self.create_network('blue', 43))
+        response = self.ask({'port': port, 'pci_flavor': 'IntelVF'})
+        server_id = response.json()['server']['id']
+        self.addCleanup(self.delete_server, server_id)
+        server = self.wait_for(server_id, 'ERROR')
+        self.assertIn('No valid host', server['fault']['message'])
+
+    def test_refusals(self) -> None:
+        port = self.create_port(self.red)
+        normal = self.create_port(self.red, vnic_type='normal')
+        self.create_pci_flavor('PF', dev_type='type-PF')
+        for network, reason in (
+            ({'port': port, 'pci_flavor': 'none'}, 'none could not be found'),
+            ({'port': port, 'pci_flavor': '2:AnyVF'}, 'one device'),
+            ({'port': port, 'pci_flavor': 'PF'}, 'dev_type type-PF'),
+            ({'port': normal, 'pci_flavor': 'AnyVF'}, 'not one for SR-IOV'),
+            (
+                {'uuid': self.red, 'pci_flavor': 'AnyVF'},
+                "'port' is a dependency",
+            ),
+        ):
+            response = self.ask(network)
+            self.assertEqual(400, response.status, response.data)
+            self.assertIn(reason, response.data.decode())
+
+    def test_private_pci_flavors_do_not_exist_for_others(self) -> None:
+        self.shell.run(
+            *('pci', 'flavor', 'create', '--private'),
+            *('--property', 'vendor_id=8086', 'private'),
+        )
+        self.addCleanup(self.shell.run, 'pci', 'flavor', 'delete', 'private')
+        project = {'tenant_id': config.MEMBER_PROJECT}
+        port = self.create_port(self.red, **project)
+        asked = {'port': port, 'pci_flavor': 'private'}
+        refused = self.ask(asked, **{'X-Auth-Token': MEMBER})
+        self.assertEqual(400, refused.status, refused.data)
+        self.assertIn(b'private could not be found', refused.data)
+        self.shell.run(
+            *('pci', 'flavor', 'access', 'add', 'private'),
+            config.MEMBER_PROJECT,
+        )
+        server = self.boot_with(asked, **{'X-Auth-Token': MEMBER})
+        self.assertEqual([port], list(self.ports_of(server)))
