@@ -138,6 +138,29 @@ class API:
             ),
         )
 
+    @compute_api.check_instance_lock
+    @compute_api.check_instance_state(vm_state=_STATES)
+    def reattach_pci(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+    ) -> None:
+        """Attach to a guest what a live migration took out of it.
+
+        :raises PciActionRefused: if it cannot be
+        :raises HostUnreachable: if the host does not answer
+        :raises nova.exception.InstanceInvalidState: or InstanceIsLocked
+        """
+        self._operate(
+            context,
+            instance,
+            'reattach_pci',
+            task_states.ATTACHING_PCI,
+            lambda operation_id: self._rpcapi.reattach_pci(
+                context, instance, operation_id
+            ),
+        )
+
     def _operate(
         self,
         context: nova_context.RequestContext,

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The server actions attach_pci and detach_pci of the API."""
+"""The server actions of the API: attach_pci, detach_pci, reattach_pci."""
 
 from collections.abc import Iterator
 import contextlib
@@ -68,6 +68,19 @@ class ServerActionsController(wsgi.Controller):
         dev_ids = [device['dev_id'] for device in body['detach_pci']]
         with _http_errors('detach_pci', id):
             self._attachments.detach_pci(context, instance, dev_ids)
+
+    @wsgi.response(202)
+    @wsgi.expected_errors((400, 403, 404, 409, 503))
+    @wsgi.action('reattach_pci')
+    @validation.schema(schema.reattach_pci)
+    @validation.response_body_schema(schema.reattach_pci_response)
+    def _reattach_pci(
+        self, req: wsgi.Request, id: str, body: dict[str, Any]
+    ) -> None:
+        """Attach what a live migration took out of a server and left out."""
+        context, instance = self._authorize(req, id, policies.REATTACH)
+        with _http_errors('reattach_pci', id):
+            self._attachments.reattach_pci(context, instance)
 
     def _authorize(
         self, req: wsgi.Request, id: str, rule: str

@@ -22,14 +22,12 @@ from nova.api.openstack import wsgi
 from nova.compute import api as compute
 import webob.exc
 
-from pci_ext.api import alternatives
 from pci_ext.api import devices
 from pci_ext.api import extension
-from pci_ext.api import inventory
+from pci_ext.api import held
 from pci_ext.api import last_errors
 from pci_ext.api import microversions
 from pci_ext.api import policy
-from pci_ext.api import records
 from pci_ext.api.schemas import server_devices as schema
 from pci_ext.i18n import _
 from pci_ext.policies import pci_devices as policies
@@ -76,56 +74,39 @@ class ServerDevicesController(wsgi.Controller):
                     del device[key]
                 if device['last_error']:
                     # What it says tells the place too.
-                    device['last_error'] = _('The device was not detached.')
+                    device['last_error'] = (
+                        _('The device was not detached.')
+                        if device['state'] == held.State.DETACHING
+                        else _('The device was not attached.')
+                    )
         return {'pci_devices': shown}
 
 
 def _devices_of(instance: 'objects.Instance') -> list[View]:
-    # Without a host it may not be in a cell yet, and has no devices.
-    if not instance.host:
-        return []
-    found = inventory.devices_in_cell(
-        instance._context, records.Wanted(server_uuid=instance.uuid)
-    )
-    requests = {
-        request.request_id: request
-        for request in (
-            instance.pci_requests.requests if instance.pci_requests else ()
-        )
-    }
-    if devices.may_hold_two_sets(instance.vm_state, instance.task_state):
-        found = [each for each in found if each.row.request_id in requests]
     errors = last_errors.by_address(instance)
     return [
-        _show(
-            device,
-            requests.get(device.row.request_id),
-            errors.get(device.row.address),
-        )
-        for device in sorted(found, key=lambda each: each.row.address)
+        _show(each, errors.get(each.device.row.address))
+        for each in held.held_by(instance)
     ]
 
 
-def _show(
-    device: inventory.Device,
-    request: 'objects.InstancePCIRequest | None',
-    last_error: str | None,
-) -> View:
-    requester = request.requester_id if request else None
-    item = device.as_object()
+def _show(each: held.Held, not_detached: str | None) -> View:
+    requester = each.request.requester_id if each.request else None
+    item = each.device.as_object()
     return {
         'address': item.address,
         'dev_id': item.dev_id,
         'vendor_id': item.vendor_id,
         'product_id': item.product_id,
-        'pci_flavor': alternatives.chosen(device, request),
-        'alternatives': alternatives.names_of(request),
+        'pci_flavor': each.pci_flavor,
+        'alternatives': each.alternatives,
         'status': item.status,
         'attached': (
             'hot' if requester and requester.startswith(_HOT) else 'boot'
         ),
-        'last_error': last_error,
-        'port_id': _port_of(request),
+        'state': each.state,
+        'last_error': each.last_error or not_detached,
+        'port_id': _port_of(each.request),
     }
 
 

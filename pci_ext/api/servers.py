@@ -20,11 +20,13 @@ from typing import Any
 from nova import context as nova_context
 from nova.api import validation
 from nova.api.openstack import wsgi
+from nova.api.openstack.compute import migrate_server
 from nova.api.openstack.compute import routes
 from nova.api.openstack.compute import servers
 
 from pci_ext.api import devices
 from pci_ext.api import extension
+from pci_ext.api import live_migrations
 from pci_ext.api import policy
 from pci_ext.api import quota
 from pci_ext.api import server_actions
@@ -125,11 +127,19 @@ class Servers(extension.ApiExtension):
         # applied to the class of the controller and those of the actions.
         factory = routes.server_controller
         _, actions, *rest = factory.args
+        ours = {
+            migrate_server.MigrateServerController: (
+                live_migrations.MigrateServerController
+            )
+        }
         return {
             factory: functools.partial(
                 factory.func,
                 ServersController,
-                [*actions, server_actions.ServerActionsController],
+                [
+                    *(ours.get(action, action) for action in actions),
+                    server_actions.ServerActionsController,
+                ],
                 *rest,
             )
         }

@@ -35,6 +35,7 @@ _LONG_COLUMNS = {
     'alternatives': 'Alternatives',
     'status': 'Status',
     'attached': 'Attached',
+    'state': 'State',
     'last_error': 'Last Error',
     'port_id': 'Port ID',
 }

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""``openstack server add pci`` and ``openstack server remove pci``."""
+"""``openstack server add pci``, ``remove pci`` and ``pci reattach``."""
 
 import argparse
 import sys
@@ -135,3 +135,10 @@ class RemoveServerPci(_ServerAction):
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         devices = [{'dev_id': dev_id} for dev_id in parsed_args.devices]
         self._act(parsed_args, 'detach_pci', devices)
+
+
+class ReattachServerPci(_ServerAction):
+    """Attach PCI devices that could not be attached after a live migration"""
+
+    def take_action(self, parsed_args: argparse.Namespace) -> None:
+        self._act(parsed_args, 'reattach_pci', None)

@@ -27,10 +27,14 @@ from oslo_log import log as logging
 import oslo_messaging as messaging
 
 from pci_ext import exception
+from pci_ext.compute import arrival
 from pci_ext.compute import attach
 from pci_ext.compute import detach
+from pci_ext.compute import detached
 from pci_ext.compute import late
 from pci_ext.compute import operation
+from pci_ext.compute import persistence
+from pci_ext.compute import reattach
 from pci_ext.compute import reconciler
 from pci_ext.compute import rpcapi
 
@@ -58,6 +62,8 @@ class Endpoint:
 
     def __init__(self, compute: Any) -> None:
         self._compute = compute
+        # Servers whose guests somebody is attaching devices to again.
+        self._persisting: set[str] = set()
 
     def attach_pci(
         self,
@@ -93,15 +99,108 @@ class Endpoint:
             )
         )
 
+    def reattach_pci(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        operation_id: str,
+    ) -> Answer:
+        """Begin to attach what a live migration took out of the guest.
+
+        :returns: None, or why it cannot be
+        """
+        return self._begin(
+            reattach.Reattach(
+                self._compute, context, instance.uuid, operation_id
+            )
+        )
+
+    def release_claims(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+    ) -> None:
+        """Free what is claimed for a server that does not come after all."""
+        arrival.forget(self._compute, context, instance)
+        self._publish(instance)
+
+    def attach_again(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+    ) -> None:
+        """Attach what the guest of a server lacks, in the background."""
+        self.persist(context, instance.uuid)
+
+    def arrived(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+    ) -> None:
+        """Attach what a live migration took out, with the guest here."""
+        self.settled(context, instance.uuid)
+        self._publish(instance)
+
+    def _publish(self, instance: 'objects.Instance') -> None:
+        threading.Thread(
+            target=arrival.publish, args=(self._compute, instance), daemon=True
+        ).start()
+
+    def settled(
+        self, context: nova_context.RequestContext, server_uuid: str
+    ) -> None:
+        """Attach what a live migration took out, now that it is over.
+
+        Nova has not given the server back yet. What cannot be attached at
+        once is tried again in the background.
+        """
+        again = reattach.Reattach(
+            self._compute, context, server_uuid, str(context.request_id)
+        )
+        try:
+            again.reload()
+            if detached.request_ids(again.instance):
+                again.attempt(detached.RETRYING)
+        except Exception:
+            LOG.exception(
+                'PCI devices of server %s are attached later', server_uuid
+            )
+            self.persist(context, server_uuid)
+
+    def persist(
+        self, context: nova_context.RequestContext, server_uuid: str
+    ) -> None:
+        """Begin to attach what the guest of a server lacks."""
+
+        def run() -> None:
+            try:
+                persistence.attach_again(self._compute, context, server_uuid)
+            except Exception:
+                LOG.exception(
+                    'Nobody attaches the PCI devices of server %s now',
+                    server_uuid,
+                )
+            finally:
+                self._persisting.discard(server_uuid)
+
+        if server_uuid not in self._persisting:
+            self._persisting.add(server_uuid)
+            threading.Thread(target=run, daemon=True).start()
+
     def removed(self, server_uuid: str) -> None:
         """Take note that a guest let go of a device nobody waits for."""
+        context = nova_context.get_admin_context()
 
-        def release() -> None:
-            late.release(
-                self._compute, nova_context.get_admin_context(), server_uuid
-            )
+        def release() -> nova_context.RequestContext | None:
+            late.release(self._compute, context, server_uuid)
+            lacks = reattach.lacks(self._compute, context, server_uuid)
+            return context if lacks else None
 
-        _spawn(server_uuid, release)
+        _spawn(
+            server_uuid,
+            release,
+            functools.partial(self._persist_by, server_uuid),
+        )
 
     def reconcile(self) -> None:
         """End what was interrupted when nova-compute ended.
@@ -126,7 +225,14 @@ class Endpoint:
                 functools.partial(
                     reconciler.reconcile, self._compute, server_uuid
                 ),
+                functools.partial(self._persist_by, server_uuid),
             )
+
+    def _persist_by(
+        self, server_uuid: str, context: nova_context.RequestContext | None
+    ) -> None:
+        if context is not None:
+            self.persist(context, server_uuid)
 
     def _begin(self, begun: operation.Operation) -> Answer:
         decision: futures.Future[None] = futures.Future()
@@ -155,13 +261,23 @@ class Endpoint:
                 raise
 
 
-def _spawn(server_uuid: str, function: Callable[[], None]) -> None:
-    """Run a function in a thread, holding the lock that Nova takes too."""
+def _nothing(result: Any) -> None:
+    pass
 
-    @utils.synchronized(server_uuid)
+
+def _spawn(
+    server_uuid: str,
+    function: Callable[[], Any],
+    then: Callable[[Any], Any] = _nothing,
+) -> None:
+    """Run a function in a thread, holding the lock that Nova takes too.
+
+    :param then: called with what the function returns, without the lock
+    """
+
     def run() -> None:
         try:
-            function()
+            then(utils.synchronized(server_uuid)(function)())
         except Exception:
             LOG.exception(
                 'An operation on the PCI devices of server %s failed',

@@ -30,6 +30,7 @@ from pci_ext import exception
 from pci_ext.compute import attach
 from pci_ext.compute import condemned
 from pci_ext.compute import detach
+from pci_ext.compute import detached
 from pci_ext.compute import late
 from pci_ext.compute import notifications
 from pci_ext.compute import operation
@@ -55,15 +56,20 @@ def find(context: nova_context.RequestContext, host: str) -> list[str]:
         if instance.task_state in task_states.ALL
         or condemned.addresses(instance)
         or records.unfinished(instance)
+        or detached.request_ids(instance)
     ]
 
 
-def reconcile(compute: Any, server_uuid: str) -> None:
+def reconcile(
+    compute: Any, server_uuid: str
+) -> nova_context.RequestContext | None:
     """Bring the operation that a server was left in to its end.
 
     To be called with the lock of the server held.
 
     :param compute: Nova's compute manager, with its devices tracked
+    :returns: the context of a live migration that took devices out of the
+        guest, which are to be attached again
     """
     context = nova_context.get_admin_context()
     try:
@@ -72,9 +78,9 @@ def reconcile(compute: Any, server_uuid: str) -> None:
         )
     except nova_exception.InstanceNotFound:
         LOG.info('Server %s is gone: nothing to reconcile', server_uuid)
-        return
+        return None
     if instance.host != compute.host:
-        return
+        return None
     attaching = _by_operation(records.unfinished(instance))
     for requests in attaching:
         _end_attach(compute, instance, requests)
@@ -83,6 +89,8 @@ def reconcile(compute: Any, server_uuid: str) -> None:
     elif instance.task_state == task_states.ATTACHING_PCI and not attaching:
         _end_attach_without_requests(compute, instance)
     late.release(compute, context, server_uuid)
+    migration = detached.operation_of(instance)
+    return None if migration is None else _context_of(migration)
 
 
 def _by_operation(requests: records.Requests) -> list[records.Requests]:

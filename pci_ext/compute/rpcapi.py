@@ -24,7 +24,7 @@ import oslo_messaging as messaging
 from pci_ext import exception
 
 NAMESPACE = 'pci_ext'
-VERSION = '1.0'
+VERSION = '1.1'
 
 _REFUSALS = {
     'conflict': exception.PciActionRefused,
@@ -60,6 +60,7 @@ class ComputeAPI:
     The context has to be targeted at the cell of the server. Versions:
 
     * 1.0 - attach_pci, detach_pci
+    * 1.1 - reattach_pci, release_claims, attach_again
     """
 
     def __init__(self) -> None:
@@ -86,6 +87,7 @@ class ComputeAPI:
             context,
             instance,
             'attach_pci',
+            '1.0',
             operation_id=operation_id,
             requests=requests,
         )
@@ -106,18 +108,69 @@ class ComputeAPI:
             context,
             instance,
             'detach_pci',
+            '1.0',
             operation_id=operation_id,
             dev_ids=dev_ids,
         )
+
+    def reattach_pci(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        operation_id: str,
+    ) -> None:
+        """Begin to attach what a live migration took out of a guest.
+
+        :raises PciActionRefused: if it cannot be
+        :raises oslo_messaging.MessagingTimeout: if the host does not answer
+        """
+        self._call(
+            context,
+            instance,
+            'reattach_pci',
+            '1.1',
+            operation_id=operation_id,
+        )
+
+    def release_claims(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        host: str,
+    ) -> None:
+        """Let a host free what it claimed for a server that does not come."""
+        self._cast(context, instance, 'release_claims', host)
+
+    def attach_again(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        host: str,
+    ) -> None:
+        """Let a host attach what a guest lacks that runs there now."""
+        self._cast(context, instance, 'attach_again', host)
+
+    def _cast(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        method: str,
+        host: str,
+    ) -> None:
+        client = self._router.client(context).prepare(
+            server=host, version='1.1'
+        )
+        client.cast(context, method, instance=instance)
 
     def _call(
         self,
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
         method: str,
+        version: str,
         **arguments: Any,
     ) -> None:
         client = self._router.client(context).prepare(
-            server=instance.host, version=VERSION
+            server=instance.host, version=version
         )
         unpack(client.call(context, method, instance=instance, **arguments))

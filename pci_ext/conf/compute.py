@@ -92,6 +92,38 @@ whose selector names that attribute.
 """,
         sample_default=['e.group'],
     ),
+    cfg.IntOpt(
+        'reattach_attempts',
+        default=5,
+        min=1,
+        help="""
+How often to try to attach a PCI device after a live migration.
+
+A device of a PCI flavor with the live migration policy ``hotplug`` is detached
+before and attached after. The first attempt, made as soon as the guest runs
+on this host, does not count. When the last one fails, the device stays
+claimed for the server, whose action ends with an error, and the attempts begin
+anew with ``openstack server pci reattach`` or the next start of nova-compute.
+
+Related options:
+
+* ``[pci_ext] reattach_delay``
+""",
+    ),
+    cfg.FloatOpt(
+        'reattach_delay',
+        default=2.0,
+        min=0.0,
+        help="""
+Seconds until a PCI device that could not be attached is tried again.
+
+Doubled with each attempt, up to a minute.
+
+Related options:
+
+* ``[pci_ext] reattach_attempts``
+""",
+    ),
     cfg.StrOpt(
         'fake_inventory',
         help="""
@@ -105,12 +137,14 @@ Used only by ``compute_driver = pci_ext.FakeDriver``, for tests and trials.
         help="""
 File, in YAML, with what goes wrong on simulated compute hosts.
 
-It is read whenever a device is attached or detached, and may have these keys:
+It is read whenever something is done to a guest, and may have these keys:
 ``ports``, how many devices a guest has room for; ``busy``, a list of addresses
 that cannot be attached; ``release``, for each address the seconds that a guest
 takes to let go of the device, or ``deaf`` if it never does; ``timeout``, the
 seconds to wait for a guest; ``plug_delay``, the seconds that it takes to
-attach a device. Used only by ``compute_driver = pci_ext.FakeDriver``, for
+attach a device; ``transfer``, the seconds that a live migration takes;
+``transfer_fails``, whether it fails; ``abort``, the seconds that it takes to
+abort one. Used only by ``compute_driver = pci_ext.FakeDriver``, for
 tests and trials.
 """,
     ),

@@ -21,6 +21,7 @@ from oslo_log import log as logging
 from pci_ext import conf
 from pci_ext import exception
 from pci_ext.integration import device_specs
+from pci_ext.integration import live_migrate_task
 from pci_ext.integration import moves
 from pci_ext.integration import ports
 from pci_ext.integration import requests
@@ -46,6 +47,7 @@ def seams() -> tuple[shape.Seam, ...]:
         requests.SEAM,
         ports.SEAM,
         moves.SEAM,
+        live_migrate_task.SEAM,
     )
 
 

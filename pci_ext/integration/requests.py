@@ -42,6 +42,7 @@ from oslo_utils import uuidutils
 from pci_ext import exception
 from pci_ext.i18n import _
 from pci_ext.integration import kept
+from pci_ext.integration import live_migration
 from pci_ext.integration import shape
 from pci_ext.matching import patterns
 from pci_ext.matching import requests as grammar
@@ -118,7 +119,11 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
             'count': item.count,
             'alias_name': ','.join(item.alternatives),
             'spec': [
-                {**found[name].specs, requirements.PCI_FLAVOR: name}
+                {
+                    **found[name].specs,
+                    **live_migration.keys_of(found[name].live_migration),
+                    requirements.PCI_FLAVOR: name,
+                }
                 for name in item.alternatives
             ],
         }
@@ -132,6 +137,7 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
             'spec': [
                 {
                     'e.name': patterns.literal(name),
+                    **live_migration.keys_of(live_migration.OF_NAMED),
                     requirements.PCI_NAME: name,
                 }
             ],

@@ -35,6 +35,13 @@ PCI_FLAVOR = 'pci_flavor'
 PCI_NAME = 'pci_name'
 MARKERS = frozenset((PCI_FLAVOR, PCI_NAME))
 
+#: Keys of a request's spec that say what a live migration does with a device:
+#: the policy of the PCI flavor, and what Nova knows of it.
+LIVE_MIGRATION = 'live_migration'
+LIVE_MIGRATABLE = 'live_migratable'
+
+_NOT_SELECTING = MARKERS | {LIVE_MIGRATION, LIVE_MIGRATABLE}
+
 # Kinds remembered. More than a cloud has of hardware generations; bounded, so
 # that the memory used does not grow with the hosts.
 _HOST_KINDS = 128
@@ -180,7 +187,8 @@ def is_requirement(spec: Iterable[Mapping[str, Any]]) -> bool:
 def requirement(count: int, spec: Iterable[Mapping[str, str]]) -> Requirement:
     """Compile a request.
 
-    :param spec: one dict an alternative, with its marker
+    :param spec: one dict an alternative, with its marker and, unless that is
+        to forbid it, what a live migration does with the device
     """
     return Requirement(
         count,
@@ -189,7 +197,7 @@ def requirement(count: int, spec: Iterable[Mapping[str, str]]) -> Requirement:
                 {
                     key: value
                     for key, value in item.items()
-                    if key not in MARKERS
+                    if key not in _NOT_SELECTING
                 }
             )
             for item in spec

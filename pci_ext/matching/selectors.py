@@ -24,8 +24,8 @@ MAX_KEY_LENGTH = 255
 #: Other names that a property is known by.
 _SYNONYMS = {'device_id': 'product_id'}
 
-#: Keys that name one machine or slot, and the key that marks a request as
-#: ours: not for PCI flavors, which are for the whole cloud.
+#: Keys that name one machine or slot, and those by which a request says more
+#: than what to select: not for PCI flavors, which are for the whole cloud.
 _NOT_FOR_FLAVORS = frozenset(
     (
         'address',
@@ -34,6 +34,7 @@ _NOT_FOR_FLAVORS = frozenset(
         'host',
         'compute_node_id',
         'pci_flavor',
+        'live_migration',
     )
 )
 

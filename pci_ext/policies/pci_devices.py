@@ -24,6 +24,7 @@ SERVER = POLICY_ROOT % 'server'
 SERVER_PLACE = POLICY_ROOT % 'server:place'
 ATTACH = POLICY_ROOT % 'attach'
 DETACH = POLICY_ROOT % 'detach'
+REATTACH = POLICY_ROOT % 'reattach'
 
 _RULES = [
     policy.DocumentedRuleDefault(
@@ -93,6 +94,21 @@ _RULES = [
             {
                 'method': 'POST',
                 'path': '/servers/{server_id}/action (detach_pci)',
+            }
+        ],
+        scope_types=['project'],
+    ),
+    policy.DocumentedRuleDefault(
+        name=REATTACH,
+        check_str=base.PROJECT_MEMBER_OR_ADMIN,
+        description=(
+            'Attach the PCI devices of a server that could not be attached '
+            'after a live migration'
+        ),
+        operations=[
+            {
+                'method': 'POST',
+                'path': '/servers/{server_id}/action (reattach_pci)',
             }
         ],
         scope_types=['project'],

@@ -19,26 +19,29 @@ from typing import Any
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
-from nova.virt import fake
 from oslo_config import cfg
 from oslo_serialization import jsonutils
 
 from pci_ext import exception
 from pci_ext.virt import inventory
+from pci_ext.virt import live_migration
 from pci_ext.virt import mixin
 from pci_ext.virt import simulated
+from pci_ext.virt import transfer
 
 CONF = cfg.CONF
 
 
-class FakeDriver(mixin.PciExtDriverMixin, fake.FakeDriverWithoutFakeNodes):
+class FakeDriver(
+    mixin.PciExtDriverMixin,
+    live_migration.LiveMigrationMixin,
+    transfer.TransferDriver,
+):
     """Nova's fake driver, with the PCI devices of an inventory file.
 
     Its domains have the devices that a real domain would have, whatever
     Nova's records say.
     """
-
-    _domains: simulated.Domains
 
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
         super().__init__(virtapi, read_only)
@@ -58,6 +61,7 @@ class FakeDriver(mixin.PciExtDriverMixin, fake.FakeDriverWithoutFakeNodes):
             os.path.join(CONF.state_path, 'domains.json'),
             simulated.Faults(CONF.pci_ext.fake_faults),
         )
+        simulated.HYPERVISORS[host] = self._domains
         super().init_host(host)
 
     def _read_inventory(self) -> None:
@@ -135,6 +139,9 @@ class FakeDriver(mixin.PciExtDriverMixin, fake.FakeDriverWithoutFakeNodes):
     ) -> frozenset[str] | None:
         return self._domains.devices(instance.uuid)
 
+    def _runs(self, instance: 'objects.Instance') -> bool:
+        return self._domains.devices(instance.uuid) is not None
+
     def _start_domain(self, instance: 'objects.Instance') -> None:
         """Run a domain, defined anew as Nova's libvirt driver does."""
         self._domains.start(
@@ -150,7 +157,8 @@ class FakeDriver(mixin.PciExtDriverMixin, fake.FakeDriverWithoutFakeNodes):
         **kwargs: Any,
     ) -> None:
         super().spawn(context, instance, *args, **kwargs)
-        if kwargs.get('power_on', True):
+        # After a live migration it runs already.
+        if kwargs.get('power_on', True) and not self._runs(instance):
             self._start_domain(instance)
 
     def power_on(

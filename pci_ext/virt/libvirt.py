@@ -36,6 +36,7 @@ from pci_ext import exception
 from pci_ext.i18n import _
 from pci_ext.virt import domain_xml
 from pci_ext.virt import iommu_groups
+from pci_ext.virt import live_migration
 from pci_ext.virt import mixin
 from pci_ext.virt import suspend
 
@@ -46,7 +47,10 @@ _HOSTDEV = 'hostdev'
 
 
 class LibvirtDriver(
-    mixin.PciExtDriverMixin, suspend.SuspendMixin, driver.LibvirtDriver
+    mixin.PciExtDriverMixin,
+    live_migration.LiveMigrationMixin,
+    suspend.SuspendMixin,
+    driver.LibvirtDriver,
 ):
     """Nova's libvirt driver, with all that libvirt says of a device."""
 

@@ -17,6 +17,7 @@ Like those of a real one they outlive nova-compute: they are kept in a file.
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 import json
 import os
 import threading
@@ -36,6 +37,10 @@ DEFAULT_TIMEOUT = 1.0
 DEAF = 'deaf'
 
 
+class TransferFailedError(Exception):
+    """A domain did not move to another host."""
+
+
 class Faults:
     """How hypervisor and guests misbehave, read anew at each question.
 
@@ -45,6 +50,9 @@ class Faults:
         busy: ['0000:01:00.0']  # cannot be attached
         release: {'0000:02:00.0': 1.5}  # seconds to let go of it, or deaf
         timeout: 1.0  # seconds to wait for a guest
+        transfer: 2.0  # seconds that a live migration takes
+        transfer_fails: true
+        abort: 0.5  # seconds that it takes to abort one
 
     :param path: the file; where there is none nothing goes wrong
     """
@@ -69,6 +77,18 @@ class Faults:
     @property
     def plug_delay(self) -> float:
         return float(self._get('plug_delay', 0))
+
+    @property
+    def transfer(self) -> float:
+        return float(self._get('transfer', 0))
+
+    @property
+    def transfer_fails(self) -> bool:
+        return bool(self._get('transfer_fails', False))
+
+    @property
+    def abort(self) -> float:
+        return float(self._get('abort', 0))
 
     def is_busy(self, address: str) -> bool:
         return address in self._get('busy', ())
@@ -143,6 +163,30 @@ class Domains:
             found = self._devices.get(uuid)
             return None if found is None else frozenset(found)
 
+    def transfer(
+        self,
+        uuid: str,
+        destination: 'Domains',
+        renamed: Mapping[str, str],
+        aborted: threading.Event,
+    ) -> None:
+        """Move a running domain to another host.
+
+        :param renamed: the device on the destination for each that the
+            hypervisor migrates
+        :raises TransferFailedError: if it goes on running here
+        """
+        devices = self.devices(uuid) or frozenset()
+        if not devices <= set(renamed):
+            raise TransferFailedError('domain has assigned host devices')
+        if aborted.wait(self._faults.transfer):
+            time.sleep(self._faults.abort)
+            raise TransferFailedError('aborted')
+        if self._faults.transfer_fails:
+            raise TransferFailedError('the connection was reset')
+        destination.start(uuid, [renamed[address] for address in devices])
+        self.stop(uuid)
+
     def check_ports(self, uuid: str, count: int) -> None:
         """See that a domain has ports for more devices.
 
@@ -214,3 +258,7 @@ class Domains:
         with self._lock:
             self._devices.get(uuid, set()).discard(address)
             self._save()
+
+
+#: The hypervisors that are simulated in this process, by name of the host.
+HYPERVISORS: dict[str, Domains] = {}

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""JSON schemas of the server actions attach_pci and detach_pci."""
+"""JSON schemas of the server actions that change PCI devices."""
 
 from typing import Any
 
@@ -70,6 +70,15 @@ detach_pci: Schema = {
     'additionalProperties': False,
 }
 
+reattach_pci: Schema = {
+    'type': 'object',
+    'properties': {'reattach_pci': {'type': 'null'}},
+    'required': ['reattach_pci'],
+    'additionalProperties': False,
+}
+
 attach_pci_response: Schema = {'type': 'null'}
 
 detach_pci_response: Schema = {'type': 'null'}
+
+reattach_pci_response: Schema = {'type': 'null'}

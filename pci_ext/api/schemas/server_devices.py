@@ -14,6 +14,7 @@
 
 from nova.objects import fields
 
+from pci_ext.api import held
 from pci_ext.api.schemas import inventory
 from pci_ext.api.schemas import pci_flavors
 
@@ -43,6 +44,7 @@ index_response = pci_flavors.object_with(
                     'enum': list(fields.PciDeviceStatus.ALL),
                 },
                 'attached': {'type': 'string', 'enum': ['boot', 'hot']},
+                'state': {'type': 'string', 'enum': list(held.State.ALL)},
                 'last_error': _TEXT_OR_NULL,
                 'port_id': _TEXT_OR_NULL,
             },

@@ -251,6 +251,11 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
             status=202,
         )
         self.assertEqual('Success', self.result(server, response))
+        self.sample(
+            *('server_actions.reattach_pci', 'POST', action),
+            {'reattach_pci': None},
+            status=409,
+        )
 
     def _ports(self) -> None:
         [flavor] = self.openstack('flavor', 'list')

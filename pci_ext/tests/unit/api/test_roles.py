@@ -188,6 +188,12 @@ SERVERS: tuple[tuple[str, str, Any, dict[str, int]], ...] = tuple(
             {'detach_pci': [{'dev_id': 'pci_0000_02_00_0'}]},
             (409, 409, 403, 404, 403),
         ),
+        (
+            'POST',
+            f'{SERVER}/action',
+            {'reattach_pci': None},
+            (409, 409, 403, 404, 403),
+        ),
     )
 )
 

@@ -161,7 +161,10 @@ class APIRouterTestCase(test.NoDBTestCase):
         self.assertIn('rebuild', nova)
         self.assertIn('pause', nova)
         self.assertEqual(nova, {name: ours.get(name) for name in nova})
-        self.assertEqual({'attach_pci', 'detach_pci'}, set(ours) - set(nova))
+        self.assertEqual(
+            {'attach_pci', 'detach_pci', 'reattach_pci'},
+            set(ours) - set(nova),
+        )
 
     def test_two_replacements_of_one_controller(self) -> None:
         error = self.assertRaises(

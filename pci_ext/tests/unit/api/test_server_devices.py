@@ -96,6 +96,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
                     'alternatives': ['IntelGPU', 'NvGPU'],
                     'status': 'allocated',
                     'attached': 'boot',
+                    'state': 'attached',
                     'last_error': None,
                     'port_id': None,
                 }

@@ -66,6 +66,7 @@ class TestList(base.ShellTestCase):
                         'alternatives': ['IntelGPU', 'NvGPU'],
                         'status': 'allocated',
                         'attached': 'hot',
+                        'state': 'attached',
                         'last_error': None,
                         'port_id': None,
                     }
@@ -83,6 +84,7 @@ class TestList(base.ShellTestCase):
                 'Alternatives': ['IntelGPU', 'NvGPU'],
                 'Status': 'allocated',
                 'Attached': 'hot',
+                'State': 'attached',
                 'Last Error': None,
                 'Port ID': None,
             },

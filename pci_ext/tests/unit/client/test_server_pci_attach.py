@@ -120,3 +120,9 @@ class TestRemove(ActionTestCase):
             [{'detach_pci': [{'dev_id': 'one'}, {'dev_id': 'two'}]}],
             self.sent(),
         )
+
+
+class TestReattach(ActionTestCase):
+    def test_server(self):
+        self.output_of('server', 'pci', 'reattach', uuids.server)
+        self.assertEqual([{'reattach_pci': None}], self.sent())

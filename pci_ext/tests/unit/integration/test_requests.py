@@ -29,12 +29,17 @@ class RequestsTest(base.BaseTestCase):
         super().setUp()
         self.conf = self.useFixture(fixtures.Activation()).conf
         self.flavors = {'GPU': GPU, 'QAT': QAT}
+        self.live_migration = 'forbid'
         self.asked: list[set[str]] = []
 
     def source(self, names: set[str]) -> list[pci_flavor.PciFlavor]:
         self.asked.append(set(names))
         return [
-            pci_flavor.PciFlavor(name=name, specs=self.flavors[name])
+            pci_flavor.PciFlavor(
+                name=name,
+                specs=self.flavors[name],
+                live_migration=self.live_migration,
+            )
             for name in names
             if name in self.flavors
         ]
@@ -79,10 +84,27 @@ class RequestsTest(base.BaseTestCase):
         found = self.requests(self.flavor(pci_name='10GE,a.b,10GE'))
         self.assertEqual([2, 1], [item.count for item in found])
         self.assertEqual(
-            {'e.name': '10GE', 'pci_name': '10GE'}, found[0].spec[0]
+            {
+                'e.name': '10GE',
+                'live_migration': 'hotplug',
+                'pci_name': '10GE',
+            },
+            found[0].spec[0],
         )
         self.assertEqual(r'a\.b', found[1].spec[0]['e.name'])
         self.assertEqual([], self.asked)
+
+    def test_live_migration_travels_along(self) -> None:
+        self.live_migration = 'hotplug'
+        [hotplug] = self.requests(self.flavor(pci_flavor='GPU'))
+        self.live_migration = 'native'
+        [native] = self.requests(self.flavor(pci_flavor='GPU'))
+        self.assertEqual(
+            [{**GPU, 'pci_flavor': 'GPU', 'live_migration': 'hotplug'}],
+            hotplug.spec,
+        )
+        self.assertFalse(hotplug.is_live_migratable())
+        self.assertTrue(native.is_live_migratable())
 
     def test_numa_policy(self) -> None:
         flavor = self.flavor(pci_flavor='GPU')

@@ -169,7 +169,7 @@ class EveryRouteTestCase(test.NoDBTestCase):
             'schema'
         ]['oneOf']
         self.assertEqual(
-            [['attach_pci'], ['detach_pci']],
+            [['attach_pci'], ['detach_pci'], ['reattach_pci']],
             sorted(schema['required'] for schema in schemas),
         )
         self.assertNotIn('content', action['responses']['202'])

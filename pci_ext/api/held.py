@@ -1,0 +1,135 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The devices of a server, each with the request that it serves."""
+
+import dataclasses
+
+from nova import objects
+from nova.compute import task_states
+
+from pci_ext.api import alternatives
+from pci_ext.api import devices
+from pci_ext.api import inventory
+from pci_ext.api import records
+from pci_ext.compute import condemned
+from pci_ext.compute import detached
+from pci_ext.compute import records as records_of_compute
+from pci_ext.integration import live_migration
+from pci_ext.matching import requirements
+
+
+class State:
+    """Whether a guest has a device that is its server's own.
+
+    DETACHED: for the time of a live migration. RETRYING: it could not be
+    attached after one, and will be tried again; FAILED: it will not, unless
+    somebody asks for it.
+    """
+
+    ATTACHED = 'attached'
+    ATTACHING = 'attaching'
+    DETACHING = 'detaching'
+    DETACHED = 'detached'
+    RETRYING = detached.RETRYING
+    FAILED = detached.FAILED
+
+    ALL = (ATTACHED, ATTACHING, DETACHING, DETACHED, RETRYING, FAILED)
+
+
+@dataclasses.dataclass(frozen=True)
+class Held:
+    """A device of a server.
+
+    :ivar instance: the server
+    :ivar device: where the server is
+    :ivar request: None if none is on record
+    """
+
+    instance: 'objects.Instance'
+    device: inventory.Device
+    request: 'objects.InstancePCIRequest | None'
+
+    @property
+    def alternatives(self) -> list[str]:
+        """Names of the PCI flavors that were asked for."""
+        return alternatives.names_of(self.request)
+
+    @property
+    def pci_flavor(self) -> str | None:
+        """Name of the alternative that the device is.
+
+        None if it was not asked for by PCI flavor, or its host has come to
+        group its devices by other attributes.
+        """
+        return alternatives.chosen(self.device, self.request)
+
+    @property
+    def live_migration(self) -> str | None:
+        """What a live migration does with it; None if that is up to Nova."""
+        if self.request is None or not requirements.is_requirement(
+            self.request.spec
+        ):
+            return None
+        return live_migration.policy_of_device(self.request, self.device.pool)
+
+    @property
+    def _problem(self) -> detached.Problem | None:
+        return detached.problems(self.instance).get(self.device.row.address)
+
+    @property
+    def state(self) -> str:
+        """Whether the guest has it, and what is being done about that."""
+        address = self.device.row.address
+        if address in condemned.addresses(self.instance):
+            return State.DETACHING
+        if self.request in records_of_compute.unfinished(self.instance):
+            return State.ATTACHING
+        if self._problem is not None:
+            return self._problem.state
+        if (
+            self.request is not None
+            and self.request.request_id in detached.request_ids(self.instance)
+            and self.instance.task_state == task_states.MIGRATING
+        ):
+            return State.DETACHED
+        return State.ATTACHED
+
+    @property
+    def last_error(self) -> str | None:
+        """Why it is not in the guest; None if it is."""
+        return None if self._problem is None else self._problem.text
+
+
+def held_by(instance: 'objects.Instance') -> list[Held]:
+    """Read the devices of a server, on the host where it is.
+
+    :returns: in the order of their addresses
+    """
+    # Without a host it may not be in a cell yet, and has no devices.
+    if not instance.host:
+        return []
+    found = inventory.devices_in_cell(
+        instance._context, records.Wanted(server_uuid=instance.uuid)
+    )
+    requests = {
+        request.request_id: request
+        for request in (
+            instance.pci_requests.requests if instance.pci_requests else ()
+        )
+    }
+    if devices.may_hold_two_sets(instance.vm_state, instance.task_state):
+        found = [each for each in found if each.row.request_id in requests]
+    return [
+        Held(instance, device, requests.get(device.row.request_id))
+        for device in sorted(found, key=lambda each: each.row.address)
+    ]

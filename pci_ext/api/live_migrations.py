@@ -1,0 +1,87 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The server action os-migrateLive: refused where a device forbids it."""
+
+from typing import Any
+
+from nova import context as nova_context
+from nova import objects
+from nova.api.openstack.compute import migrate_server
+from nova.compute import api as compute_api
+import webob.exc
+
+from pci_ext.api import held
+from pci_ext.api import policy
+from pci_ext.compute import condemned
+from pci_ext.i18n import _
+from pci_ext.integration import live_migration
+from pci_ext.policies import pci_devices as policies
+
+
+def refusal(
+    instance: 'objects.Instance', devices: list[held.Held]
+) -> str | None:
+    """Say why a server cannot be migrated live, as far as is known here."""
+    if condemned.addresses(instance):
+        return _(
+            'A PCI device of the server is being detached: its guest has not '
+            'let go of it.'
+        )
+    forbidden = [
+        each
+        for each in devices
+        if each.live_migration == live_migration.FORBID
+    ]
+    if not forbidden:
+        return None
+    return _('PCI devices of the server forbid its live migration: %s.') % (
+        ', '.join(_name(instance._context, each) for each in forbidden)
+    )
+
+
+def _name(context: nova_context.RequestContext, each: held.Held) -> str:
+    pci_flavor = each.pci_flavor or ' or '.join(each.alternatives)
+    # What a server has is not shown to everybody with its place.
+    if not policy.authorize(context, policies.SERVER_PLACE, fatal=False):
+        return pci_flavor
+    return _('%(address)s (PCI flavor %(pci_flavor)s)') % {
+        'address': each.device.row.address,
+        'pci_flavor': pci_flavor,
+    }
+
+
+class ComputeAPI(compute_api.API):
+    """Nova's, which begins nothing that a device forbids."""
+
+    def live_migrate(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Begin a live migration.
+
+        :raises webob.exc.HTTPConflict: if a device forbids it. The
+            controller, which is Nova's, lets nothing else of ours through
+        """
+        reason = refusal(instance, held.held_by(instance))
+        if reason:
+            raise webob.exc.HTTPConflict(explanation=reason)
+        super().live_migrate(context, instance, *args, **kwargs)
+
+
+class MigrateServerController(migrate_server.MigrateServerController):
+    def __init__(self) -> None:
+        super().__init__()
+        self.compute_api = ComputeAPI()

@@ -1,0 +1,158 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The devices of a server whose guest leaves this host."""
+
+import threading
+from typing import Any
+
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from nova.compute import utils as compute_utils
+from oslo_log import log as logging
+
+from pci_ext.compute import condemned
+from pci_ext.compute import detached
+from pci_ext.compute import operation
+from pci_ext.compute import records
+from pci_ext.i18n import _
+from pci_ext.integration import live_migration
+
+LOG = logging.getLogger(__name__)
+
+
+class Aborted(Exception):
+    """Somebody has aborted the migration."""
+
+
+class Departure(operation.Operation):
+    """A live migration, as far as its source has to do with devices.
+
+    Nova has the server in a task of its own all the time.
+    """
+
+    def __init__(
+        self,
+        compute: Any,
+        context: nova_context.RequestContext,
+        server_uuid: str,
+    ) -> None:
+        super().__init__(
+            compute, context, server_uuid, str(context.request_id)
+        )
+        self._aborted = threading.Event()
+
+    def check(self) -> None:
+        """See that no device forbids the migration.
+
+        :raises nova.exception.MigrationPreCheckError: if one does
+        """
+        self.reload()
+        if condemned.addresses(self.instance):
+            raise nova_exception.MigrationPreCheckError(
+                reason=_('A PCI device of the server is being detached.')
+            )
+        for device, policy in self._policies():
+            if policy == live_migration.FORBID:
+                raise nova_exception.MigrationPreCheckError(
+                    reason=_('PCI device %s forbids live migration.')
+                    % device.address
+                )
+
+    def _policies(self) -> 'list[tuple[objects.PciDevice, str]]':
+        """Give what becomes of each device that is not that of a port."""
+        requests = {
+            request.request_id: request
+            for request in records.requests_of(self.instance)
+            if request.source != objects.InstancePCIRequest.NEUTRON_PORT
+        }
+        pool_of = self.tracker.pci_tracker.stats._create_pool_keys_from_dev
+        return [
+            (
+                device,
+                live_migration.policy_of_device(
+                    requests[device.request_id], pool_of(device) or {}
+                ),
+            )
+            for device in self.owned()
+            if device.request_id in requests
+        ]
+
+    def detach(self) -> bool:
+        """Detach what is to be attached again on the destination.
+
+        :returns: whether the migration can go on; the guest may have lost
+            some devices if not
+        """
+        self.reload()
+        devices = [
+            device
+            for device, policy in self._policies()
+            if policy == live_migration.HOTPLUG
+        ]
+        if not devices:
+            return True
+        try:
+            with compute_utils.EventReporter(
+                self.context,
+                'compute_detach_pci',
+                self.compute.host,
+                self.server_uuid,
+            ):
+                self._detach(devices)
+        except Exception:
+            LOG.exception(
+                'The live migration is given up', instance=self.instance
+            )
+            return False
+        return True
+
+    def _detach(self, devices: records.Devices) -> None:
+        detached.mark(
+            self.instance,
+            {device.request_id for device in devices},
+            self.operation_id,
+        )
+        for device in devices:
+            if self._aborted.is_set():
+                raise Aborted(_('The live migration was aborted.'))
+            self.driver.detach_pci(self.context, self.instance, [device])
+            LOG.info(
+                'Live migration: PCI device %s is detached',
+                device.address,
+                instance=self.instance,
+            )
+        if self._aborted.is_set():
+            raise Aborted(_('The live migration was aborted.'))
+
+    def abort(self) -> None:
+        """Let the migration end before it begins."""
+        self._aborted.set()
+
+    def strip(self, migrate_data: 'objects.LiveMigrateData') -> None:
+        """Leave to Nova the devices that the hypervisor migrates.
+
+        It would else look for the others in the domain.
+        """
+        if not migrate_data or 'pci_dev_map_src_dst' not in migrate_data:
+            return
+        gone = {
+            device.address
+            for device, policy in self._policies()
+            if policy == live_migration.HOTPLUG
+        }
+        migrate_data.pci_dev_map_src_dst = {
+            source: destination
+            for source, destination in migrate_data.pci_dev_map_src_dst.items()
+            if source not in gone
+        }

@@ -1,0 +1,222 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Base of the tests of live migration: two hosts, and what goes wrong."""
+
+from collections.abc import Callable
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+from typing import Any
+from typing import ClassVar
+
+import yaml
+
+from pci_ext.tests.functional import base
+
+#: Seconds that a migration, and what follows it, may take.
+TIMEOUT = 60
+
+CONFIG = """
+[pci_ext]
+pci_information = [{"vendor_id": "8086"}, {}]
+pci_flavor_attrs = product_id, vendor_id
+reattach_attempts = 2
+reattach_delay = 0.3
+fake_faults = %(faults)s
+
+[DEFAULT]
+max_concurrent_live_migrations = 4
+"""
+
+#: What the services write of each step, by the name of the step.
+STEPS = {
+    'claim': r'PCI devices (.+) are claimed',
+    'detach': r'PCI device (\S+) is detached',
+    'run': r'Post operation of migration (started)',
+    'attach': r'PCI device (\S+) is attached',
+}
+
+
+class LiveMigrationTestCase(base.TestCase):
+    """Servers that are migrated live.
+
+    :cvar LIVE_MIGRATION: the policy of each PCI flavor, by its name, which is
+        the product id of its devices
+    """
+
+    LIVE_MIGRATION: ClassVar[dict[str, str]] = {
+        '0001': 'hotplug',
+        '0002': 'forbid',
+        '0003': 'native',
+    }
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        directory = tempfile.mkdtemp(prefix='pci-ext-faults-')
+        cls.addClassCleanup(shutil.rmtree, directory)
+        cls.faults = os.path.join(directory, 'faults.yaml')
+        cls.CONFIG = CONFIG % {'faults': cls.faults}
+        super().setUpClass()
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.misbehave()
+        for product_id, policy in self.LIVE_MIGRATION.items():
+            self.shell.run(
+                *('pci', 'flavor', 'create', f'p{product_id}'),
+                *('--property', f'product_id={product_id}'),
+                *('--live-migration', policy),
+            )
+            self.addCleanup(
+                self.shell.run, 'pci', 'flavor', 'delete', f'p{product_id}'
+            )
+
+    def misbehave(self, **faults: Any) -> None:
+        """Say what goes wrong from now on."""
+        with open(f'{self.faults}.new', 'w', encoding='utf-8') as stream:
+            yaml.safe_dump(faults, stream)
+        os.replace(f'{self.faults}.new', self.faults)
+
+    def show(self, server: str) -> dict[str, Any]:
+        response = self.request('GET', f'/servers/{server}')
+        return dict(response.json()['server'])
+
+    def host_of(self, server: str) -> str:
+        return str(self.show(server)['OS-EXT-SRV-ATTR:host'])
+
+    def other_host(self, server: str) -> str:
+        return {'host-1': 'host-2', 'host-2': 'host-1'}[self.host_of(server)]
+
+    def begin(self, server: str) -> Any:
+        """Ask for a live migration to wherever it can go."""
+        return self.request(
+            'POST',
+            f'/servers/{server}/action',
+            {'os-migrateLive': {'host': None, 'block_migration': 'auto'}},
+        )
+
+    def wait_until(self, condition: Callable[[], Any]) -> Any:
+        deadline = time.monotonic() + TIMEOUT
+        while not (found := condition()):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        return found
+
+    def wait_until_idle(self, server: str) -> dict[str, Any]:
+        def idle() -> dict[str, Any] | None:
+            shown = self.show(server)
+            return None if shown['OS-EXT-STS:task_state'] else shown
+
+        return dict(self.wait_until(idle))
+
+    def migrate(self, server: str) -> dict[str, Any]:
+        """Migrate a server, and give the record of the migration."""
+        response = self.begin(server)
+        self.assertEqual(202, response.status, response.data)
+        self.wait_until_idle(server)
+        return self.migration(server)
+
+    def migrations(self, server: str) -> list[dict[str, Any]]:
+        """Give the records of its migrations, the newest first."""
+        path = f'/os-migrations?instance_uuid={server}'
+        response = self.request('GET', path)
+        return list(response.json()['migrations'])
+
+    def migration(self, server: str) -> dict[str, Any]:
+        """Give the record of the last migration, when it is over."""
+
+        def over() -> dict[str, Any] | None:
+            found = self.migrations(server)[0]
+            running = ('accepted', 'queued', 'preparing', 'running')
+            return None if found['status'] in running else found
+
+        return dict(self.wait_until(over))
+
+    def events(self, server: str) -> dict[str, str]:
+        """Give the results of the events of the last live migration."""
+        path = f'/servers/{server}/os-instance-actions'
+        actions = self.request('GET', path).json()['instanceActions']
+        [last] = [
+            action['request_id']
+            for action in actions
+            if action['action'] == 'live-migration'
+        ][:1]
+        shown = self.request('GET', f'{path}/{last}').json()
+        return {
+            event['event']: event['result']
+            for event in reversed(shown['instanceAction']['events'])
+        }
+
+    def domains(self, server: str) -> dict[str, list[str]]:
+        """Give the devices of the domain of a server, by its host."""
+        found = {}
+        for host in self.HOSTS:
+            path = f'{self.allinone.data_dir}/computes/{host}/domains.json'
+            with open(path, encoding='utf-8') as stream:
+                domains = json.load(stream)
+            if server in domains:
+                found[host] = domains[server]
+        return found
+
+    def listed(self, server: str) -> list[dict[str, Any]]:
+        response = self.request('GET', f'/servers/{server}/os-pci-devices')
+        return list(response.json()['pci_devices'])
+
+    def states(self, server: str) -> set[str]:
+        return {device['state'] for device in self.listed(server)}
+
+    def steps(self, server: str) -> list[tuple[str, str]]:
+        """Give the steps of the migrations of a server, in their order."""
+        path = os.path.join(self.allinone.data_dir, 'nova.log')
+        with open(path, encoding='utf-8') as stream:
+            lines = [line for line in stream if server in line]
+        found = []
+        for line in lines:
+            for step, pattern in STEPS.items():
+                match = re.search(pattern, line)
+                if match:
+                    found.append((step, match[1]))
+        return found
+
+    def assertWhole(self, server: str, host: str, *buses: str) -> None:
+        """Check that a server runs on a host and has devices of it only.
+
+        :param buses: of its devices
+        """
+        shown = self.wait_until_idle(server)
+        self.assertEqual('ACTIVE', shown['status'], shown)
+        self.assertEqual(host, shown['OS-EXT-SRV-ATTR:host'])
+        domains = self.domains(server)
+        self.assertEqual([host], list(domains))
+        self.assertEqual(
+            sorted(buses), [address[5:7] for address in domains[host]]
+        )
+        self.assertEqual({'attached'}, self.states(server))
+        expected = [(host, address) for address in domains[host]]
+        self.wait_until(lambda: self.in_use(server) == expected)
+
+    def in_use(self, server: str | None = None) -> list[tuple[str, str]]:
+        """Give the devices that are claimed or allocated on any host.
+
+        :param server: for one server only
+        """
+        found = self.request('GET', '/os-pci-devices').json()['pci_devices']
+        return sorted(
+            (device['host'], device['address'])
+            for device in found
+            if device['status'] in ('claimed', 'allocated')
+            and server in (None, device['server_uuid'])
+        )

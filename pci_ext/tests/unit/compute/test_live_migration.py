@@ -1,0 +1,210 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from nova import exception as nova_exception
+from nova import objects
+
+from pci_ext.compute import condemned
+from pci_ext.compute import departure
+from pci_ext.compute import detached
+from pci_ext.compute import records
+from pci_ext.integration import task_states
+from pci_ext.tests.unit.compute import base
+
+
+class ReattachTestCase(base.HostTestCase):
+    """A guest that a live migration took its devices from."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.conf.config(
+            group='pci_ext', reattach_attempts=2, reattach_delay=0
+        )
+        self.server = self.create_server(devices=2)
+        objects.InstanceAction.action_start(
+            self.context, self.server, 'live-migration', want_result=False
+        )
+
+    def request_ids(self) -> set[str]:
+        requests = self.instance(self.server).pci_requests.requests
+        return {request.request_id for request in requests}
+
+    def take_out(self) -> None:
+        instance = self.instance(self.server)
+        detached.mark(
+            instance, self.request_ids(), str(self.context.request_id)
+        )
+        self.compute.driver.detach_pci(
+            self.context, instance, instance.pci_devices
+        )
+
+    def settle(self) -> None:
+        self.endpoint.settled(self.context, self.server)
+
+    def states(self) -> list[str]:
+        found = detached.problems(self.instance(self.server))
+        return [problem.state for problem in found.values()]
+
+    def assertWhole(self) -> None:
+        self.assertEqual(2, len(self.devices(self.server)))
+        self.assertConsistent(self.server)
+        instance = self.instance(self.server)
+        self.assertEqual(frozenset(), detached.request_ids(instance))
+        self.assertEqual({}, detached.problems(instance))
+
+    def test_at_once(self) -> None:
+        self.take_out()
+        self.settle()
+        self.assertWhole()
+
+    def test_when_somebody_asks(self) -> None:
+        self.take_out()
+        self.misbehave(busy=list(self.ADDRESSES))
+        self.settle()
+        self.assertEqual([detached.FAILED] * 2, self.states())
+        self.assertIsNone(self.instance(self.server).task_state)
+        self.misbehave()
+        self.assertIsNone(self.reattach())
+        self.assertWhole()
+
+    def reattach(self) -> dict[str, str] | None:
+        operation_id = self.take(self.server, task_states.ATTACHING_PCI)
+        return self.endpoint.reattach_pci(
+            self.context, self.instance(self.server), operation_id
+        )
+
+    def test_one_device_of_two(self) -> None:
+        first, *_ = self.devices(self.server)
+        self.take_out()
+        self.misbehave(busy=[first])
+        self.settle()
+        self.assertEqual(
+            [first], list(detached.problems(self.instance(self.server)))
+        )
+        self.misbehave()
+        self.start()
+        self.assertWhole()
+
+    def test_nothing_to_attach(self) -> None:
+        answer = self.reattach()
+        assert answer is not None
+        self.assertEqual('conflict', answer['kind'])
+        self.assertWhole()
+
+    def test_after_a_restart(self) -> None:
+        self.take_out()
+        self.start()
+        self.assertWhole()
+
+    def test_a_guest_that_lets_go_when_it_is_too_late(self) -> None:
+        instance = self.instance(self.server)
+        [address, _] = self.devices(self.server)
+        self.compute.driver._domains._release(self.server, address)
+        self.endpoint.removed(instance.uuid)
+        self.assertWhole()
+
+    def test_a_guest_that_lets_go_of_what_is_to_be_detached(self) -> None:
+        [address, kept] = self.devices(self.server)
+        condemned.mark(self.instance(self.server), [address], 'req-1')
+        self.compute.driver._domains._release(self.server, address)
+        self.endpoint.removed(self.server)
+        self.assertEqual([kept], self.devices(self.server))
+
+    def test_a_stopped_server_gets_its_devices_when_it_starts(self) -> None:
+        self.take_out()
+        self.compute.driver._domains.stop(self.server)
+        self.settle()
+        self.compute.driver._start_domain(self.instance(self.server))
+        self.assertWhole()
+
+
+class DepartureTestCase(base.HostTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = self.create_server(devices=2)
+        objects.InstanceAction.action_start(
+            self.context, self.server, 'live-migration', want_result=False
+        )
+
+    def say(self, **spec: str) -> None:
+        """Change what the request of the server says of live migration."""
+        instance = self.instance(self.server)
+        instance.pci_requests.requests[0].spec[0].update(spec)
+        instance.pci_requests = objects.InstancePCIRequests(
+            instance_uuid=self.server,
+            requests=instance.pci_requests.requests,
+        )
+        instance.save()
+        records.update_request_spec(self.context, instance)
+
+    def departure(self) -> departure.Departure:
+        return departure.Departure(self.compute, self.context, self.server)
+
+    def domain(self) -> list[str]:
+        attached = self.compute.driver.attached_pci(self.instance(self.server))
+        return sorted(attached)
+
+    def test_forbid(self) -> None:
+        error = self.assertRaises(
+            nova_exception.MigrationPreCheckError, self.departure().check
+        )
+        self.assertIn('0000:0', error.format_message())
+
+    def test_detach(self) -> None:
+        self.say(live_migration='hotplug')
+        leaving = self.departure()
+        leaving.check()
+        self.assertTrue(leaving.detach())
+        self.assertEqual([], self.domain())
+        data = objects.LibvirtLiveMigrateData(
+            pci_dev_map_src_dst={
+                **dict.fromkeys(self.devices_on_record(), '0000:99:00.0'),
+                '0000:77:00.0': '0000:88:00.0',
+            }
+        )
+        leaving.strip(data)
+        self.assertEqual(
+            {'0000:77:00.0': '0000:88:00.0'}, data.pci_dev_map_src_dst
+        )
+
+    def devices_on_record(self) -> list[str]:
+        devices = self.instance(self.server).pci_devices
+        return [device.address for device in devices]
+
+    def test_native_devices_stay(self) -> None:
+        self.say(live_migration='native')
+        leaving = self.departure()
+        leaving.check()
+        self.assertTrue(leaving.detach())
+        self.assertEqual(2, len(self.domain()))
+
+    def test_deaf(self) -> None:
+        self.say(live_migration='hotplug')
+        self.misbehave(release={self.domain()[1]: 'deaf'}, timeout=0)
+        self.assertFalse(self.departure().detach())
+        self.endpoint.settled(self.context, self.server)
+        self.assertEqual(2, len(self.devices(self.server)))
+        self.assertConsistent(self.server)
+
+    def test_aborted(self) -> None:
+        self.say(live_migration='hotplug')
+        leaving = self.departure()
+        leaving.abort()
+        self.assertFalse(leaving.detach())
+        self.assertEqual(2, len(self.domain()))
+
+    def test_a_detach_that_has_not_ended(self) -> None:
+        self.say(live_migration='hotplug')
+        condemned.mark(self.instance(self.server), [self.domain()[0]], 'req-1')
+        self.assertRaises(
+            nova_exception.MigrationPreCheckError, self.departure().check
+        )

@@ -1,0 +1,81 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Live migration between simulated hypervisors."""
+
+import threading
+from typing import Any
+
+from nova import context as nova_context
+from nova import objects
+from nova.virt import fake
+from oslo_log import log as logging
+
+from pci_ext.virt import simulated
+
+LOG = logging.getLogger(__name__)
+
+
+class TransferDriver(fake.FakeDriverWithoutFakeNodes):
+    """Nova's fake driver, which moves the domain when it migrates a server.
+
+    Like libvirt it refuses a domain with host devices, but for those that it
+    is told to find on the destination.
+    """
+
+    _domains: simulated.Domains
+
+    def __init__(self, virtapi: Any, read_only: bool = False) -> None:
+        super().__init__(virtapi, read_only)
+        self._aborted: dict[str, threading.Event] = {}
+
+    def live_migration(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        dest: str,
+        post_method: Any,
+        recover_method: Any,
+        block_migration: bool = False,
+        migrate_data: Any = None,
+    ) -> None:
+        aborted = self._aborted[instance.uuid] = threading.Event()
+        try:
+            self._domains.transfer(
+                instance.uuid,
+                simulated.HYPERVISORS[dest],
+                migrate_data.pci_dev_map_src_dst,
+                aborted,
+            )
+        except simulated.TransferFailedError as error:
+            LOG.error('The transfer failed: %s', error, instance=instance)
+            status = 'cancelled' if aborted.is_set() else 'failed'
+            recover_method(
+                context, instance, dest, migrate_data, migration_status=status
+            )
+            return
+        finally:
+            del self._aborted[instance.uuid]
+        post_method(context, instance, dest, block_migration, migrate_data)
+
+    def live_migration_abort(self, instance: 'objects.Instance') -> None:
+        self._aborted[instance.uuid].set()
+
+    def post_live_migration(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        # Its domain is gone already.
+        super().destroy(context, instance, None)
