@@ -18,124 +18,15 @@ import logging
 from typing import Any
 
 from osc_lib import exceptions
-from osc_lib.cli import format_columns
-from osc_lib.cli import parseractions
 from osc_lib.command import command
 
+from pci_ext.client import pci_flavor_fields
 from pci_ext.client import plugin
 from pci_ext.client import projects
 
 LOG = logging.getLogger(__name__)
 
-_LIVE_MIGRATION = ('forbid', 'hotplug', 'native')
-
-#: Columns by key in the bodies of the API, in the order they are shown.
-_COLUMNS = {
-    'uuid': 'UUID',
-    'name': 'Name',
-    'description': 'Description',
-}
-_LONG_COLUMNS = {
-    **_COLUMNS,
-    'is_public': 'Is Public',
-    'live_migration': 'Live Migration',
-    'specs': 'Properties',
-    'usage': 'Usage',
-}
-#: Fields of one PCI flavor; the available attributes have only some.
-_FIELDS = {
-    'uuid': 'uuid',
-    'name': 'name',
-    'description': 'description',
-    'is_public': 'is_public',
-    'live_migration': 'live_migration',
-    'specs': 'properties',
-    'created_at': 'created_at',
-    'updated_at': 'updated_at',
-    'usage': 'usage',
-}
-
-#: Fields whose values are mappings.
-_MAPPINGS = frozenset(('specs', 'usage'))
-
 _Table = tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]
-_Fields = tuple[tuple[str, ...], tuple[Any, ...]]
-
-
-def add_flavor_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        'pci_flavor',
-        metavar='<pci-flavor>',
-        help='PCI flavor (name or UUID)',
-    )
-
-
-def _add_value_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        '--description',
-        metavar='<description>',
-        help='Description for users',
-    )
-    access = parser.add_mutually_exclusive_group()
-    access.add_argument(
-        '--public',
-        dest='is_public',
-        action='store_true',
-        default=None,
-        help='All projects can use the PCI flavor',
-    )
-    access.add_argument(
-        '--private',
-        dest='is_public',
-        action='store_false',
-        default=None,
-        help='Only projects with access can use the PCI flavor',
-    )
-    parser.add_argument(
-        '--live-migration',
-        choices=_LIVE_MIGRATION,
-        help=(
-            'What a live migration does with its devices: forbid (not '
-            'possible), hotplug (detach and attach again), or native (the '
-            'hypervisor migrates their state)'
-        ),
-    )
-    parser.add_argument(
-        '--property',
-        metavar='<key=pattern>',
-        dest='properties',
-        action=parseractions.KeyValueAction,
-        help=(
-            'Select devices whose attribute <key> matches <pattern>: a '
-            'literal, a regular expression, or * for any value (repeat option '
-            'for several, all of which have to match)'
-        ),
-    )
-
-
-def _given_values(parsed_args: argparse.Namespace) -> dict[str, Any]:
-    """Collect what was given on the command line, as the API has it."""
-    values = {
-        'name': parsed_args.name,
-        'description': parsed_args.description,
-        'is_public': parsed_args.is_public,
-        'live_migration': parsed_args.live_migration,
-        'specs': parsed_args.properties,
-    }
-    return {key: value for key, value in values.items() if value is not None}
-
-
-def _cell(flavor: dict[str, Any], key: str) -> Any:
-    value = flavor[key]
-    return format_columns.DictColumn(value) if key in _MAPPINGS else value
-
-
-def _fields_of(flavor: dict[str, Any]) -> _Fields:
-    known = [key for key in _FIELDS if key in flavor]
-    return (
-        tuple(_FIELDS[key] for key in known),
-        tuple(_cell(flavor, key) for key in known),
-    )
 
 
 class CreatePciFlavor(command.ShowOne):
@@ -146,7 +37,7 @@ class CreatePciFlavor(command.ShowOne):
         parser.add_argument(
             'name', metavar='<name>', help='Name of the PCI flavor'
         )
-        _add_value_options(parser)
+        pci_flavor_fields.add_value_options(parser)
         parser.add_argument(
             '--project',
             metavar='<project>',
@@ -160,8 +51,10 @@ class CreatePciFlavor(command.ShowOne):
         projects.add_domain_option(parser)
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> _Fields:
-        values = _given_values(parsed_args)
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> pci_flavor_fields.Fields:
+        values = pci_flavor_fields.given_values(parsed_args)
         if parsed_args.projects:
             if parsed_args.is_public is not False:
                 raise exceptions.CommandError(
@@ -171,7 +64,9 @@ class CreatePciFlavor(command.ShowOne):
                 projects.find_id(self, project, parsed_args.project_domain)
                 for project in parsed_args.projects
             ]
-        return _fields_of(plugin.client_of(self).create_flavor(values))
+        return pci_flavor_fields.fields_of(
+            plugin.client_of(self).create_flavor(values)
+        )
 
 
 class ListPciFlavor(command.Lister):
@@ -185,12 +80,17 @@ class ListPciFlavor(command.Lister):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> _Table:
-        columns = _LONG_COLUMNS if parsed_args.long else _COLUMNS
+        columns = (
+            pci_flavor_fields.LONG_COLUMNS
+            if parsed_args.long
+            else pci_flavor_fields.COLUMNS
+        )
         flavors = plugin.client_of(self).list_flavors(
             detailed=parsed_args.long
         )
         return tuple(columns.values()), (
-            tuple(_cell(flavor, key) for key in columns) for flavor in flavors
+            tuple(pci_flavor_fields.cell(flavor, key) for key in columns)
+            for flavor in flavors
         )
 
 
@@ -199,11 +99,13 @@ class ShowPciFlavor(command.ShowOne):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        add_flavor_argument(parser)
+        pci_flavor_fields.add_flavor_argument(parser)
         return parser
 
-    def take_action(self, parsed_args: argparse.Namespace) -> _Fields:
-        return _fields_of(
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> pci_flavor_fields.Fields:
+        return pci_flavor_fields.fields_of(
             plugin.client_of(self).show_flavor(parsed_args.pci_flavor)
         )
 
@@ -216,13 +118,13 @@ class SetPciFlavor(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        add_flavor_argument(parser)
+        pci_flavor_fields.add_flavor_argument(parser)
         parser.add_argument('--name', metavar='<name>', help='New name')
-        _add_value_options(parser)
+        pci_flavor_fields.add_value_options(parser)
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        values = _given_values(parsed_args)
+        values = pci_flavor_fields.given_values(parsed_args)
         if not values:
             raise exceptions.CommandError(
                 'Nothing to set was given. See --help for what can be set.'
@@ -238,7 +140,7 @@ class UnsetPciFlavor(command.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        add_flavor_argument(parser)
+        pci_flavor_fields.add_flavor_argument(parser)
         parser.add_argument(
             '--property',
             metavar='<key>',

@@ -17,13 +17,13 @@ from collections.abc import Iterator
 
 from osc_lib.command import command
 
-from pci_ext.client import pci_flavor
+from pci_ext.client import pci_flavor_fields
 from pci_ext.client import plugin
 from pci_ext.client import projects
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
-    pci_flavor.add_flavor_argument(parser)
+    pci_flavor_fields.add_flavor_argument(parser)
     parser.add_argument(
         'project', metavar='<project>', help='Project (name or ID)'
     )
@@ -76,7 +76,7 @@ class ListPciFlavorAccess(command.Lister):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        pci_flavor.add_flavor_argument(parser)
+        pci_flavor_fields.add_flavor_argument(parser)
         return parser
 
     def take_action(
