@@ -33,11 +33,25 @@ Properties = Mapping[str, str | None]
 Filter = Callable[[Properties], bool]
 
 
-def by_attributes(request: wsgi.Request) -> Filter:
-    """Make the filter by attributes: each parameter is a pattern.
+def of(
+    request: wsgi.Request, flavors: Iterable[pci_flavor.PciFlavor]
+) -> Callable[[Properties, Properties], bool]:
+    """Make the filter of a list.
 
-    :raises webob.exc.HTTPBadRequest: if one is not acceptable
+    :param flavors: those that the user sees
+    :returns: tells by the properties of an item, and those of the pool that
+        it is or is in, whether it is asked for
+    :raises webob.exc.HTTPBadRequest: if a parameter is not acceptable
     """
+    has_attributes = _by_attributes(request)
+    is_of_flavor = _by_flavor(request, flavors)
+    return lambda properties, pool: (
+        has_attributes(properties) and is_of_flavor(pool)
+    )
+
+
+def _by_attributes(request: wsgi.Request) -> Filter:
+    """Make the filter by attributes: each parameter is a pattern."""
     specs = {
         key: text
         for key, text in request.GET.items()
@@ -47,14 +61,10 @@ def by_attributes(request: wsgi.Request) -> Filter:
         return selectors.Selector(specs).matches
 
 
-def by_flavor(
+def _by_flavor(
     request: wsgi.Request, flavors: Iterable[pci_flavor.PciFlavor]
 ) -> Filter:
-    """Make the filter by PCI flavor, which is held against pools.
-
-    :param flavors: those that the user sees
-    :raises webob.exc.HTTPBadRequest: if none has the name or uuid
-    """
+    """Make the filter by PCI flavor, which is held against pools."""
     id = request.GET.get('flavor')
     if id is None:
         return lambda pool: True
@@ -62,6 +72,7 @@ def by_flavor(
         if id in (flavor.uuid, flavor.name):
             matching = matches.Matches([flavor])
             return lambda pool: bool(matching.names(pool))
+    # Not 404: the list is there.
     raise webob.exc.HTTPBadRequest(
         explanation=exception.PciFlavorNotFound(pci_flavor=id).format_message()
     )

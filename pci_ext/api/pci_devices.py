@@ -58,8 +58,7 @@ class PciDevicesController(wsgi.Controller):
         context = req.environ['nova.context']
         policy.authorize(context, policies.INDEX, target={})
         flavors = visibility.get_all(context)
-        has_attributes = filters.by_attributes(req)
-        is_of_flavor = filters.by_flavor(req, flavors)
+        is_wanted = filters.of(req, flavors)
         found = inventory.read_devices(
             context,
             records.Wanted(
@@ -71,8 +70,7 @@ class PciDevicesController(wsgi.Controller):
             [
                 device
                 for device in found.devices
-                if has_attributes(device.properties)
-                and is_of_flavor(device.pool)
+                if is_wanted(device.properties, device.pool)
             ],
             _SORT_KEYS,
             uuid_of=lambda device: device.row.uuid,

@@ -43,8 +43,7 @@ class PciPoolsController(wsgi.Controller):
         context = req.environ['nova.context']
         policy.authorize(context, policies.INDEX, target={})
         flavors = visibility.get_all(context)
-        has_attributes = filters.by_attributes(req)
-        is_of_flavor = filters.by_flavor(req, flavors)
+        is_wanted = filters.of(req, flavors)
         found, devices = inventory.read_pools_and_devices(
             context, req.GET.get('host')
         )
@@ -54,8 +53,7 @@ class PciPoolsController(wsgi.Controller):
                 pool
                 for _, pools in found.hosts
                 for pool in pools
-                if has_attributes(pool.properties)
-                and is_of_flavor(pool.properties)
+                if is_wanted(pool.properties, pool.properties)
             ],
             {
                 'host': lambda pool: pool.host,
