@@ -24,7 +24,14 @@ def _list_of(**properties: inventory.Schema) -> inventory.Schema:
 
 
 create = pci_flavors.object_with(
-    'evaluate', pci_flavors.all_of({'request': _TEXT})
+    'evaluate',
+    pci_flavors.all_of(
+        {
+            'request': pci_flavors.described(
+                _TEXT, 'As in ``pci_passthrough:pci_flavor``.'
+            )
+        }
+    ),
 )
 
 create_response = pci_flavors.object_with(
@@ -33,20 +40,28 @@ create_response = pci_flavors.object_with(
         {
             'request': _TEXT,
             'hosts': _list_of(
-                host=_TEXT,
-                fits={'type': 'boolean'},
-                explanation=_TEXT,
+                host=pci_flavors.described(_TEXT, 'Name of the host.'),
+                fits=pci_flavors.described(
+                    {'type': 'boolean'}, 'Whether it can serve all requests.'
+                ),
+                explanation=pci_flavors.described(_TEXT, 'The rest in words.'),
                 assignment=_list_of(
                     request=_TEXT,
-                    pci_flavor=_TEXT,
+                    pci_flavor=pci_flavors.described(
+                        _TEXT, 'The alternative taken.'
+                    ),
                     count={'type': 'integer', 'minimum': 1},
-                    pool=inventory.STRINGS,
+                    pool=pci_flavors.described(
+                        inventory.STRINGS, 'Properties of the pool taken from.'
+                    ),
                 ),
                 requests=_list_of(
                     request=_TEXT,
                     count={'type': 'integer', 'minimum': 1},
-                    found=_COUNT,
-                    matching=_COUNT,
+                    found=pci_flavors.described(_COUNT, 'How many it gets.'),
+                    matching=pci_flavors.described(
+                        _COUNT, 'How many there are for it.'
+                    ),
                 ),
             ),
             'cells_down': inventory.CELLS_DOWN,

@@ -27,6 +27,8 @@ TEXT: Schema = {
     'pattern': r'\A[^\x00\ud800-\udfff]*\Z',
 }
 
+_PATTERN = pci_flavors.described(TEXT, 'A pattern over the attribute.')
+
 #: Keys of attributes that every device has, or may have.
 ATTRIBUTES = ('vendor_id', 'product_id', 'dev_type', 'numa_node')
 
@@ -40,25 +42,43 @@ def list_query(sort_keys: tuple[str, ...], **filters: Schema) -> Schema:
     return {
         'type': 'object',
         'properties': {
-            'limit': single(parameter_types.non_negative_integer),
-            'marker': single(TEXT),
+            'limit': single(
+                pci_flavors.described(
+                    parameter_types.non_negative_integer,
+                    'How many to list at the most.',
+                )
+            ),
+            'marker': single(
+                pci_flavors.described(TEXT, 'The uuid of the last one before.')
+            ),
             'sort_key': parameter_types.multi_params(
-                {'type': 'string', 'enum': list(sort_keys)}
+                {
+                    'type': 'string',
+                    'enum': list(sort_keys),
+                    'description': 'What to sort by; may be repeated.',
+                }
             ),
             'sort_dir': parameter_types.multi_params(
-                {'type': 'string', 'enum': ['asc', 'desc']}
+                {
+                    'type': 'string',
+                    'enum': ['asc', 'desc'],
+                    'description': 'One for each key, or for all of them.',
+                }
             ),
-            'host': single(TEXT),
-            'flavor': single(TEXT),
-            **{key: single(TEXT) for key in ATTRIBUTES},
+            'host': single(pci_flavors.described(TEXT, 'Name of the host.')),
+            'flavor': single(
+                pci_flavors.described(TEXT, 'Name or uuid of a PCI flavor.')
+            ),
+            **{key: single(_PATTERN) for key in ATTRIBUTES},
             **{key: single(schema) for key, schema in filters.items()},
         },
-        'patternProperties': {r'\Ae\.[\s\S]+\Z': single(TEXT)},
+        'patternProperties': {r'\Ae\.[\s\S]+\Z': single(_PATTERN)},
         'additionalProperties': False,
     }
 
 
 NEXT_LINKS: Schema = {
+    'description': 'The next page, if there may be one.',
     'type': 'array',
     'items': pci_flavors.all_of(
         {
@@ -77,6 +97,9 @@ STRINGS: Schema = {
 NAMES: Schema = {'type': 'array', 'items': {'type': 'string'}}
 
 CELLS_DOWN: Schema = {
+    'description': (
+        'The cells that did not answer; what is there is missing.'
+    ),
     'type': 'array',
     'items': {'type': 'string', 'format': 'uuid'},
 }

@@ -46,19 +46,36 @@ show_query: inventory.Schema = {
 _DEVICE = pci_flavors.all_of(
     {
         'uuid': {'type': 'string', 'format': 'uuid'},
-        'host': _TEXT,
-        'address': _TEXT,
-        'dev_id': _TEXT,
-        'vendor_id': _TEXT,
-        'product_id': _TEXT,
-        'dev_type': _TEXT,
-        'numa_node': {'type': ['integer', 'null']},
-        'parent_addr': _TEXT_OR_NULL,
+        'host': pci_flavors.described(_TEXT, 'Name of its host.'),
+        'address': pci_flavors.described(_TEXT, 'On its host.'),
+        'dev_id': pci_flavors.described(
+            _TEXT, 'By which a server detaches it.'
+        ),
+        'vendor_id': pci_flavors.described(_TEXT, 'Hexadecimal.'),
+        'product_id': pci_flavors.described(_TEXT, 'Hexadecimal.'),
+        'dev_type': pci_flavors.described(
+            _TEXT, '``type-PCI``, ``type-PF`` or ``type-VF``.'
+        ),
+        'numa_node': pci_flavors.described(
+            {'type': ['integer', 'null']}, 'Of the host, if known.'
+        ),
+        'parent_addr': pci_flavors.described(
+            _TEXT_OR_NULL, 'Of the physical function that it belongs to.'
+        ),
         'status': {'type': 'string', 'enum': list(STATUSES)},
-        'server_uuid': {'type': ['string', 'null'], 'format': 'uuid'},
-        'withdrawn': {'type': 'boolean'},
-        'attributes': inventory.STRINGS,
-        'pci_flavors': inventory.NAMES,
+        'server_uuid': pci_flavors.described(
+            {'type': ['string', 'null'], 'format': 'uuid'},
+            'The server that has it, or will.',
+        ),
+        'withdrawn': pci_flavors.described(
+            {'type': 'boolean'}, 'Whether its host does not offer it any more.'
+        ),
+        'attributes': pci_flavors.described(
+            inventory.STRINGS, 'Those given by the operator.'
+        ),
+        'pci_flavors': pci_flavors.described(
+            inventory.NAMES, 'Names of those that match.'
+        ),
         'links': pci_flavors.LINKS,
     }
 )

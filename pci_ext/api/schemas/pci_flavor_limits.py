@@ -23,8 +23,12 @@ def _limits(types: list[str]) -> pci_flavors.Schema:
     return {
         'type': 'object',
         'properties': {
-            'default': _limit(['integer', 'null']),
+            'default': pci_flavors.described(
+                _limit(['integer', 'null']),
+                'Of projects without a limit of their own; null for none.',
+            ),
             'projects': {
+                'description': 'Limits by the ids of projects.',
                 'type': 'object',
                 # As Nova has the ids of projects.
                 'patternProperties': {

@@ -28,8 +28,21 @@ Schema = dict[str, Any]
 # Databases store neither NUL nor half of a surrogate pair.
 _STORABLE = r'\A[^\x00\ud800-\udfff]*\Z'
 
-_NAME: Schema = {'type': 'string'}
+
+def described(schema: Schema, text: str) -> Schema:
+    """Say in a schema what something means, for the API reference."""
+    return {**schema, 'description': text}
+
+
+_NAME: Schema = {
+    'type': 'string',
+    'description': (
+        'Unique; 1 to 255 characters, not all of them digits, none of '
+        '``,``, ``;`` and ``:``, no white space at the ends.'
+    ),
+}
 _DESCRIPTION: Schema = {
+    'description': 'For people.',
     'type': ['string', 'null'],
     'maxLength': pci_flavor.MAX_DESCRIPTION_LENGTH,
     'pattern': _STORABLE,
@@ -37,8 +50,16 @@ _DESCRIPTION: Schema = {
 #: As in Nova's API.
 PROJECT_ID = parameter_types.project_id
 
-_IS_PUBLIC: Schema = {'type': 'boolean'}
+_IS_PUBLIC: Schema = {
+    'type': 'boolean',
+    'description': (
+        'Whether all projects see it and can use it; true if not given.'
+    ),
+}
 _LIVE_MIGRATION: Schema = {
+    'description': (
+        'What a live migration does with its devices; ``forbid`` if not given.'
+    ),
     'type': 'string',
     'enum': list(pci_flavor.LiveMigration.ALL),
 }
@@ -48,6 +69,7 @@ def _specs(types: list[str]) -> Schema:
     # Not by additionalProperties: the legacy v2 API would not look at it.
     return {
         'type': 'object',
+        'description': 'Patterns by attribute.',
         'patternProperties': {
             r'^[\s\S]+$': {
                 'type': types,
@@ -86,6 +108,9 @@ create = object_with(
         'properties': {
             **_writable(['string']),
             'projects': {
+                'description': (
+                    'Ids of projects with access; with ``is_public`` false.'
+                ),
                 'type': 'array',
                 'items': PROJECT_ID,
                 'uniqueItems': True,
@@ -116,6 +141,7 @@ detail_query = index_query
 show_query = index_query
 
 LINKS: Schema = {
+    'description': 'Where it is found.',
     'type': 'array',
     'items': {
         'type': 'object',
@@ -129,9 +155,20 @@ LINKS: Schema = {
 }
 
 _BASIC: dict[str, Schema] = {
-    'uuid': {'type': 'string', 'format': 'uuid'},
-    'name': {'type': 'string', 'maxLength': requests.MAX_NAME_LENGTH},
-    'description': {'type': ['string', 'null']},
+    'uuid': {
+        'type': 'string',
+        'format': 'uuid',
+        'description': 'Given by the cloud.',
+    },
+    'name': {
+        'type': 'string',
+        'maxLength': requests.MAX_NAME_LENGTH,
+        'description': 'Unique.',
+    },
+    'description': {
+        'type': ['string', 'null'],
+        'description': 'For people.',
+    },
     'links': LINKS,
 }
 
@@ -140,8 +177,16 @@ _FULL: dict[str, Schema] = {
     'is_public': _IS_PUBLIC,
     'live_migration': _LIVE_MIGRATION,
     'specs': _specs(['string']),
-    'created_at': {'type': 'string', 'format': 'date-time'},
-    'updated_at': {'type': ['string', 'null'], 'format': 'date-time'},
+    'created_at': {
+        'type': 'string',
+        'format': 'date-time',
+        'description': 'When it was created.',
+    },
+    'updated_at': {
+        'type': ['string', 'null'],
+        'format': 'date-time',
+        'description': 'When it was changed last, if ever.',
+    },
 }
 
 
@@ -174,9 +219,9 @@ _COUNT: Schema = {'type': 'integer', 'minimum': 0}
 
 #: How many devices there are, can be had, and are somebody's.
 USAGE: dict[str, Schema] = {
-    'total': _COUNT,
-    'available': _COUNT,
-    'allocated': _COUNT,
+    'total': described(_COUNT, 'All of them.'),
+    'available': described(_COUNT, 'Those that are free.'),
+    'allocated': described(_COUNT, 'Those that are claimed or allocated.'),
 }
 
 _WITH_USAGE = all_of(
@@ -186,7 +231,10 @@ _WITH_USAGE = all_of(
             {
                 **USAGE,
                 # Where a cell did not answer.
-                'partial': {'type': 'boolean', 'const': True},
+                'partial': described(
+                    {'type': 'boolean', 'const': True},
+                    'True while a cell does not answer, else left out.',
+                ),
             },
             'partial',
         ),

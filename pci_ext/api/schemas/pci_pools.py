@@ -23,12 +23,24 @@ index_response = inventory.list_response(
     'pci_pools',
     pci_flavors.all_of(
         {
-            'uuid': {'type': 'string', 'format': 'uuid'},
-            'host': {'type': 'string'},
-            'properties': inventory.STRINGS,
-            'count': {'type': 'integer', 'minimum': 0},
+            'uuid': pci_flavors.described(
+                {'type': 'string', 'format': 'uuid'},
+                'Stays while the host groups so.',
+            ),
+            'host': pci_flavors.described(
+                {'type': 'string'}, 'Name of the host.'
+            ),
+            'properties': pci_flavors.described(
+                inventory.STRINGS, 'What its devices have in common.'
+            ),
+            'count': pci_flavors.described(
+                {'type': 'integer', 'minimum': 0},
+                'Free devices, as the host reports.',
+            ),
             'usage': pci_flavors.all_of(pci_flavors.USAGE),
-            'pci_flavors': inventory.NAMES,
+            'pci_flavors': pci_flavors.described(
+                inventory.NAMES, 'Names of those that match.'
+            ),
         }
     ),
 )

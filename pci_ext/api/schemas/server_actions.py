@@ -31,11 +31,18 @@ attach_pci: Schema = {
             'properties': {
                 requests.ALIAS: {
                     **_TEXT,
+                    'description': 'As in the extra spec of Nova.',
                     # As in Nova's validator of the extra spec.
                     'pattern': r'^[^:,]+:\d+(?:\s*,\s*[^:,]+:\d+)*$',
                 },
-                requests.PCI_FLAVOR: _TEXT,
-                requests.PCI_NAME: _TEXT,
+                requests.PCI_FLAVOR: {
+                    **_TEXT,
+                    'description': 'Requests for PCI flavors.',
+                },
+                requests.PCI_NAME: {
+                    **_TEXT,
+                    'description': 'Names of devices.',
+                },
             },
             'minProperties': 1,
             'additionalProperties': False,
@@ -54,6 +61,7 @@ detach_pci: Schema = {
                 'type': 'object',
                 'properties': {
                     'dev_id': {
+                        'description': 'As ``pci_devices`` shows it.',
                         'type': 'string',
                         'minLength': 1,
                         'maxLength': 255,

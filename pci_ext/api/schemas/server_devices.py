@@ -33,20 +33,39 @@ index_response = pci_flavors.object_with(
         'type': 'array',
         'items': pci_flavors.all_of(
             {
-                'address': _TEXT,
-                'dev_id': _TEXT,
-                'vendor_id': _TEXT,
-                'product_id': _TEXT,
-                'pci_flavor': _TEXT_OR_NULL,
-                'alternatives': inventory.NAMES,
+                'address': pci_flavors.described(
+                    _TEXT, 'On the host of the server.'
+                ),
+                'dev_id': pci_flavors.described(
+                    _TEXT, 'By which it is detached.'
+                ),
+                'vendor_id': pci_flavors.described(_TEXT, 'Hexadecimal.'),
+                'product_id': pci_flavors.described(_TEXT, 'Hexadecimal.'),
+                'pci_flavor': pci_flavors.described(
+                    _TEXT_OR_NULL, 'The alternative that it is.'
+                ),
+                'alternatives': pci_flavors.described(
+                    inventory.NAMES,
+                    'What the request names, in the order of preference.',
+                ),
                 'status': {
                     'type': 'string',
                     'enum': list(fields.PciDeviceStatus.ALL),
                 },
-                'attached': {'type': 'string', 'enum': ['boot', 'hot']},
-                'state': {'type': 'string', 'enum': list(held.State.ALL)},
-                'last_error': _TEXT_OR_NULL,
-                'port_id': _TEXT_OR_NULL,
+                'attached': pci_flavors.described(
+                    {'type': 'string', 'enum': ['boot', 'hot']},
+                    'With the server, or later.',
+                ),
+                'state': pci_flavors.described(
+                    {'type': 'string', 'enum': list(held.State.ALL)},
+                    'What is going on with it.',
+                ),
+                'last_error': pci_flavors.described(
+                    _TEXT_OR_NULL, 'What went wrong with it last.'
+                ),
+                'port_id': pci_flavors.described(
+                    _TEXT_OR_NULL, 'The port that it belongs to, if any.'
+                ),
             },
             'address',
             'dev_id',

@@ -37,9 +37,11 @@ _SERVER = _beside_nova(
         'items': pci_flavors.all_of(
             {
                 'dev_id': {'type': ['string', 'null']},
-                'address': _TEXT,
-                'vendor_id': _TEXT,
-                'product_id': _TEXT,
+                'address': pci_flavors.described(
+                    _TEXT, 'On the host of the server.'
+                ),
+                'vendor_id': pci_flavors.described(_TEXT, 'Hexadecimal.'),
+                'product_id': pci_flavors.described(_TEXT, 'Hexadecimal.'),
             },
             'dev_id',
             'address',
