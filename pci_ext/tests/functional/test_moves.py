@@ -12,6 +12,11 @@
 
 """What happens to the devices of a server that goes to another host."""
 
+import contextlib
+import json
+import os
+import sqlite3
+
 from pci_ext.tests.functional import lifecycle
 from pci_ext.tests.functional import test_attach
 
@@ -83,10 +88,30 @@ class TestMoves(lifecycle.LifecycleTestCase):
     def test_no_host_for_what_was_attached(self) -> None:
         other = self.boot('2:one')
         self.assertEqual(self.target, self.host_of(other))
+        # As where a compute host does not reach the database of the API.
+        self.forget_requests()
         response = self.act(self.server, 'migrate', None)
         self.assertEqual('Error', self.result(self.server, response))
         self.assertKept(self.server, self.source)
         self.assertNothingElse(self.server, other)
+
+    def forget_requests(self) -> None:
+        """Let the request spec of the server ask for no devices."""
+        path = os.path.join(self.allinone.data_dir, 'nova_api.db')
+        key = {'server': self.server}
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            [(text,)] = connection.execute(
+                'SELECT spec FROM request_specs WHERE instance_uuid = :server',
+                key,
+            )
+            spec = json.loads(text)
+            spec['nova_object.data']['pci_requests'] = None
+            with connection:
+                connection.execute(
+                    'UPDATE request_specs SET spec = :spec '
+                    'WHERE instance_uuid = :server',
+                    key | {'spec': json.dumps(spec)},
+                )
 
     def test_what_was_detached_does_not_come_back(self) -> None:
         two = lifecycle.TWO.format(self.DOMAINS[self.source])
