@@ -27,6 +27,8 @@ from nova.compute import api
 from nova.pci import request
 
 from pci_ext import exception
+from pci_ext.integration import kept
+from pci_ext.integration import moves
 
 #: The parameters that methods of Nova's are expected to begin with.
 _SIGNATURES = {
@@ -76,7 +78,7 @@ class Quota(Protocol):
     ) -> None: ...
 
 
-class API(api.API):
+class API(moves.API):
     """Nova's, with a quota of PCI flavors.
 
     :raises SeamChanged: if Nova's is not what this was written against
@@ -137,11 +139,14 @@ class API(api.API):
         )
         # A revert frees what the resize has taken.
         if not is_revert:
-            self._pci_quota.check_resize(
-                context,
-                instance,
-                request.get_pci_requests_from_flavor(new_flavor),
-            )
+            requests = request.get_pci_requests_from_flavor(new_flavor)
+            # What was attached the server keeps, and is charged for already.
+            requests.requests = [
+                each
+                for each in requests.requests
+                if each.requester_id != kept.HOT
+            ]
+            self._pci_quota.check_resize(context, instance, requests)
 
 
 def _check_shape(name: str, expected: tuple[str, ...]) -> None:

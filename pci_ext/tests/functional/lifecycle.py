@@ -90,16 +90,19 @@ class LifecycleTestCase(test_attach.AttachTestCase):
 
         self.wait_until(is_there)
 
-    def resize(self, server: str, flavor: str) -> None:
-        [flavor_id] = [
+    def flavor_id(self, name: str) -> str:
+        [found] = [
             each['ID']
             for each in self.openstack('flavor', 'list')
-            if each['Name'] == flavor
+            if each['Name'] == name
         ]
+        return str(found)
+
+    def resize(self, server: str, flavor: str) -> None:
         self.go(
             server,
             'resize',
-            {'flavorRef': flavor_id},
+            {'flavorRef': self.flavor_id(flavor)},
             'RESIZE',
             'VERIFY_RESIZE',
         )

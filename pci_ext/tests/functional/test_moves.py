@@ -17,6 +17,8 @@ import json
 import os
 import sqlite3
 
+import urllib3
+
 from pci_ext.tests.functional import lifecycle
 from pci_ext.tests.functional import test_attach
 
@@ -90,10 +92,23 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.assertEqual(self.target, self.host_of(other))
         # As where a compute host does not reach the database of the API.
         self.forget_requests()
-        response = self.act(self.server, 'migrate', None)
-        self.assertEqual('Error', self.result(self.server, response))
+        flavor = self.flavor_id(self.create_flavor('true', 'hw:boot_menu'))
+        for action, argument in (
+            ('migrate', None),
+            ('resize', {'flavorRef': flavor}),
+        ):
+            response = self.act(self.server, action, argument)
+            self.assertEqual('Error', self.result(self.server, response))
+            self.assertNotIn('compute_prep_resize', self.events(response))
         self.assertKept(self.server, self.source)
         self.assertNothingElse(self.server, other)
+
+    def events(self, response: urllib3.BaseHTTPResponse) -> list[str]:
+        """Give the events of an action."""
+        request_id = response.headers['x-openstack-request-id']
+        path = f'/servers/{self.server}/os-instance-actions/{request_id}'
+        action = self.request('GET', path).json()['instanceAction']
+        return [event['event'] for event in action['events']]
 
     def forget_requests(self) -> None:
         """Let the request spec of the server ask for no devices."""

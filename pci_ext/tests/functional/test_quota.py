@@ -197,3 +197,14 @@ class TestQuota(base.TestCase):
             'requested 1, but already used 2 of 2 devices.',
             lambda: self.attach(server, '1:gpu'),
         )
+
+    def test_resize_of_a_server_with_attached_devices(self) -> None:
+        self.limit('set', 'gpu', '2')
+        server = self.boot('1:gpu')
+        self.attach(server, '1:gpu')
+        self.act(server, 'resize', '--flavor', self.create_flavor('1:gpu'))
+        self.wait_for(server, 'VERIFY_RESIZE', 'RESIZE')
+        self.act(server, 'resize', 'confirm')
+        self.wait_for(server, 'ACTIVE', 'VERIFY_RESIZE')
+        rows = self.openstack('server', 'pci', 'list', server)
+        self.assertEqual(2, len(rows))
