@@ -91,9 +91,12 @@ class FaultsTestCase(test_attach.AttachTestCase):
             happen()
             return [each.result() for each in outcomes]
 
-    def without_devices(self) -> str:
-        """Make a flavor that asks for none."""
-        return self.create_flavor('true', key='hw:boot_menu')
+    def boot_without_devices(self, count: int) -> list[str]:
+        flavor = self.create_flavor('true', key='hw:boot_menu')
+        servers = [self.create_server(flavor) for _ in range(count)]
+        for server in servers:
+            self.wait_for(server, 'ACTIVE')
+        return servers
 
     def records(self) -> dict[str, list[str]]:
         """Give the devices of each server by the database."""
