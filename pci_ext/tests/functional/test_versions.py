@@ -14,6 +14,7 @@
 
 import urllib3
 
+from pci_ext.api import microversions
 from pci_ext.tests.functional import base
 
 HEADER = 'OpenStack-API-Version'
@@ -49,16 +50,16 @@ class TestVersions(base.TestCase):
         self.assertEqual(response.json(), again.json())
 
     def test_beside_that_of_nova(self) -> None:
-        for asked in (
-            'compute 2.90, pci 1.0',
-            'pci latest, compute 2.90',
-            'compute 2.90',
+        for asked, given in (
+            ('compute 2.90, pci 1.0', '1.0'),
+            ('pci latest, compute 2.90', microversions.MAX_VERSION),
+            ('compute 2.90', '1.0'),
         ):
             for path in ('/os-pci', '/os-pci-flavors'):
                 response = self.ask(asked, path)
                 self.assertEqual(200, response.status, response.data)
                 self.assertEqual(
-                    'compute 2.90, pci 1.0', response.headers[HEADER]
+                    f'compute 2.90, pci {given}', response.headers[HEADER]
                 )
                 self.assertIn(HEADER, response.headers['Vary'])
 
