@@ -31,6 +31,7 @@ from pci_ext.compute import attach
 from pci_ext.compute import condemned
 from pci_ext.compute import detach
 from pci_ext.compute import detached
+from pci_ext.compute import interrupted
 from pci_ext.compute import late
 from pci_ext.compute import notifications
 from pci_ext.compute import operation
@@ -90,7 +91,10 @@ def reconcile(
         _end_attach_without_requests(compute, instance)
     late.release(compute, context, server_uuid)
     migration = detached.operation_of(instance)
-    return None if migration is None else _context_of(migration)
+    if migration is None:
+        return None
+    interrupted.release_claims(compute, context, instance)
+    return _context_of(migration)
 
 
 def _by_operation(requests: records.Requests) -> list[records.Requests]:

@@ -143,7 +143,8 @@ that cannot be attached; ``release``, for each address the seconds that a guest
 takes to let go of the device, or ``deaf`` if it never does; ``timeout``, the
 seconds to wait for a guest; ``plug_delay``, the seconds that it takes to
 attach a device; ``transfer``, the seconds that a live migration takes;
-``transfer_fails``, whether it fails; ``abort``, the seconds that it takes to
+``transfer_fails``, whether it fails, and ``prepare_fails``, whether the
+destination does before it begins; ``abort``, the seconds that it takes to
 abort one. Used only by ``compute_driver = pci_ext.FakeDriver``, for
 tests and trials.
 """,

@@ -52,6 +52,7 @@ class Faults:
         timeout: 1.0  # seconds to wait for a guest
         transfer: 2.0  # seconds that a live migration takes
         transfer_fails: true
+        prepare_fails: true  # the destination, before anything is detached
         abort: 0.5  # seconds that it takes to abort one
 
     :param path: the file; where there is none nothing goes wrong
@@ -85,6 +86,10 @@ class Faults:
     @property
     def transfer_fails(self) -> bool:
         return bool(self._get('transfer_fails', False))
+
+    @property
+    def prepare_fails(self) -> bool:
+        return bool(self._get('prepare_fails', False))
 
     @property
     def abort(self) -> float:
@@ -162,6 +167,14 @@ class Domains:
         with self._lock:
             found = self._devices.get(uuid)
             return None if found is None else frozenset(found)
+
+    def prepare(self) -> None:
+        """Get ready for a domain from another host.
+
+        :raises TransferFailedError: if it cannot come
+        """
+        if self._faults.prepare_fails:
+            raise TransferFailedError('no room on the disk')
 
     def transfer(
         self,

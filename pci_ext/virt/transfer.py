@@ -16,6 +16,7 @@ import threading
 from typing import Any
 
 from nova import context as nova_context
+from nova import exception as nova_exception
 from nova import objects
 from nova.virt import fake
 from oslo_log import log as logging
@@ -37,6 +38,16 @@ class TransferDriver(fake.FakeDriverWithoutFakeNodes):
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
         super().__init__(virtapi, read_only)
         self._aborted: dict[str, threading.Event] = {}
+
+    def pre_live_migration(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        self._domains.prepare()
+        return super().pre_live_migration(context, instance, *args, **kwargs)
 
     def live_migration(
         self,
@@ -68,6 +79,10 @@ class TransferDriver(fake.FakeDriverWithoutFakeNodes):
         post_method(context, instance, dest, block_migration, migrate_data)
 
     def live_migration_abort(self, instance: 'objects.Instance') -> None:
+        if instance.uuid not in self._aborted:
+            raise nova_exception.NoActiveMigrationForInstance(
+                instance_id=instance.uuid
+            )
         self._aborted[instance.uuid].set()
 
     def post_live_migration(

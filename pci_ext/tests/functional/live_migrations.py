@@ -13,6 +13,7 @@
 """Base of the tests of live migration: two hosts, and what goes wrong."""
 
 from collections.abc import Callable
+import contextlib
 import json
 import os
 import re
@@ -165,10 +166,14 @@ class LiveMigrationTestCase(base.TestCase):
         found = {}
         for host in self.HOSTS:
             path = f'{self.allinone.data_dir}/computes/{host}/domains.json'
-            with open(path, encoding='utf-8') as stream:
+            # There is none where there never was a domain.
+            with (
+                contextlib.suppress(FileNotFoundError),
+                open(path, encoding='utf-8') as stream,
+            ):
                 domains = json.load(stream)
-            if server in domains:
-                found[host] = domains[server]
+                if server in domains:
+                    found[host] = domains[server]
         return found
 
     def listed(self, server: str) -> list[dict[str, Any]]:
@@ -196,6 +201,12 @@ class LiveMigrationTestCase(base.TestCase):
 
         :param buses: of its devices
         """
+        self.wait_until(
+            lambda: (
+                [len(found) for found in self.domains(server).values()]
+                == [len(buses)]
+            )
+        )
         shown = self.wait_until_idle(server)
         self.assertEqual('ACTIVE', shown['status'], shown)
         self.assertEqual(host, shown['OS-EXT-SRV-ATTR:host'])
@@ -204,7 +215,7 @@ class LiveMigrationTestCase(base.TestCase):
         self.assertEqual(
             sorted(buses), [address[5:7] for address in domains[host]]
         )
-        self.assertEqual({'attached'}, self.states(server))
+        self.wait_until(lambda: self.states(server) == {'attached'})
         expected = [(host, address) for address in domains[host]]
         self.wait_until(lambda: self.in_use(server) == expected)
 

@@ -57,6 +57,7 @@ class TestLiveMigration(live_migrations.LiveMigrationTestCase):
         self.assertWhole(server, 'host-2', '81', '81')
         self.assertEqual(
             [
+                # When it is claimed, and when the migration begins.
                 ('claim', '0000:81:00.0, 0000:81:00.1'),
                 ('claim', '0000:81:00.0, 0000:81:00.1'),
                 ('detach', '0000:01:00.0'),
@@ -79,14 +80,12 @@ class TestLiveMigration(live_migrations.LiveMigrationTestCase):
         already = len(self.steps(server))
         self.assertEqual('completed', self.migrate(server)['status'])
         self.assertWhole(server, 'host-2', '81', '83')
-        self.assertEqual(
-            [('detach', '0000:01:00.0')],
-            [
-                step
-                for step in self.steps(server)[already:]
-                if step[0] == 'detach'
-            ],
-        )
+        [address] = [
+            address
+            for step, address in self.steps(server)[already:]
+            if step == 'detach'
+        ]
+        self.assertIn('0000:01:', address)
 
     def test_hot_attached(self) -> None:
         server = self.boot_on('host-1', '1:p0003')

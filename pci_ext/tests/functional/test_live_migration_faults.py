@@ -1,0 +1,248 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Live migrations that fail or are aborted at any step, and many at once."""
+
+from typing import Any
+from typing import ClassVar
+
+from pci_ext.tests.functional import live_migrations
+from pci_ext.tests.functional import test_live_migration
+
+HOTPLUG = test_live_migration.HOTPLUG
+ELSEWHERE = HOTPLUG | {'address': ['0000:81:00.0', '0000:81:00.1']}
+
+HOST_1 = ['0000:01:00.0', '0000:01:00.1']
+HOST_2 = ['0000:81:00.0', '0000:81:00.1']
+
+
+class FaultsTestCase(live_migrations.LiveMigrationTestCase):
+    """A server with both devices of a host; the other host has as many."""
+
+    HOSTS = {'host-1': [HOTPLUG], 'host-2': [ELSEWHERE]}
+    LIVE_MIGRATION = {'0001': 'hotplug'}
+
+    table: ClassVar[list[str]] = []
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        super().tearDownClass()
+        print('\n'.join(['', *cls.table]))  # noqa: T201
+        cls.table.clear()
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = self.boot('2:p0001')
+        if self.host_of(self.server) != 'host-1':
+            self.assertEqual('completed', self.migrate(self.server)['status'])
+        self.wait_until(
+            lambda: {host for host, _ in self.in_use()} == {'host-1'}
+        )
+
+    def stays(self, fault: str, status: str) -> None:
+        """Check that the server is as if there had been no migration."""
+        found = self.migration(self.server)['status']
+        self.assertWhole(self.server, 'host-1', '01', '01')
+        self.assertEqual(status, found)
+        self.note(fault, found)
+
+    def goes(self, fault: str) -> None:
+        """Check that the server is on the other host with all devices."""
+        found = self.migration(self.server)['status']
+        self.assertWhole(self.server, 'host-2', '81', '81')
+        self.assertEqual('completed', found)
+        self.note(fault, found)
+
+    def note(self, fault: str, status: str) -> None:
+        host = self.host_of(self.server)
+        self.table.append(f'{fault:45} {status:10} all devices on {host}')
+
+    def abort(self) -> None:
+        """Abort the migration as soon as it runs."""
+
+        def running() -> dict[str, Any] | None:
+            [found] = self.migrations(self.server)[:1] or [None]
+            return found if found and found['status'] == 'running' else None
+
+        migration = self.wait_until(running)
+        response = self.request(
+            'DELETE', f'/servers/{self.server}/migrations/{migration["id"]}'
+        )
+        self.assertEqual(202, response.status, response.data)
+
+    def test_destination_not_prepared(self) -> None:
+        self.misbehave(prepare_fails=True)
+        self.begin(self.server)
+        self.wait_until_idle(self.server)
+        steps = self.steps(self.server)
+        self.stays('destination fails before the detach', 'failed')
+        self.assertNotIn('detach', dict(steps[-2:]))
+
+    def test_deaf(self) -> None:
+        self.misbehave(release={HOST_1[1]: 'deaf'}, timeout=0.2)
+        self.begin(self.server)
+        self.wait_until(lambda: self.migrations(self.server))
+        self.stays('guest keeps the second device', 'cancelled')
+        self.assertEqual(
+            'Error', self.events(self.server)['compute_detach_pci']
+        )
+
+    def test_late(self) -> None:
+        self.misbehave(release={HOST_1[1]: 1.5}, timeout=0.3)
+        self.begin(self.server)
+        self.wait_until(lambda: self.migrations(self.server))
+        self.migration(self.server)
+        self.wait_until(
+            lambda: self.domains(self.server) == {'host-1': HOST_1[:1]}
+        )
+        self.stays('guest lets go when nobody waits', 'cancelled')
+
+    def test_abort_while_detaching(self) -> None:
+        self.misbehave(release=dict.fromkeys(HOST_1, 1.5), timeout=5)
+        self.begin(self.server)
+        self.abort()
+        self.stays('aborted between two devices', 'cancelled')
+
+    def test_abort_while_transferring(self) -> None:
+        self.misbehave(transfer=20, abort=0.5)
+        self.begin(self.server)
+        self.wait_until(lambda: self.domains(self.server) == {'host-1': []})
+        self.abort()
+        self.stays('aborted in the transfer', 'cancelled')
+
+    def test_transfer_fails(self) -> None:
+        self.misbehave(transfer_fails=True)
+        self.begin(self.server)
+        self.wait_until(lambda: self.migrations(self.server))
+        self.stays('transfer fails', 'failed')
+
+    def test_transfer_fails_and_a_device_is_busy(self) -> None:
+        self.misbehave(transfer_fails=True, busy=HOST_1[:1])
+        self.begin(self.server)
+        self.wait_until(lambda: 'retrying' in self.states(self.server))
+        self.misbehave()
+        self.stays('transfer fails, a device is busy for a while', 'failed')
+
+    def test_busy_for_a_while(self) -> None:
+        self.misbehave(busy=HOST_2[:1])
+        self.begin(self.server)
+        self.wait_until(lambda: 'retrying' in self.states(self.server))
+        self.misbehave()
+        self.goes('a device there is busy for a while')
+        self.wait_until(
+            lambda: (
+                self.events(self.server).get('compute_reattach_pci')
+                == 'Success'
+            )
+        )
+
+    def test_busy_for_good(self) -> None:
+        self.misbehave(busy=HOST_2[:1])
+        self.begin(self.server)
+        self.wait_until(lambda: 'failed' in self.states(self.server))
+        shown = self.wait_until_idle(self.server)
+        self.assertEqual('ACTIVE', shown['status'])
+        self.assertEqual({'host-2': HOST_2[1:]}, self.domains(self.server))
+        self.assertEqual(
+            [('host-2', address) for address in HOST_2],
+            self.in_use(self.server),
+        )
+        [lacking] = [
+            device
+            for device in self.listed(self.server)
+            if device['state'] == 'failed'
+        ]
+        self.assertEqual(HOST_2[0], lacking['address'])
+        self.assertIn('in use', lacking['last_error'])
+        self.wait_until(
+            lambda: (
+                self.events(self.server).get('compute_reattach_pci') == 'Error'
+            )
+        )
+        self.assertRefused(
+            'in use', *('server', 'pci', 'reattach', '--wait', self.server)
+        )
+        self.misbehave()
+        self.shell.run('server', 'pci', 'reattach', '--wait', self.server)
+        self.goes('a device there is busy until it is asked for')
+        self.assertRefused(
+            'lacks none', *('server', 'pci', 'reattach', self.server)
+        )
+
+    def test_killed(self) -> None:
+        self.misbehave(transfer=60)
+        self.begin(self.server)
+        self.wait_until(lambda: self.domains(self.server) == {'host-1': []})
+        self.misbehave()
+        self.allinone.kill_and_start()
+        self.assertWhole(self.server, 'host-1', '01', '01')
+        self.note('nova-compute is killed in the transfer', 'none')
+
+
+class TestManyAtOnce(live_migrations.LiveMigrationTestCase):
+    """Ten servers between two hosts with two spare devices each."""
+
+    SERVERS = 10
+    LIVE_MIGRATION = {'0001': 'hotplug'}
+    HOSTS = {
+        f'host-{number}': [
+            HOTPLUG
+            | {'address': [f'0000:{number}{slot}:00.0' for slot in range(7)]}
+        ]
+        for number in (1, 2)
+    }
+
+    def test_all_move(self) -> None:
+        flavor = self.create_flavor('1:p0001')
+        servers = [
+            self.create_on(f'host-{1 + number % 2}', flavor)
+            for number in range(self.SERVERS)
+        ]
+        for server in servers:
+            self.wait_for(server, 'ACTIVE')
+        to_move = {server: self.host_of(server) for server in servers}
+        for _ in range(2 * self.SERVERS):
+            for server in to_move:
+                self.assertEqual(202, self.begin(server).status)
+            for server in servers:
+                self.migration(server)
+                self.wait_until_idle(server)
+            self.check(servers)
+            to_move = {
+                server: host
+                for server, host in to_move.items()
+                if self.host_of(server) == host
+            }
+            if not to_move:
+                break
+        self.assertEqual({}, to_move)
+
+    def create_on(self, host: str, flavor: str) -> str:
+        server = self.openstack(
+            *('server', 'create', '--flavor', flavor, '--image', 'tiny'),
+            *('--nic', 'none', '--host', host, self.unique('server')),
+        )
+        self.addCleanup(self.delete_server, server['id'])
+        return str(server['id'])
+
+    def check(self, servers: list[str]) -> None:
+        """Check that every server has one device, and nobody another's."""
+        self.wait_until(lambda: len(self.in_use()) == len(servers))
+        held = []
+        for server in servers:
+            shown = self.show(server)
+            self.assertEqual('ACTIVE', shown['status'])
+            domains = self.domains(server)
+            self.assertEqual([shown['OS-EXT-SRV-ATTR:host']], list(domains))
+            [[address]] = domains.values()
+            held.append((shown['OS-EXT-SRV-ATTR:host'], address))
+        self.assertEqual(self.in_use(), sorted(held))
