@@ -33,6 +33,8 @@ FLAVORS = {
     },
     'function': {'e.physical_network': 'X'},
 }
+FLAVORS['mobile'] = FLAVORS['accelerator']
+LIVE_MIGRATION = {'mobile': 'hotplug'}
 
 
 class LibvirtTestCase(base.ServersTestBase):
@@ -70,7 +72,11 @@ class LibvirtTestCase(base.ServersTestBase):
     def source(self, names: set[str]) -> list[pci_flavor.PciFlavor]:
         self.askers.add(threading.get_ident())
         return [
-            pci_flavor.PciFlavor(name=name, specs=FLAVORS[name])
+            pci_flavor.PciFlavor(
+                name=name,
+                specs=FLAVORS[name],
+                live_migration=LIVE_MIGRATION.get(name, 'forbid'),
+            )
             for name in names
         ]
 
