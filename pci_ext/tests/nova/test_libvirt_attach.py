@@ -23,6 +23,7 @@ from oslo_context import context as oslo_context
 
 from pci_ext.api import attachments
 from pci_ext.tests.nova import test_libvirt
+from pci_ext.tests.unit.db import base as db_base
 
 REQUEST = 'pci_passthrough:pci_flavor'
 
@@ -32,6 +33,8 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        # An attach is charged against the limits kept there.
+        self.useFixture(db_base.Database())
         self.start_compute(pci_info=fakelibvirt.HostPCIDevicesInfo(num_pci=4))
         self.server = self.boot('1:accelerator')
         self.attached: list[tuple[str, int]] = []
