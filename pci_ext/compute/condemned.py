@@ -21,7 +21,7 @@ from collections.abc import Iterable
 
 from nova import objects
 
-_PREFIX = 'pci_ext:detach:'
+from pci_ext.integration import kept
 
 
 def addresses(
@@ -44,9 +44,9 @@ def operations(instance: 'objects.Instance') -> dict[str, str]:
     :returns: their ids by the addresses of the devices
     """
     return {
-        key.removeprefix(_PREFIX): value
+        key.removeprefix(kept.ASKED_FOR): value
         for key, value in instance.system_metadata.items()
-        if key.startswith(_PREFIX)
+        if key.startswith(kept.ASKED_FOR)
     }
 
 
@@ -54,7 +54,7 @@ def mark(
     instance: 'objects.Instance', marked: Iterable[str], operation_id: str
 ) -> None:
     """Record devices that a guest is asked for."""
-    new = {_PREFIX + address: operation_id for address in marked}
+    new = {kept.ASKED_FOR + address: operation_id for address in marked}
     if new:
         instance.system_metadata.update(new)
         instance.save()
@@ -65,5 +65,5 @@ def unmark(instance: 'objects.Instance', unmarked: Iterable[str]) -> None:
     old = set(unmarked) & addresses(instance)
     if old:
         for address in old:
-            del instance.system_metadata[_PREFIX + address]
+            del instance.system_metadata[kept.ASKED_FOR + address]
         instance.save()

@@ -15,6 +15,7 @@
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
+from nova.compute import task_states
 from oslo_log import log as logging
 
 from pci_ext.compute import condemned
@@ -23,6 +24,9 @@ from pci_ext.compute import operation
 from pci_ext.compute import records
 
 LOG = logging.getLogger(__name__)
+
+#: While a server has one of these Nova has its devices out of its guest.
+_DEVICES_ARE_OUT = (task_states.SUSPENDING, task_states.RESUMING)
 
 
 class Late(operation.Operation):
@@ -34,8 +38,8 @@ class Late(operation.Operation):
     def release(self) -> None:
         """Free the devices that the guest was asked for and has not any more.
 
-        Does nothing for a server that is not running: what it lacks now it
-        may get back when it is started.
+        Does nothing for a server that is not running, or is being suspended
+        or resumed: what it lacks now it gets back.
         """
         try:
             self.instance = objects.Instance.get_by_uuid(
@@ -48,6 +52,8 @@ class Late(operation.Operation):
         asked_for = condemned.addresses(self.instance)
         attached = self.driver.attached_pci(self.instance)
         if not asked_for or attached is None:
+            return
+        if self.instance.task_state in _DEVICES_ARE_OUT:
             return
         devices = [
             device

@@ -29,6 +29,10 @@ from oslo_utils import uuidutils
 #: leaves it empty in requests that come from the flavor.
 HOT = 'pci_ext:hot'
 
+#: Begins the keys in the system metadata of a server that say which devices
+#: its guest was asked for, by their addresses on the host where it is.
+ASKED_FOR = 'pci_ext:detach:'
+
 Requests = list['objects.InstancePCIRequest']
 
 _moving: contextvars.ContextVar['tuple[objects.Instance, bool] | None'] = (
@@ -103,6 +107,21 @@ def count(spec: 'objects.RequestSpec', instance: 'objects.Instance') -> None:
             if each.source == objects.InstancePCIRequest.NEUTRON_PORT
         ],
     )
+
+
+def forget_asked_for(instance: 'objects.Instance') -> None:
+    """Forget what the guest of a server that moves was asked for.
+
+    It is started anew, on the new host or once more on the old one, and has
+    been asked for nothing then.
+    """
+    keys = [
+        key for key in instance.system_metadata if key.startswith(ASKED_FOR)
+    ]
+    if keys:
+        for key in keys:
+            del instance.system_metadata[key]
+        instance.save()
 
 
 def _has(spec: 'objects.RequestSpec') -> bool:

@@ -62,7 +62,7 @@ class ResourceTracker(resource_tracker.ResourceTracker):
     ) -> claims.MoveClaim:
         alive = bool(migration and migration.is_live_migration)
         with kept.keeping(instance, alive):
-            return super()._move_claim(
+            claim = super()._move_claim(
                 context,
                 instance,
                 new_flavor,
@@ -71,6 +71,9 @@ class ResourceTracker(resource_tracker.ResourceTracker):
                 allocations,
                 **kwargs,
             )
+        if not alive:
+            kept.forget_asked_for(instance)
+        return claim
 
 
 SEAM = shape.Seam(

@@ -55,13 +55,28 @@ class TestMoves(lifecycle.LifecycleTestCase):
 
     def test_cold_migration_reverted(self) -> None:
         before = self.devices(self.server)
+        address = max(before)
+        self.misbehave(release={address: 'deaf'}, timeout=0.2)
+        self.assertEqual('Error', self.detach(self.server, address))
+        self.misbehave()
         self.migrate(self.server)
+        self.assertEqual([], self.asked_for())
         self.revert(self.server)
         self.assertKept(self.server, self.source)
         self.assertEqual(before, self.devices(self.server))
         for address in before:
             self.assertEqual('Success', self.detach(self.server, address))
         self.assertNothingElse(self.server)
+
+    def asked_for(self) -> list[str]:
+        """Give the devices that the guest is to let go of, by their marks."""
+        rows = self.cloud.query(
+            'SELECT meta.key FROM instance_system_metadata AS meta '
+            'WHERE deleted = 0 AND instance_uuid = :uuid '
+            "AND meta.key LIKE 'pci_ext:detach:%'",
+            uuid=self.server,
+        )
+        return [row[0] for row in rows]
 
     def test_resize_confirmed(self) -> None:
         self.resize(self.server, self.create_flavor('1:one'))

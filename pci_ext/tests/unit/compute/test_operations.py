@@ -242,6 +242,22 @@ class DetachTestCase(OperationsTestCase):
             frozenset(), condemned.addresses(self.instance(self.server))
         )
 
+    def test_being_suspended_is_not_late(self) -> None:
+        self.test_deaf()
+        instance = self.instance(self.server)
+        instance.task_state = nova_task_states.SUSPENDING
+        instance.save()
+        self.compute.driver._domains._release(self.server, self.all[1])
+        self.compute.driver.pci_removed(self.server)
+        self.assertEqual(2, len(self.instance(self.server).pci_devices))
+
+    def test_a_server_that_moves_is_not_late_on_its_new_host(self) -> None:
+        self.test_deaf()
+        kept.forget_asked_for(self.instance(self.server))
+        self.assertEqual(
+            frozenset(), condemned.addresses(self.instance(self.server))
+        )
+
     def test_late_while_nova_compute_was_down(self) -> None:
         self.test_deaf()
         self.compute.driver._domains._release(self.server, self.all[1])
