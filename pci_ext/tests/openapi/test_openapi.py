@@ -37,10 +37,6 @@ MAX_EXAMPLES = 20
 TIMEOUT = 540
 
 CONFIG = """
-[warnings]
-display = ["missing_test_data"]
-fail-on = ["missing_test_data"]
-
 [dictionaries.known]
 values = {known}
 
