@@ -12,6 +12,7 @@
 
 """The devices of a server, and what it has them for."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from nova import exception as nova_exception
@@ -30,6 +31,7 @@ from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api.schemas import server_devices as schema
 from pci_ext.i18n import _
+from pci_ext.integration import teaming
 from pci_ext.policies import pci_devices as policies
 
 View = dict[str, Any]
@@ -56,7 +58,11 @@ class ServerDevicesController(wsgi.Controller):
                 self._compute_api,
                 context,
                 server_id,
-                expected_attrs=['pci_requests', 'system_metadata'],
+                expected_attrs=[
+                    'pci_requests',
+                    'system_metadata',
+                    'info_cache',
+                ],
             )
         except nova_exception.NovaException as error:
             # The cell of the server does not answer.
@@ -84,14 +90,18 @@ class ServerDevicesController(wsgi.Controller):
 
 def _devices_of(instance: 'objects.Instance') -> list[View]:
     errors = last_errors.by_address(instance)
+    pairs = teaming.pairs(instance)
     return [
-        _show(each, errors.get(each.device.row.address))
+        _show(each, errors.get(each.device.row.address), pairs)
         for each in held.held_by(instance)
     ]
 
 
-def _show(each: held.Held, not_detached: str | None) -> View:
+def _show(
+    each: held.Held, not_detached: str | None, pairs: Mapping[str, str]
+) -> View:
     requester = each.request.requester_id if each.request else None
+    port_id = _port_of(each.request)
     item = each.device.as_object()
     return {
         'address': item.address,
@@ -106,7 +116,8 @@ def _show(each: held.Held, not_detached: str | None) -> View:
         ),
         'state': each.state,
         'last_error': each.last_error or not_detached,
-        'port_id': _port_of(each.request),
+        'port_id': port_id,
+        'standby_port_id': pairs.get(port_id) if port_id else None,
     }
 
 

@@ -38,6 +38,7 @@ _LONG_COLUMNS = {
     'state': 'State',
     'last_error': 'Last Error',
     'port_id': 'Port ID',
+    'standby_port_id': 'Standby Port ID',
 }
 
 

@@ -32,6 +32,7 @@ from pci_ext.compute import attach
 from pci_ext.compute import detach
 from pci_ext.compute import detached
 from pci_ext.compute import late
+from pci_ext.compute import networks
 from pci_ext.compute import operation
 from pci_ext.compute import persistence
 from pci_ext.compute import reattach
@@ -211,7 +212,7 @@ class Endpoint:
         servers = reconciler.find(
             nova_context.get_admin_context(), self._compute.host
         )
-        if servers:
+        if servers or self._compute.driver.port_networks():
             threading.Thread(
                 target=self._reconcile, args=(servers,), daemon=True
             ).start()
@@ -219,6 +220,7 @@ class Endpoint:
     def _reconcile(self, servers: list[str]) -> None:
         while self._compute.rt.pci_tracker is None:
             time.sleep(_POLL_INTERVAL)
+        networks.sweep(self._compute)
         for server_uuid in servers:
             _spawn(
                 server_uuid,

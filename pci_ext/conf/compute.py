@@ -125,6 +125,24 @@ Related options:
 """,
     ),
     cfg.StrOpt(
+        'port_plug',
+        default='hostdev',
+        choices=[
+            ('hostdev', 'the guest is given the device itself'),
+            ('network', 'the guest names a network made for the port'),
+        ],
+        help="""
+How the devices of SR-IOV ports are plugged into guests on this host.
+
+With ``network`` each port has a libvirt network of its own that holds its one
+device, so that the XML of the guest is the same on every host. It is made when
+the port is plugged, which for a migration is before the guest arrives, and
+removed when it is unplugged.
+
+A guest goes by what was set when it was last started.
+""",
+    ),
+    cfg.StrOpt(
         'fake_inventory',
         help="""
 File, in YAML or JSON, with the PCI devices of simulated compute hosts.

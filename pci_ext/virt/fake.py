@@ -26,6 +26,7 @@ from pci_ext import exception
 from pci_ext.virt import inventory
 from pci_ext.virt import live_migration
 from pci_ext.virt import mixin
+from pci_ext.virt import port_networks
 from pci_ext.virt import simulated
 from pci_ext.virt import transfer
 
@@ -62,6 +63,10 @@ class FakeDriver(
             simulated.Faults(CONF.pci_ext.fake_faults),
         )
         simulated.HYPERVISORS[host] = self._domains
+
+        self._networks = simulated.Networks(
+            os.path.join(CONF.state_path, 'networks.json')
+        )
         super().init_host(host)
 
     def _read_inventory(self) -> None:
@@ -142,8 +147,38 @@ class FakeDriver(
     def _runs(self, instance: 'objects.Instance') -> bool:
         return self._domains.devices(instance.uuid) is not None
 
+    def port_networks(self) -> dict[str, tuple[str, str]]:
+        return {
+            name: (port_networks.server_of(name) or '', address)
+            for name, address in self._networks.all().items()
+        }
+
+    def remove_port_network(self, name: str) -> None:
+        self._networks.remove(name)
+
+    def plug_vifs(
+        self, instance: 'objects.Instance', network_info: Any
+    ) -> None:
+        super().plug_vifs(instance, network_info)
+        for vif in network_info:
+            if port_networks.needs_network(vif):
+                self._networks.make(
+                    port_networks.name_of(instance.uuid, vif['id']),
+                    vif['profile']['pci_slot'],
+                )
+
+    def unplug_vifs(
+        self, instance: 'objects.Instance', network_info: Any
+    ) -> None:
+        super().unplug_vifs(instance, network_info)
+        for vif in network_info:
+            self._networks.remove(
+                port_networks.name_of(instance.uuid, vif['id'])
+            )
+
     def _start_domain(self, instance: 'objects.Instance') -> None:
         """Run a domain, defined anew as Nova's libvirt driver does."""
+        self.plug_vifs(instance, instance.get_network_info())
         self._domains.start(
             instance.uuid,
             [device.address for device in instance.get_pci_devices()],
@@ -181,11 +216,22 @@ class FakeDriver(
         self,
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
+        network_info: Any,
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        super().destroy(context, instance, *args, **kwargs)
+        super().destroy(context, instance, network_info, *args, **kwargs)
         self._domains.stop(instance.uuid)
+        self.unplug_vifs(instance, network_info)
+
+    def detach_interface(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        vif: Any,
+    ) -> None:
+        super().detach_interface(context, instance, vif)
+        self.unplug_vifs(instance, [vif])
 
     def migrate_disk_and_power_off(
         self,

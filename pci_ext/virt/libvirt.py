@@ -38,7 +38,9 @@ from pci_ext.virt import domain_xml
 from pci_ext.virt import iommu_groups
 from pci_ext.virt import live_migration
 from pci_ext.virt import mixin
+from pci_ext.virt import port_networks
 from pci_ext.virt import suspend
+from pci_ext.virt import vif
 
 CONF = cfg.CONF
 
@@ -55,6 +57,10 @@ class LibvirtDriver(
     """Nova's libvirt driver, with all that libvirt says of a device."""
 
     _pci_names: frozenset[str] = frozenset()
+
+    def __init__(self, virtapi: Any, read_only: bool = False) -> None:
+        super().__init__(virtapi, read_only)
+        self.vif_driver = vif.VifDriver(self._host)
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         """Look at the devices anew where the host has others than before.
@@ -199,6 +205,15 @@ class LibvirtDriver(
                 raise exception.PciDeviceNotPlugged(
                     address=device.address, reason=conflict
                 )
+
+    def port_networks(self) -> dict[str, tuple[str, str]]:
+        return {
+            name: (port_networks.server_of(name) or '', address)
+            for name, address in self.vif_driver.networks().items()
+        }
+
+    def remove_port_network(self, name: str) -> None:
+        self.vif_driver.remove_network(name)
 
     def emit_event(self, event: virtevent.InstanceEvent) -> None:
         """Look after a device that is out of a guest, maybe late."""

@@ -97,6 +97,17 @@ class PciExtDriverMixin:
         """
         raise NotImplementedError()
 
+    def port_networks(self) -> dict[str, tuple[str, str]]:
+        """Give the networks that were made for ports on this host.
+
+        :returns: by name the uuid of the server and the address of the device
+        """
+        raise NotImplementedError()
+
+    def remove_port_network(self, name: str) -> None:
+        """Remove the network of a port, if it is there."""
+        raise NotImplementedError()
+
     def pci_removed(self, server_uuid: str) -> None:
         """To be called when a guest let go of a device nobody waits for."""
         if self._pci_endpoint is not None:

@@ -275,3 +275,39 @@ class Domains:
 
 #: The hypervisors that are simulated in this process, by name of the host.
 HYPERVISORS: dict[str, Domains] = {}
+
+
+class Networks:
+    """The networks of the ports of a host.
+
+    :param path: file that keeps them
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._devices: dict[str, str] = {}
+        if os.path.exists(path):
+            with open(path, encoding='utf-8') as stream:
+                self._devices = json.load(stream)
+
+    def _save(self) -> None:
+        with open(self._path, 'w', encoding='utf-8') as stream:
+            json.dump(self._devices, stream)
+
+    def make(self, name: str, address: str) -> None:
+        """Make a network of a device, or one of another device of it."""
+        with self._lock:
+            self._devices[name] = address
+            self._save()
+
+    def remove(self, name: str) -> None:
+        """Remove a network, if it is there."""
+        with self._lock:
+            if self._devices.pop(name, None) is not None:
+                self._save()
+
+    def all(self) -> dict[str, str]:
+        """Give the networks by name, and the address of the device."""
+        with self._lock:
+            return dict(self._devices)

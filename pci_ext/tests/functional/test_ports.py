@@ -82,15 +82,19 @@ pci_information = [{"address": "0000:5e:*.*"}, {"e.physical_network": "blue"}]
         return dict(self.neutron('GET', f'/ports/{id}')['port'])
 
     def ask(
-        self, *networks: dict[str, str], **headers: str
+        self, *networks: dict[str, str], image: str = '', **headers: str
     ) -> urllib3.BaseHTTPResponse:
-        """Ask for a server with ports, past the command."""
+        """Ask for a server with ports, past the command.
+
+        :param image: its id; without one, that of the only image
+        """
         [flavor] = [
             row['ID']
             for row in self.openstack('flavor', 'list')
             if row['Name'] == self.flavor
         ]
-        [image] = [row['ID'] for row in self.openstack('image', 'list')]
+        if not image:
+            [image] = [row['ID'] for row in self.openstack('image', 'list')]
         body = {
             'name': self.unique('server'),
             'flavorRef': flavor,
@@ -99,8 +103,10 @@ pci_information = [{"address": "0000:5e:*.*"}, {"e.physical_network": "blue"}]
         }
         return self.request('POST', '/servers', {'server': body}, **headers)
 
-    def boot_with(self, *networks: dict[str, str], **headers: str) -> str:
-        response = self.ask(*networks, **headers)
+    def boot_with(
+        self, *networks: dict[str, str], image: str = '', **headers: str
+    ) -> str:
+        response = self.ask(*networks, image=image, **headers)
         self.assertEqual(202, response.status, response.data)
         server_id = str(response.json()['server']['id'])
         self.addCleanup(self.delete_server, server_id)

@@ -99,6 +99,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
                     'state': 'attached',
                     'last_error': None,
                     'port_id': None,
+                    'standby_port_id': None,
                 }
             ],
             self.get_list(context=self.context_of('reader')),

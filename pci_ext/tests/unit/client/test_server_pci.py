@@ -69,6 +69,7 @@ class TestList(base.ShellTestCase):
                         'state': 'attached',
                         'last_error': None,
                         'port_id': None,
+                        'standby_port_id': None,
                     }
                 ]
             },
@@ -87,6 +88,7 @@ class TestList(base.ShellTestCase):
                 'State': 'attached',
                 'Last Error': None,
                 'Port ID': None,
+                'Standby Port ID': None,
             },
             shown,
         )

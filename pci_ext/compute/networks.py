@@ -1,0 +1,48 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Remove the networks of ports that a nova-compute left behind.
+
+The claim is the authority: a network stays as long as the server that it is
+named for has its device on this host, claimed for its coming or allocated.
+"""
+
+from typing import Any
+
+from nova.objects import fields
+from oslo_log import log as logging
+
+LOG = logging.getLogger(__name__)
+
+_IN_USE = (fields.PciDeviceStatus.CLAIMED, fields.PciDeviceStatus.ALLOCATED)
+
+
+def sweep(compute: Any) -> None:
+    """Remove what no claim stands for.
+
+    A network is made after its device was claimed, so the networks are read
+    before the claims are.
+
+    :param compute: Nova's compute manager, with its devices tracked
+    """
+    found = compute.driver.port_networks()
+    claimed = {
+        (device.instance_uuid, device.address)
+        for device in list(compute.rt.pci_tracker.pci_devs)
+        if device.status in _IN_USE
+    }
+    for name, owner in found.items():
+        if owner not in claimed:
+            LOG.info('Network %s was left behind: removing', name)
+            try:
+                compute.driver.remove_port_network(name)
+            except Exception:
+                LOG.exception('Network %s could not be removed', name)

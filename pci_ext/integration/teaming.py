@@ -1,0 +1,55 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Pairs of ports, of which one stands in while the other has no device.
+
+The failover driver of the guest makes one interface of two with the same MAC
+address: a virtio interface, which is always there, and a virtual function,
+which goes away with a migration (libvirt, "Teaming a virtio/hostdev NIC
+pair"). So ports of a server are a pair if they have the same MAC address; the
+image says whether the guest can do that.
+"""
+
+from collections import defaultdict
+
+from nova import objects
+from nova.network import model
+from oslo_utils import strutils
+
+#: Property of the image of a guest with a failover driver. Nova keeps with the
+#: server also those properties that it does not know.
+IMAGE_PROPERTY = 'hw_pci_teaming'
+
+
+def pairs(instance: 'objects.Instance') -> dict[str, str]:
+    """Find the pairs among the ports of a server.
+
+    :param instance: with its system metadata and information of its networks
+    :returns: by the id of the port with a virtual function that of the one
+        that stands in for it
+    """
+    if not strutils.bool_from_string(
+        instance.system_metadata.get(f'image_{IMAGE_PROPERTY}', '')
+    ):
+        return {}
+    by_mac: dict[str, dict[str, list[str]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
+    for vif in instance.get_network_info():
+        by_mac[vif['address']][vif['vnic_type']].append(vif['id'])
+    found = {}
+    for ports in by_mac.values():
+        device = ports.pop(model.VNIC_TYPE_DIRECT, [])
+        standby = ports.pop(model.VNIC_TYPE_NORMAL, [])
+        # Three of one address are no pair.
+        if len(device) == len(standby) == 1 and not ports:
+            found[device[0]] = standby[0]
+    return found
