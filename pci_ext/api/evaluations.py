@@ -67,7 +67,7 @@ class EvaluationsController(wsgi.Controller):
             'evaluation': {
                 'request': grammar.format_requests(asked),
                 'hosts': [
-                    _evaluate(host, pools, compiled, asked)
+                    evaluate(host, pools, compiled, asked)
                     for host, pools in sorted(
                         found.hosts, key=lambda node: node[0]
                     )
@@ -77,7 +77,7 @@ class EvaluationsController(wsgi.Controller):
         }
 
 
-def _evaluate(
+def evaluate(
     host: str,
     pools: Sequence[inventory.Pool],
     compiled: requirements.Requirements,

@@ -135,6 +135,17 @@ class PciClient:
         devices: list[Body] = self._call('GET', path)['pci_devices']
         return devices
 
+    def plan_migration(self, uuid: str, host: str | None) -> Body:
+        """Tell what a live migration would do with the devices of a server.
+
+        :param host: the only host to look at
+        """
+        query = f'?{parse.urlencode({"host": host})}' if host else ''
+        path = f'/servers/{uuid}/os-pci-migration-plan{query}'
+        answer = self._call('GET', path, version='1.1')
+        plan: Body = answer['pci_migration_plan']
+        return plan
+
     def show_server(self, uuid: str) -> Body:
         server: Body = self._call('GET', f'/servers/{uuid}')['server']
         return server

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""``openstack server pci``: list."""
+"""``openstack server pci``: list, migration plan."""
 
 import argparse
 from collections.abc import Iterator
@@ -39,6 +39,13 @@ _LONG_COLUMNS = {
     'last_error': 'Last Error',
     'port_id': 'Port ID',
     'standby_port_id': 'Standby Port ID',
+}
+
+#: Fields of a plan that list the devices of one policy.
+_FIELDS_BY_POLICY = {
+    'detached': 'hotplug',
+    'migrated': 'native',
+    'forbidding': 'forbid',
 }
 
 
@@ -94,3 +101,65 @@ def _cell(device: dict[str, Any], key: str) -> Any:
     # Not everybody is told where devices are.
     value = device.get(key)
     return _Preferences(value) if isinstance(value, list) else value
+
+
+class PlanServerPciMigration(command.ShowOne):
+    """Show what a live migration would do with the PCI devices of a server
+
+    Of hosts only devices are looked at, and not what else a server needs.
+    """
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            'server', metavar='<server>', help='Server (name or ID)'
+        )
+        parser.add_argument(
+            '--host', metavar='<host>', help='Look at this host only'
+        )
+        return parser
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        manager: Any = self.app.client_manager
+        found = manager.compute.find_server(
+            parsed_args.server, ignore_missing=False, details=False
+        )
+        plan = plugin.client_of(self).plan_migration(
+            found.id, parsed_args.host
+        )
+        fields = {
+            'host': plan['host'],
+            'refusal': plan['refusal'],
+            **{
+                field: _devices(plan, policy)
+                for field, policy in _FIELDS_BY_POLICY.items()
+            },
+            'standby': format_columns.ListColumn(
+                [port['port_id'] for port in plan['standby']]
+            ),
+            'waiting': format_columns.DictColumn(
+                {host['host']: _waiting(host) for host in plan['hosts']}
+            ),
+        }
+        return tuple(fields), tuple(fields.values())
+
+
+def _devices(plan: dict[str, Any], policy: str) -> format_columns.ListColumn:
+    return format_columns.ListColumn(
+        [
+            device['address']
+            for device in plan['devices']
+            if device['live_migration'] == policy
+        ]
+    )
+
+
+def _waiting(host: dict[str, Any]) -> str:
+    if not host['fits']:
+        return str(host['explanation'])
+    return ', '.join(
+        f'{taken["count"]}:{taken["pci_flavor"]}'
+        for taken in host['assignment']
+    )

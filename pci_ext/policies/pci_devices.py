@@ -25,6 +25,7 @@ SERVER_PLACE = POLICY_ROOT % 'server:place'
 ATTACH = POLICY_ROOT % 'attach'
 DETACH = POLICY_ROOT % 'detach'
 REATTACH = POLICY_ROOT % 'reattach'
+MIGRATION_PLAN = POLICY_ROOT % 'migration_plan'
 
 _RULES = [
     policy.DocumentedRuleDefault(
@@ -109,6 +110,21 @@ _RULES = [
             {
                 'method': 'POST',
                 'path': '/servers/{server_id}/action (reattach_pci)',
+            }
+        ],
+        scope_types=['project'],
+    ),
+    policy.DocumentedRuleDefault(
+        name=MIGRATION_PLAN,
+        check_str=base.ADMIN,
+        description=(
+            'See what a live migration would do with the PCI devices of a '
+            'server, and which hosts could take it'
+        ),
+        operations=[
+            {
+                'method': 'GET',
+                'path': '/servers/{server_id}/os-pci-migration-plan',
             }
         ],
         scope_types=['project'],

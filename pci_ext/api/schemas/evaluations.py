@@ -23,6 +23,29 @@ def _list_of(**properties: inventory.Schema) -> inventory.Schema:
     return {'type': 'array', 'items': pci_flavors.all_of(properties)}
 
 
+#: Hosts, and how each can serve a request.
+HOSTS = _list_of(
+    host=pci_flavors.described(_TEXT, 'Name of the host.'),
+    fits=pci_flavors.described(
+        {'type': 'boolean'}, 'Whether it can serve all requests.'
+    ),
+    explanation=pci_flavors.described(_TEXT, 'The rest in words.'),
+    assignment=_list_of(
+        request=_TEXT,
+        pci_flavor=pci_flavors.described(_TEXT, 'The alternative taken.'),
+        count={'type': 'integer', 'minimum': 1},
+        pool=pci_flavors.described(
+            inventory.STRINGS, 'Properties of the pool taken from.'
+        ),
+    ),
+    requests=_list_of(
+        request=_TEXT,
+        count={'type': 'integer', 'minimum': 1},
+        found=pci_flavors.described(_COUNT, 'How many it gets.'),
+        matching=pci_flavors.described(_COUNT, 'How many there are for it.'),
+    ),
+)
+
 create = pci_flavors.object_with(
     'evaluate',
     pci_flavors.all_of(
@@ -39,31 +62,7 @@ create_response = pci_flavors.object_with(
     pci_flavors.all_of(
         {
             'request': _TEXT,
-            'hosts': _list_of(
-                host=pci_flavors.described(_TEXT, 'Name of the host.'),
-                fits=pci_flavors.described(
-                    {'type': 'boolean'}, 'Whether it can serve all requests.'
-                ),
-                explanation=pci_flavors.described(_TEXT, 'The rest in words.'),
-                assignment=_list_of(
-                    request=_TEXT,
-                    pci_flavor=pci_flavors.described(
-                        _TEXT, 'The alternative taken.'
-                    ),
-                    count={'type': 'integer', 'minimum': 1},
-                    pool=pci_flavors.described(
-                        inventory.STRINGS, 'Properties of the pool taken from.'
-                    ),
-                ),
-                requests=_list_of(
-                    request=_TEXT,
-                    count={'type': 'integer', 'minimum': 1},
-                    found=pci_flavors.described(_COUNT, 'How many it gets.'),
-                    matching=pci_flavors.described(
-                        _COUNT, 'How many there are for it.'
-                    ),
-                ),
-            ),
+            'hosts': HOSTS,
             'cells_down': inventory.CELLS_DOWN,
         }
     ),

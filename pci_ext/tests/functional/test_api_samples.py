@@ -244,6 +244,8 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
         self.sample('servers.detail', 'GET', '/servers/detail')
         path = f'/servers/{server}/os-pci-devices'
         self.sample('server_devices.index', 'GET', path)
+        plan = f'/servers/{server}/os-pci-migration-plan'
+        self.sample('migration_plans.index', 'GET', plan)
         device = view['server']['pci_devices'][1]['dev_id']
         response = self.sample(
             *('server_actions.detach_pci', 'POST', action),

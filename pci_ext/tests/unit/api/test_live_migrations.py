@@ -38,7 +38,9 @@ NATIVE = {
 }
 
 
-class LiveMigrationsTestCase(base.RouterTestCase):
+class ServerTestCase(base.RouterTestCase):
+    """A server whose live migration is recorded and goes no further."""
+
     def setUp(self) -> None:
         super().setUp()
         self.host = self.create_host(
@@ -86,6 +88,8 @@ class LiveMigrationsTestCase(base.RouterTestCase):
             **device,
         )
 
+
+class LiveMigrationsTestCase(ServerTestCase):
     def migrate(self, status: int, version: str = '2.96') -> str:
         """Begin a live migration and check what comes of it."""
         response = self.call(

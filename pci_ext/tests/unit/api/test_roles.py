@@ -159,6 +159,12 @@ MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
             None,
             (200, 200, 200, 404, 403),
         ),
+        (
+            *('GET', '/servers/{server_id}/os-pci-migration-plan'),
+            f'/servers/{uuidsentinel.server}/os-pci-migration-plan',
+            None,
+            (200, 403, 403, 404, 403),
+        ),
     )
 )
 

@@ -23,6 +23,7 @@ from pci_ext import exception
 from pci_ext.api import descriptions
 from pci_ext.api import evaluations
 from pci_ext.api import extension
+from pci_ext.api import migration_plans
 from pci_ext.api import pci_devices
 from pci_ext.api import pci_flavor_access
 from pci_ext.api import pci_flavor_limits
@@ -60,6 +61,7 @@ class APIRouterTestCase(test.NoDBTestCase):
             [
                 descriptions.Descriptions,
                 evaluations.Evaluations,
+                migration_plans.MigrationPlans,
                 pci_devices.PciDevices,
                 pci_flavor_access.PciFlavorAccess,
                 pci_flavor_limits.PciFlavorLimits,
@@ -132,6 +134,11 @@ class APIRouterTestCase(test.NoDBTestCase):
                         '/os-pci-flavors/{pci_flavor_id}/access/{id}',
                         'PciFlavorAccessController',
                         {'DELETE': 'delete'},
+                    ),
+                    (
+                        '/servers/{server_id}/os-pci-migration-plan',
+                        'MigrationPlansController',
+                        {'GET': 'index'},
                     ),
                     (
                         '/os-pci-flavors/{pci_flavor_id}/limits',

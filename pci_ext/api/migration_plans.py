@@ -1,0 +1,142 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a live migration of a server would do with its devices."""
+
+import functools
+from typing import Any
+
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from nova.api import validation
+from nova.api.openstack import common
+from nova.api.openstack import wsgi
+from nova.compute import api as compute
+from nova.network import model as network_model
+import webob.exc
+
+from pci_ext.api import evaluations
+from pci_ext.api import extension
+from pci_ext.api import held
+from pci_ext.api import inventory
+from pci_ext.api import live_migrations
+from pci_ext.api import microversions
+from pci_ext.api import policy
+from pci_ext.api.schemas import migration_plans as schema
+from pci_ext.policies import pci_devices as policies
+from pci_ext.scheduler import fit
+
+View = dict[str, Any]
+
+
+@validation.validated
+class MigrationPlansController(wsgi.Controller):
+    def __init__(self) -> None:
+        super().__init__()
+        self._compute_api = compute.API()
+
+    @wsgi.expected_errors((404, 503))
+    @validation.query_schema(schema.index_query)
+    @validation.response_body_schema(schema.index_response)
+    def index(self, req: wsgi.Request, server_id: str) -> View:
+        """Plan the live migration of a server, to one host or to any."""
+        context = req.environ['nova.context']
+        try:
+            instance = common.get_instance(
+                self._compute_api,
+                context,
+                server_id,
+                expected_attrs=[
+                    'pci_requests',
+                    'system_metadata',
+                    'info_cache',
+                ],
+            )
+        except nova_exception.NovaException as error:
+            # The cell of the server does not answer.
+            raise webob.exc.HTTPServiceUnavailable(
+                explanation=error.format_message()
+            ) from error
+        policy.authorize(
+            context,
+            policies.MIGRATION_PLAN,
+            target={'project_id': instance.project_id},
+        )
+        return {
+            'pci_migration_plan': _plan(context, instance, req.GET.get('host'))
+        }
+
+
+def _plan(
+    context: nova_context.RequestContext,
+    instance: 'objects.Instance',
+    host: str | None,
+) -> View:
+    devices = held.held_by(instance)
+    pools = inventory.read_pools(context, host)
+    return {
+        'host': instance.host,
+        'refusal': live_migrations.refusal(instance, devices),
+        'devices': [
+            {
+                'address': each.device.row.address,
+                'dev_id': each.device.row.dev_id,
+                'pci_flavor': each.pci_flavor,
+                'live_migration': each.live_migration,
+            }
+            for each in devices
+        ],
+        'standby': _standby(instance),
+        'hosts': _hosts(instance, pools),
+        'cells_down': list(pools.cells_down),
+    }
+
+
+def _standby(instance: 'objects.Instance') -> list[View]:
+    return [
+        {
+            'port_id': vif['id'],
+            'mac_address': vif['address'],
+            'vnic_type': vif['vnic_type'],
+        }
+        for vif in instance.get_network_info()
+        if vif['vnic_type'] not in network_model.VNIC_TYPES_SRIOV
+    ]
+
+
+def _hosts(instance: 'objects.Instance', pools: inventory.Pools) -> list[View]:
+    """Evaluate hosts as destinations, by their devices alone."""
+    compiled = fit.compiled(instance)
+    if compiled is None:
+        return []
+    asked = fit.names(instance)
+    return [
+        evaluations.evaluate(host, found, compiled, asked)
+        for host, found in sorted(pools.hosts, key=lambda node: node[0])
+        if host != instance.host
+    ]
+
+
+class MigrationPlans(extension.ApiExtension):
+    """Mounts os-pci-migration-plan below servers."""
+
+    def routes(self) -> tuple[extension.Route, ...]:
+        controller = functools.partial(
+            microversions.Resource, MigrationPlansController(), since='1.1'
+        )
+        return (
+            (
+                '/servers/{server_id}/os-pci-migration-plan',
+                {'GET': (controller, 'index')},
+            ),
+        )

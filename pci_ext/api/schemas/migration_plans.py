@@ -1,0 +1,81 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Schemas of requests and responses about plans of live migrations."""
+
+from pci_ext.api.schemas import evaluations
+from pci_ext.api.schemas import inventory
+from pci_ext.api.schemas import pci_flavors
+from pci_ext.objects import pci_flavor
+
+_TEXT: inventory.Schema = {'type': 'string'}
+_TEXT_OR_NULL: inventory.Schema = {'type': ['string', 'null']}
+
+index_query: inventory.Schema = {
+    'type': 'object',
+    'properties': {
+        'host': {
+            'type': 'array',
+            'items': {'type': 'string', 'minLength': 1, 'maxLength': 255},
+            'maxItems': 1,
+        }
+    },
+    'additionalProperties': False,
+}
+
+index_response = pci_flavors.object_with(
+    'pci_migration_plan',
+    pci_flavors.all_of(
+        {
+            'host': pci_flavors.described(
+                _TEXT_OR_NULL, 'Where the server is.'
+            ),
+            'refusal': pci_flavors.described(
+                _TEXT_OR_NULL, 'Why the server cannot be migrated live.'
+            ),
+            'devices': {
+                'type': 'array',
+                'items': pci_flavors.all_of(
+                    {
+                        'address': _TEXT,
+                        'dev_id': _TEXT,
+                        'pci_flavor': _TEXT_OR_NULL,
+                        'live_migration': pci_flavors.described(
+                            {
+                                'type': ['string', 'null'],
+                                'enum': [*pci_flavor.LiveMigration.ALL, None],
+                            },
+                            'What becomes of it; null if that is up to Nova.',
+                        ),
+                    }
+                ),
+            },
+            'standby': {
+                'description': (
+                    'Ports that stay with the guest while devices are out.'
+                ),
+                'type': 'array',
+                'items': pci_flavors.all_of(
+                    {
+                        'port_id': _TEXT,
+                        'mac_address': _TEXT,
+                        'vnic_type': _TEXT,
+                    }
+                ),
+            },
+            'hosts': pci_flavors.described(
+                evaluations.HOSTS, 'Hosts, and what would wait there.'
+            ),
+            'cells_down': inventory.CELLS_DOWN,
+        }
+    ),
+)
