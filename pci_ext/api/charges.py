@@ -42,6 +42,17 @@ Requests = Iterable['objects.InstancePCIRequest']
 _HOT = 'pci_ext:'
 
 
+def is_of_flavor(request: 'objects.InstancePCIRequest') -> bool:
+    """Tell whether a request comes from the flavor of its server.
+
+    Others come from ports, or were attached.
+    """
+    return not (
+        request.source == objects.InstancePCIRequest.NEUTRON_PORT
+        or (request.requester_id or '').startswith(_HOT)
+    )
+
+
 def at_most(requests: Requests) -> Charges:
     """Charge for what requests may take at most."""
     charges: Charges = Counter()
@@ -91,14 +102,14 @@ def of_project(
     return charges
 
 
-def of_boot(instance: 'objects.Instance') -> Charges:
+def of_flavor(instance: 'objects.Instance') -> Charges:
     """Charge for what a server has since it was booted, by its flavor."""
     requests = {
         request.request_id: request
         for request in (
             instance.pci_requests.requests if instance.pci_requests else ()
         )
-        if not (request.requester_id or '').startswith(_HOT)
+        if is_of_flavor(request)
     }
     return _charge_devices(
         inventory.devices_in_cell(

@@ -123,11 +123,14 @@ class Quota:
         :raises PciFlavorLimitExceeded: if that asks for too much more than
             the server has by its flavor now
         """
-        asked = charges.at_most(requests.requests)
+        # What was attached is the server's whatever its flavor.
+        asked = charges.at_most(
+            filter(charges.is_of_flavor, requests.requests)
+        )
         found = _limits_of(context, instance.project_id, asked)
         if found is not None:
             limited, asked = found
-            _enforce(limited, asked - charges.of_boot(instance))
+            _enforce(limited, asked - charges.of_flavor(instance))
 
     def check_attach(
         self,

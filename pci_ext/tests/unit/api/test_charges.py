@@ -222,16 +222,20 @@ class ChargesTestCase(ProjectTestCase):
         )
         self.assertEqual({'IntelGPU': 1}, self.charged())
 
-    def test_of_boot(self) -> None:
+    def test_of_flavor(self) -> None:
+        port = request('port', 1, FIRST)
+        port.alias_name = None
         server = self.create(
             'server',
             request('boot', 1, FIRST, SECOND),
             request('hot', 1, FIRST, requester_id='pci_ext:hot'),
+            port,
         )
         self.give(server, 1, 'boot', **NVIDIA)
         self.give(server, 2, 'hot', **INTEL)
+        self.give(server, 3, 'port', **INTEL)
         self.assertEqual(
-            {'NvGPU': 1}, charges.of_boot(self.instance('cell1', server))
+            {'NvGPU': 1}, charges.of_flavor(self.instance('cell1', server))
         )
 
     def test_two_queries_a_cell(self) -> None:

@@ -160,6 +160,13 @@ class Rules:
             request('three', 3, FIRST),
         )
 
+    def test_resize_keeps_what_was_attached(self) -> None:
+        self.limit('IntelGPU', 1)
+        self.resize(
+            request('one', 1, FIRST),
+            request('hot', 5, FIRST, requester_id='pci_ext:hot'),
+        )
+
     def test_resize_of_who_is_over_already(self) -> None:
         self.limit('IntelGPU', 0)
         self.resize(request('one', 1, FIRST))
