@@ -22,6 +22,7 @@ from pci_ext import conf
 from pci_ext import exception
 from pci_ext.integration import device_specs
 from pci_ext.integration import live_migrate_task
+from pci_ext.integration import metadata
 from pci_ext.integration import moves
 from pci_ext.integration import ports
 from pci_ext.integration import requests
@@ -45,6 +46,7 @@ def seams() -> tuple[shape.Seam, ...]:
         tracker.SEAM,
         resource_tracker.SEAM,
         requests.SEAM,
+        metadata.SEAM,
         ports.SEAM,
         moves.SEAM,
         live_migrate_task.SEAM,

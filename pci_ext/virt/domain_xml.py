@@ -41,6 +41,31 @@ def hostdev_addresses(xml: str) -> frozenset[str]:
     return frozenset(map(address, found))
 
 
+def guest_addresses(xml: str) -> dict[str, str]:
+    """Give the addresses of PCI devices in a guest, by those on the host.
+
+    :param xml: libvirt's description of the domain
+    :returns: devices that libvirt has given no address in the guest yet are
+        missing
+    """
+    found = {}
+    for hostdev in etree.fromstring(xml).iterfind(
+        "devices/hostdev[@type='pci']"
+    ):
+        source = hostdev.find('source/address')
+        address = hostdev.find("address[@type='pci']")
+        if source is not None and address is not None:
+            found[_address(source)] = _address(address)
+    return found
+
+
+def _address(element: Any) -> str:
+    return (
+        f'{_integer(element, "domain"):04x}:{_integer(element, "bus"):02x}:'
+        f'{_integer(element, "slot"):02x}.{_integer(element, "function"):x}'
+    )
+
+
 def free_root_ports(xml: str) -> int | None:
     """Count the PCIe root ports of a domain that nothing is plugged into.
 

@@ -30,10 +30,12 @@ from nova.virt.libvirt import driver
 from nova.virt.libvirt import event as libvirtevent
 from nova.virt.libvirt import guest as libvirt_guest
 from oslo_config import cfg
+from oslo_log import log as logging
 from oslo_serialization import jsonutils
 
 from pci_ext import exception
 from pci_ext.i18n import _
+from pci_ext.virt import device_metadata
 from pci_ext.virt import domain_xml
 from pci_ext.virt import iommu_groups
 from pci_ext.virt import live_migration
@@ -43,6 +45,7 @@ from pci_ext.virt import suspend
 from pci_ext.virt import vif
 
 CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
 
 #: Begins the aliases that libvirt gives to host devices.
 _HOSTDEV = 'hostdev'
@@ -141,6 +144,7 @@ class LibvirtDriver(
                     and find(from_persistent_config=True) is None,
                     live=bool(guest.is_active()) and find() is None,
                 )
+        self._tell_guest(context, instance)
 
     def detach_pci(
         self,
@@ -164,6 +168,7 @@ class LibvirtDriver(
                     functools.partial(self._find_hostdev, guest, device),
                     device_name=device.address,
                 )
+        self._tell_guest(context, instance)
 
     def attached_pci(
         self, instance: 'objects.Instance'
@@ -214,6 +219,44 @@ class LibvirtDriver(
 
     def remove_port_network(self, name: str) -> None:
         self.vif_driver.remove_network(name)
+
+    def _build_device_metadata(
+        self, context: nova_context.RequestContext, instance: Any
+    ) -> 'objects.InstanceDeviceMetadata | None':
+        """Add the devices of PCI flavors to those that Nova tells guests of.
+
+        Nova calls this when it has defined a domain, and when an interface or
+        volume with a tag is attached.
+        """
+        metadata = super()._build_device_metadata(context, instance)
+        guest = self._find_guest(instance)
+        if guest is None:
+            return metadata
+        devices = [
+            *(metadata.devices if metadata else ()),
+            *device_metadata.describe(
+                self.virtapi._compute.rt,
+                instance,
+                domain_xml.guest_addresses(guest.get_xml_desc()),
+            ),
+        ]
+        if not devices:
+            return None
+        return objects.InstanceDeviceMetadata(devices=devices)
+
+    def _tell_guest(
+        self, context: nova_context.RequestContext, instance: Any
+    ) -> None:
+        """Record what the metadata service says of devices from now on."""
+        try:
+            instance.device_metadata = self._build_device_metadata(
+                context, instance
+            )
+            instance.save()
+        except Exception:
+            LOG.exception(
+                'The metadata of devices stays as it was', instance=instance
+            )
 
     def emit_event(self, event: virtevent.InstanceEvent) -> None:
         """Look after a device that is out of a guest, maybe late."""

@@ -79,6 +79,16 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
             self.server, {'OS-EXT-STS:task_state': None}
         )
 
+    def assertTold(self, count: int) -> None:
+        """Check that metadata tells the server of its devices."""
+        metadata = self.instance().device_metadata
+        self.assertEqual(
+            [['accelerator']] * count,
+            [device.tags for device in metadata.devices],
+        )
+        addresses = {device.bus.address for device in metadata.devices}
+        self.assertEqual(count, len(addresses))
+
     def attach(self, request: str, result: str = 'success') -> None:
         instance = self.instance()
         requests = attachments.resolve(instance, {REQUEST: request})
@@ -96,6 +106,7 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
 
 class LibvirtAttachTest(LibvirtAttachTestCase):
     def test_attach_and_detach(self) -> None:
+        self.assertTold(1)
         domain = self.domain()
         original = domain.attachDeviceFlags
         domain.attachDeviceFlags = lambda xml, flags: (
@@ -103,6 +114,7 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
             original(xml, flags),
         )
         self.attach('2:accelerator')
+        self.assertTold(3)
         devices = self.devices_of(self.server)
         self.assertEqual(3, len(devices))
         self.assertEqual(devices, self.hostdevs_of('compute1', self.server))
@@ -117,6 +129,7 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
         self.answer_detach()
         first = min(devices)
         self.detach(first)
+        self.assertTold(2)
         self.assertEqual(devices - {first}, self.devices_of(self.server))
         self.assertEqual(
             devices - {first}, self.hostdevs_of('compute1', self.server)

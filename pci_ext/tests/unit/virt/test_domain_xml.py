@@ -74,6 +74,13 @@ I440FX = """
 """
 
 
+class GuestAddressesTestCase(base.BaseTestCase):
+    def test_of_what_has_one(self) -> None:
+        self.assertEqual(
+            {'0000:3b:00.7': '0000:0a:00.0'}, domain_xml.guest_addresses(Q35)
+        )
+
+
 class DomainXmlTestCase(base.BaseTestCase):
     def test_hostdev_addresses(self) -> None:
         self.assertEqual(
