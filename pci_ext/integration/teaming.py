@@ -19,6 +19,10 @@ image says whether the guest can do that.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
+import contextlib
+import contextvars
+from typing import Any
 
 from nova import objects
 from nova.network import model
@@ -27,6 +31,24 @@ from oslo_utils import strutils
 #: Property of the image of a guest with a failover driver. Nova keeps with the
 #: server also those properties that it does not know.
 IMAGE_PROPERTY = 'hw_pci_teaming'
+
+
+_among: contextvars.ContextVar[Any] = contextvars.ContextVar(
+    'pci_ext_among', default=None
+)
+
+
+@contextlib.contextmanager
+def among(network_info: Any) -> Iterator[None]:
+    """Look for pairs among these ports, in this thread.
+
+    A server that is being started need not have them in its own cache yet.
+    """
+    token = _among.set(network_info)
+    try:
+        yield
+    finally:
+        _among.reset(token)
 
 
 def pairs(instance: 'objects.Instance') -> dict[str, str]:
@@ -43,7 +65,8 @@ def pairs(instance: 'objects.Instance') -> dict[str, str]:
     by_mac: dict[str, dict[str, list[str]]] = defaultdict(
         lambda: defaultdict(list)
     )
-    for vif in instance.get_network_info():
+    known = _among.get()
+    for vif in instance.get_network_info() if known is None else known:
         by_mac[vif['address']][vif['vnic_type']].append(vif['id'])
     found = {}
     for ports in by_mac.values():

@@ -192,6 +192,8 @@ class FakeDriver(
         **kwargs: Any,
     ) -> None:
         super().spawn(context, instance, *args, **kwargs)
+        # A server that is being started need not have it in its cache yet.
+        self.plug_vifs(instance, kwargs.get('network_info') or ())
         # After a live migration it runs already.
         if kwargs.get('power_on', True) and not self._runs(instance):
             self._start_domain(instance)

@@ -35,6 +35,7 @@ from oslo_serialization import jsonutils
 
 from pci_ext import exception
 from pci_ext.i18n import _
+from pci_ext.integration import teaming
 from pci_ext.virt import device_metadata
 from pci_ext.virt import domain_xml
 from pci_ext.virt import iommu_groups
@@ -210,6 +211,18 @@ class LibvirtDriver(
                 raise exception.PciDeviceNotPlugged(
                     address=device.address, reason=conflict
                 )
+
+    def _get_guest_config(
+        self,
+        instance: 'objects.Instance',
+        network_info: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> vconfig.LibvirtConfigGuest:
+        with teaming.among(network_info):
+            return super()._get_guest_config(
+                instance, network_info, *args, **kwargs
+            )
 
     def port_networks(self) -> dict[str, tuple[str, str]]:
         return {

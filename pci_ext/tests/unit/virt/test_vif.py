@@ -26,6 +26,7 @@ from nova.virt.libvirt import config as vconfig
 from nova.virt.libvirt import driver
 from oslo_utils.fixture import uuidsentinel as uuids
 
+from pci_ext.integration import teaming
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.virt import port_networks
 from pci_ext.virt import vif
@@ -266,11 +267,19 @@ class TeamingTest(VifTestCase):
         alias = interface.find('alias').get('name')
         for plug in ('network', 'hostdev'):
             self.conf.config(group='pci_ext', port_plug=plug)
-            teaming = self.interface(device).find('teaming')
+            found = self.interface(device).find('teaming')
             self.assertEqual(
                 {'type': 'transient', 'persistent': alias},
-                dict(teaming.attrib),
+                dict(found.attrib),
             )
+
+    def test_a_pair_that_the_cache_does_not_have_yet(self) -> None:
+        device = self.port(uuids.device)
+        standby = self.port(uuids.standby, 'normal')
+        self.instance.info_cache.network_info = model.NetworkInfo()
+        self.assertIsNone(self.interface(device).find('teaming'))
+        with teaming.among([device, standby]):
+            self.assertIsNotNone(self.interface(device).find('teaming'))
 
     def test_no_pair(self) -> None:
         device = self.port(uuids.device)
