@@ -12,7 +12,7 @@
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
 # Seconds after which the machine is switched off.
-LIMIT=${PCI_EXT_HWLAB_TIMEOUT:-1800}
+LIMIT=${PCI_EXT_HWLAB_TIMEOUT:-2700}
 
 check_packages() {
     local missing=() command package
