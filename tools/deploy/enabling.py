@@ -13,7 +13,6 @@
 """Follows the install page of pci_ext, word for word."""
 
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -123,13 +122,14 @@ class Reader:
             self._run(command, services.CONTROLLER)
 
     def _check(self, block: install_page.Block) -> None:
-        for command in block.commands:
-            if command.startswith('pci-ext-status'):
-                for host in hosts_of('Every service'):
-                    self._run(command, host)
-                self.restart()
-            else:
-                self._run(command, services.CONTROLLER)
+        # What a line sets is for the lines after it.
+        script = '\n'.join(block.commands)
+        if script.startswith('pci-ext-status'):
+            for host in hosts_of('Every service'):
+                self._run(script, host)
+            self.restart()
+        else:
+            self._run(script, services.CONTROLLER)
 
     def restart(self) -> None:
         """Restart the services, and see that each is active.
@@ -175,7 +175,7 @@ class Reader:
         if host in hypervisors.HOSTS:
             entering = hypervisors.entering(self.state, host)
         done = subprocess.run(
-            [*entering, *shlex.split(command)],
+            [*entering, 'sh', '-ec', command],
             cwd=home,
             env={
                 **os.environ,
