@@ -14,8 +14,13 @@
 
 import dataclasses
 
+from nova import context as nova_context
+from nova import exception as nova_exception
 from nova import objects
+from nova.api.openstack import common
+from nova.compute import api as compute_api
 from nova.compute import task_states
+import webob.exc
 
 from pci_ext.api import alternatives
 from pci_ext.api import devices
@@ -108,6 +113,29 @@ class Held:
     def last_error(self) -> str | None:
         """Why it is not in the guest; None if it is."""
         return None if self._problem is None else self._problem.text
+
+
+def find_server(
+    api: compute_api.API,
+    context: nova_context.RequestContext,
+    server_id: str,
+) -> 'objects.Instance':
+    """Find a server, with all that tells of its devices.
+
+    :raises webob.exc.HTTPNotFound: if there is none
+    :raises webob.exc.HTTPServiceUnavailable: if its cell does not answer
+    """
+    try:
+        return common.get_instance(
+            api,
+            context,
+            server_id,
+            expected_attrs=['pci_requests', 'system_metadata', 'info_cache'],
+        )
+    except nova_exception.NovaException as error:
+        raise webob.exc.HTTPServiceUnavailable(
+            explanation=error.format_message()
+        ) from error
 
 
 def held_by(instance: 'objects.Instance') -> list[Held]:

@@ -16,14 +16,11 @@ import functools
 from typing import Any
 
 from nova import context as nova_context
-from nova import exception as nova_exception
 from nova import objects
 from nova.api import validation
-from nova.api.openstack import common
 from nova.api.openstack import wsgi
 from nova.compute import api as compute
 from nova.network import model as network_model
-import webob.exc
 
 from pci_ext.api import evaluations
 from pci_ext.api import extension
@@ -51,22 +48,7 @@ class MigrationPlansController(wsgi.Controller):
     def index(self, req: wsgi.Request, server_id: str) -> View:
         """Plan the live migration of a server, to one host or to any."""
         context = req.environ['nova.context']
-        try:
-            instance = common.get_instance(
-                self._compute_api,
-                context,
-                server_id,
-                expected_attrs=[
-                    'pci_requests',
-                    'system_metadata',
-                    'info_cache',
-                ],
-            )
-        except nova_exception.NovaException as error:
-            # The cell of the server does not answer.
-            raise webob.exc.HTTPServiceUnavailable(
-                explanation=error.format_message()
-            ) from error
+        instance = held.find_server(self._compute_api, context, server_id)
         policy.authorize(
             context,
             policies.MIGRATION_PLAN,

@@ -15,13 +15,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nova import exception as nova_exception
 from nova import objects
 from nova.api import validation
-from nova.api.openstack import common
 from nova.api.openstack import wsgi
 from nova.compute import api as compute
-import webob.exc
 
 from pci_ext.api import devices
 from pci_ext.api import extension
@@ -53,22 +50,7 @@ class ServerDevicesController(wsgi.Controller):
     def index(self, req: wsgi.Request, server_id: str) -> View:
         """List the devices that a server has on the host where it is."""
         context = req.environ['nova.context']
-        try:
-            instance = common.get_instance(
-                self._compute_api,
-                context,
-                server_id,
-                expected_attrs=[
-                    'pci_requests',
-                    'system_metadata',
-                    'info_cache',
-                ],
-            )
-        except nova_exception.NovaException as error:
-            # The cell of the server does not answer.
-            raise webob.exc.HTTPServiceUnavailable(
-                explanation=error.format_message()
-            ) from error
+        instance = held.find_server(self._compute_api, context, server_id)
         target = {'project_id': instance.project_id}
         policy.authorize(context, policies.SERVER, target=target)
         shown = _devices_of(instance)
