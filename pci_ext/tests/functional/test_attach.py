@@ -318,7 +318,9 @@ class TestRefusals(AttachTestCase):
         self.act(self.server, 'suspend', None)
         self.wait_for(self.server, 'SUSPENDED', 'ACTIVE')
         for action, argument in ATTACH, DETACH:
-            self.assertRefused(409, 'suspended', action, argument)
+            self.assertRefusal(409, 'suspended', self.server, action, argument)
+        # Without a domain, as it is suspended.
+        self.assertEqual(['0000:03:00.0'], self.allocations())
 
     def test_locked(self) -> None:
         self.act(self.server, 'lock', None)

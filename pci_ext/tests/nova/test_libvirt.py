@@ -37,6 +37,31 @@ FLAVORS['mobile'] = FLAVORS['accelerator']
 LIVE_MIGRATION = {'mobile': 'hotplug'}
 
 
+#: As in libvirt.
+VIR_ERR_NO_NETWORK = 43
+
+
+class Networks(fixtures.Fixture):
+    """The networks of a host, which Nova's fixture of libvirt lacks: none."""
+
+    def _setUp(self) -> None:
+        for place, name, value in (
+            (fakelibvirt, 'VIR_ERR_NO_NETWORK', VIR_ERR_NO_NETWORK),
+            (fakelibvirt.Connection, 'listAllNetworks', lambda *_args: []),
+            (fakelibvirt.Connection, 'networkLookupByName', self._look_up),
+        ):
+            self.useFixture(
+                fixtures.MockPatchObject(place, name, value, create=True)
+            )
+
+    def _look_up(self, *_args: object) -> None:
+        raise fakelibvirt.make_libvirtError(
+            fakelibvirt.libvirtError,
+            'Network not found',
+            error_code=VIR_ERR_NO_NETWORK,
+        )
+
+
 class LibvirtTestCase(base.ServersTestBase):
     ADDITIONAL_FILTERS = ['PciFlavorFilter']
     ADMIN_API = True
@@ -63,6 +88,7 @@ class LibvirtTestCase(base.ServersTestBase):
         resolving = requests.resolving(self.source)
         resolving.__enter__()
         self.addCleanup(resolving.__exit__, None, None, None)
+        self.useFixture(Networks())
         super().setUp()
         self.ctxt = context.get_admin_context()
 
