@@ -54,7 +54,12 @@ _NETWORK = {
     **_beside_nova(
         'pci_flavor', {'type': 'string', 'minLength': 1, 'maxLength': 4096}
     ),
-    'dependencies': {'pci_flavor': ['port']},
+    'dependentSchemas': {
+        'pci_flavor': {
+            'properties': {'port': _TEXT},
+            'required': ['port'],
+        },
+    },
 }
 
 create = _beside_nova(

@@ -182,7 +182,11 @@ class TestPorts(PortsTestCase):
             ({'port': normal, 'pci_flavor': 'AnyVF'}, 'not one for SR-IOV'),
             (
                 {'uuid': self.red, 'pci_flavor': 'AnyVF'},
-                "'port' is a dependency",
+                "'port' is a required property",
+            ),
+            (
+                {'uuid': self.red, 'port': None, 'pci_flavor': 'AnyVF'},
+                "None is not of type 'string'",
             ),
         ):
             response = self.ask(network)
