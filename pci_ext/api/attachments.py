@@ -194,7 +194,6 @@ def _take(
     :raises nova.exception.InstanceInvalidState: if somebody has
     """
     instance.task_state = task_state
-    instance.system_metadata[operation.OPERATION] = operation_id
     try:
         instance.save(expected_vm_state=_STATES, expected_task_state=[None])
     except nova_exception.InstanceUpdateConflict as error:
@@ -206,6 +205,10 @@ def _take(
             state=getattr(instance, attr),
             method=action,
         ) from error
+    # Only now nobody else writes these, and what was read before may be old.
+    instance.refresh()
+    instance.system_metadata[operation.OPERATION] = operation_id
+    instance.save(expected_task_state=[task_state])
 
 
 def _give_up(instance: Any, task_state: str, operation_id: str) -> None:

@@ -125,3 +125,18 @@ class AttachmentsTestCase(base.RouterTestCase):
         self.assertEqual(409, response.status_int, response.text)
         self.assertIn('rebooting', response.text)
         self.assertEqual([], self.called)
+
+    def test_what_the_host_wrote_meanwhile_stays(self) -> None:
+        self.host(lambda: None)
+        original = objects.Instance.save
+
+        def save(instance: Any, *args: Any, **kwargs: Any) -> None:
+            self.stub_out('nova.objects.Instance.save', original)
+            self.save(system_metadata={'pci_ext:test': 'written'})
+            original(instance, *args, **kwargs)
+
+        self.stub_out('nova.objects.Instance.save', save)
+        self.assertEqual(202, self.detach().status_int)
+        metadata = self.instance().system_metadata
+        self.assertEqual('written', metadata['pci_ext:test'])
+        self.assertIn(operation.OPERATION, metadata)
