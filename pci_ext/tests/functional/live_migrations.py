@@ -74,6 +74,8 @@ class LiveMigrationTestCase(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        # Migrations of a server that had been when one was asked for.
+        self._earlier: dict[str, set[int]] = {}
         self.misbehave()
         for product_id, policy in self.LIVE_MIGRATION.items():
             self.shell.run(
@@ -103,6 +105,9 @@ class LiveMigrationTestCase(base.TestCase):
 
     def begin(self, server: str) -> Any:
         """Ask for a live migration to wherever it can go."""
+        self._earlier[server] = {
+            each['id'] for each in self._all_migrations(server)
+        }
         return self.request(
             'POST',
             f'/servers/{server}/action',
@@ -131,7 +136,18 @@ class LiveMigrationTestCase(base.TestCase):
         return self.migration(server)
 
     def migrations(self, server: str) -> list[dict[str, Any]]:
-        """Give the records of its migrations, the newest first."""
+        """Give the records since a migration was asked for.
+
+        The newest first; none until nova-conductor has begun.
+        """
+        earlier = self._earlier[server]
+        return [
+            each
+            for each in self._all_migrations(server)
+            if each['id'] not in earlier
+        ]
+
+    def _all_migrations(self, server: str) -> list[dict[str, Any]]:
         path = f'/os-migrations?instance_uuid={server}'
         response = self.request('GET', path)
         return list(response.json()['migrations'])
@@ -140,9 +156,9 @@ class LiveMigrationTestCase(base.TestCase):
         """Give the record of the last migration, when it is over."""
 
         def over() -> dict[str, Any] | None:
-            found = self.migrations(server)[0]
+            [found] = self.migrations(server)[:1] or [None]
             running = ('accepted', 'queued', 'preparing', 'running')
-            return None if found['status'] in running else found
+            return None if found and found['status'] in running else found
 
         return dict(self.wait_until(over))
 
