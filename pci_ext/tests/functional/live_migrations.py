@@ -28,7 +28,7 @@ import yaml
 from pci_ext.tests.functional import base
 
 #: Seconds that a migration, and what follows it, may take.
-TIMEOUT = 60
+TIMEOUT = 180
 
 CONFIG = """
 [pci_ext]

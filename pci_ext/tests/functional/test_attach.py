@@ -43,7 +43,7 @@ CRYPTO = {
 }
 
 #: Seconds that an operation may take.
-TIMEOUT = 30
+TIMEOUT = 180
 
 DEVICE = {'dev_id': 'pci_0000_03_00_0'}
 ATTACH = 'attach_pci', {PCI_FLAVOR: '1:one'}
