@@ -19,6 +19,7 @@ is Nova's way, and marked in its record, so that this can be seen.
 
 from typing import Any
 
+from nova import exception as nova_exception
 from nova import objects
 from nova.objects import fields
 from nova.pci import manager
@@ -60,6 +61,12 @@ class PciDevTracker(manager.PciDevTracker):
 
     _scanned: tuple[str, Options] | None = None
 
+    def __init__(
+        self, context: Any, compute_node: 'objects.ComputeNode'
+    ) -> None:
+        super().__init__(context, compute_node)
+        self._host = compute_node.host
+
     def update_devices_from_hypervisor_resources(
         self, devices_json: str
     ) -> None:
@@ -77,6 +84,36 @@ class PciDevTracker(manager.PciDevTracker):
         """Scan, unless host and options are as they were."""
         if self._scanned != (devices_json, _options()):
             self.update_devices_from_hypervisor_resources(devices_json)
+
+    def clean_usage(
+        self,
+        instances: 'list[objects.Instance]',
+        migrations: 'list[objects.Migration]',
+    ) -> None:
+        """Free what belongs to servers that are gone.
+
+        A scan reads the servers of the host, then the migrations. Who comes
+        back or sets out meanwhile is in neither, and so is a server for which
+        devices are claimed before its migration says which host it goes to:
+        the record of the server itself decides.
+        """
+        seen = {instance.uuid for instance in instances}
+        seen |= {migration.instance_uuid for migration in migrations}
+        unseen = (self.claims.keys() | self.allocations.keys()) - seen
+        super().clean_usage(
+            [*instances, *filter(None, map(self._busy_or_here, unseen))],
+            migrations,
+        )
+
+    def _busy_or_here(self, uuid: str) -> 'objects.Instance | None':
+        try:
+            instance = objects.Instance.get_by_uuid(
+                self._context, uuid, expected_attrs=[]
+            )
+        except nova_exception.InstanceNotFound:
+            return None
+        is_here = instance.host == self._host
+        return instance if is_here or instance.task_state else None
 
     def _set_hvdevs(self, devices: list[dict[str, Any]]) -> None:
         super()._set_hvdevs(devices)
@@ -97,5 +134,6 @@ SEAM = shape.Seam(
         '__init__': ('self', 'context', 'compute_node'),
         'update_devices_from_hypervisor_resources': ('self', 'devices_json'),
         '_set_hvdevs': ('self', 'devices'),
+        'clean_usage': ('self', 'instances', 'migrations'),
     },
 )

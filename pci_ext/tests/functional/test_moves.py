@@ -27,6 +27,7 @@ from pci_ext.tests.functional import test_attach
 CONFIG = """
 [DEFAULT]
 update_resources_interval = 3
+periodic_fuzzy_delay = 0
 shelved_offload_time = -1
 """
 

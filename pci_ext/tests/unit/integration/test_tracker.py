@@ -105,3 +105,24 @@ class TrackerTest(base.HostTestCase):
         self.scan('01:00.0|10GE')
         self.scan('01:00.0')
         self.assertEqual({'10GE': 1}, self.pools())
+
+    def test_a_scan_that_saw_neither_server_nor_migration(self) -> None:
+        server = self.create_server()
+        [address] = self.devices(server)
+        pci_tracker = self.compute.rt.pci_tracker
+        for values, expected in (
+            # It came back, or set out, while the scan was reading.
+            ({}, 'allocated'),
+            ({'host': 'other', 'task_state': 'migrating'}, 'allocated'),
+            ({'host': 'other', 'task_state': None}, 'available'),
+        ):
+            instance = objects.Instance.get_by_uuid(self.context, server)
+            instance.update(values)
+            instance.save()
+            pci_tracker.clean_usage([], [])
+            [status] = [
+                device.status
+                for device in pci_tracker.pci_devs
+                if device.address == address
+            ]
+            self.assertEqual(expected, status, values)
