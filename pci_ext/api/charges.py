@@ -29,6 +29,7 @@ from oslo_log import log as logging
 from pci_ext.api import alternatives
 from pci_ext.api import inventory
 from pci_ext.api import records
+from pci_ext.integration import kept
 from pci_ext.integration import task_states
 
 LOG = logging.getLogger(__name__)
@@ -38,9 +39,6 @@ Charges = Counter[str]
 
 Requests = Iterable['objects.InstancePCIRequest']
 
-# Begins what hot attach notes as the requester of its requests.
-_HOT = 'pci_ext:'
-
 
 def is_of_flavor(request: 'objects.InstancePCIRequest') -> bool:
     """Tell whether a request comes from the flavor of its server.
@@ -49,7 +47,7 @@ def is_of_flavor(request: 'objects.InstancePCIRequest') -> bool:
     """
     return not (
         request.source == objects.InstancePCIRequest.NEUTRON_PORT
-        or (request.requester_id or '').startswith(_HOT)
+        or kept.is_of_attach(request)
     )
 
 

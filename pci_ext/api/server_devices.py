@@ -28,14 +28,11 @@ from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api.schemas import server_devices as schema
 from pci_ext.i18n import _
+from pci_ext.integration import kept
 from pci_ext.integration import teaming
 from pci_ext.policies import pci_devices as policies
 
 View = dict[str, Any]
-
-# Begins what hot attach notes as the requester of its requests; that of a
-# request of the flavor is empty.
-_HOT = 'pci_ext:'
 
 
 @validation.validated
@@ -82,7 +79,7 @@ def _devices_of(instance: 'objects.Instance') -> list[View]:
 def _show(
     each: held.Held, not_detached: str | None, pairs: Mapping[str, str]
 ) -> View:
-    requester = each.request.requester_id if each.request else None
+    is_hot = each.request is not None and kept.is_of_attach(each.request)
     port_id = _port_of(each.request)
     item = each.device.as_object()
     return {
@@ -93,9 +90,7 @@ def _show(
         'pci_flavor': each.pci_flavor,
         'alternatives': each.alternatives,
         'status': item.status,
-        'attached': (
-            'hot' if requester and requester.startswith(_HOT) else 'boot'
-        ),
+        'attached': 'hot' if is_hot else 'boot',
         'state': each.state,
         'last_error': each.last_error or not_detached,
         'port_id': port_id,

@@ -33,6 +33,9 @@ HOT = 'pci_ext:hot'
 #: its guest was asked for, by their addresses on the host where it is.
 ASKED_FOR = 'pci_ext:detach:'
 
+#: Begins the requester_id of every request that pci_ext makes for an attach.
+_ATTACH = 'pci_ext:'
+
 Requests = list['objects.InstancePCIRequest']
 
 _moving: contextvars.ContextVar['tuple[objects.Instance, bool] | None'] = (
@@ -77,6 +80,11 @@ def adjust(flavor: 'objects.Flavor', requests: Requests) -> Requests:
     return requests + [
         _anew(each) for each in owned if each.requester_id == HOT
     ]
+
+
+def is_of_attach(request: 'objects.InstancePCIRequest') -> bool:
+    """Tell a request that was or is being attached from one of the flavor."""
+    return (request.requester_id or '').startswith(_ATTACH)
 
 
 def of_devices(instance: 'objects.Instance') -> Requests:
