@@ -80,12 +80,12 @@ def _count(
     context: nova_context.RequestContext, instance: 'objects.Instance'
 ) -> None:
     """Let the request spec of a server ask for the devices that it has."""
+    if not instance.pci_requests:
+        return
     try:
         spec = objects.RequestSpec.get_by_instance_uuid(context, instance.uuid)
     except nova_exception.RequestSpecNotFound:
         # Nova says so to the user, where it needs one.
-        return
-    if not instance.pci_requests:
         return
     before = spec.pci_requests and spec.pci_requests.to_json()
     kept.count(spec, instance)
