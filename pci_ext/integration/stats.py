@@ -10,134 +10,30 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Seam: the pools of a host, their grouping and the claims on them."""
+"""Seam: the pools of a host and the claims on them."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from nova import exception as nova_exception
 from nova import objects
-from nova.objects import fields
-from nova.pci import stats
-from nova.pci import whitelist
-from oslo_config import cfg
 
 from pci_ext.integration import cards
 from pci_ext.integration import demand
-from pci_ext.integration import device_specs
+from pci_ext.integration import grouped_stats
 from pci_ext.integration import numa
 from pci_ext.integration import shape
 from pci_ext.matching import assignment
 from pci_ext.matching import pools as grouping
 from pci_ext.matching import requirements
 
-CONF = cfg.CONF
-
-
-def _pool_of(reported: 'objects.PciDevicePool') -> dict[str, Any]:
-    return {
-        'product_id': reported.product_id,
-        'vendor_id': reported.vendor_id,
-        'numa_node': reported.numa_node,
-        'count': reported.count,
-        **reported.tags,
-    }
-
 
 def _discard(pools: list[dict[str, Any]], pool: dict[str, Any]) -> None:
     pools[:] = [other for other in pools if other is not pool]
 
 
-class PciDeviceStats(stats.PciDeviceStats):
+class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
     """Nova's pools, grouped by PCI flavor attributes, assigned exactly."""
-
-    def __init__(
-        self,
-        numa_topology: 'objects.NUMATopology',
-        stats: 'objects.PciDevicePoolList | None' = None,
-        dev_filter: whitelist.Whitelist | None = None,
-    ) -> None:
-        """Take over the pools that a host reported, if there are any.
-
-        The scheduler does so for every host on every request; Nova's way, by
-        the serialized form of each pool, takes most of that time.
-        """
-        super().__init__(numa_topology, None, dev_filter)
-        self.pools = sorted(map(_pool_of, stats or ()), key=len)
-
-    def _create_pool_keys_from_dev(
-        self, dev: 'objects.PciDevice'
-    ) -> dict[str, Any] | None:
-        spec = self.dev_filter.get_devspec(dev)
-        if not isinstance(spec, device_specs.OfferedDeviceSpec):
-            return super()._create_pool_keys_from_dev(dev)
-        attributes = spec.entry.attributes
-        special = sorted(set(CONF.pci_ext.special_attrs) & set(attributes))
-        pool: dict[str, Any] = {
-            # Nova's record of a pool must have these two.
-            'vendor_id': '',
-            'product_id': '',
-            **grouping.pool_properties(
-                device_specs.properties_of(dev),
-                attributes,
-                [*CONF.pci_ext.pci_flavor_attrs, *special],
-            ),
-            'dev_type': dev.dev_type,
-            'numa_node': dev.numa_node,
-        }
-        if special:
-            pool[grouping.SPECIAL_ATTRS] = ','.join(special)
-        if CONF.pci.report_in_placement:
-            # There a pool is one resource provider, which is one card.
-            pool['address'] = dev.parent_addr or dev.address
-        self._ensure_remote_managed_tag(dev, pool)
-        return pool
-
-    def update_device(self, dev: 'objects.PciDevice') -> None:
-        """Put a device into the pool it belongs to now.
-
-        Nova does so for a change of the device type only; the selectors of
-        pci_ext may rest on any other property that the hypervisor reports,
-        which a record that Nova made earlier may lack.
-        """
-        super().update_device(dev)
-        device_specs.drop_attributes(dev, self.dev_filter.get_devspec(dev))
-        if dev.status != fields.PciDeviceStatus.AVAILABLE:
-            return
-        pool = self._pool_with(dev)
-        if pool is not None:
-            keys = self._create_pool_keys_from_dev(dev)
-            if keys is not None and self._find_pool(keys) is pool:
-                return
-            self._take_out(pool, dev)
-        self.add_device(dev)
-
-    def remove_device(self, dev: 'objects.PciDevice') -> None:
-        """Take a device out of the pool that it is in.
-
-        Nova looks for the pool that the device would be put into now, which
-        is another or none if the host offers it otherwise than it did.
-        """
-        pool = self._pool_with(dev)
-        if pool is None:
-            super().remove_device(dev)
-        else:
-            self._take_out(pool, dev)
-
-    def _pool_with(self, dev: 'objects.PciDevice') -> dict[str, Any] | None:
-        for pool in self.pools:
-            if any(device is dev for device in pool['devices']):
-                found: dict[str, Any] = pool
-                return found
-        return None
-
-    def _take_out(
-        self, pool: dict[str, Any], dev: 'objects.PciDevice'
-    ) -> None:
-        pool['devices'] = [
-            device for device in pool['devices'] if device is not dev
-        ]
-        self._decrease_pool_count(self.pools, pool)
 
     def support_requests(
         self,
@@ -201,31 +97,6 @@ class PciDeviceStats(stats.PciDeviceStats):
                 pool, count, requests[request].request_id
             )
         return devices
-
-    def _handle_device_dependents(self, pci_dev: 'objects.PciDevice') -> None:
-        """Take the physical function of a virtual one out of its pool.
-
-        Nova compares it with every free device of the host.
-        """
-        if pci_dev.dev_type not in cards.VFS:
-            super()._handle_device_dependents(pci_dev)
-            return
-        parent = pci_dev.parent_device
-        keys = parent and self._create_pool_keys_from_dev(parent)
-        pool = keys and self._find_pool(keys)
-        if pool and any(device is parent for device in pool['devices']):
-            self.remove_device(parent)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Give the pools as they are reported to the scheduler.
-
-        Where a card may be given away whole or in parts, the scheduler must
-        know which parts belong to which card.
-        """
-        for part in cards.split(self.pools):
-            pool = part.as_pool()
-            pool.pop('devices', None)
-            yield pool
 
     def _assign(
         self,
