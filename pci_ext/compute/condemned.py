@@ -21,7 +21,7 @@ from collections.abc import Iterable
 
 from nova import objects
 
-from pci_ext.integration import kept
+from pci_ext.integration import marks
 
 
 def addresses(
@@ -43,27 +43,16 @@ def operations(instance: 'objects.Instance') -> dict[str, str]:
 
     :returns: their ids by the addresses of the devices
     """
-    return {
-        key.removeprefix(kept.ASKED_FOR): value
-        for key, value in instance.system_metadata.items()
-        if key.startswith(kept.ASKED_FOR)
-    }
+    return marks.ASKED_FOR.of(instance)
 
 
 def mark(
     instance: 'objects.Instance', marked: Iterable[str], operation_id: str
 ) -> None:
     """Record devices that a guest is asked for."""
-    new = {kept.ASKED_FOR + address: operation_id for address in marked}
-    if new:
-        instance.system_metadata.update(new)
-        instance.save()
+    marks.ASKED_FOR.add(instance, dict.fromkeys(marked, operation_id))
 
 
 def unmark(instance: 'objects.Instance', unmarked: Iterable[str]) -> None:
     """Record devices that a guest gave away, or may keep."""
-    old = set(unmarked) & addresses(instance)
-    if old:
-        for address in old:
-            del instance.system_metadata[kept.ASKED_FOR + address]
-        instance.save()
+    marks.ASKED_FOR.remove(instance, unmarked)

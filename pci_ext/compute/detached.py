@@ -25,11 +25,10 @@ import dataclasses
 
 from nova import objects
 
-_REQUEST = 'pci_ext:reattach:'
-_PROBLEM = 'pci_ext:reattach_error:'
+from pci_ext.integration import marks
 
-#: Characters in a value of the system metadata.
-_MAX_LENGTH = 255
+_REQUESTS = marks.Marks('pci_ext:reattach:')
+_PROBLEMS = marks.Marks('pci_ext:reattach_error:')
 
 RETRYING = 'retrying'
 FAILED = 'failed'
@@ -49,31 +48,19 @@ class Problem:
 
 def request_ids(instance: 'objects.Instance') -> frozenset[str]:
     """Give the requests whose devices are to be attached again."""
-    return frozenset(
-        key.removeprefix(_REQUEST)
-        for key in instance.system_metadata
-        if key.startswith(_REQUEST)
-    )
+    return frozenset(_REQUESTS.of(instance))
 
 
 def operation_of(instance: 'objects.Instance') -> str | None:
     """Give the operation that took devices out of the guest."""
-    return next(
-        (
-            value
-            for key, value in instance.system_metadata.items()
-            if key.startswith(_REQUEST)
-        ),
-        None,
-    )
+    return next(iter(_REQUESTS.of(instance).values()), None)
 
 
 def problems(instance: 'objects.Instance') -> dict[str, Problem]:
     """Give what keeps devices out of the guest, by their addresses."""
     return {
-        key.removeprefix(_PROBLEM): Problem(*value.split(' ', 1))
-        for key, value in instance.system_metadata.items()
-        if key.startswith(_PROBLEM)
+        address: Problem(*value.split(' ', 1))
+        for address, value in _PROBLEMS.of(instance).items()
     }
 
 
@@ -81,10 +68,7 @@ def mark(
     instance: 'objects.Instance', marked: Iterable[str], operation_id: str
 ) -> None:
     """Record requests whose devices are taken out of the guest."""
-    new = {_REQUEST + request_id: operation_id for request_id in marked}
-    if not new.items() <= instance.system_metadata.items():
-        instance.system_metadata.update(new)
-        instance.save()
+    _REQUESTS.add(instance, dict.fromkeys(marked, operation_id))
 
 
 def settle(
@@ -95,16 +79,12 @@ def settle(
     :param found: by address, what kept a device out; none if all are attached
     :param state: RETRYING or FAILED
     """
-    kept = {
-        key: value
-        for key, value in instance.system_metadata.items()
-        if not key.startswith(_PROBLEM)
-        and (found or not key.startswith(_REQUEST))
+    # One line each: what hypervisors say may have several.
+    lines = {
+        address: f'{state} {" ".join(text.split())}'[: marks.MAX_LENGTH]
+        for address, text in found.items()
     }
-    for address, text in found.items():
-        # One line: what hypervisors say may have several.
-        line = f'{state} {" ".join(text.split())}'
-        kept[_PROBLEM + address] = line[:_MAX_LENGTH]
-    if kept != instance.system_metadata:
-        instance.system_metadata = kept
-        instance.save()
+    _PROBLEMS.remove(instance, _PROBLEMS.of(instance).keys() - lines.keys())
+    _PROBLEMS.add(instance, lines)
+    if not found:
+        _REQUESTS.remove(instance, _REQUESTS.of(instance))

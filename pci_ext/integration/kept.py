@@ -25,13 +25,11 @@ import contextvars
 from nova import objects
 from oslo_utils import uuidutils
 
+from pci_ext.integration import marks
+
 #: The requester_id of requests that were attached to a living server. Nova
 #: leaves it empty in requests that come from the flavor.
 HOT = 'pci_ext:hot'
-
-#: Begins the keys in the system metadata of a server that say which devices
-#: its guest was asked for, by their addresses on the host where it is.
-ASKED_FOR = 'pci_ext:detach:'
 
 #: Begins the requester_id of every request that pci_ext makes for an attach.
 _ATTACH = 'pci_ext:'
@@ -123,13 +121,7 @@ def forget_asked_for(instance: 'objects.Instance') -> None:
     It is started anew, on the new host or once more on the old one, and has
     been asked for nothing then.
     """
-    keys = [
-        key for key in instance.system_metadata if key.startswith(ASKED_FOR)
-    ]
-    if keys:
-        for key in keys:
-            del instance.system_metadata[key]
-        instance.save()
+    marks.ASKED_FOR.remove(instance, marks.ASKED_FOR.of(instance))
 
 
 def _has(spec: 'objects.RequestSpec') -> bool:
