@@ -28,6 +28,7 @@ from tools.deploy import cloud
 from tools.deploy import computes
 from tools.deploy import databases
 from tools.deploy import keystone
+from tools.deploy import services
 from tools.deploy import simulated
 from tools.deploy import state
 
@@ -101,6 +102,14 @@ class Deployment:
         connection = keystone.connect(self._state)
         return str(connection.identity.find_project('demo').id)
 
+    @property
+    def other_projects(self) -> tuple[str, str]:
+        identity = keystone.connect(self._state).identity
+        one, two = (
+            str(identity.find_project(name).id) for name in ('admin', 'other')
+        )
+        return one, two
+
     def token(self, name: str) -> str:
         """Give a token of a user of clouds.yaml."""
         if name not in self._connections:
@@ -118,11 +127,23 @@ class Deployment:
     def stderr(self) -> str:
         return ''
 
+    @property
+    def _logs(self) -> tuple[str, ...]:
+        return (*services.NOVA, *map(computes.service, self._hosts.names))
+
+    def lines(self, text: str) -> list[str]:
+        """Give what Nova's services wrote with a text, in order of time."""
+        found = []
+        for name in self._logs:
+            path = self._state.path('log', f'{name}.log')
+            with open(path, errors='replace') as stream:
+                found += [line for line in stream if text in line]
+        # Each begins with its time.
+        return sorted(found)
+
     def log(self) -> str:
         """Give the ends of the logs of Nova's services."""
-        names = ('nova-api', 'nova-conductor', 'nova-scheduler')
-        logs = (*names, *map(computes.service, self._hosts.names))
-        return '\n'.join(f'{name}:\n{self._tail(name)}' for name in logs)
+        return '\n'.join(f'{name}:\n{self._tail(name)}' for name in self._logs)
 
     def _tail(self, name: str) -> str:
         path = self._state.path('log', f'{name}.log')

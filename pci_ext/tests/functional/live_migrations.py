@@ -181,7 +181,7 @@ class LiveMigrationTestCase(base.TestCase):
         """Give the devices of the domain of a server, by its host."""
         found = {}
         for host in self.HOSTS:
-            path = f'{self.allinone.data_dir}/computes/{host}/domains.json'
+            path = self.cloud.domains_file(host)
             # There is none where there never was a domain.
             with (
                 contextlib.suppress(FileNotFoundError),
@@ -201,11 +201,8 @@ class LiveMigrationTestCase(base.TestCase):
 
     def steps(self, server: str) -> list[tuple[str, str]]:
         """Give the steps of the migrations of a server, in their order."""
-        path = os.path.join(self.allinone.data_dir, 'nova.log')
-        with open(path, encoding='utf-8') as stream:
-            lines = [line for line in stream if server in line]
         found = []
-        for line in lines:
+        for line in self.cloud.lines(server):
             for step, pattern in STEPS.items():
                 match = re.search(pattern, line)
                 if match:

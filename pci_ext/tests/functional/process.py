@@ -111,6 +111,11 @@ class AllInOne:
         """The id of the project of the cloud pci-ext-member."""
         return config_module.MEMBER_PROJECT
 
+    @property
+    def other_projects(self) -> tuple[str, str]:
+        """The ids of two other projects."""
+        return 'one', 'two'
+
     def token(self, name: str) -> str:
         """Give a token that plays a user of a cloud."""
         return TOKENS[name]
@@ -187,6 +192,12 @@ class AllInOne:
         """Give what the process wrote to its standard error."""
         with open(self._path('stderr'), encoding='utf-8') as stream:
             return stream.read()
+
+    def lines(self, text: str) -> list[str]:
+        """Give what the services wrote with a text, in order of time."""
+        path = os.path.join(self.data_dir, 'nova.log')
+        with open(path, encoding='utf-8') as stream:
+            return [line for line in stream if text in line]
 
     def log(self) -> str:
         """Give the end of the log of the services."""

@@ -84,11 +84,12 @@ class TestAccess(base.TestCase):
         self.assertEqual(['public'], self.seen())
 
     def test_projects_with_access(self) -> None:
-        for project in ('one', 'two'):
+        one, two = self.cloud.other_projects
+        for project in (one, two):
             self.access('add', project)
-        self.access('remove', 'one')
+        self.access('remove', one)
         self.assertEqual(
-            [{'Project ID': 'two'}],
+            [{'Project ID': two}],
             self.openstack('pci', 'flavor', 'access', 'list', 'private'),
         )
 
@@ -101,21 +102,23 @@ class TestAccess(base.TestCase):
         self.assertEqual(['ours', 'public'], self.seen())
 
     def test_what_is_refused(self) -> None:
-        self.access('add', 'one')
+        one, two = self.cloud.other_projects
+        self.access('add', one)
         for reason, *command in (
-            ('has access to PCI flavor', 'add', 'private', 'one'),
-            ('has not been given access', 'remove', 'private', 'two'),
-            ('PCI flavor public is public', 'add', 'public', 'one'),
-            ('PCI flavor public is public', 'remove', 'public', 'one'),
+            ('has access to PCI flavor', 'add', 'private', one),
+            ('has not been given access', 'remove', 'private', two),
+            ('PCI flavor public is public', 'add', 'public', one),
+            ('PCI flavor public is public', 'remove', 'public', one),
             ('PCI flavor public is public', 'list', 'public'),
             ('PCI flavor none could not be found', 'list', 'none'),
         ):
             self.assertRefused(reason, 'pci', 'flavor', 'access', *command)
 
     def test_who_may_not(self) -> None:
+        one, _ = self.cloud.other_projects
         self.access('add')
         for command in (
-            ('add', 'private', 'one'),
+            ('add', 'private', one),
             ('remove', 'private', self.cloud.member_project),
             ('list', 'private'),
         ):

@@ -180,7 +180,7 @@ class FaultsTestCase(live_migrations.LiveMigrationTestCase):
         self.begin(self.server)
         self.wait_until(lambda: self.domains(self.server) == {'host-1': []})
         self.misbehave()
-        self.allinone.kill_and_start()
+        self.cloud.kill_and_start()
         self.assertWhole(self.server, 'host-1', '01', '01')
         self.note('nova-compute is killed in the transfer', 'none')
 

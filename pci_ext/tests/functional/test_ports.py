@@ -32,6 +32,8 @@ MEMBER = f'member:{config.MEMBER_PROJECT}:member,reader'
 class PortsTestCase(base.TestCase):
     """Networks and ports in what stands in for Neutron."""
 
+    ALLINONE_ONLY = 'has ports of what stands in for Neutron'
+
     HOSTS = {'host-1': [INTEL, MELLANOX]}
     CONFIG = """
 [pci_ext]
