@@ -13,10 +13,12 @@
 """A table of which tests ran against which target, from their results.
 
 ``python tools/test_targets.py TARGET=RESULTS...``, where RESULTS is a folder
-in which stestr keeps them, or a file in TAP.
+in which stestr keeps them, or a file in TAP. Below the table stands why tests
+were skipped.
 """
 
 import collections
+from collections.abc import Iterable
 from collections.abc import Iterator
 import os
 import re
@@ -28,18 +30,26 @@ import testtools
 
 #: A class of tests, without the package that all have in common.
 _CLASS = re.compile(r'pci_ext\.tests\.([\w.]+\.(?:Test|\w+Test)\w*)')
-_TAP = re.compile(r'(not )?ok \d+ (?:- )?(\S+)(.*# SKIP)?')
+_TAP = re.compile(r'(not )?ok \d+ (?:- )?(\S+)(?:.*# SKIP\S* ?(.*))?')
+
+#: What the lab leaves out in the names of its tests.
+_LAB = 'pci_ext.tests.hwlab.'
 
 #: In place of the words of subunit.
 _WORDS = {'success': 'passed', 'fail': 'failed', 'skip': 'skipped'}
 
+#: Of a test: its id, how it ended, and why if it was skipped.
+Outcome = tuple[str, str, str]
 
-def of_stestr(folder: str) -> Iterator[tuple[str, str]]:
+
+def of_stestr(folder: str) -> Iterator[Outcome]:
     """Give each test of the last run, and how it ended."""
-    found: list[tuple[str, str]] = []
+    found: list[Outcome] = []
 
     def keep(test: dict[str, Any]) -> None:
-        found.append((test['id'], test['status']))
+        reason = test['details'].get('reason')
+        why = reason.as_text() if reason else ''
+        found.append((test['id'], test['status'], why))
 
     run = file.RepositoryFactory().open(folder).get_latest_run().get_test()
     result = testtools.StreamToDict(keep)
@@ -49,37 +59,53 @@ def of_stestr(folder: str) -> Iterator[tuple[str, str]]:
     yield from found
 
 
-def of_tap(path: str) -> Iterator[tuple[str, str]]:
+def of_tap(path: str) -> Iterator[Outcome]:
     """Give each test of a file in TAP, and how it ended."""
     with open(path, encoding='utf-8') as stream:
         for line in stream:
             if match := _TAP.match(line):
                 status = 'fail' if match[1] else 'success'
-                yield match[2], 'skip' if match[3] else status
+                why = match[3]
+                test_id = _LAB + match[2].removeprefix(_LAB)
+                yield test_id, status if why is None else 'skip', why or ''
 
 
-def count(results: str) -> dict[str, collections.Counter[str]]:
-    """Count for each class of tests how they ended."""
+def read(results: str) -> list[Outcome]:
+    """Give each test once: of one that ran again, how it ended then."""
     tests = of_stestr(results) if os.path.isdir(results) else of_tap(results)
+    return list({test[0]: test for test in tests}.values())
+
+
+def count(tests: Iterable[Outcome]) -> dict[str, collections.Counter[str]]:
+    """Count for each class of tests how they ended."""
     counts: dict[str, collections.Counter[str]] = {}
-    for test_id, status in tests:
+    for test_id, status, _ in tests:
         if match := _CLASS.search(test_id):
             counter = counts.setdefault(match[1], collections.Counter())
             counter[_WORDS.get(status, status)] += 1
     return counts
 
 
+def _row(name: str, cells: Iterable[str]) -> None:
+    print('  '.join([name, *(f'{cell or "-":11}' for cell in cells)]).rstrip())
+
+
 def main(arguments: list[str]) -> int:
     columns = {}
+    reasons: dict[tuple[str, str], None] = {}
     for argument in arguments:
         target, _, results = argument.partition('=')
-        columns[target] = count(results)
+        tests = read(results)
+        columns[target] = count(tests)
+        for test_id, status, why in sorted(tests):
+            if status == 'skip' and (match := _CLASS.search(test_id)):
+                reasons[match[1], f'{target}: {why.strip()}'] = None
     if not columns:
         print(__doc__, file=sys.stderr)
         return 2
     names = sorted(set().union(*columns.values()))
     width = max(map(len, names), default=0)
-    print(' ' * width, *(f'{target:20}' for target in columns))
+    _row(' ' * width, columns)
     for name in names:
         cells = (
             ', '.join(
@@ -88,7 +114,11 @@ def main(arguments: list[str]) -> int:
             )
             for counts in columns.values()
         )
-        print(f'{name:{width}}', *(f'{cell or "-":20}' for cell in cells))
+        _row(f'{name:{width}}', cells)
+    if reasons:
+        print('\nSkipped:')
+    for name, why in reasons:
+        print(f'{name:{width}} {why}')
     return 0
 
 
