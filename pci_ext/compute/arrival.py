@@ -39,15 +39,18 @@ def forget(
     compute: Any,
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
+    migration_id: int | None = None,
 ) -> None:
     """Free what is claimed for a server that does not come after all.
 
     Nova forgets it where both hosts share their storage, and would then claim
     over it at the next attempt.
+
+    :param migration_id: the live migration that is over, where another may
+        have been begun since
     """
-    tracker = compute.rt
-    if instance.host != compute.host and tracker.pci_tracker is not None:
-        tracker.free_pci_device_claims_for_instance(context, instance)
+    if instance.host != compute.host:
+        compute.rt.release_pci_claims(context, instance, migration_id)
 
 
 def publish(compute: Any, instance: 'objects.Instance') -> None:

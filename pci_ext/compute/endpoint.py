@@ -120,9 +120,10 @@ class Endpoint:
         self,
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
+        migration_id: int | None = None,
     ) -> None:
         """Free what is claimed for a server that does not come after all."""
-        arrival.forget(self._compute, context, instance)
+        arrival.forget(self._compute, context, instance, migration_id)
         self._publish(instance)
 
     def attach_again(

@@ -46,7 +46,13 @@ def release_claims(
             'status': _STATUSES,
         },
     )
-    hosts = {migration.dest_compute for migration in migrations}
-    for host in hosts - {None, compute.host}:
+    last = {
+        migration.dest_compute: migration.id
+        for migration in sorted(migrations, key=lambda each: each.id)
+        if migration.dest_compute not in (None, compute.host)
+    }
+    for host, migration_id in last.items():
         LOG.info('%s frees what it claimed', host, instance=instance)
-        rpcapi.ComputeAPI().release_claims(context, instance, host)
+        rpcapi.ComputeAPI().release_claims(
+            context, instance, host, migration_id
+        )

@@ -24,7 +24,7 @@ import oslo_messaging as messaging
 from pci_ext import exception
 
 NAMESPACE = 'pci_ext'
-VERSION = '1.1'
+VERSION = '1.2'
 
 _REFUSALS = {
     'conflict': exception.PciActionRefused,
@@ -61,6 +61,7 @@ class ComputeAPI:
 
     * 1.0 - attach_pci, detach_pci
     * 1.1 - reattach_pci, release_claims, attach_again
+    * 1.2 - release_claims with migration_id
     """
 
     def __init__(self) -> None:
@@ -137,9 +138,20 @@ class ComputeAPI:
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
         host: str,
+        migration_id: int,
     ) -> None:
-        """Let a host free what it claimed for a server that does not come."""
-        self._cast(context, instance, 'release_claims', host)
+        """Let a host free what it claimed for a server that does not come.
+
+        :param migration_id: the live migration that is over
+        """
+        self._cast(
+            context,
+            instance,
+            'release_claims',
+            host,
+            '1.2',
+            migration_id=migration_id,
+        )
 
     def attach_again(
         self,
@@ -148,7 +160,7 @@ class ComputeAPI:
         host: str,
     ) -> None:
         """Let a host attach what a guest lacks that runs there now."""
-        self._cast(context, instance, 'attach_again', host)
+        self._cast(context, instance, 'attach_again', host, '1.1')
 
     def _cast(
         self,
@@ -156,11 +168,13 @@ class ComputeAPI:
         instance: 'objects.Instance',
         method: str,
         host: str,
+        version: str,
+        **arguments: Any,
     ) -> None:
         client = self._router.client(context).prepare(
-            server=host, version='1.1'
+            server=host, version=version
         )
-        client.cast(context, method, instance=instance)
+        client.cast(context, method, instance=instance, **arguments)
 
     def _call(
         self,

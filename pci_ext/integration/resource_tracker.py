@@ -15,13 +15,21 @@
 from typing import Any
 
 from nova import objects
+from nova import utils
 from nova.compute import claims
 from nova.compute import resource_tracker
+from nova.objects import fields
+from oslo_log import log as logging
 
 from pci_ext.integration import kept
 from pci_ext.integration import shape
 
+LOG = logging.getLogger(__name__)
+
 _DEVICES = 'pci_passthrough_devices'
+
+#: Statuses of a live migration that devices may be claimed for.
+_UNDER_WAY = ['accepted', 'queued', 'preparing', 'running']
 
 
 class ResourceTracker(resource_tracker.ResourceTracker):
@@ -75,6 +83,53 @@ class ResourceTracker(resource_tracker.ResourceTracker):
             kept.forget_asked_for(instance)
         return claim
 
+    @utils.synchronized(resource_tracker.COMPUTE_RESOURCE_SEMAPHORE, fair=True)
+    def release_pci_claims(
+        self,
+        context: Any,
+        instance: 'objects.Instance',
+        migration_id: int | None = None,
+    ) -> None:
+        """Free what is claimed for a server that does not come, and say so.
+
+        A scan may have reported it as taken. The claims of a migration that
+        was begun since are left alone.
+
+        :param migration_id: the live migration that is over, if that is known
+        """
+        tracker = self.pci_tracker
+        if tracker is None or not tracker.claims.get(instance.uuid):
+            return
+        if migration_id is not None and _is_followed(
+            context.elevated(), instance, migration_id
+        ):
+            return
+        tracker.free_instance_claims(context, instance)
+        tracker.save(context)
+        for node in self.compute_nodes.values():
+            if node.id == tracker.node_id:
+                self._report(context, node)
+
+    def _report(self, context: Any, node: 'objects.ComputeNode') -> None:
+        try:
+            self._update(context.elevated(), node)
+        except Exception:
+            LOG.exception('The pools are reported by the next scan')
+
+
+def _is_followed(
+    context: Any, instance: 'objects.Instance', migration_id: int
+) -> bool:
+    migrations = objects.MigrationList.get_by_filters(
+        context,
+        {
+            'instance_uuid': instance.uuid,
+            'migration_type': fields.MigrationType.LIVE_MIGRATION,
+            'status': _UNDER_WAY,
+        },
+    )
+    return any(each.id > migration_id for each in migrations)
+
 
 SEAM = shape.Seam(
     module='nova.compute.resource_tracker',
@@ -83,6 +138,7 @@ SEAM = shape.Seam(
     signatures={
         '__init__': ('self', 'host', 'driver', 'reportclient'),
         '_setup_pci_tracker': ('self', 'context', 'compute_node', 'resources'),
+        '_update': ('self', 'context', 'compute_node', 'startup'),
         '_move_claim': (
             'self',
             'context',

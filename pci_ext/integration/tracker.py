@@ -21,6 +21,7 @@ from typing import Any
 
 from nova import exception as nova_exception
 from nova import objects
+from nova.compute import task_states
 from nova.objects import fields
 from nova.pci import manager
 from oslo_config import cfg
@@ -85,6 +86,42 @@ class PciDevTracker(manager.PciDevTracker):
         if self._scanned != (devices_json, _options()):
             self.update_devices_from_hypervisor_resources(devices_json)
 
+    def claim_instance(
+        self,
+        context: Any,
+        pci_requests: 'objects.InstancePCIRequests',
+        instance_numa_topology: 'objects.InstanceNUMATopology | None',
+    ) -> 'list[objects.PciDevice]':
+        """Claim devices, and remember what is claimed for the server already.
+
+        For a live migration Nova claims the devices of the flavor first and
+        those of ports then, and would allocate the latter only.
+        """
+        uuid = pci_requests.instance_uuid
+        before = self.claims.get(uuid, [])
+        devices: list[objects.PciDevice] = super().claim_instance(
+            context, pci_requests, instance_numa_topology
+        )
+        if before and devices:
+            self.claims[uuid] = [*before, *devices]
+        return devices
+
+    def update_pci_for_instance(
+        self, context: Any, instance: 'objects.Instance', sign: int
+    ) -> None:
+        """Allocate what is claimed for a server, or free what it has.
+
+        Not for one that is migrated live and is not here yet: a scan sees it
+        on its way, and what it makes of a claim is not freed if the server
+        does not come after all.
+        """
+        on_its_way = (
+            instance.task_state == task_states.MIGRATING
+            and instance.host != self._host
+        )
+        if sign != 1 or not on_its_way:
+            super().update_pci_for_instance(context, instance, sign)
+
     def clean_usage(
         self,
         instances: 'list[objects.Instance]',
@@ -134,6 +171,13 @@ SEAM = shape.Seam(
         '__init__': ('self', 'context', 'compute_node'),
         'update_devices_from_hypervisor_resources': ('self', 'devices_json'),
         '_set_hvdevs': ('self', 'devices'),
+        'claim_instance': (
+            'self',
+            'context',
+            'pci_requests',
+            'instance_numa_topology',
+        ),
+        'update_pci_for_instance': ('self', 'context', 'instance', 'sign'),
         'clean_usage': ('self', 'instances', 'migrations'),
     },
 )

@@ -23,6 +23,7 @@ from pci_ext.compute import arrival
 from pci_ext.compute import departure
 from pci_ext.compute import endpoint
 from pci_ext.compute import rpcapi
+from pci_ext.integration import aborts
 
 LOG = logging.getLogger(__name__)
 
@@ -40,6 +41,16 @@ class LiveMigrationMixin:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._departures: dict[str, departure.Departure] = {}
+
+    def init_host(self, host: str) -> None:
+        """Learn of the migrations that are aborted before they begin.
+
+        :raises SeamChanged: if Nova's compute manager is not as expected
+        """
+        super().init_host(host)  # type: ignore[misc]
+        compute = getattr(self.virtapi, '_compute', None)
+        if compute is not None:
+            aborts.tell(compute, self._let_go)
 
     @property
     def _compute(self) -> Any:
@@ -178,9 +189,18 @@ class LiveMigrationMixin:
         )
         if self._pci_endpoint is not None:
             self._pci_endpoint.settled(context, instance.uuid)
+        self._let_go(context, instance, migrate_data.migration)
+
+    def _let_go(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        migration: 'objects.Migration',
+    ) -> None:
+        """Let the destination of a migration that is over free its claims."""
         try:
             rpcapi.ComputeAPI().release_claims(
-                context, instance, migrate_data.migration.dest_compute
+                context, instance, migration.dest_compute, migration.id
             )
         except Exception:
             LOG.exception(

@@ -40,6 +40,9 @@ fake_faults = %(faults)s
 
 [DEFAULT]
 max_concurrent_live_migrations = 4
+# What is claimed has to outlast the scans that see only half of a migration.
+update_resources_interval = 1
+periodic_fuzzy_delay = 0
 """
 
 #: What the services write of each step, by the name of the step.
@@ -54,6 +57,7 @@ STEPS = {
 class LiveMigrationTestCase(base.TestCase):
     """Servers that are migrated live.
 
+    :cvar MORE_CONFIG: what a class adds to the configuration of all
     :cvar LIVE_MIGRATION: the policy of each PCI flavor, by its name, which is
         the product id of its devices
     """
@@ -63,13 +67,14 @@ class LiveMigrationTestCase(base.TestCase):
         '0002': 'forbid',
         '0003': 'native',
     }
+    MORE_CONFIG: ClassVar[str] = ''
 
     @classmethod
     def setUpClass(cls) -> None:
         directory = tempfile.mkdtemp(prefix='pci-ext-faults-')
         cls.addClassCleanup(shutil.rmtree, directory)
         cls.faults = os.path.join(directory, 'faults.yaml')
-        cls.CONFIG = CONFIG % {'faults': cls.faults}
+        cls.CONFIG = CONFIG % {'faults': cls.faults} + cls.MORE_CONFIG
         super().setUpClass()
 
     def setUp(self) -> None:
@@ -161,6 +166,28 @@ class LiveMigrationTestCase(base.TestCase):
             return None if found and found['status'] in running else found
 
         return dict(self.wait_until(over))
+
+    def abort_when(self, status: str, server: str) -> None:
+        """Abort a migration as soon as it has a status."""
+
+        def there() -> dict[str, Any] | None:
+            [found] = self.migrations(server)[:1] or [None]
+            return found if found and found['status'] == status else None
+
+        migration = self.wait_until(there)
+        response = self.request(
+            'DELETE', f'/servers/{server}/migrations/{migration["id"]}'
+        )
+        self.assertEqual(202, response.status, response.data)
+
+    def create_on(self, host: str, flavor: str) -> str:
+        """Ask for a server on a host, and give its id."""
+        server = self.openstack(
+            *('server', 'create', '--flavor', flavor, '--image', 'tiny'),
+            *('--nic', 'none', '--host', host, self.unique('server')),
+        )
+        self.addCleanup(self.delete_server, server['id'])
+        return str(server['id'])
 
     def events(self, server: str) -> dict[str, str]:
         """Give the results of the events of the last live migration."""

@@ -12,7 +12,6 @@
 
 """Live migrations that fail or are aborted at any step, and many at once."""
 
-from typing import Any
 from typing import ClassVar
 
 from pci_ext.tests.functional import live_migrations
@@ -67,17 +66,7 @@ class FaultsTestCase(live_migrations.LiveMigrationTestCase):
         self.table.append(f'{fault:45} {status:10} all devices on {host}')
 
     def abort(self) -> None:
-        """Abort the migration as soon as it runs."""
-
-        def running() -> dict[str, Any] | None:
-            [found] = self.migrations(self.server)[:1] or [None]
-            return found if found and found['status'] == 'running' else None
-
-        migration = self.wait_until(running)
-        response = self.request(
-            'DELETE', f'/servers/{self.server}/migrations/{migration["id"]}'
-        )
-        self.assertEqual(202, response.status, response.data)
+        self.abort_when('running', self.server)
 
     def test_destination_not_prepared(self) -> None:
         self.misbehave(prepare_fails=True)
@@ -86,6 +75,9 @@ class FaultsTestCase(live_migrations.LiveMigrationTestCase):
         steps = self.steps(self.server)
         self.stays('destination fails before the detach', 'failed')
         self.assertNotIn('detach', dict(steps[-2:]))
+        # What was claimed is known to be free at once.
+        self.misbehave()
+        self.assertEqual('completed', self.migrate(self.server)['status'])
 
     def test_deaf(self) -> None:
         self.misbehave(release={HOST_1[1]: 'deaf'}, timeout=0.2)
@@ -185,6 +177,36 @@ class FaultsTestCase(live_migrations.LiveMigrationTestCase):
         self.note('nova-compute is killed in the transfer', 'none')
 
 
+class TestQueue(live_migrations.LiveMigrationTestCase):
+    """Two servers, of which one waits for the other to be migrated."""
+
+    HOSTS = {'host-1': [HOTPLUG], 'host-2': [ELSEWHERE]}
+    LIVE_MIGRATION = {'0001': 'hotplug'}
+    MORE_CONFIG = """
+max_concurrent_live_migrations = 1
+# Nothing here is to be left to a scan.
+update_resources_interval = 600
+"""
+
+    def test_aborted_while_it_waits(self) -> None:
+        flavor = self.create_flavor('1:p0001')
+        first, second = [self.create_on('host-1', flavor) for _ in range(2)]
+        for server in first, second:
+            self.wait_for(server, 'ACTIVE')
+        self.misbehave(transfer=60)
+        self.begin(first)
+        self.wait_until(lambda: self.domains(first) == {'host-1': []})
+        self.begin(second)
+        self.abort_when('queued', second)
+        self.assertEqual('cancelled', self.migration(second)['status'])
+        self.assertWhole(second, 'host-1', '01')
+        self.abort_when('running', first)
+        self.assertWhole(first, 'host-1', '01')
+        self.misbehave()
+        self.assertEqual('completed', self.migrate(second)['status'])
+        self.assertWhole(second, 'host-2', '81')
+
+
 class TestManyAtOnce(live_migrations.LiveMigrationTestCase):
     """Ten servers between two hosts with two spare devices each."""
 
@@ -222,14 +244,6 @@ class TestManyAtOnce(live_migrations.LiveMigrationTestCase):
             if not to_move:
                 break
         self.assertEqual({}, to_move)
-
-    def create_on(self, host: str, flavor: str) -> str:
-        server = self.openstack(
-            *('server', 'create', '--flavor', flavor, '--image', 'tiny'),
-            *('--nic', 'none', '--host', host, self.unique('server')),
-        )
-        self.addCleanup(self.delete_server, server['id'])
-        return str(server['id'])
 
     def check(self, servers: list[str]) -> None:
         """Check that every server has one device, and nobody another's."""

@@ -109,6 +109,7 @@ class HostTestCase(test.TestCase):
             additional_endpoints=[],
             _attach_interface=self.attach_interface,
             _detach_interface=self.detach_interface,
+            live_migration_abort=self.live_migration_abort,
         )
         virtapi = types.SimpleNamespace(_compute=self.compute)
         driver = fake.FakeDriver(virtapi)
@@ -157,6 +158,17 @@ class HostTestCase(test.TestCase):
             if request.request_id != port_id
         ]
         instance.save()
+
+    def live_migration_abort(
+        self,
+        context: nova_context.RequestContext,
+        instance: objects.Instance,
+        migration_id: int,
+    ) -> None:
+        """Take a migration out of the queue, as Nova's manager does."""
+        migration = objects.Migration.get_by_id(context, migration_id)
+        migration.status = 'cancelled'
+        migration.save()
 
     def devices_of_hypervisor(self) -> Iterable[dict[str, Any]]:
         for address in self.ADDRESSES:

@@ -10,9 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import fixtures
 from nova import exception as nova_exception
 from nova import objects
 
+from pci_ext.compute import arrival
 from pci_ext.compute import condemned
 from pci_ext.compute import departure
 from pci_ext.compute import detached
@@ -208,3 +210,132 @@ class DepartureTestCase(base.HostTestCase):
         self.assertRaises(
             nova_exception.MigrationPreCheckError, self.departure().check
         )
+
+
+class ClaimsTestCase(base.HostTestCase):
+    """What is claimed for a server that is on its way to this host."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'nova.compute.resource_tracker.ResourceTracker.'
+                '_update_to_placement',
+                lambda *args: None,
+            )
+        )
+        self.context = self.context.elevated()
+        self.compute.rt.compute_nodes = {base.HOST: self.node}
+        uuid = self.create_server(devices=0)
+        self.server = objects.Instance.get_by_uuid(self.context, uuid)
+        self.server.host = 'other'
+        self.server.task_state = 'migrating'
+        self.server.save()
+        self.migration = self.create_migration()
+        self.compute.rt.claim_pci_devices(
+            self.context,
+            objects.InstancePCIRequests(
+                instance_uuid=uuid, requests=[self.request(2)]
+            ),
+            None,
+        )
+
+    def create_migration(self) -> objects.Migration:
+        migration = objects.Migration(
+            self.context,
+            instance_uuid=self.server.uuid,
+            source_compute='other',
+            dest_compute=base.HOST,
+            migration_type='live-migration',
+            status='accepted',
+        )
+        migration.create()
+        return migration
+
+    def scan(self) -> None:
+        """Report the pools, as a scan does while all that is under way."""
+        self.compute.rt._update(self.context, self.node)
+
+    def reported(self) -> int:
+        """Give the free devices that the scheduler knows of."""
+        node = objects.ComputeNode.get_by_id(self.context, self.node.id)
+        return sum(pool.count for pool in node.pci_device_pools)
+
+    def test_what_is_freed_is_reported_at_once(self) -> None:
+        self.scan()
+        self.assertEqual(2, self.reported())
+        arrival.forget(self.compute, self.context, self.server)
+        self.assertEqual(4, self.reported())
+
+    def test_placement_that_does_not_answer(self) -> None:
+        def fail(*args: object) -> None:
+            raise nova_exception.PlacementAPIConnectFailure()
+
+        self.compute.rt._update_to_placement = fail
+        arrival.forget(self.compute, self.context, self.server)
+        self.assertEqual({}, dict(self.compute.rt.pci_tracker.claims))
+
+    def test_the_migration_that_is_over(self) -> None:
+        self.migration.status = 'cancelled'
+        self.migration.save()
+        self.release()
+        self.assertEqual({}, dict(self.compute.rt.pci_tracker.claims))
+
+    def test_another_has_been_begun_since(self) -> None:
+        self.migration.status = 'cancelled'
+        self.migration.save()
+        self.create_migration()
+        self.release()
+        claims = self.compute.rt.pci_tracker.claims[self.server.uuid]
+        self.assertEqual(2, len(claims))
+
+    def release(self) -> None:
+        # Not by the endpoint, which waits for the end of the migration.
+        arrival.forget(
+            self.compute, self.context, self.server, self.migration.id
+        )
+
+
+class AbortTestCase(base.HostTestCase):
+    """Migrations that leave this host, and are aborted."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.released: list[tuple[str, int]] = []
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'pci_ext.compute.rpcapi.ComputeAPI.release_claims',
+                lambda api, context, instance, *to: self.released.append(to),
+            )
+        )
+        self.server = self.create_server()
+        self.migration = objects.Migration(
+            self.context,
+            instance_uuid=self.server,
+            source_compute=base.HOST,
+            dest_compute='other',
+            migration_type='live-migration',
+            status='queued',
+        )
+        self.migration.create()
+
+    def abort(self) -> None:
+        self.compute.live_migration_abort(
+            self.context, self.instance(self.server), self.migration.id
+        )
+
+    def test_in_the_queue(self) -> None:
+        self.abort()
+        self.assertEqual([('other', self.migration.id)], self.released)
+
+    def test_while_it_runs(self) -> None:
+        def leave_to_the_driver(
+            context: object, instance: object, migration_id: int
+        ) -> None:
+            self.migration.status = 'running'
+            self.migration.save()
+
+        self.live_migration_abort = leave_to_the_driver  # type: ignore[method-assign]
+        self.start()
+        self.abort()
+        self.assertEqual([], self.released)

@@ -126,3 +126,50 @@ class TrackerTest(base.HostTestCase):
                 if device.address == address
             ]
             self.assertEqual(expected, status, values)
+
+    def arriving(self, **values: object) -> objects.Instance:
+        """Make a server that is migrated live from another host to here."""
+        instance = objects.Instance.get_by_uuid(
+            self.context, self.create_server(devices=0)
+        )
+        instance.update({'host': 'other', 'task_state': 'migrating', **values})
+        instance.save()
+        return instance
+
+    def claim(self, instance: objects.Instance) -> objects.PciDevice:
+        [device] = self.compute.rt.claim_pci_devices(
+            self.context,
+            objects.InstancePCIRequests(
+                instance_uuid=instance.uuid, requests=[self.request(1)]
+            ),
+            None,
+        )
+        return device
+
+    def test_a_scan_that_sees_a_server_on_its_way(self) -> None:
+        instance = self.arriving()
+        device = self.claim(instance)
+        pci_tracker = self.compute.rt.pci_tracker
+        pci_tracker.update_pci_for_instance(self.context, instance, 1)
+        self.assertEqual('claimed', device.status)
+        self.compute.rt.free_pci_device_claims_for_instance(
+            self.context, instance
+        )
+        self.assertEqual('available', device.status)
+
+    def test_a_scan_that_sees_a_server_in_a_resize(self) -> None:
+        instance = self.arriving(task_state='resize_prep')
+        device = self.claim(instance)
+        pci_tracker = self.compute.rt.pci_tracker
+        pci_tracker.update_pci_for_instance(self.context, instance, 1)
+        self.assertEqual('allocated', device.status)
+
+    def test_two_claims_of_a_server_on_its_way(self) -> None:
+        instance = self.arriving()
+        devices = [self.claim(instance), self.claim(instance)]
+        self.compute.rt.allocate_pci_devices_for_instance(
+            self.context, instance
+        )
+        self.assertEqual(
+            ['allocated'] * 2, [device.status for device in devices]
+        )
