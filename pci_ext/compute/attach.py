@@ -103,6 +103,7 @@ class Attach(operation.Operation):
             steps.Step('answer', answer),
             steps.Step('plug', self._plug, self._unplug),
             steps.Step('allocate', self._allocate),
+            steps.Step('conclude', self.conclude, self.reopen),
             steps.Step('confirm', self._confirm),
             steps.Step('finish', self.finish),
         )

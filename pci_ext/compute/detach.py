@@ -87,13 +87,18 @@ class Detach(operation.Operation):
             )
         self.publish()
 
-    def resume(self) -> None:
+    def resume(self) -> bool:
         """End a detach that was interrupted.
 
+        :returns: whether the devices are detached; if not, the guest had not
+            been asked for them yet
         :raises PciDeviceNotUnplugged: if the guest keeps a device
         """
         self.reload()
         asked_for = condemned.addresses(self.instance, self.operation_id)
+        if not asked_for and not self.is_done():
+            self.give_back()
+            return False
         self.devices = [
             device for device in self.owned() if device.address in asked_for
         ]
@@ -113,11 +118,13 @@ class Detach(operation.Operation):
             )
         )
         self.publish()
+        return True
 
     def _ending(self) -> Sequence[steps.Step]:
         return (
             steps.Step('unplug', self._unplug, self._plug),
             steps.Step('free', self._free, self._settle),
+            steps.Step('conclude', self.conclude),
             steps.Step('record', self._settle),
             steps.Step('finish', self.finish),
         )

@@ -32,6 +32,7 @@ from pci_ext.compute import attach
 from pci_ext.compute import detach
 from pci_ext.compute import detached
 from pci_ext.compute import late
+from pci_ext.compute import lost
 from pci_ext.compute import networks
 from pci_ext.compute import operation
 from pci_ext.compute import persistence
@@ -45,6 +46,10 @@ LOG = logging.getLogger(__name__)
 _POLL_INTERVAL = 0.2
 
 Answer = dict[str, str] | None
+
+
+def _nothing(result: Any) -> None:
+    pass
 
 
 class Endpoint:
@@ -65,6 +70,9 @@ class Endpoint:
         self._compute = compute
         # Servers whose guests somebody is attaching devices to again.
         self._persisting: set[str] = set()
+        # Servers that a thread works at or waits for, once for each.
+        self._working: list[str] = []
+        self.watch = lost.Watch(compute.host, self._is_busy, self._end)
 
     def attach_pci(
         self,
@@ -198,7 +206,7 @@ class Endpoint:
             lacks = reattach.lacks(self._compute, context, server_uuid)
             return context if lacks else None
 
-        _spawn(
+        self._spawn(
             server_uuid,
             release,
             functools.partial(self._persist_by, server_uuid),
@@ -223,13 +231,29 @@ class Endpoint:
             time.sleep(_POLL_INTERVAL)
         networks.sweep(self._compute)
         for server_uuid in servers:
-            _spawn(
+            self._spawn(
                 server_uuid,
                 functools.partial(
                     reconciler.reconcile, self._compute, server_uuid
                 ),
                 functools.partial(self._persist_by, server_uuid),
             )
+
+    def _end(self, server_uuid: str, operation_id: str) -> None:
+        """End an operation that was lost."""
+        self._spawn(
+            server_uuid,
+            functools.partial(
+                reconciler.reconcile_lost,
+                self._compute,
+                server_uuid,
+                operation_id,
+            ),
+            functools.partial(self._persist_by, server_uuid),
+        )
+
+    def _is_busy(self, server_uuid: str) -> bool:
+        return server_uuid in self._working or server_uuid in self._persisting
 
     def _persist_by(
         self, server_uuid: str, context: nova_context.RequestContext | None
@@ -239,12 +263,37 @@ class Endpoint:
 
     def _begin(self, begun: operation.Operation) -> Answer:
         decision: futures.Future[None] = futures.Future()
-        _spawn(begun.server_uuid, lambda: self._run(begun, decision))
+        self._spawn(begun.server_uuid, lambda: self._run(begun, decision))
         try:
             decision.result()
         except exception.PciActionRefused as refusal:
             return rpcapi.pack(refusal)
         return None
+
+    def _spawn(
+        self,
+        server_uuid: str,
+        function: Callable[[], Any],
+        then: Callable[[Any], Any] = _nothing,
+    ) -> None:
+        """Run a function in a thread, holding the lock that Nova takes too.
+
+        :param then: called with what the function returns, without the lock
+        """
+
+        def run() -> None:
+            try:
+                then(utils.synchronized(server_uuid)(function)())
+            except Exception:
+                LOG.exception(
+                    'An operation on the PCI devices of server %s failed',
+                    server_uuid,
+                )
+            finally:
+                self._working.remove(server_uuid)
+
+        self._working.append(server_uuid)
+        threading.Thread(target=run, daemon=True).start()
 
     def _run(
         self, begun: operation.Operation, decision: 'futures.Future[None]'
@@ -262,29 +311,3 @@ class Endpoint:
                 decision.set_exception(error)
             else:
                 raise
-
-
-def _nothing(result: Any) -> None:
-    pass
-
-
-def _spawn(
-    server_uuid: str,
-    function: Callable[[], Any],
-    then: Callable[[Any], Any] = _nothing,
-) -> None:
-    """Run a function in a thread, holding the lock that Nova takes too.
-
-    :param then: called with what the function returns, without the lock
-    """
-
-    def run() -> None:
-        try:
-            then(utils.synchronized(server_uuid)(function)())
-        except Exception:
-            LOG.exception(
-                'An operation on the PCI devices of server %s failed',
-                server_uuid,
-            )
-
-    threading.Thread(target=run, daemon=True).start()

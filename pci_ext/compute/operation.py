@@ -36,7 +36,16 @@ LOG = logging.getLogger(__name__)
 #: has the server now; set by nova-api together with the task state.
 OPERATION = 'pci_ext:operation'
 
+#: The key that names the operation once nothing is left of it but to record
+#: the outcome and to give the server back.
+_DONE = 'pci_ext:done'
+
 _ATTRS = ['system_metadata', 'pci_requests', 'numa_topology', 'flavor']
+
+
+def of(instance: 'objects.Instance') -> str:
+    """Give the id of the operation that has a server; empty if unknown."""
+    return str(instance.system_metadata.get(OPERATION, ''))
 
 
 class Operation:
@@ -117,7 +126,7 @@ class Operation:
         return (
             instance.host == self.compute.host
             and instance.task_state == self.task_state
-            and instance.system_metadata.get(OPERATION) == self.operation_id
+            and of(instance) == self.operation_id
         )
 
     def owned(self) -> records.Devices:
@@ -157,6 +166,22 @@ class Operation:
         records.settle(self.instance, request_ids, self.owned())
         records.update_request_spec(self.context, self.instance)
 
+    def conclude(self) -> None:
+        """Note, for who comes after a crash, that all is done."""
+        self.instance.system_metadata[_DONE] = self.operation_id
+        self.instance.save()
+
+    def reopen(self) -> None:
+        """Take back what :meth:`conclude` noted."""
+        # Another copy: the server may have been given back.
+        instance = self._read()
+        if instance.system_metadata.pop(_DONE, None) is not None:
+            instance.save()
+
+    def is_done(self) -> bool:
+        noted = self.instance.system_metadata.get(_DONE)
+        return bool(noted == self.operation_id)
+
     def finish(self) -> None:
         """Give the server back.
 
@@ -167,7 +192,8 @@ class Operation:
         instance = self._read()
         self._check_current(instance)
         instance.task_state = None
-        instance.system_metadata.pop(OPERATION, None)
+        for key in (OPERATION, _DONE):
+            instance.system_metadata.pop(key, None)
         instance.save(expected_task_state=[self.task_state])
 
     def give_back(self) -> None:

@@ -22,6 +22,7 @@ from oslo_log import log as logging
 from pci_ext import exception
 from pci_ext.compute import condemned
 from pci_ext.compute import detached
+from pci_ext.compute import notifications
 from pci_ext.compute import operation
 from pci_ext.compute import records
 from pci_ext.compute import steps
@@ -56,6 +57,10 @@ class Reattach(operation.Operation):
                 steps.Step('finish', self.finish),
             )
         )
+
+    def subject(self) -> notifications.Subject:
+        """Give nothing: it is the server's own all the time."""
+        return notifications.Subject([], [])
 
     def _check(self) -> None:
         if not detached.request_ids(self.instance):

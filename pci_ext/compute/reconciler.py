@@ -12,6 +12,7 @@
 
 """Bring to an end what nova-compute was doing when it was killed.
 
+And what it was never asked for, though nova-api had taken the server for it.
 What is claimed, what is recorded and what the domain of a server has are
 compared. An attach is finished if all its devices are in the guest, else
 undone; a detach is finished if the guest lets go of all devices, else undone.
@@ -24,6 +25,7 @@ from typing import Any
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
+from nova.compute import utils as compute_utils
 from oslo_log import log as logging
 
 from pci_ext import exception
@@ -35,10 +37,17 @@ from pci_ext.compute import interrupted
 from pci_ext.compute import late
 from pci_ext.compute import notifications
 from pci_ext.compute import operation
+from pci_ext.compute import reattach
 from pci_ext.compute import records
 from pci_ext.integration import task_states
 
 LOG = logging.getLogger(__name__)
+
+_RESTARTED = 'nova-compute was restarted'
+_LOST = (
+    'the operation was lost: the compute host was not called in time, or '
+    'could not end it'
+)
 
 _ATTRS = ['system_metadata', 'pci_requests']
 
@@ -61,14 +70,40 @@ def find(context: nova_context.RequestContext, host: str) -> list[str]:
     ]
 
 
+def reconcile_lost(
+    compute: Any, server_uuid: str, operation_id: str
+) -> nova_context.RequestContext | None:
+    """Bring an operation to its end that nobody works at.
+
+    Does nothing if the server is another's by now. Otherwise as
+    :func:`reconcile`.
+    """
+    try:
+        instance = objects.Instance.get_by_uuid(
+            nova_context.get_admin_context(),
+            server_uuid,
+            expected_attrs=['system_metadata'],
+        )
+    except nova_exception.InstanceNotFound:
+        return None
+    if (
+        instance.task_state not in task_states.ALL
+        or operation.of(instance) != operation_id
+    ):
+        LOG.info('The server was given back meanwhile', instance=instance)
+        return None
+    return reconcile(compute, server_uuid, _LOST)
+
+
 def reconcile(
-    compute: Any, server_uuid: str
+    compute: Any, server_uuid: str, cause: str = _RESTARTED
 ) -> nova_context.RequestContext | None:
     """Bring the operation that a server was left in to its end.
 
     To be called with the lock of the server held.
 
     :param compute: Nova's compute manager, with its devices tracked
+    :param cause: why it was left, for the user
     :returns: the context of a live migration that took devices out of the
         guest, which are to be attached again
     """
@@ -84,11 +119,11 @@ def reconcile(
         return None
     attaching = _by_operation(records.unfinished(instance))
     for requests in attaching:
-        _end_attach(compute, instance, requests)
+        _end_attach(compute, instance, requests, cause)
     if instance.task_state == task_states.DETACHING_PCI:
-        _end_detach(compute, instance)
+        _end_detach(compute, instance, cause)
     elif instance.task_state == task_states.ATTACHING_PCI and not attaching:
-        _end_attach_without_requests(compute, instance)
+        _end_attach_without_requests(compute, instance, cause)
     late.release(compute, context, server_uuid)
     migration = detached.operation_of(instance)
     if migration is None:
@@ -112,7 +147,10 @@ def _context_of(operation_id: str) -> nova_context.RequestContext:
 
 
 def _end_attach(
-    compute: Any, instance: 'objects.Instance', requests: records.Requests
+    compute: Any,
+    instance: 'objects.Instance',
+    requests: records.Requests,
+    cause: str,
 ) -> None:
     operation_id = records.operation_of(requests[0])
     context = _context_of(operation_id)
@@ -122,35 +160,64 @@ def _end_attach(
     if task.resume():
         _decided(task, 'all devices are attached')
     else:
-        _decided(task, 'undone: not all devices were attached', failed=True)
+        _decided(task, 'undone: not all devices were attached', cause)
 
 
-def _end_detach(compute: Any, instance: 'objects.Instance') -> None:
-    operation_id = instance.system_metadata.get(operation.OPERATION, '')
+def _end_detach(
+    compute: Any, instance: 'objects.Instance', cause: str
+) -> None:
+    operation_id = operation.of(instance)
     context = _context_of(operation_id)
     task = detach.Detach(compute, context, instance.uuid, operation_id, [])
     try:
-        task.resume()
-        _decided(task, 'all devices are detached')
+        if task.resume():
+            _decided(task, 'all devices are detached')
+        else:
+            _decided(task, 'undone: no device was detached yet', cause)
     except exception.PciDeviceNotUnplugged as error:
-        _decided(task, f'undone: {error.format_message()}', failed=True)
+        _decided(task, f'undone: {error.format_message()}', cause)
 
 
 def _end_attach_without_requests(
-    compute: Any, instance: 'objects.Instance'
+    compute: Any, instance: 'objects.Instance', cause: str
 ) -> None:
     """End an attach that had not recorded anything, or had done all."""
-    operation_id = instance.system_metadata.get(operation.OPERATION, '')
+    operation_id = operation.of(instance)
     context = _context_of(operation_id)
+    if _action(context, instance.uuid) not in (None, attach.Attach.name):
+        again = reattach.Reattach(
+            compute, context, instance.uuid, operation_id
+        )
+        again.reload()
+        again.give_back()
+        _decided(again, 'what is missing will be tried again', cause)
+        return
     task = attach.Attach(compute, context, instance.uuid, operation_id, [])
+    task.reload()
     task.give_back()
-    _decided(task, 'nothing was left to do or to undo')
+    if task.is_done():
+        _decided(task, 'all devices are attached')
+    else:
+        _decided(task, 'undone: no device was attached yet', cause)
+
+
+def _action(
+    context: nova_context.RequestContext, server_uuid: str
+) -> str | None:
+    """Give the name of the action that a context is of; None if unknown."""
+    found = objects.InstanceAction.get_by_request_id(
+        context, server_uuid, context.request_id
+    )
+    return str(found.action) if found else None
 
 
 def _decided(
-    task: operation.Operation, decision: str, failed: bool = False
+    task: operation.Operation, decision: str, failure: str | None = None
 ) -> None:
-    """Log a decision, and put it into the event that was left unfinished."""
+    """Log a decision, and put it into the event that was left unfinished.
+
+    :param failure: what the operation failed by, if it did
+    """
     LOG.info(
         'The interrupted %s of %s was reconciled: %s',
         task.name,
@@ -158,20 +225,33 @@ def _decided(
         decision,
         instance=task.instance,
     )
-    values: dict[str, Any] = {}
     error = None
-    if failed:
-        error = exception.PciExtException(
-            f'nova-compute was restarted; {decision}'
+    if failure:
+        error = exception.PciExtException(f'{failure}; {decision}')
+    action = _action(task.context, task.server_uuid)
+    if action is None and task.operation_id:
+        # nova-api was killed before it could.
+        objects.InstanceAction.action_start(
+            task.context, task.server_uuid, task.name, want_result=False
         )
-        values['exc_val'] = error
+        action = task.name
+    # Others are part of a live migration, and go on.
+    if action == task.name:
+        _end_event(task, error)
+    # Without a subject it is not known what was announced, if anything.
+    subject = task.subject()
+    if subject.requests or subject.devices:
+        task.notify(
+            notifications.ERROR if failure else notifications.END, error
+        )
+
+
+def _end_event(task: operation.Operation, error: Exception | None) -> None:
+    values: dict[str, Any] = {}
+    if error is not None:
         # Without a traceback an event is a success for Nova.
-        values['exc_tb'] = 'interrupted'
-    # An event may not have been begun.
-    with contextlib.suppress(
-        nova_exception.InstanceActionNotFound,
-        nova_exception.InstanceActionEventNotFound,
-    ):
+        values = {'exc_val': error, 'exc_tb': 'interrupted'}
+    try:
         objects.InstanceActionEvent.event_finish_with_failure(
             task.context,
             task.server_uuid,
@@ -179,9 +259,16 @@ def _decided(
             want_result=False,
             **values,
         )
-    # Without a subject it is not known what was announced, if anything.
-    subject = task.subject()
-    if subject.requests or subject.devices:
-        task.notify(
-            notifications.ERROR if failed else notifications.END, error
-        )
+    except nova_exception.InstanceActionEventNotFound:
+        # It may still begin: Nova cannot tell two of one name apart.
+        with (
+            contextlib.suppress(exception.PciExtException),
+            compute_utils.EventReporter(
+                task.context,
+                f'compute_end_{task.name}',
+                task.compute.host,
+                task.server_uuid,
+            ),
+        ):
+            if error is not None:
+                raise error from None

@@ -20,6 +20,7 @@ from nova import objects
 
 from pci_ext.compute import audit
 from pci_ext.compute import endpoint
+from pci_ext.compute import lost
 from pci_ext.integration import activation
 from pci_ext.integration import interfaces
 
@@ -50,6 +51,14 @@ class PciExtDriverMixin:
             compute.additional_endpoints.append(self._pci_endpoint)
             self._pci_endpoint.reconcile()
             audit.start(compute)
+            lost.schedule(compute)
+
+    def end_lost_pci_actions(
+        self, context: nova_context.RequestContext
+    ) -> None:
+        """To be called now and then, for servers that nobody gives back."""
+        if self._pci_endpoint is not None:
+            self._pci_endpoint.watch.look(context)
 
     def check_pci_ports(
         self, instance: 'objects.Instance', count: int

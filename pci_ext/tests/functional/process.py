@@ -84,6 +84,10 @@ class AllInOne:
         """Write the configuration file; SIGHUP lets a process read it."""
         self._write('test.conf', config)
 
+    @property
+    def config_file(self) -> str:
+        return self._path('test.conf')
+
     def _path(self, name: str) -> str:
         return os.path.join(self.directory, name)
 
@@ -139,7 +143,7 @@ class AllInOne:
             *(sys.executable, '-m', 'pci_ext.cmd.allinone'),
             *('--data-dir', self.data_dir, '--port', str(port)),
             *('--inventory', self._path('inventory.json')),
-            *('--config-file', self._path('test.conf')),
+            *('--config-file', self.config_file),
         ]
         with open(self._path('stderr'), 'w', encoding='utf-8') as stderr:
             self.process = subprocess.Popen(

@@ -107,6 +107,7 @@ class HostTestCase(test.TestCase):
         self.compute = types.SimpleNamespace(
             host=HOST,
             additional_endpoints=[],
+            add_periodic_task=lambda task: None,
             _attach_interface=self.attach_interface,
             _detach_interface=self.detach_interface,
             live_migration_abort=self.live_migration_abort,

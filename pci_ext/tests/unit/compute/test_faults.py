@@ -23,6 +23,7 @@ import dataclasses
 import sys
 
 import fixtures
+from nova import objects
 
 from pci_ext.compute import attach
 from pci_ext.compute import detach
@@ -117,7 +118,21 @@ class FaultsTestCase(base.HostTestCase):
         self.assertEqual([], reconciler.find(self.context, base.HOST))
         now = self.devices(server)
         self.release(server, other)
+        if kind == KILLED and (step, after) != ('finish', True):
+            self.assertEqual(
+                'Error' if now == before else 'Success', self.told(server)
+            )
         return 'undone' if now == before else f'done, {len(now)} devices'
+
+    def told(self, server: str) -> str:
+        """Give the result that the user is told of the operation."""
+        action = objects.InstanceAction.get_by_request_id(
+            self.context, server, self.context.request_id
+        )
+        [event] = objects.InstanceActionEventList.get_by_action(
+            self.context, action.id
+        )
+        return str(event.result)
 
     def release(self, *servers: str) -> None:
         for server in servers:
@@ -173,6 +188,7 @@ class FaultsTestCase(base.HostTestCase):
             'answer',
             'unplug',
             'free',
+            'conclude',
             'record',
             'finish',
         ]
