@@ -30,6 +30,7 @@ from pci_ext.api import live_migrations
 from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api.schemas import migration_plans as schema
+from pci_ext.integration import teaming
 from pci_ext.policies import pci_devices as policies
 from pci_ext.scheduler import fit
 
@@ -85,11 +86,15 @@ def _plan(
 
 
 def _standby(instance: 'objects.Instance') -> list[View]:
+    stands_in_for = {
+        standby: port for port, standby in teaming.pairs(instance).items()
+    }
     return [
         {
             'port_id': vif['id'],
             'mac_address': vif['address'],
             'vnic_type': vif['vnic_type'],
+            'stands_in_for': stands_in_for.get(vif['id']),
         }
         for vif in instance.get_network_info()
         if vif['vnic_type'] not in network_model.VNIC_TYPES_SRIOV

@@ -137,7 +137,7 @@ class PlanServerPciMigration(command.ShowOne):
                 for field, policy in _FIELDS_BY_POLICY.items()
             },
             'standby': format_columns.ListColumn(
-                [port['port_id'] for port in plan['standby']]
+                [_standby(port) for port in plan['standby']]
             ),
             'waiting': format_columns.DictColumn(
                 {host['host']: _waiting(host) for host in plan['hosts']}
@@ -153,6 +153,13 @@ def _devices(plan: dict[str, Any], policy: str) -> format_columns.ListColumn:
             for device in plan['devices']
             if device['live_migration'] == policy
         ]
+    )
+
+
+def _standby(port: dict[str, Any]) -> str:
+    stands_in_for = port['stands_in_for']
+    return str(port['port_id']) + (
+        f' for {stands_in_for}' if stands_in_for else ''
     )
 
 

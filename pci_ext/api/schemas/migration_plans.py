@@ -69,6 +69,10 @@ index_response = pci_flavors.object_with(
                         'port_id': _TEXT,
                         'mac_address': _TEXT,
                         'vnic_type': _TEXT,
+                        'stands_in_for': pci_flavors.described(
+                            _TEXT_OR_NULL,
+                            'The port that it is a pair with, if any.',
+                        ),
                     }
                 ),
             },

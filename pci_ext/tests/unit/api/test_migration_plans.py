@@ -12,6 +12,10 @@
 
 from typing import Any
 
+from nova import context as nova_context
+from nova import objects
+from nova.network import model as network_model
+
 from pci_ext.tests.unit.api import test_live_migrations
 
 INTEL = test_live_migrations.INTEL
@@ -65,3 +69,37 @@ class MigrationPlansTestCase(test_live_migrations.ServerTestCase):
         plan = self.plan()
         self.assertEqual([], plan['devices'])
         self.assertEqual([], plan['hosts'])
+
+    def set_ports(self, *vifs: network_model.VIF, **metadata: str) -> None:
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            instance = objects.Instance.get_by_uuid(
+                cell_context,
+                self.server,
+                expected_attrs=['info_cache', 'system_metadata'],
+            )
+            instance.info_cache.network_info = network_model.NetworkInfo(vifs)
+            instance.info_cache.save()
+            instance.system_metadata.update(metadata)
+            instance.save()
+
+    def test_what_stands_by(self) -> None:
+        ports = [
+            network_model.VIF(id=name, address=address, vnic_type=vnic_type)
+            for name, address, vnic_type in (
+                ('card', 'fa:16:3e:00:00:01', 'direct'),
+                ('pair', 'fa:16:3e:00:00:01', 'normal'),
+                ('other', 'fa:16:3e:00:00:02', 'normal'),
+            )
+        ]
+        self.set_ports(*ports)
+        self.assertEqual({'pair': None, 'other': None}, self.standby())
+        self.set_ports(*ports, image_hw_pci_teaming='true')
+        self.assertEqual({'pair': 'card', 'other': None}, self.standby())
+
+    def standby(self) -> dict[str, str | None]:
+        return {
+            port['port_id']: port['stands_in_for']
+            for port in self.plan()['standby']
+        }

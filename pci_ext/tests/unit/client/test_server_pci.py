@@ -154,3 +154,96 @@ class TestList(base.ShellTestCase):
             "More than one Server exists with the name 'web'",
             self.complaint_of('server', 'pci', 'list', 'web'),
         )
+
+
+class TestMigrationPlan(base.ShellTestCase):
+    COMMAND = ('server', 'pci', 'migration', 'plan', uuids.server)
+
+    def setUp(self):
+        super().setUp()
+        self.api.answers[f'GET /servers/{uuids.server}'] = (
+            200,
+            {'server': {'id': uuids.server, 'name': 'web'}},
+        )
+
+    def set_plan(self, query='', **values):
+        plan = {
+            'host': 'compute-1',
+            'refusal': None,
+            'devices': [],
+            'standby': [],
+            'hosts': [],
+            'cells_down': [],
+            **values,
+        }
+        path = f'/servers/{uuids.server}/os-pci-migration-plan{query}'
+        self.api.answers[f'GET {path}'] = (200, {'pci_migration_plan': plan})
+
+    def test_devices_by_what_becomes_of_them(self):
+        self.set_plan(
+            refusal='No.',
+            devices=[
+                {'address': address, 'live_migration': policy}
+                for address, policy in (
+                    ('0000:01:00.0', 'hotplug'),
+                    ('0000:02:00.0', 'native'),
+                    ('0000:03:00.0', 'forbid'),
+                    ('0000:04:00.0', 'hotplug'),
+                    ('0000:05:00.0', None),
+                )
+            ],
+        )
+        self.assertEqual(
+            {
+                'host': 'compute-1',
+                'refusal': 'No.',
+                'detached': ['0000:01:00.0', '0000:04:00.0'],
+                'migrated': ['0000:02:00.0'],
+                'forbidding': ['0000:03:00.0'],
+                'standby': [],
+                'waiting': {},
+            },
+            self.json_of(*self.COMMAND),
+        )
+
+    def test_what_stands_by(self):
+        self.set_plan(
+            standby=[
+                {'port_id': uuids.pair, 'stands_in_for': uuids.card},
+                {'port_id': uuids.other, 'stands_in_for': None},
+            ]
+        )
+        self.assertEqual(
+            [f'{uuids.pair} for {uuids.card}', uuids.other],
+            self.json_of(*self.COMMAND)['standby'],
+        )
+
+    def test_what_waits_on_a_host(self):
+        self.set_plan(
+            '?host=compute-2',
+            hosts=[
+                {
+                    'host': 'compute-2',
+                    'fits': True,
+                    'explanation': '',
+                    'assignment': [
+                        {'count': 2, 'pci_flavor': 'bigGPU'},
+                        {'count': 1, 'pci_flavor': 'QuickAssist'},
+                    ],
+                },
+                {
+                    'host': 'compute-3',
+                    'fits': False,
+                    'explanation': 'bigGPU: found 0 of 1.',
+                    'assignment': [],
+                },
+            ],
+        )
+        shown = self.json_of(*self.COMMAND, '--host', 'compute-2')
+        self.assertEqual(
+            {
+                'compute-2': '2:bigGPU, 1:QuickAssist',
+                'compute-3': 'bigGPU: found 0 of 1.',
+            },
+            shown['waiting'],
+        )
