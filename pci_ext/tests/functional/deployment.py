@@ -27,6 +27,7 @@ from pci_ext.tests.functional import process
 from tools.deploy import cloud
 from tools.deploy import computes
 from tools.deploy import databases
+from tools.deploy import hypervisors
 from tools.deploy import keystone
 from tools.deploy import services
 from tools.deploy import simulated
@@ -101,6 +102,10 @@ class Deployment:
     def member_project(self) -> str:
         connection = keystone.connect(self._state)
         return str(connection.identity.find_project('demo').id)
+
+    @property
+    def other_hosts(self) -> tuple[str, ...]:
+        return hypervisors.HOSTS
 
     @property
     def other_projects(self) -> tuple[str, str]:

@@ -116,6 +116,11 @@ class AllInOne:
         return config_module.MEMBER_PROJECT
 
     @property
+    def other_hosts(self) -> tuple[str, ...]:
+        """The names of hosts that the test has not asked for."""
+        return ()
+
+    @property
     def other_projects(self) -> tuple[str, str]:
         """The ids of two other projects."""
         return 'one', 'two'

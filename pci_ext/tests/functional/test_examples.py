@@ -18,6 +18,7 @@ the commands in it print, and written anew where PCI_EXT_GENERATE_SAMPLES is
 set.
 """
 
+from collections.abc import Iterator
 import os
 import pathlib
 import re
@@ -70,16 +71,20 @@ class TestExamples(base.TestCase):
         for command in commands:
             words = shlex.split(command.replace('\\\n', ' '))
             text += f'$ openstack {command}\n'
-            printed = self.shell.run(*words)
-            text += '\n'.join(
-                line.rstrip() for line in printed.strip().splitlines()
-            )
+            text += '\n'.join(self._lines(self.shell.run(*words)))
             text = f'{text.rstrip()}\n'
         text = self._alike(text)
         if os.environ.get(test_api_samples.GENERATE):
             path.write_text(text, encoding='utf-8')
             written = text
         self.assertEqual(written, text, f'{path.name} differs. {HOW}')
+
+    def _lines(self, printed: str) -> Iterator[str]:
+        """Give the lines of an output that the example is about."""
+        others = tuple(f'| {host} ' for host in self.cloud.other_hosts)
+        for line in printed.strip().splitlines():
+            if not line.startswith(others):
+                yield line.rstrip()
 
     def _alike(self, text: str) -> str:
         """Put made up uuids and times for those of this run."""

@@ -101,9 +101,16 @@ pci_flavor_attrs = vendor_id, e.group
         shown = self.openstack('pci', 'device', 'show', everything[0])
         self.assertEqual({'e.group': 'gpu'}, shown['properties'])
 
+    def evaluate(self, request: str) -> list[dict[str, Any]]:
+        return [
+            row
+            for row in self.openstack('pci', 'evaluate', request)
+            if row['Host'] not in self.cloud.other_hosts
+        ]
+
     def test_evaluate_says_what_the_scheduler_does(self) -> None:
         request = '1:IntelGPU,NvGPU;1:QA'
-        hosts = self.openstack('pci', 'evaluate', request)
+        hosts = self.evaluate(request)
         self.assertEqual(
             [('host-1', False), ('host-2', True)],
             [(row['Host'], row['Fits']) for row in hosts],
@@ -112,7 +119,7 @@ pci_flavor_attrs = vendor_id, e.group
         self.assertIn('1 of NvGPU from the pool', hosts[1]['Explanation'])
         server = self.boot(request)
         self.assertAllocated(server, '0000:03:00.0', '0000:04:00.0')
-        hosts = self.openstack('pci', 'evaluate', request)
+        hosts = self.evaluate(request)
         self.assertEqual([False, False], [row['Fits'] for row in hosts])
         self.assertNoHost(request)
 
