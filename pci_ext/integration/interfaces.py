@@ -16,6 +16,7 @@ What Nova does then changes the PCI requests of the server, and writes them as
 they were when nova-api called, with its change: it would undo what an attach
 or detach of devices recorded since. And of two claims for one server that are
 not allocated yet Nova forgets the first. So one waits for the other.
+Where an attach fails half-way Nova keeps what it claimed for the port.
 
 The methods are those of the compute manager of this process, which is known
 once its driver is started; no other service has to load it.
@@ -29,7 +30,10 @@ from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
 from nova import utils
+from nova.objects import fields
+from oslo_utils import excutils
 
+from pci_ext.integration import port_attach
 from pci_ext.integration import shape
 from pci_ext.integration import task_states
 
@@ -63,10 +67,13 @@ def serialize(compute: Any) -> None:
             methods[name],
         )
     for name, method in methods.items():
-        setattr(compute, name, functools.partial(_alone, name, method))
+        setattr(
+            compute, name, functools.partial(_alone, compute, name, method)
+        )
 
 
 def _alone(
+    compute: Any,
     name: str,
     method: Callable[..., Any],
     context: nova_context.RequestContext,
@@ -78,6 +85,7 @@ def _alone(
     :raises nova.exception.InstanceInvalidState: for an attach, which nova-api
         waits for, while devices are attached or detached
     """
+    asked = port_attach.sent(instance)
     if name == _ATTACH:
         _refuse_while_busy(context, instance)
 
@@ -92,9 +100,33 @@ def _alone(
             context, instance.uuid
         )
         instance.obj_reset_changes(['pci_requests', 'pci_devices'])
-        return method(context, instance, *args)
+        try:
+            with port_attach.asking(asked):
+                return method(context, instance, *args)
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                if name == _ATTACH:
+                    _unclaim(compute, context, instance)
 
     return run()
+
+
+def _unclaim(
+    compute: Any,
+    context: nova_context.RequestContext,
+    instance: 'objects.Instance',
+) -> None:
+    """Free what an attach of a port claimed, if it is still claimed.
+
+    Whatever else is claimed for a server here is so under the same lock.
+    """
+    tracker = compute.rt.pci_tracker
+    for device in list(tracker.pci_devs) if tracker is not None else ():
+        if (
+            device.instance_uuid == instance.uuid
+            and device.status == fields.PciDeviceStatus.CLAIMED
+        ):
+            compute.rt.unclaim_pci_devices(context, device, instance)
 
 
 def _refuse_while_busy(

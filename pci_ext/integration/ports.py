@@ -34,6 +34,7 @@ from nova.pci import request as pci_request
 from pci_ext import exception
 from pci_ext.i18n import _
 from pci_ext.integration import device_specs
+from pci_ext.integration import port_attach
 from pci_ext.integration import requests
 from pci_ext.integration import shape
 from pci_ext.matching import patterns
@@ -82,13 +83,11 @@ def _needs(spec: Mapping[str, Any]) -> dict[str, str]:
     return needs
 
 
-def _resolve(
-    port_id: str, names: str, spec: Mapping[str, Any]
-) -> list[dict[str, str]]:
-    """Give the spec of the request for a port.
+def _resolve(port_id: str, names: str) -> port_attach.Spec:
+    """Look up the PCI flavors that a port asks for.
 
-    :raises InvalidPciRequest: if the names do not parse, are not those of
-        PCI flavors for whoever asks, or a PCI flavor does not go with the port
+    :raises InvalidPciRequest: if the names do not parse, or are not those of
+        PCI flavors for whoever asks
     """
     resolved = requests.resolve({requests.PCI_FLAVOR: names})
     if len(resolved) != 1 or resolved[0]['count'] != 1:
@@ -98,8 +97,19 @@ def _resolve(
             )
             % {'port': port_id, 'names': names}
         )
+    alternatives: port_attach.Spec = resolved[0]['spec']
+    return alternatives
+
+
+def _fit(
+    port_id: str, alternatives: port_attach.Spec, spec: Mapping[str, Any]
+) -> port_attach.Spec:
+    """Add to what a port asks for what it needs.
+
+    :param spec: of the request that Nova made of the port
+    :raises InvalidPciRequest: if a PCI flavor does not go with the port
+    """
     needs = _needs(spec)
-    alternatives: list[dict[str, str]] = resolved[0]['spec']
     for alternative in alternatives:
         for key, value in needs.items():
             if key in alternative and not selectors.Selector(
@@ -148,6 +158,18 @@ class API(neutron.API):
                 self._ask(context, network, made.get(network.pci_request_id))
         return result
 
+    def resolve_port(
+        self, context: nova_context.RequestContext, port_id: str
+    ) -> port_attach.Spec | None:
+        """Resolve what a port asks for that is attached to a living server.
+
+        :returns: None if it does not ask for a PCI flavor
+        :raises InvalidPciRequest: if it asks for what there is not
+        :raises nova.exception.PortNotFound: if there is no such port
+        """
+        names = self._flavors_of_profile(context, port_id)
+        return _resolve(port_id, names) if names else None
+
     def _ask(
         self,
         context: nova_context.RequestContext,
@@ -163,19 +185,41 @@ class API(neutron.API):
                     % port_id
                 )
             return
+        if not requests.is_resolving():
+            self._ask_for_resolved(context, port_id, request)
+            return
         if not names:
             names = self._flavors_of_profile(context, port_id)
-        if not names:
-            return
-        if not requests.is_resolving():
+        if names:
+            request.spec = _fit(
+                port_id, _resolve(port_id, names), request.spec[0]
+            )
+
+    def _ask_for_resolved(
+        self,
+        context: nova_context.RequestContext,
+        port_id: str,
+        request: 'objects.InstancePCIRequest',
+    ) -> None:
+        """Make the request of a port in nova-compute.
+
+        :raises nova.exception.InterfaceAttachPciClaimFailed: which nova-api
+            answers with 400
+        """
+        alternatives = port_attach.asked(port_id)
+        if alternatives is None:
+            if not self._flavors_of_profile(context, port_id):
+                return
             raise nova_exception.InterfaceAttachPciClaimFailed(
-                _(
-                    'Port %s asks for a PCI flavor. Such a port can be given '
-                    'to a server when the server is created, not later.'
-                )
+                _('Port %s: nova-api resolved none of its PCI flavors.')
                 % port_id
             )
-        request.spec = _resolve(port_id, names, request.spec[0])
+        try:
+            request.spec = _fit(port_id, alternatives, request.spec[0])
+        except requests.InvalidPciRequest as error:
+            raise nova_exception.InterfaceAttachPciClaimFailed(
+                error.format_message()
+            ) from error
 
     def _flavors_of_profile(
         self, context: nova_context.RequestContext, port_id: str

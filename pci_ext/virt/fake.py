@@ -226,6 +226,16 @@ class FakeDriver(
         self._domains.stop(instance.uuid)
         self.unplug_vifs(instance, network_info)
 
+    def attach_interface(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        image_meta: 'objects.ImageMeta',
+        vif: Any,
+    ) -> None:
+        super().attach_interface(context, instance, image_meta, vif)
+        self.plug_vifs(instance, [vif])
+
     def detach_interface(
         self,
         context: nova_context.RequestContext,

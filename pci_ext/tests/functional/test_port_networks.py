@@ -47,6 +47,26 @@ class TestPortNetworks(test_ports.PortsTestCase):
         self.delete_server(server)
         self.assertEqual({}, self.networks())
 
+    def test_a_port_that_is_attached(self) -> None:
+        server = self.boot_with(
+            {'port': self.create_port(self.red), 'pci_flavor': 'IntelVF'}
+        )
+        before = self.networks()
+        port = self.create_port(self.red, profile={'pci_flavor': 'IntelVF'})
+        self.shell.run('server', 'add', 'port', server, port)
+        self.assertEqual(
+            {
+                f'pci-ext-{server}-{port}': self.ports_of(server)[port],
+                **before,
+            },
+            self.networks(),
+        )
+        self.shell.run('server', 'remove', 'port', server, port)
+        deadline = time.monotonic() + base.SERVER_TIMEOUT
+        while self.networks() != before:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(base.POLL_INTERVAL)
+
     def test_what_was_left_behind_is_swept(self) -> None:
         port = self.create_port(self.red)
         server = self.boot_with({'port': port, 'pci_flavor': 'IntelVF'})

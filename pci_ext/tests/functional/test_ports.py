@@ -11,6 +11,7 @@
 # under the License.
 """Ports of SR-IOV networks, with devices by PCI flavor."""
 
+import time
 from typing import Any
 
 import urllib3
@@ -213,3 +214,59 @@ class TestPorts(PortsTestCase):
         )
         server = self.boot_with(asked, **{'X-Auth-Token': MEMBER})
         self.assertEqual([port], list(self.ports_of(server)))
+
+    def test_attached_to_a_server(self) -> None:
+        server = self.boot_with(
+            {'port': self.create_port(self.red), 'pci_flavor': 'AnyVF'}
+        )
+        [own] = self.allocations(server)
+        profile = {'pci_flavor': 'IntelVF'}
+        port = self.create_port(self.red, profile=profile)
+        self.shell.run('server', 'add', 'port', server, port)
+        address = self.ports_of(server)[port]
+        self.assertEqual(
+            ['0000:3b:02.0', '0000:3b:02.1'], sorted([own, address])
+        )
+        bound = self.port(port)['binding:profile']
+        self.assertEqual(address, bound['pci_slot'])
+        [row] = [
+            row
+            for row in self.openstack(
+                'server', 'pci', 'list', '--long', server
+            )
+            if row['Port ID'] == port
+        ]
+        self.assertEqual('IntelVF', row['PCI Flavor'])
+        # There is no other, and what was tried leaves nothing behind.
+        other = self.create_port(self.red, profile=profile)
+        self.assertRefused(
+            'Failed to claim', *('server', 'add', 'port', server, other)
+        )
+        self.assertEqual(
+            sorted([own, address]), sorted(self.allocations(server))
+        )
+        self.shell.run('server', 'remove', 'port', server, port)
+        deadline = time.monotonic() + base.SERVER_TIMEOUT
+        while self.allocations(server) != [own]:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(base.POLL_INTERVAL)
+        self.shell.run('server', 'add', 'port', server, other)
+        self.assertEqual(address, self.ports_of(server)[other])
+
+    def test_refused_to_a_server(self) -> None:
+        server = self.boot_with(
+            {'port': self.create_port(self.red), 'pci_flavor': 'AnyVF'}
+        )
+        has = self.allocations(server)
+        self.create_pci_flavor('PF', dev_type='type-PF')
+        self.create_pci_flavor('Dear', vendor_id='8086')
+        self.shell.run('pci', 'flavor', 'limit', 'set', 'Dear', '0')
+        for name, expected in (
+            ('none', 'none could not be found'),
+            ('2:IntelVF', 'one device'),
+            ('PF', 'dev_type type-PF'),
+            ('Dear', 'Quota exceeded for PCI flavor Dear'),
+        ):
+            port = self.create_port(self.red, profile={'pci_flavor': name})
+            self.assertRefused(expected, 'server', 'add', 'port', server, port)
+        self.assertEqual(has, self.allocations(server))

@@ -13,6 +13,7 @@
 import threading
 
 from nova import exception as nova_exception
+from nova import objects
 from oslo_concurrency import lockutils
 from oslo_utils.fixture import uuidsentinel
 
@@ -89,3 +90,29 @@ class InterfacesTest(base.HostTestCase):
             exception.SeamChanged, interfaces.serialize, self.compute
         )
         self.assertIn('_attach_interface', error.format_message())
+
+    def test_what_was_claimed_for_a_port_is_freed_if_that_fails(self) -> None:
+        [own] = self.devices(self.server)
+
+        def fail(
+            context: object,
+            instance: objects.Instance,
+            network_id: str,
+            port_id: str,
+            requested_ip: str,
+            tag: str,
+        ) -> None:
+            self.compute.rt.claim_pci_devices(
+                self.context,
+                objects.InstancePCIRequests(
+                    instance_uuid=instance.uuid, requests=[self.request(1)]
+                ),
+                None,
+            )
+            raise nova_exception.PortNotUsable(port_id=port_id, instance='')
+
+        self.attach_interface = fail  # type: ignore[method-assign]
+        self.start()
+        self.assertRaises(nova_exception.PortNotUsable, self.attach_port)
+        self.assertEqual([own], self.devices(self.server))
+        self.assertConsistent(self.server)

@@ -21,6 +21,7 @@ from nova.network import neutron
 from oslo_utils.fixture import uuidsentinel as uuids
 from oslotest import base
 
+from pci_ext.integration import port_attach
 from pci_ext.integration import ports
 from pci_ext.integration import requests
 from pci_ext.objects import pci_flavor
@@ -138,13 +139,62 @@ class PortsTest(base.BaseTestCase):
         self.spec(is_sriov=False)
         self.assertRefused('not one for SR-IOV', 'IntelVF', is_sriov=False)
 
-    def test_nova_compute_cannot_resolve(self) -> None:
+    def attached(self) -> list[dict[str, Any]]:
+        """Give the spec of the port when it is attached to a server."""
+        instance = objects.Instance(
+            pci_requests=objects.InstancePCIRequests(requests=[])
+        )
+        with requests.resolving(source):
+            resolved = self.api.resolve_port(None, uuids.port)
+        if resolved is not None:
+            port_attach.send(instance, uuids.port, resolved)
+        # Nothing but the server gets from nova-api to nova-compute.
+        arrived = objects.Instance.obj_from_primitive(
+            instance.obj_to_primitive()
+        )
+        with port_attach.asking(port_attach.sent(arrived)):
+            return self.made_in_nova_compute()
+
+    def made_in_nova_compute(self) -> list[dict[str, Any]]:
+        request = objects.InstancePCIRequest(
+            spec=[{'physical_network': 'net'}], request_id=uuids.request
+        )
+        self.api._ask(
+            None, objects.NetworkRequest(port_id=uuids.port), request
+        )
+        return list(request.spec)
+
+    def test_attached_to_a_server(self) -> None:
+        self.assertEqual([{'physical_network': 'net'}], self.attached())
+        self.profile = {'pci_flavor': 'IntelVF,AnyVF'}
+        self.assertEqual(
+            [
+                {
+                    'pci_flavor': 'IntelVF',
+                    'vendor_id': '8086',
+                    'dev_type': 'type-VF',
+                    'e.physical_network': 'net',
+                },
+                {
+                    'pci_flavor': 'AnyVF',
+                    'dev_type': 'type-VF',
+                    'e.physical_network': 'net',
+                },
+            ],
+            self.attached(),
+        )
+
+    def test_attached_to_a_server_what_does_not_go_with_it(self) -> None:
+        self.profile = {'pci_flavor': 'PF'}
+        error = self.assertRaises(
+            nova_exception.InterfaceAttachPciClaimFailed, self.attached
+        )
+        self.assertIn('dev_type type-PF', error.format_message())
+
+    def test_nova_compute_does_not_resolve(self) -> None:
         self.profile = {'pci_flavor': 'IntelVF'}
         error = self.assertRaises(
             nova_exception.InterfaceAttachPciClaimFailed,
-            self.api._ask,
-            None,
-            objects.NetworkRequest(port_id=uuids.port),
-            objects.InstancePCIRequest(spec=[{}], request_id=uuids.request),
+            self.made_in_nova_compute,
         )
-        self.assertIn('when the server is created', error.format_message())
+        self.assertIn('nova-api resolved none', error.format_message())
