@@ -7,14 +7,6 @@
 
 root=${1:?the folder to build in}
 
-# The mirror that this machine uses, if it is a Debian; else that of
-# debootstrap.
-mirror() {
-    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
-        grep -m1 -E '/debian/?$' ||
-        sed -n 's/^DEF_MIRROR="\(.*\)"$/\1/p' "$(command -v debootstrap)"
-}
-
 # linux-image-amd64: the kernel for clouds lacks e1000e, igb and 9p.
 # python3-libvirt: the binding of the libvirt that runs in the machine.
 packages=(

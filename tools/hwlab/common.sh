@@ -23,3 +23,23 @@ die() {
     printf 'hwlab: error: %s\n' "$*" >&2
     exit 1
 }
+
+# The mirror that this machine uses, if it is a Debian; else that of
+# debootstrap.
+mirror() {
+    apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
+        grep -m1 -E '/debian/?$' ||
+        sed -n 's/^DEF_MIRROR="\(.*\)"$/\1/p' "$(command -v debootstrap)"
+}
+
+# The QEMU that emulates the machine: one that is named, a newer one that was
+# built, or that of this machine.
+qemu() {
+    if [ -n "${PCI_EXT_HWLAB_QEMU:-}" ]; then
+        printf '%s\n' "$PCI_EXT_HWLAB_QEMU"
+    elif [ -x "$CACHE/qemu/run" ]; then
+        printf '%s\n' "$CACHE/qemu/run"
+    else
+        echo qemu-system-x86_64
+    fi
+}

@@ -7,7 +7,7 @@
 system=${1:?the folder of the system} python=${2:?that of the packages}
 out=${3:?the folder that the machine may write to}
 
-qemu=${PCI_EXT_HWLAB_QEMU:-qemu-system-x86_64}
+qemu=$(qemu)
 
 # no_timer_check and tsc: an emulated clock fails the checks of the kernel.
 append="console=ttyS0 quiet loglevel=4 panic=-1 intel_iommu=on iommu=pt \

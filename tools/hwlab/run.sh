@@ -2,7 +2,10 @@
 #
 # Run tests on a machine with PCI devices, vfio and libvirt, all emulated.
 #
-#   tools/hwlab/run.sh [TEST...]     default: all of pci_ext.tests.hwlab
+#   tools/hwlab/run.sh [--quick | TEST...]
+#
+# Without arguments, all of pci_ext.tests.hwlab; --quick leaves out what takes
+# long: the services of Nova, and attaches by the dozen.
 #
 # A TEST is the name of a module, class or method as unittest takes it, from
 # pci_ext.tests.hwlab on: test_inventory, test_attach.CyclesTest. The result is
@@ -12,7 +15,13 @@
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
 # Seconds after which the machine is switched off.
-LIMIT=${PCI_EXT_HWLAB_TIMEOUT:-2700}
+LIMIT=${PCI_EXT_HWLAB_TIMEOUT:-3600}
+
+QUICK=(
+    test_inventory test_iommu_groups test_physical_functions
+    test_attach.AttachTest.test_{boot_and_destroy,held_by_another_guest,several}
+    test_attach.DeafGuestTest
+)
 
 check_packages() {
     local missing=() command package
@@ -34,6 +43,7 @@ END
     [ "$(id -u)" -eq 0 ] || die "only root can build the machine's disk"
 }
 
+[ "${1:-}" != --quick ] || set -- "${QUICK[@]}"
 check_packages
 mkdir -p "$CACHE"
 exec 9> "$CACHE/lock"
@@ -53,8 +63,7 @@ ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$out/eject.img" \
 truncate -s 1M "$out/eject.img"
 [ ! -d "$system/capabilities" ] || cp -a "$system/capabilities" "$out"
 
-say "booting $("${PCI_EXT_HWLAB_QEMU:-qemu-system-x86_64}" --version |
-    head -n 1)"
+say "booting $("$(qemu)" --version | head -n 1)"
 started=$SECONDS
 timeout "$LIMIT" "$HERE/machine.sh" "$system" "$python" "$out" |
     tee "$out/result.tap" || say "the machine ended with status $?"

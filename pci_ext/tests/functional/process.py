@@ -58,6 +58,9 @@ class AllInOne:
     :param config: the content of a configuration file of Nova
     """
 
+    #: What is run.
+    MODULE = 'pci_ext.cmd.allinone'
+
     def __init__(
         self,
         directory: str,
@@ -145,7 +148,7 @@ class AllInOne:
         :raises StartError: with what it wrote instead
         """
         command = [
-            *(sys.executable, '-m', 'pci_ext.cmd.allinone'),
+            *(sys.executable, '-m', self.MODULE),
             *('--data-dir', self.data_dir, '--port', str(port)),
             *('--inventory', self._path('inventory.json')),
             *('--config-file', self.config_file),

@@ -13,7 +13,10 @@
 """Base of the tests of Nova's services on the machine."""
 
 from collections.abc import Callable
+import json
 import os
+import subprocess
+import tempfile
 import time
 from typing import Any
 from typing import ClassVar
@@ -24,6 +27,8 @@ import urllib3
 from pci_ext.cmd.allinone import standins
 from pci_ext.tests.functional import base
 from pci_ext.tests.functional import process
+from pci_ext.tests.functional import shell
+from pci_ext.tests.hwlab import driver
 from pci_ext.tests.hwlab import guests
 from pci_ext.tests.hwlab import machine
 from pci_ext.virt import domain_xml
@@ -33,18 +38,21 @@ from pci_ext.virt import iommu_groups
 process.START_TIMEOUT = 600
 process.STOP_TIMEOUT = 60
 base.SERVER_TIMEOUT = 600
-base.POLL_INTERVAL = 2
+# A look takes seconds, and slows down what is looked at.
+base.POLL_INTERVAL = 5
 
-#: Seconds that an attach or detach may take.
+#: Seconds that an attach, a detach or a migration may take.
 TIMEOUT = 600
 
-HOST = 'lab'
+#: The libvirt of each host. The second one is made by a script.
+URIS = {'lab': 'qemu:///system', 'lab-2': 'qemu+tcp://lab-2/system'}
+_SECOND_HOST = '/opt/pci_ext/tools/hwlab/second-host.sh'
 
 _INSTANCES = '/tmp/instances'
 
 _CONFIG = """
 [DEFAULT]
-compute_driver = pci_ext.LibvirtDriver
+compute_driver = pci_ext.LabDriver
 instances_path = %(instances)s
 rpc_response_timeout = 300
 
@@ -67,63 +75,129 @@ pci_information = [{"address": "%(nic)s"}, {"e.kind": "nic"}]
 pci_information = [{"address": "%(other_nic)s"}, {"e.kind": "other"}]
 pci_information = [{"parent_addr": "%(pf)s"}, {"e.kind": "vf"}]
 pci_information = [{"address": "%(sibling)s"}, {"e.kind": "sibling"}]
-pci_flavor_attrs = e.kind
+pci_information = [{"parent_addr": "%(igb)s"}, {"e.physical_network": "red"}]
+special_attrs = e.physical_network
+port_plug = network
 """
+
+#: The policy of each PCI flavor for live migrations.
+_PCI_FLAVORS = {
+    'nic': 'forbid',
+    'other': 'forbid',
+    'sibling': 'forbid',
+    'vf': 'hotplug',
+}
+
+#: The name of the image of a guest that never lets go of a device.
+DEAF = 'deaf'
+
+
+class Lab(process.AllInOne):
+    """The services, with the driver of hosts that share one machine."""
+
+    MODULE = 'pci_ext.tests.hwlab.allinone'
 
 
 class TestCase(base.TestCase):
-    """A nova-compute on real libvirt and devices, and all it works with.
+    """Two nova-computes on real libvirt and devices, and what they work with.
 
-    There is one device of each of the PCI flavors nic, other and sibling, and
-    two of the PCI flavor vf.
+    The services are shared by all classes of tests, and end with the machine.
+    The first host has one device of each of the PCI flavors nic, other and
+    sibling, and both have one of the PCI flavor vf.
     """
 
-    HOSTS = {HOST: []}
+    HOSTS = {host: [] for host in URIS}
 
     nic: ClassVar[str]
     other_nic: ClassVar[str]
     sibling: ClassVar[str]
-    vfs: ClassVar[list[str]]
+    #: By host.
+    vfs: ClassVar[dict[str, str]]
+
+    _lab: ClassVar[Lab | None] = None
 
     @classmethod
     def setUpClass(cls) -> None:
+        # Past the parent, whose services are for one class.
+        super(base.TestCase, cls).setUpClass()
         cls.nic, cls.other_nic = machine.nics()
         cls.sibling = machine.siblings()[0]
         pf = machine.pf()
         assert pf is not None
-        cls.vfs = machine.vfs(pf)
-        cls.CONFIG = _CONFIG % {
+        cls.vfs = dict(zip(URIS, machine.vfs(pf), strict=True))
+        if TestCase._lab is None:
+            lab = cls._make_lab(pf)
+            lab.start()
+            TestCase._lab = lab
+            cls._fill(lab)
+        cls.cloud = cls.allinone = TestCase._lab
+        cls.shell = shell.Shell(cls.cloud.clouds_yaml)
+
+    @classmethod
+    def _make_lab(cls, pf: str) -> Lab:
+        subprocess.run([_SECOND_HOST], check=True)
+        first, second = URIS
+        of_second = {cls.vfs[second]}
+        hidden = {
+            first: list(of_second),
+            second: list(set(machine.addresses()) - of_second),
+        }
+        os.environ[driver.HOSTS] = json.dumps(
+            {
+                host: {'uri': uri, 'hidden': hidden[host]}
+                for host, uri in URIS.items()
+            }
+        )
+        os.makedirs(_INSTANCES, exist_ok=True)
+        config = _CONFIG % {
             'instances': _INSTANCES,
             'nic': cls.nic,
             'other_nic': cls.other_nic,
             'pf': pf,
             'sibling': cls.sibling,
+            # Without this card nothing matches.
+            'igb': machine.pf(machine.IGB) or 'ffff:ff:1f.7',
         }
-        os.makedirs(_INSTANCES, exist_ok=True)
-        super().setUpClass()
-        cls._fill_image()
+        directory = tempfile.mkdtemp(prefix='pci-ext-lab-')
+        return Lab(directory, cls.HOSTS, config)
 
     @classmethod
-    def _fill_image(cls) -> None:
-        """Give the image that servers are made of a guest that listens."""
-        with open(guests.EJECT, 'rb') as stream:
+    def _fill(cls, lab: Lab) -> None:
+        """Make the PCI flavors, and give the images their guests."""
+        run = shell.Shell(lab.clouds_yaml)
+        for name, policy in _PCI_FLAVORS.items():
+            run.run(
+                *('pci', 'flavor', 'create', '--property', f'e.kind={name}'),
+                *('--live-migration', policy, name),
+            )
+        images = {
+            standins.IMAGE['id']: False,
+            run.json('image', 'create', DEAF)['id']: True,
+        }
+        for image, deaf in images.items():
             urllib3.request(
                 'PUT',
-                f'{cls.allinone.url}/image/v2/images/{standins.IMAGE["id"]}'
-                '/file',
-                body=stream.read(),
+                f'{lab.url}/image/v2/images/{image}/file',
+                body=guests.boot_sector(deaf),
                 timeout=base.SERVER_TIMEOUT,
             )
 
-    def setUp(self) -> None:
-        super().setUp()
-        for name in 'nic', 'other', 'vf', 'sibling':
-            self.create_pci_flavor(name, **{'e.kind': name})
+    def show(self, server: str) -> dict[str, Any]:
+        response = self.request('GET', f'/servers/{server}')
+        return dict(response.json()['server'])
+
+    def host_of(self, server: str) -> str:
+        return str(self.show(server)['OS-EXT-SRV-ATTR:host'])
+
+    def connect(self, host: str) -> Any:
+        """Give a connection to the libvirt of a host."""
+        connection = libvirt.open(URIS[host])
+        self.addCleanup(connection.close)
+        return connection
 
     def domain(self, server: str) -> Any:
-        connection = libvirt.openReadOnly()
-        self.addCleanup(connection.close)
-        return connection.lookupByUUIDString(server)
+        """Give the domain of a server on the host that it is on."""
+        return self.connect(self.host_of(server)).lookupByUUIDString(server)
 
     def add(self, server: str, request: str) -> None:
         """Attach devices to a server, and wait until they are.
@@ -151,7 +225,7 @@ class TestCase(base.TestCase):
         with open(path, encoding='utf-8') as stream:
             return stream.read()
 
-    def wait_until(self, condition: Callable[[], bool]) -> None:
+    def wait_until(self, condition: Callable[[], object]) -> None:
         deadline = time.monotonic() + TIMEOUT
         while not condition():
             self.assertLess(time.monotonic(), deadline)

@@ -25,6 +25,9 @@ from pci_ext.virt import domain_xml
 #: A boot sector that acknowledges ACPI's requests to eject a device.
 EJECT = '/out/eject.img'
 
+#: Instructions that switch off interrupts, and halt.
+_HALT = b'\xfa\xf4\xeb\xfd'
+
 _DOMAIN = """\
 <domain type='qemu'>
   <name>{name}</name>
@@ -54,6 +57,16 @@ _DISK = """\
   <target dev='sda' bus='sata'/>
 </disk>
 """
+
+
+def boot_sector(deaf: bool) -> bytes:
+    """Give the image of a guest.
+
+    :param deaf: whether it leaves requests to eject a device unanswered
+    """
+    with open(EJECT, 'rb') as stream:
+        content = stream.read()
+    return _HALT + content[len(_HALT) :] if deaf else content
 
 
 class Guest:

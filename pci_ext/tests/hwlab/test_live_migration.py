@@ -1,0 +1,115 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Live migration between two hosts, with real libvirt and vfio."""
+
+import libvirt
+
+from pci_ext.tests.hwlab import cloud
+from pci_ext.tests.hwlab import machine
+from pci_ext.virt import domain_xml
+
+_RUNNING = ('accepted', 'queued', 'preparing', 'running')
+
+
+class LiveMigrationTest(cloud.TestCase):
+    """Servers with a VF, and one on the other host for it to become."""
+
+    def boot_image(self, image: str) -> str:
+        """Boot a server with a VF, and give its id."""
+        server = self.openstack(
+            *('server', 'create', '--flavor', self.create_flavor('1:vf')),
+            *('--image', image, '--nic', 'none', self.unique('server')),
+        )['id']
+        self.addCleanup(self.delete_server, server)
+        self.wait_for(server, 'ACTIVE')
+        return str(server)
+
+    def migrate(self, server: str) -> str:
+        """Migrate a server to where it can go, and say how that ended."""
+        self.shell.run('server', 'migrate', '--live-migration', server)
+
+        def ended() -> str | None:
+            path = f'/os-migrations?instance_uuid={server}'
+            found = self.request('GET', path).json()['migrations']
+            status = str(found[0]['status']) if found else 'accepted'
+            return None if status in _RUNNING else status
+
+        self.wait_until(ended)
+        self.wait_until(lambda: not self.show(server)['OS-EXT-STS:task_state'])
+        return str(ended())
+
+    def in_use(self) -> set[tuple[str, str]]:
+        """Give the devices claimed or allocated, with what they are."""
+        return {
+            (address, status)
+            for address, status in self.cloud.query(
+                'SELECT address, status FROM pci_devices WHERE deleted = 0'
+            )
+            if status in ('claimed', 'allocated')
+        }
+
+    def other(self, host: str) -> str:
+        [other] = set(cloud.URIS) - {host}
+        return other
+
+    def refusal(self, server: str) -> str:
+        """Let libvirt migrate a domain as it is, and give what it says."""
+        host = self.host_of(server)
+        domain = self.domain(server)
+        error = self.assertRaises(
+            libvirt.libvirtError,
+            domain.migrate3,
+            self.connect(self.other(host)),
+            {},
+            libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_UNSAFE,
+        )
+        return str(error)
+
+    def domains(self, server: str) -> dict[str, set[str]]:
+        """Give the devices of the domain of a server by its host."""
+        found = {}
+        for host in cloud.URIS:
+            for domain in self.connect(host).listAllDomains():
+                if domain.UUIDString() == server:
+                    found[host] = set(
+                        domain_xml.hostdev_addresses(domain.XMLDesc(0))
+                    )
+        return found
+
+    def test_hotplug(self) -> None:
+        server = self.boot('1:vf')
+        source = self.host_of(server)
+        self.assertDevices(server, self.vfs[source])
+        self.assertIn(
+            "VFIO device doesn't support migration", self.refusal(server)
+        )
+        self.assertEqual('completed', self.migrate(server))
+        target = self.other(source)
+        self.assertEqual(target, self.host_of(server))
+        vf = self.vfs[target]
+        self.wait_until(lambda: self.in_use() == {(vf, 'allocated')})
+        self.wait_until(lambda: self.domains(server) == {target: {vf}})
+        self.assertDevices(server, vf)
+        self.assertGivenBack(self.vfs[source], None)
+
+    def test_guest_that_does_not_let_go(self) -> None:
+        server = self.boot_image(cloud.DEAF)
+        source = self.host_of(server)
+        vf = self.vfs[source]
+        self.assertDevices(server, vf)
+        self.assertEqual('cancelled', self.migrate(server))
+        self.assertEqual(source, self.host_of(server))
+        self.assertEqual({source: {vf}}, self.domains(server))
+        self.wait_until(lambda: self.in_use() == {(vf, 'allocated')})
+        self.assertDevices(server, vf)
+        self.assertIsNone(machine.driver(self.vfs[self.other(source)]))

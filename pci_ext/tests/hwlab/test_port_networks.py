@@ -1,0 +1,112 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Ports that are plugged by libvirt networks of their own."""
+
+from typing import Any
+
+from lxml import etree
+
+from pci_ext.cmd.allinone import standins
+from pci_ext.tests.functional import test_ports
+from pci_ext.tests.hwlab import cloud
+from pci_ext.tests.hwlab import machine
+from pci_ext.virt import port_networks
+
+#: The first host has all NICs.
+_HOST = 'lab'
+
+
+class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
+    """Servers with a VF of a NIC, for which the host has a driver."""
+
+    def setUp(self) -> None:
+        self.pf = machine.pf(machine.IGB)
+        if self.pf is None:
+            self.skipTest('There is no igb: QEMU is older than 8')
+        super().setUp()
+
+    def begin(self, port: str) -> str:
+        """Ask for a server with a port, and give its id."""
+        response = self.ask(
+            {'port': port, 'pci_flavor': 'IntelVF'},
+            image=standins.IMAGE['id'],
+        )
+        self.assertEqual(202, response.status, response.data)
+        server = str(response.json()['server']['id'])
+        self.addCleanup(self.delete_server, server)
+        return server
+
+    def networks(self) -> dict[str, Any]:
+        """Give the networks of libvirt on the host by their names."""
+        return {
+            network.name(): etree.fromstring(network.XMLDesc(0))
+            for network in self.connect(_HOST).listAllNetworks()
+        }
+
+    def domains(self) -> set[str]:
+        return {
+            domain.UUIDString()
+            for domain in self.connect(_HOST).listAllDomains()
+        }
+
+    def test_one_network_with_the_device(self) -> None:
+        port = self.create_port(self.red)
+        server = self.begin(port)
+        self.wait_for(server, 'ACTIVE')
+        vf = self.ports_of(server)[port]
+        self.assertEqual(self.pf, machine.parent(vf))
+        name = f'pci-ext-{server}-{port}'
+        [network] = self.networks().values()
+        self.assertEqual(name, network.findtext('name'))
+        self.assertEqual('hostdev', network.find('forward').get('mode'))
+        self.assertEqual(
+            vf, port_networks.address_in(etree.tostring(network).decode())
+        )
+        # What Nova wrote, and what libvirt made of it.
+        domain = self.domain(server)
+        written = etree.fromstring(domain.XMLDesc(2)).find('.//interface')
+        self.assertEqual(
+            ('network', name),
+            (written.get('type'), written.find('source').get('network')),
+        )
+        self.assertIsNone(written.find('source/address'))
+        self.assertEqual('vfio-pci', machine.driver(vf))
+        self.delete_server(server)
+        self.assertEqual({}, self.networks())
+        self.assertGivenBack(vf, 'igbvf')
+
+    def test_nova_compute_killed_half_way(self) -> None:
+        port = self.create_port(self.red)
+        server = self.begin(port)
+        self.wait_until(self.networks)
+        # The network is there, and the guest not yet.
+        self.assertEqual(set(), self.domains())
+        process = self.allinone.process
+        assert process is not None
+        process.kill()
+        process.wait()
+        self.assertEqual([f'pci-ext-{server}-{port}'], list(self.networks()))
+        # One whose server has no claim to its device.
+        left = f'pci-ext-{port}-{server}'
+        self.connect(_HOST).networkCreateXML(
+            port_networks.network_xml(left, machine.vfs(self.pf)[-1])
+        )
+        self.allinone.kill_and_start()
+        self.wait_until(lambda: left not in self.networks())
+        # Nova does not go on with it.
+        self.wait_for(server, 'ERROR')
+        self.delete_server(server)
+        self.assertEqual({}, self.networks())
+        self.assertEqual([], self.allocations())
+        for vf in machine.vfs(self.pf):
+            self.assertGivenBack(vf, 'igbvf')
