@@ -19,6 +19,7 @@ from typing import Any
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
+from nova import servicegroup
 from nova.compute import api as compute_api
 from nova.compute import utils as compute_utils
 from nova.compute import vm_states
@@ -27,12 +28,15 @@ from nova.virt import hardware
 from oslo_config import cfg
 from oslo_log import log as logging
 import oslo_messaging as messaging
+from oslo_utils import excutils
 
 from pci_ext import exception
+from pci_ext.api import charges
 from pci_ext.api import quota
 from pci_ext.compute import operation
 from pci_ext.compute import rpcapi
 from pci_ext.i18n import _
+from pci_ext.integration import asked
 from pci_ext.integration import task_states
 from pci_ext.matching import requests as grammar
 
@@ -83,9 +87,12 @@ class API:
 
     def __init__(self) -> None:
         self._rpcapi = rpcapi.ComputeAPI()
+        # For Nova's decorator.
+        self.servicegroup_api = servicegroup.API()
         self._quota = quota.Quota()
 
     @compute_api.check_instance_lock
+    @compute_api.check_instance_host(check_is_up=True)
     @compute_api.check_instance_state(vm_state=_STATES)
     def attach_pci(
         self,
@@ -95,15 +102,12 @@ class API:
     ) -> None:
         """Attach devices to a server.
 
-        What is within the quota is not looked at again once the devices are
-        the server's: several at once may get what one of them could have.
-
         :raises PciActionRefused: if it cannot be
         :raises PciFlavorLimitExceeded: if the project may not have them
         :raises HostUnreachable: if the host does not answer
         :raises nova.exception.InstanceInvalidState: or InstanceIsLocked
         """
-        self._quota.check_attach(context, instance, requests)
+        devices = self._quota.check_attach(context, instance, requests)
         self._operate(
             context,
             instance,
@@ -112,9 +116,11 @@ class API:
             lambda operation_id: self._rpcapi.attach_pci(
                 context, instance, operation_id, requests
             ),
+            devices,
         )
 
     @compute_api.check_instance_lock
+    @compute_api.check_instance_host(check_is_up=True)
     @compute_api.check_instance_state(vm_state=_STATES)
     def detach_pci(
         self,
@@ -139,6 +145,7 @@ class API:
         )
 
     @compute_api.check_instance_lock
+    @compute_api.check_instance_host(check_is_up=True)
     @compute_api.check_instance_state(vm_state=_STATES)
     def reattach_pci(
         self,
@@ -168,10 +175,17 @@ class API:
         action: str,
         task_state: str,
         call: Callable[[str], None],
+        devices: charges.Charges | None = None,
     ) -> None:
+        devices = devices or charges.Charges()
         # By this nova-compute finds the action when it is started again.
         operation_id = context.request_id
-        _take(instance, action, task_state, operation_id)
+        _take(instance, action, task_state, operation_id, devices)
+        try:
+            self._quota.recheck(context, instance.project_id, devices)
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                _give_up(instance, task_state, operation_id)
         objects.InstanceAction.action_start(
             context, instance.uuid, action, want_result=False
         )
@@ -187,10 +201,15 @@ class API:
 
 
 def _take(
-    instance: Any, action: str, task_state: str, operation_id: str
+    instance: Any,
+    action: str,
+    task_state: str,
+    operation_id: str,
+    devices: charges.Charges,
 ) -> None:
     """Take a server for an operation, if nobody else has it.
 
+    :param devices: what it asks for and is charged for from now on
     :raises nova.exception.InstanceInvalidState: if somebody has
     """
     instance.task_state = task_state
@@ -208,6 +227,7 @@ def _take(
     # Only now nobody else writes these, and what was read before may be old.
     instance.refresh()
     instance.system_metadata[operation.OPERATION] = operation_id
+    asked.note(instance, devices)
     instance.save(expected_task_state=[task_state])
 
 
@@ -222,6 +242,7 @@ def _give_up(instance: Any, task_state: str, operation_id: str) -> None:
         return
     instance.task_state = None
     del metadata[operation.OPERATION]
+    asked.forget(instance)
     try:
         instance.save(expected_task_state=[task_state])
     except nova_exception.UnexpectedTaskStateError:

@@ -19,9 +19,11 @@ it may take any. PCI flavors go by the names they were asked for by.
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from nova import context as nova_context
 from nova import objects
+from nova.compute import task_states as nova_task_states
 from nova.compute import vm_states
 from nova.db.main import api as db_api
 from oslo_log import log as logging
@@ -29,6 +31,8 @@ from oslo_log import log as logging
 from pci_ext.api import alternatives
 from pci_ext.api import inventory
 from pci_ext.api import records
+from pci_ext.compute import records as records_of_compute
+from pci_ext.integration import asked
 from pci_ext.integration import kept
 from pci_ext.integration import task_states
 
@@ -121,14 +125,20 @@ def of_flavor(instance: 'objects.Instance') -> Charges:
 def _in_cell(
     context: nova_context.RequestContext, project_id: str
 ) -> dict[str, Charges]:
-    """Charge for each server in the cell that the context is targeted at."""
+    """Charge for each server in the cell that the context is targeted at.
+
+    Read in the order in which it is written, last things last: what is asked
+    for, then for what devices are claimed, then the devices.
+    """
+    asking = records.asked(context, project_id)
+    rows = records.servers(context, project_id)
     held: dict[str, list[inventory.Device]] = {}
     for device in inventory.devices_in_cell(
         context, records.Wanted(project_id=project_id)
     ):
         held.setdefault(device.row.instance_uuid, []).append(device)
     charges = {}
-    for row in records.servers(context, project_id):
+    for row in rows:
         current = objects.InstancePCIRequests.obj_from_db(
             context, row.uuid, row.pci_requests
         ).requests
@@ -140,12 +150,43 @@ def _in_cell(
                 for request in [*_moving(row.migration_context), *current]
             },
         )
-        if (
-            row.vm_state == vm_states.BUILDING
-            or row.task_state == task_states.ATTACHING_PCI
-        ):
+        if _takes(row):
             charges[row.uuid] += _charge_rest(devices, current)
+        if row.task_state == nova_task_states.RESIZE_PREP:
+            charges[row.uuid] += _charge_rest(
+                devices, _moving_to(row.migration_context)
+            )
+        if not _is_recorded(row, current):
+            charges[row.uuid] += asked.of_metadata(asking.get(row.uuid, {}))
     return charges
+
+
+def _takes(row: Any) -> bool:
+    """Tell whether a server is to get all that its requests ask for."""
+    return (
+        row.vm_state == vm_states.BUILDING
+        or row.task_state == task_states.ATTACHING_PCI
+        or (
+            row.vm_state == vm_states.SHELVED_OFFLOADED
+            and row.task_state == nova_task_states.UNSHELVING
+        )
+    )
+
+
+def _is_recorded(row: Any, current: Requests) -> bool:
+    """Tell whether the host has recorded what a server asks for."""
+    if row.task_state == task_states.ATTACHING_PCI:
+        return any(map(records_of_compute.is_unfinished, current))
+    return row.migration_context is not None
+
+
+def _moving_to(migration_context: str | None) -> Requests:
+    """Give the requests that a server has after it is moved."""
+    if migration_context is None:
+        return ()
+    context = objects.MigrationContext.obj_from_db_obj(migration_context)
+    requests = context.new_pci_requests
+    return requests.requests if requests else ()
 
 
 def _moving(migration_context: str | None) -> Requests:

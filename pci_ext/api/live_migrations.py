@@ -17,13 +17,14 @@ from typing import Any
 from nova import context as nova_context
 from nova import objects
 from nova.api.openstack.compute import migrate_server
-from nova.compute import api as compute_api
 import webob.exc
 
 from pci_ext.api import held
 from pci_ext.api import policy
+from pci_ext.api import quota
 from pci_ext.compute import condemned
 from pci_ext.i18n import _
+from pci_ext.integration import compute_api
 from pci_ext.integration import live_migration
 from pci_ext.policies import pci_devices as policies
 
@@ -84,4 +85,4 @@ class ComputeAPI(compute_api.API):
 class MigrateServerController(migrate_server.MigrateServerController):
     def __init__(self) -> None:
         super().__init__()
-        self.compute_api = ComputeAPI()
+        self.compute_api = ComputeAPI(quota.Quota())

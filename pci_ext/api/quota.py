@@ -12,6 +12,7 @@
 
 """Quota of PCI flavors: what is checked when servers ask for devices."""
 
+from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 
@@ -92,14 +93,34 @@ class Quota:
         :raises PciFlavorLimitExceeded: if they are not
         """
         each = charges.at_most(requests.requests)
-        found = _limits_of(context, context.project_id, each)
-        if found is None or not CONF.quota.recheck_quota:
+        self.recheck(
+            context,
+            context.project_id,
+            {name: devices * count for name, devices in each.items()},
+        )
+
+    def recheck(
+        self,
+        context: nova_context.RequestContext,
+        project_id: str,
+        asked: Mapping[str, int],
+    ) -> None:
+        """See whether what is on record is within what a project may have.
+
+        Others may have been recorded after it was checked.
+
+        :param asked: what was checked, by the names of PCI flavors
+        :raises PciFlavorLimitExceeded: if it is not
+        """
+        if not CONF.quota.recheck_quota:
             return
-        limited, each = found
+        found = _limits_of(context, project_id, charges.Charges(asked))
+        if found is None:
+            return
+        limited, limited_asked = found
         try:
-            limited.enforce(dict.fromkeys(each, 0))
+            limited.enforce(dict.fromkeys(limited_asked, 0))
         except limits.OverLimit as error:
-            asked = {name: devices * count for name, devices in each.items()}
             raise PciFlavorLimitExceeded(
                 [
                     dataclasses.replace(
@@ -116,10 +137,11 @@ class Quota:
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
         requests: 'objects.InstancePCIRequests',
-    ) -> None:
+    ) -> charges.Charges:
         """See whether a server may be resized.
 
         :param requests: those of its new flavor
+        :returns: what is asked for that has a limit
         :raises PciFlavorLimitExceeded: if that asks for too much more than
             the server has by its flavor now
         """
@@ -128,24 +150,45 @@ class Quota:
             filter(charges.is_of_flavor, requests.requests)
         )
         found = _limits_of(context, instance.project_id, asked)
-        if found is not None:
-            limited, asked = found
-            _enforce(limited, asked - charges.of_flavor(instance))
+        if found is None:
+            return charges.Charges()
+        limited, asked = found
+        more = asked - charges.of_flavor(instance)
+        _enforce(limited, more)
+        return more
+
+    def check_unshelve(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+    ) -> charges.Charges:
+        """See whether a server that was offloaded may have its devices back.
+
+        :returns: what is asked for that has a limit
+        :raises PciFlavorLimitExceeded: if it may not
+        """
+        requests = instance.pci_requests
+        return self.check_attach(
+            context, instance, requests.requests if requests else []
+        )
 
     def check_attach(
         self,
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
         requests: 'Sequence[objects.InstancePCIRequest]',
-    ) -> None:
+    ) -> charges.Charges:
         """See whether devices may be attached to a server.
 
+        :returns: what is asked for that has a limit
         :raises PciFlavorLimitExceeded: if not
         """
         asked = charges.at_most(requests)
         found = _limits_of(context, instance.project_id, asked)
-        if found is not None:
-            _enforce(*found)
+        if found is None:
+            return charges.Charges()
+        _enforce(*found)
+        return found[1]
 
 
 def _limits_of(

@@ -13,16 +13,24 @@
 """The records of compute nodes and devices in the database of a cell."""
 
 from collections.abc import Iterable
+from collections.abc import Mapping
 import dataclasses
 from typing import Any
 
 from nova import context as nova_context
+from nova.compute import task_states as nova_task_states
 from nova.db.main import models
 from nova.objects import fields
 import sqlalchemy as sa
 
+from pci_ext.integration import asked as asked_module
+from pci_ext.integration import task_states
+
 #: The status of a device that can be had.
 FREE = fields.PciDeviceStatus.AVAILABLE
+
+#: Those of servers that may ask for what no host has on record yet.
+ASKING = (task_states.ATTACHING_PCI, nova_task_states.RESIZE_PREP)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +129,8 @@ def servers(
 ) -> Iterable[Any]:
     """Read the servers of a project that have PCI requests, or had them.
 
-    The latter while they are resized or migrated.
+    The latter while they are resized or migrated. And those that ask for
+    some.
     """
     server = models.Instance
     extra = models.InstanceExtra
@@ -141,9 +150,36 @@ def servers(
                 # As Nova stores that there are none.
                 extra.pci_requests != '[]',
                 extra.migration_context.isnot(None),
+                server.task_state.in_(ASKING),
             ),
         )
     )
+
+
+def asked(
+    context: nova_context.RequestContext, project_id: str
+) -> Mapping[str, Mapping[str, str]]:
+    """Read what servers of a project ask for that is not on record yet.
+
+    :returns: by the uuid of the server, in the form of
+        :mod:`pci_ext.integration.asked`
+    """
+    server = models.Instance
+    metadata = models.InstanceSystemMetadata
+    found: dict[str, dict[str, str]] = {}
+    for uuid, key, value in (
+        context.session.query(server.uuid, metadata.key, metadata.value)
+        .join(metadata, metadata.instance_uuid == server.uuid)
+        .filter(
+            server.project_id == project_id,
+            server.deleted == 0,
+            server.task_state.in_(ASKING),
+            metadata.deleted == 0,
+            metadata.key.startswith(asked_module.PREFIX, autoescape=True),
+        )
+    ):
+        found.setdefault(uuid, {})[key] = value
+    return found
 
 
 def _servers_of(project_id: str) -> Any:

@@ -29,6 +29,7 @@ from pci_ext.api import attachments
 from pci_ext.api import errors
 from pci_ext.api import policy
 from pci_ext.api.schemas import server_actions as schema
+from pci_ext.i18n import _
 from pci_ext.policies import pci_devices as policies
 
 
@@ -119,6 +120,18 @@ def _http_errors(action: str, id: str) -> Iterator[None]:
     except nova_exception.OverQuota as error:
         raise webob.exc.HTTPForbidden(
             explanation=error.format_message()
+        ) from error
+    except nova_exception.InstanceNotReady as error:
+        raise webob.exc.HTTPConflict(
+            explanation=_('The server is on no host.')
+        ) from error
+    except nova_exception.ServiceUnavailable as error:
+        # Nova does not say which one either.
+        raise webob.exc.HTTPServiceUnavailable(
+            explanation=_(
+                'The compute service on the host of the server is down. '
+                'Nothing was changed.'
+            )
         ) from error
     # A kind of InstanceInvalidState too.
     except nova_exception.InstanceIsLocked as error:

@@ -23,6 +23,7 @@ from nova.api.openstack import wsgi
 from nova.api.openstack.compute import migrate_server
 from nova.api.openstack.compute import routes
 from nova.api.openstack.compute import servers
+from nova.api.openstack.compute import shelve
 
 from pci_ext.api import devices
 from pci_ext.api import extension
@@ -37,6 +38,12 @@ from pci_ext.integration import ports
 from pci_ext.policies import pci_devices as policies
 
 View = dict[str, Any]
+
+
+class ShelveController(shelve.ShelveController):
+    def __init__(self) -> None:
+        super().__init__()
+        self.compute_api = compute_api.API(quota.Quota())
 
 
 class ServersController(servers.ServersController):
@@ -130,7 +137,8 @@ class Servers(extension.ApiExtension):
         ours = {
             migrate_server.MigrateServerController: (
                 live_migrations.MigrateServerController
-            )
+            ),
+            shelve.ShelveController: ShelveController,
         }
         return {
             factory: functools.partial(

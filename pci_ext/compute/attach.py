@@ -27,6 +27,7 @@ from pci_ext.compute import operation
 from pci_ext.compute import records
 from pci_ext.compute import steps
 from pci_ext.i18n import _
+from pci_ext.integration import asked
 from pci_ext.integration import task_states
 
 LOG = logging.getLogger(__name__)
@@ -123,6 +124,8 @@ class Attach(operation.Operation):
         self.driver.check_pci_ports(self.instance, self._count)
 
     def _record(self) -> None:
+        # On record now.
+        asked.forget(self.instance)
         records.set_requests(
             self.instance,
             [*records.requests_of(self.instance), *self.requests],

@@ -29,6 +29,7 @@ from pci_ext.compute import condemned
 from pci_ext.compute import notifications
 from pci_ext.compute import records
 from pci_ext.i18n import _
+from pci_ext.integration import asked
 
 LOG = logging.getLogger(__name__)
 
@@ -194,6 +195,7 @@ class Operation:
         instance.task_state = None
         for key in (OPERATION, _DONE):
             instance.system_metadata.pop(key, None)
+        asked.forget(instance)
         instance.save(expected_task_state=[self.task_state])
 
     def give_back(self) -> None:

@@ -68,12 +68,14 @@ def operation_of(request: 'objects.InstancePCIRequest') -> str:
     return str(request.requester_id).removeprefix(_ATTACHING)
 
 
+def is_unfinished(request: 'objects.InstancePCIRequest') -> bool:
+    return (request.requester_id or '').startswith(_ATTACHING)
+
+
 def unfinished(instance: 'objects.Instance') -> Requests:
     """Give the requests that are being attached, or were in the past."""
     return [
-        request
-        for request in requests_of(instance)
-        if (request.requester_id or '').startswith(_ATTACHING)
+        request for request in requests_of(instance) if is_unfinished(request)
     ]
 
 

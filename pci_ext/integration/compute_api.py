@@ -12,11 +12,15 @@
 
 """Seam: the compute API of Nova, where it checks its quotas.
 
-Nothing of Nova is replaced: the controller of servers is given this instead of
-Nova's. It asks for a quota of PCI flavors wherever Nova asks for its own, and
-once more when the servers are on record.
+Nothing of Nova is replaced: the controllers are given this instead of Nova's.
+It asks for a quota of PCI flavors wherever Nova asks for its own, and once
+more when what is asked for is on record.
 """
 
+from collections.abc import Iterator
+from collections.abc import Mapping
+import contextlib
+import contextvars
 import inspect
 from typing import Any
 from typing import Protocol
@@ -24,9 +28,12 @@ from typing import Protocol
 from nova import context as nova_context
 from nova import objects
 from nova.compute import api
+from nova.compute import instance_actions
 from nova.pci import request
+from oslo_utils import excutils
 
 from pci_ext import exception
+from pci_ext.integration import asked
 from pci_ext.integration import kept
 from pci_ext.integration import moves
 
@@ -49,7 +56,34 @@ _SIGNATURES = {
         'is_revert',
     ),
     '_cleanup_build_artifacts': ('instances', 'instances_to_build'),
+    '_check_quota_unshelve_offloaded': ('context', 'instance', 'request_spec'),
+    '_record_action_start': ('self', 'context', 'instance', 'action'),
 }
+
+#: The actions that begin with a task state, and then are recorded; by whether
+#: a host records only later what they take.
+_BEGIN = {
+    instance_actions.RESIZE: True,
+    instance_actions.MIGRATE: True,
+    instance_actions.UNSHELVE: False,
+}
+
+#: Devices by the names of PCI flavors.
+Devices = Mapping[str, int]
+
+#: What the action that goes on in this thread asks for.
+_asked: contextvars.ContextVar[Devices | None] = contextvars.ContextVar(
+    'pci_ext_asked', default=None
+)
+
+
+@contextlib.contextmanager
+def _asking() -> Iterator[None]:
+    token = _asked.set(None)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
 
 
 class Quota(Protocol):
@@ -75,6 +109,19 @@ class Quota(Protocol):
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
         requests: 'objects.InstancePCIRequests',
+    ) -> Devices: ...
+
+    def check_unshelve(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+    ) -> Devices: ...
+
+    def recheck(
+        self,
+        context: nova_context.RequestContext,
+        project_id: str,
+        asked: Devices,
     ) -> None: ...
 
 
@@ -146,7 +193,75 @@ class API(moves.API):
                 for each in requests.requests
                 if each.requester_id != kept.HOT
             ]
-            self._pci_quota.check_resize(context, instance, requests)
+            _asked.set(
+                self._pci_quota.check_resize(context, instance, requests)
+            )
+
+    def _check_quota_unshelve_offloaded(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        request_spec: 'objects.RequestSpec',
+    ) -> None:
+        super()._check_quota_unshelve_offloaded(
+            context, instance, request_spec
+        )
+        _asked.set(self._pci_quota.check_unshelve(context, instance))
+
+    def resize(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        with _asking():
+            super().resize(context, instance, *args, **kwargs)
+
+    def unshelve(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        with _asking():
+            super().unshelve(context, instance, *args, **kwargs)
+
+    def _record_action_start(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        action: str,
+    ) -> None:
+        if action in _BEGIN:
+            self._recheck(context, instance, _BEGIN[action])
+        super()._record_action_start(context, instance, action)
+
+    def _recheck(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        note: bool,
+    ) -> None:
+        """See whether a server that was taken may have what it asks for.
+
+        :raises nova.exception.OverQuota: if not; it is given back
+        """
+        devices = _asked.get() or {}
+        task_state = instance.task_state
+        if note and asked.note(instance, devices):
+            # Only now nobody else writes these.
+            instance.refresh()
+            asked.note(instance, devices)
+            instance.save(expected_task_state=[task_state])
+        try:
+            self._pci_quota.recheck(context, instance.project_id, devices)
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                instance.task_state = None
+                asked.forget(instance)
+                instance.save(expected_task_state=[task_state])
 
 
 def _check_shape(name: str, expected: tuple[str, ...]) -> None:

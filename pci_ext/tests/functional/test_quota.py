@@ -12,6 +12,8 @@
 
 """Quota: how many devices of a PCI flavor a project may have."""
 
+from concurrent import futures
+import threading
 from typing import Any
 
 from pci_ext.cmd.allinone import config
@@ -47,8 +49,11 @@ class TestQuota(base.TestCase):
 
     def ask(self, value: str, *options: str) -> str:
         """Ask for a server as the member, and give its id."""
+        return self.ask_by_flavor(self.create_flavor(value), *options)
+
+    def ask_by_flavor(self, flavor: str, *options: str) -> str:
         server = self.openstack(
-            *('server', 'create', '--flavor', self.create_flavor(value)),
+            *('server', 'create', '--flavor', flavor),
             *('--image', 'tiny', '--nic', 'none', *options),
             self.unique('server'),
             cloud=MEMBER,
@@ -208,3 +213,92 @@ class TestQuota(base.TestCase):
         self.wait_for(server, 'ACTIVE', 'VERIFY_RESIZE')
         rows = self.openstack('server', 'pci', 'list', server)
         self.assertEqual(2, len(rows))
+
+    def boot_without_devices(self, count: int) -> list[str]:
+        flavor = self.create_flavor('true', key='hw:boot_menu')
+        servers = [self.ask_by_flavor(flavor) for _ in range(count)]
+        for server in servers:
+            self.wait_for(server, 'ACTIVE')
+        return servers
+
+    def at_once(
+        self, servers: list[str], action: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Ask the same of several servers at once.
+
+        :returns: by server the response; each is 202 or 403
+        """
+        barrier = threading.Barrier(len(servers))
+
+        def ask(server: str) -> Any:
+            barrier.wait()
+            return self.request('POST', f'/servers/{server}/action', action)
+
+        with futures.ThreadPoolExecutor(len(servers)) as pool:
+            found = dict(zip(servers, pool.map(ask, servers), strict=True))
+        for response in found.values():
+            self.assertIn(response.status, (202, 403), response.data)
+        return found
+
+    def assertIdle(self, server: str) -> None:
+        shown = self.request('GET', f'/servers/{server}').json()['server']
+        self.assertEqual('ACTIVE', shown['status'])
+        self.assertIsNone(shown['OS-EXT-STS:task_state'])
+        self.assertEqual([], shown['pci_devices'])
+
+    def test_attaches_at_once(self) -> None:
+        servers = self.boot_without_devices(4)
+        self.limit('set', 'gpu', '2')
+        found = self.at_once(
+            servers, {'attach_pci': {base.EXTRA_SPEC: '1:gpu'}}
+        )
+        for server, response in found.items():
+            if response.status == 202:
+                self.assertEqual('Success', self.result(server, response))
+            else:
+                self.assertIn(b'Quota exceeded', response.data)
+                self.assertIdle(server)
+        self.assertLessEqual(len(self.allocations()), 2)
+        # Nothing is charged for those that were refused.
+        for server in servers[len(self.allocations()) :]:
+            free = [each for each in servers if not self.allocations(each)]
+            if len(self.allocations()) < 2:
+                self.attach(free[0], '1:gpu')
+            else:
+                self.assertOver(
+                    'gpu',
+                    'requested 1, but already used 2 of 2 devices.',
+                    lambda server=free[0]: self.attach(server, '1:gpu'),
+                )
+
+    def test_resizes_at_once(self) -> None:
+        servers = self.boot_without_devices(3)
+        self.limit('set', 'gpu', '1')
+        flavor = self.openstack('flavor', 'show', self.create_flavor('1:gpu'))
+        found = self.at_once(servers, {'resize': {'flavorRef': flavor['id']}})
+        for server, response in found.items():
+            if response.status == 202:
+                self.wait_for(server, 'VERIFY_RESIZE', 'RESIZE')
+            else:
+                self.assertIn(b'Quota exceeded', response.data)
+                self.assertIdle(server)
+        self.assertLessEqual(len(self.allocations()), 1)
+
+    def test_unshelve(self) -> None:
+        self.limit('set', 'gpu', '1')
+        server = self.boot('1:gpu')
+        [other] = self.boot_without_devices(1)
+        self.act(server, 'shelve', '--offload', '--wait')
+        self.wait_for(server, 'SHELVED_OFFLOADED')
+        # What it had is not charged any more.
+        self.attach(other, '1:gpu')
+        self.assertOver(
+            'gpu',
+            'requested 1, but already used 1 of 1 devices.',
+            lambda: self.act(server, 'unshelve'),
+        )
+        self.wait_for(server, 'SHELVED_OFFLOADED')
+        self.delete_server(other)
+        self.act(server, 'unshelve')
+        self.wait_for(server, 'ACTIVE', 'SHELVED_OFFLOADED')
+        self.assertEqual(1, len(self.allocations(server)))

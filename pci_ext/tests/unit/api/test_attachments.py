@@ -15,13 +15,20 @@
 from collections.abc import Callable
 from typing import Any
 
+from nova import context as nova_context
 from nova import objects
 import oslo_messaging as messaging
 
 from pci_ext import exception
+from pci_ext.api import quota
 from pci_ext.compute import operation
 from pci_ext.compute import rpcapi
+from pci_ext.db import pci_flavor_limits as limits_db
+from pci_ext.db import pci_flavors as db
+from pci_ext.integration import asked
 from pci_ext.integration import task_states
+from pci_ext.objects import pci_flavor
+from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.tests.unit.api import base
 
 
@@ -29,23 +36,34 @@ class AttachmentsTestCase(base.RouterTestCase):
     def setUp(self) -> None:
         super().setUp()
         node = self.create_host('cell1', 'host1')
+        self.service = self.create_service('host1')
         self.server = self.create_server('cell1', 'server', node)
         self.save(launched_at='2026-01-01T00:00:00Z')
         self.called: list[str] = []
 
+    def create_service(self, host: str) -> objects.Service:
+        context = self.context_of('admin')
+        nova_context.set_target_cell(context, self.cell_mappings['cell1'])
+        created = objects.Service(
+            context, host=host, binary='nova-compute', topic='compute'
+        )
+        created.create()
+        return created
+
     def save(self, **values: Any) -> None:
-        instance = self.instance()
+        instance = self.instance(self.server)
         for key, value in values.items():
             setattr(instance, key, value)
         instance.save()
 
-    def instance(self) -> objects.Instance:
+    def instance(self, server: str = '') -> objects.Instance:
+        server = server or self.server
         mapping = objects.InstanceMapping.get_by_instance_uuid(
-            self.context, self.server
+            self.context, server
         )
         base.context.set_target_cell(self.context, mapping.cell_mapping)
         return objects.Instance.get_by_uuid(
-            self.context, self.server, expected_attrs=['system_metadata']
+            self.context, server, expected_attrs=['system_metadata']
         )
 
     def host(self, behave: Callable[[], None]) -> None:
@@ -62,10 +80,10 @@ class AttachmentsTestCase(base.RouterTestCase):
             {'detach_pci': [{'dev_id': 'pci_0000_01_00_0'}]},
         )
 
-    def assertGivenBack(self) -> None:
-        instance = self.instance()
+    def assertGivenBack(self, server: str = '') -> None:
+        instance = self.instance(server)
         self.assertIsNone(instance.task_state)
-        self.assertNotIn(operation.OPERATION, instance.system_metadata)
+        self.assertEqual({}, instance.system_metadata)
 
     def test_server_is_taken_before_the_host_is_called(self) -> None:
         self.host(lambda: None)
@@ -140,3 +158,99 @@ class AttachmentsTestCase(base.RouterTestCase):
         metadata = self.instance().system_metadata
         self.assertEqual('written', metadata['pci_ext:test'])
         self.assertIn(operation.OPERATION, metadata)
+
+
+class HostsTestCase(AttachmentsTestCase):
+    """Servers whose host is not there to be called."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.host(lambda: None)
+
+    def assertRefused(self, status: int, text: str) -> None:
+        response = self.detach()
+        self.assertEqual(status, response.status_int, response.text)
+        self.assertIn(text, response.text)
+        self.assertEqual([], self.called)
+
+    def test_no_host(self) -> None:
+        self.save(host=None, node=None, compute_id=None)
+        self.assertRefused(409, 'is on no host')
+        self.assertGivenBack()
+
+    def test_host_that_is_down(self) -> None:
+        self.service.forced_down = True
+        self.service.save()
+        # Also where nobody gives the server back for that reason.
+        for task_state in None, task_states.DETACHING_PCI:
+            self.save(task_state=task_state)
+            self.assertRefused(503, 'is down')
+            self.assertEqual(task_state, self.instance().task_state)
+
+
+class QuotaTestCase(AttachmentsTestCase):
+    """Two attaches at the same time, and a limit of one device."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(pci_ext_fixtures.Activation())
+        node = self.create_host('cell1', 'host2')
+        self.create_service('host2')
+        self.other = self.create_server('cell1', 'other', node)
+        instance = self.instance(self.other)
+        instance.launched_at = '2026-01-01T00:00:00Z'
+        instance.save()
+        created = db.create(
+            pci_flavor.PciFlavor(name='gpu', specs={'vendor_id': '10de'})
+        )
+        limits_db.update(created.uuid, {limits_db.DEFAULT: 1})
+        self.host(lambda: None)
+
+    def attach(self, server: str) -> Any:
+        return self.call(
+            'POST',
+            f'/servers/{server}/action',
+            {'attach_pci': {'pci_passthrough:pci_flavor': '1:gpu'}},
+        )
+
+    def between(self, happen: Callable[[], None]) -> None:
+        """Let something happen when the quota of an attach is checked."""
+        original = quota.Quota.check_attach
+
+        def check_attach(*args: Any) -> Any:
+            checked = original(*args)
+            self.stub_out('pci_ext.api.quota.Quota.check_attach', original)
+            happen()
+            return checked
+
+        self.stub_out('pci_ext.api.quota.Quota.check_attach', check_attach)
+
+    def test_one_is_taken_back(self) -> None:
+        answers = []
+        self.between(lambda: answers.append(self.attach(self.other)))
+        response = self.attach(self.server)
+        self.assertEqual(403, response.status_int, response.text)
+        self.assertIn('requested 1, but already used 1 of 1', response.text)
+        self.assertGivenBack(self.server)
+        self.assertEqual([202], [each.status_int for each in answers])
+        # No host was called for it, and no action is left unfinished.
+        self.assertEqual(1, len(self.called))
+        actions = objects.InstanceActionList.get_by_instance_uuid(
+            self.instance()._context, self.server
+        )
+        self.assertEqual([], list(actions))
+
+    def test_unless_quotas_are_not_rechecked(self) -> None:
+        self.flags(recheck_quota=False, group='quota')
+        self.between(lambda: self.attach(self.other))
+        self.assertEqual(202, self.attach(self.server).status_int)
+
+    def test_one_after_the_other(self) -> None:
+        self.assertEqual(202, self.attach(self.other).status_int)
+        # It is charged for what it asks for, before its host answers.
+        self.assertEqual(
+            {'gpu': 1},
+            asked.of_metadata(self.instance(self.other).system_metadata),
+        )
+        self.assertEqual(403, self.attach(self.server).status_int)
+        self.assertGivenBack(self.server)

@@ -16,16 +16,21 @@ from typing import Any
 
 from nova import context as nova_context
 from nova import objects
+from nova.compute import task_states as nova_task_states
 from nova.compute import vm_states
 from nova.objects import fields
 from oslo_utils.fixture import uuidsentinel
 
 from pci_ext.api import charges
+from pci_ext.integration import asked
 from pci_ext.integration import task_states
 from pci_ext.tests.unit.api import base
 
 INTEL = {'vendor_id': '8086', 'product_id': '0001', 'numa_node': None}
 NVIDIA = INTEL | {'vendor_id': '10de'}
+#: The requester_id of what the host has recorded of an attach.
+ATTACHING = 'pci_ext:attaching:req'
+
 POOL = {'dev_type': 'type-PCI', 'count': 1}
 
 FIRST = {'vendor_id': '8086', 'pci_flavor': 'IntelGPU'}
@@ -190,6 +195,74 @@ class ChargesTestCase(ProjectTestCase):
         self.give(server, 2, 'hot', status='claimed', **NVIDIA)
         self.assertEqual({'IntelGPU': 1, 'NvGPU': 1}, self.charged())
 
+    def asks(
+        self, server: str, task_state: str | None, **devices: int
+    ) -> None:
+        instance = self.instance('cell1', server)
+        instance.task_state = task_state
+        asked.note(instance, devices)
+        instance.save()
+
+    def test_that_asks_for_an_attach(self) -> None:
+        server = self.create_server('cell1', 'server', self.hosts['cell1'])
+        self.asks(server, task_states.ATTACHING_PCI, IntelGPU=2, NvGPU=1)
+        self.assertEqual({'IntelGPU': 2, 'NvGPU': 1}, self.charged())
+        # The host records it.
+        self.save_requests(
+            server, request('hot', 2, FIRST, requester_id=ATTACHING)
+        )
+        self.assertEqual({'IntelGPU': 2}, self.charged())
+        self.give(server, 1, 'hot', status='claimed', **INTEL)
+        self.assertEqual({'IntelGPU': 2}, self.charged())
+
+    def test_that_does_not_ask_any_more(self) -> None:
+        server = self.create('server', request('one', 1, FIRST))
+        self.give(server, 1, 'one', **INTEL)
+        for task_state in None, 'deleting':
+            self.asks(server, task_state, IntelGPU=2, NvGPU=1)
+            self.assertEqual({'IntelGPU': 1}, self.charged())
+
+    def test_that_asks_for_a_resize(self) -> None:
+        old, new = request('old', 1, FIRST), request('new', 2, FIRST)
+        server = self.create('server', old)
+        self.give(server, 1, 'old', **INTEL)
+        self.asks(server, nova_task_states.RESIZE_PREP, IntelGPU=1)
+        self.assertEqual({'IntelGPU': 2}, self.charged())
+        # The host claims: first the requests are on record, then the devices.
+        instance = self.instance('cell1', server)
+        instance.migration_context = objects.MigrationContext(
+            instance_uuid=server,
+            migration_id=1,
+            old_pci_requests=requests(old),
+            new_pci_requests=requests(new),
+        )
+        instance.save()
+        self.assertEqual({'IntelGPU': 3}, self.charged())
+        for slot in 2, 3:
+            self.give(server, slot, 'new', status='claimed', **INTEL)
+            self.assertEqual({'IntelGPU': 3}, self.charged())
+
+    def test_that_is_being_unshelved(self) -> None:
+        server = self.create(
+            'server',
+            request('one', 1, FIRST),
+            vm_state=vm_states.SHELVED_OFFLOADED,
+        )
+        self.assertEqual({}, self.charged())
+        instance = self.instance('cell1', server)
+        instance.task_state = nova_task_states.UNSHELVING
+        instance.save()
+        self.assertEqual({'IntelGPU': 1}, self.charged())
+
+    def save_requests(
+        self, server: str, *items: objects.InstancePCIRequest
+    ) -> None:
+        instance = self.instance('cell1', server)
+        instance.pci_requests = objects.InstancePCIRequests(
+            instance_uuid=server, requests=list(items)
+        )
+        instance.save()
+
     def test_that_moves_is_charged_on_both_hosts(self) -> None:
         old = request('old', 1, FIRST)
         new = request('new', 1, SECOND)
@@ -238,7 +311,7 @@ class ChargesTestCase(ProjectTestCase):
             {'NvGPU': 1}, charges.of_flavor(self.instance('cell1', server))
         )
 
-    def test_two_queries_a_cell(self) -> None:
+    def test_queries_do_not_grow_with_servers(self) -> None:
         for number in range(1, 6):
             server = self.create(
                 f'server{number}', request(f'r{number}', 1, FIRST)
@@ -251,4 +324,4 @@ class ChargesTestCase(ProjectTestCase):
             self.assertEqual({'IntelGPU': 5}, self.charged())
         # In each of two cells.
         self.assertEqual(2 * 2, len(devices), devices)
-        self.assertEqual(3 * 2, len(instances), instances)
+        self.assertEqual(4 * 2, len(instances), instances)
