@@ -41,6 +41,17 @@ def hostdev_addresses(xml: str) -> frozenset[str]:
     return frozenset(map(address, found))
 
 
+def held_addresses(xml: str) -> frozenset[str]:
+    """Give the addresses of all PCI devices of a domain, of ports too.
+
+    :param xml: libvirt's description of the domain
+    """
+    ports = etree.fromstring(xml).iterfind(
+        "devices/interface[@type='hostdev']/source/address"
+    )
+    return hostdev_addresses(xml) | frozenset(map(address, ports))
+
+
 def guest_addresses(xml: str) -> dict[str, str]:
     """Give the addresses of PCI devices in a guest, by those on the host.
 
@@ -53,17 +64,10 @@ def guest_addresses(xml: str) -> dict[str, str]:
         "devices/hostdev[@type='pci']"
     ):
         source = hostdev.find('source/address')
-        address = hostdev.find("address[@type='pci']")
-        if source is not None and address is not None:
-            found[_address(source)] = _address(address)
+        place = hostdev.find("address[@type='pci']")
+        if source is not None and place is not None:
+            found[address(source)] = address(place)
     return found
-
-
-def _address(element: Any) -> str:
-    return (
-        f'{_integer(element, "domain"):04x}:{_integer(element, "bus"):02x}:'
-        f'{_integer(element, "slot"):02x}.{_integer(element, "function"):x}'
-    )
 
 
 def free_root_ports(xml: str) -> int | None:

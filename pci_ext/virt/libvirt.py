@@ -41,6 +41,7 @@ from pci_ext.virt import domain_xml
 from pci_ext.virt import iommu_groups
 from pci_ext.virt import live_migration
 from pci_ext.virt import mixin
+from pci_ext.virt import physical_functions
 from pci_ext.virt import port_networks
 from pci_ext.virt import suspend
 from pci_ext.virt import vif
@@ -135,6 +136,7 @@ class LibvirtDriver(
             self._check_iommu_groups(
                 devices, domain_xml.hostdev_addresses(guest.get_xml_desc())
             )
+        self._check_virtual_functions(devices)
         for device in devices:
             find = functools.partial(self._find_hostdev, guest, device)
             with _not_plugged(device.address):
@@ -189,6 +191,7 @@ class LibvirtDriver(
         self._check_iommu_groups(
             devices, [device.address for device in devices]
         )
+        self._check_virtual_functions(devices)
         super()._guest_add_pci_devices(guest, instance)
 
     def _check_iommu_groups(
@@ -208,6 +211,26 @@ class LibvirtDriver(
                 device.address, {device.address, *together}, self._describe
             )
             if conflict is not None:
+                raise exception.PciDeviceNotPlugged(
+                    address=device.address, reason=conflict
+                )
+
+    def _check_virtual_functions(
+        self, devices: 'Sequence[objects.PciDevice]'
+    ) -> None:
+        """See that no guest loses VFs by a PF that another one gets.
+
+        :raises PciDeviceNotPlugged: naming the VFs and the domain
+        """
+        for device in devices:
+            vfs = physical_functions.virtual_functions(
+                self._describe(iommu_groups.node_device(device.address))
+            )
+            # Few devices have any, and each guest has to be asked for.
+            conflict = vfs and physical_functions.conflict(
+                vfs, (each.get_xml_desc() for each in self._host.list_guests())
+            )
+            if conflict:
                 raise exception.PciDeviceNotPlugged(
                     address=device.address, reason=conflict
                 )
