@@ -12,6 +12,7 @@
 
 """Ports that are plugged by libvirt networks of their own."""
 
+import time
 from typing import Any
 
 from lxml import etree
@@ -34,6 +35,7 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         if self.pf is None:
             self.skipTest('There is no igb: QEMU is older than 8')
         super().setUp()
+        self.libvirt = self.connect(_HOST)
 
     def begin(self, port: str) -> str:
         """Ask for a server with a port, and give its id."""
@@ -47,16 +49,16 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         return server
 
     def networks(self) -> dict[str, Any]:
-        """Give the networks of libvirt on the host by their names."""
+        """Give the networks of ports on the host by their names."""
         return {
             network.name(): etree.fromstring(network.XMLDesc(0))
-            for network in self.connect(_HOST).listAllNetworks()
+            for network in self.libvirt.listAllNetworks()
+            if network.name().startswith(port_networks.PREFIX)
         }
 
     def domains(self) -> set[str]:
         return {
-            domain.UUIDString()
-            for domain in self.connect(_HOST).listAllDomains()
+            domain.UUIDString() for domain in self.libvirt.listAllDomains()
         }
 
     def test_one_network_with_the_device(self) -> None:
@@ -88,20 +90,23 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
     def test_nova_compute_killed_half_way(self) -> None:
         port = self.create_port(self.red)
         server = self.begin(port)
-        self.wait_until(self.networks)
-        # The network is there, and the guest not yet.
-        self.assertEqual(set(), self.domains())
         process = self.allinone.process
         assert process is not None
+        deadline = time.monotonic() + cloud.TIMEOUT
+        while not self.networks() and time.monotonic() < deadline:
+            time.sleep(0.2)
         process.kill()
         process.wait()
-        self.assertEqual([f'pci-ext-{server}-{port}'], list(self.networks()))
+        networks, domains = self.networks(), self.domains()
         # One whose server has no claim to its device.
         left = f'pci-ext-{port}-{server}'
-        self.connect(_HOST).networkCreateXML(
+        self.libvirt.networkCreateXML(
             port_networks.network_xml(left, machine.vfs(self.pf)[-1])
         )
         self.allinone.kill_and_start()
+        # The network was there, and the guest not yet.
+        self.assertEqual([f'pci-ext-{server}-{port}'], list(networks))
+        self.assertEqual(set(), domains)
         self.wait_until(lambda: left not in self.networks())
         # Nova does not go on with it.
         self.wait_for(server, 'ERROR')
