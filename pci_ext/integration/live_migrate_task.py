@@ -26,6 +26,7 @@ from nova.conductor.tasks import live_migrate
 
 from pci_ext.i18n import _
 from pci_ext.integration import live_migration
+from pci_ext.integration import reschedule
 from pci_ext.integration import shape
 from pci_ext.matching import requirements
 
@@ -83,8 +84,8 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
             ) from error
 
 
-class ComputeTaskManager(manager.ComputeTaskManager):
-    """Nova's maker of tasks."""
+class ComputeTaskManager(reschedule.Reasons, manager.ComputeTaskManager):
+    """Nova's maker of tasks, and who tells why one failed."""
 
     def _build_live_migrate_task(
         self, *args: Any, **kwargs: Any
@@ -134,6 +135,29 @@ SEAM = _Seam(
             'disk_over_commit',
             'migration',
             'request_spec',
+        ),
+        'build_instances': (
+            'self',
+            'context',
+            'instances',
+            'image',
+            'filter_properties',
+            'admin_password',
+            'injected_files',
+            'requested_networks',
+            'security_groups',
+            'block_device_mapping',
+            'legacy_bdm',
+            'request_spec',
+            'host_lists',
+        ),
+        '_cleanup_when_reschedule_fails': (
+            'self',
+            'context',
+            'instance',
+            'exception',
+            'legacy_request_spec',
+            'requested_networks',
         ),
     },
 )

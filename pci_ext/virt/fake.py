@@ -196,6 +196,9 @@ class FakeDriver(
         self.plug_vifs(instance, kwargs.get('network_info') or ())
         # After a live migration it runs already.
         if kwargs.get('power_on', True) and not self._runs(instance):
+            self._domains.check_usable(
+                device.address for device in instance.get_pci_devices()
+            )
             self._start_domain(instance)
 
     def power_on(

@@ -215,6 +215,17 @@ class Domains:
                 % {'count': count, 'ports': self._faults.ports}
             )
 
+    def check_usable(self, addresses: Iterable[str]) -> None:
+        """See that a domain can be started with devices.
+
+        :raises PciDeviceNotPlugged: for the first that is in use
+        """
+        for address in addresses:
+            if self._faults.is_busy(address):
+                raise exception.PciDeviceNotPlugged(
+                    address=address, reason='in use by the host'
+                )
+
     def attach(self, uuid: str, address: str) -> None:
         """Put a device into a running domain.
 

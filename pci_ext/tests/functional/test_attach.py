@@ -364,6 +364,18 @@ class TestRefusals(AttachTestCase):
 class TestGuests(AttachTestCase):
     """Guests that let go of a device slowly, late or never."""
 
+    def test_boot_with_a_busy_device(self) -> None:
+        self.misbehave(busy=['0000:03:00.0'])
+        server = self.create_server(self.create_flavor('1:two'))
+        fault = self.wait_for(server, 'ERROR')['fault']
+        # Nova's words, and the reason of the host.
+        self.assertIn('Exhausted all hosts', fault['message'])
+        self.assertIn(
+            'PCI device 0000:03:00.0 was not attached: in use by the host',
+            fault['message'],
+        )
+        self.assertAllocated(server)
+
     def test_busy(self) -> None:
         server = self.boot('1:two')
         self.misbehave(busy=['0000:02:00.0'])
