@@ -23,6 +23,7 @@ once its driver is started; no other service has to load it.
 """
 
 from collections.abc import Callable
+import contextlib
 import functools
 from typing import Any
 
@@ -100,8 +101,14 @@ def _alone(
             context, instance.uuid
         )
         instance.obj_reset_changes(['pci_requests', 'pci_devices'])
+        tracker = compute.rt.pci_tracker
+        claiming = (
+            tracker.claiming(instance.uuid)
+            if tracker is not None
+            else contextlib.nullcontext()
+        )
         try:
-            with port_attach.asking(asked):
+            with port_attach.asking(asked), claiming:
                 return method(context, instance, *args)
         except Exception:
             with excutils.save_and_reraise_exception():

@@ -17,6 +17,8 @@ device that is offered no more but is in use is kept until it is freed, which
 is Nova's way, and marked in its record, so that this can be seen.
 """
 
+from collections.abc import Iterator
+import contextlib
 from typing import Any
 
 from nova import exception as nova_exception
@@ -67,6 +69,8 @@ class PciDevTracker(manager.PciDevTracker):
     ) -> None:
         super().__init__(context, compute_node)
         self._host = compute_node.host
+        # Servers for which somebody claims who allocates or frees it himself.
+        self._claiming: set[str] = set()
 
     def update_devices_from_hypervisor_resources(
         self, devices_json: str
@@ -106,6 +110,15 @@ class PciDevTracker(manager.PciDevTracker):
             self.claims[uuid] = [*before, *devices]
         return devices
 
+    @contextlib.contextmanager
+    def claiming(self, server_uuid: str) -> Iterator[None]:
+        """Let what is claimed for a server stay so, whatever scans see."""
+        self._claiming.add(server_uuid)
+        try:
+            yield
+        finally:
+            self._claiming.discard(server_uuid)
+
     def update_pci_for_instance(
         self, context: Any, instance: 'objects.Instance', sign: int
     ) -> None:
@@ -119,7 +132,7 @@ class PciDevTracker(manager.PciDevTracker):
             instance.task_state == task_states.MIGRATING
             and instance.host != self._host
         )
-        if sign != 1 or not on_its_way:
+        if sign != 1 or not (on_its_way or instance.uuid in self._claiming):
             super().update_pci_for_instance(context, instance, sign)
 
     def clean_usage(

@@ -109,6 +109,10 @@ class InterfacesTest(base.HostTestCase):
                 ),
                 None,
             )
+            # A scan goes by.
+            self.compute.rt.pci_tracker.update_pci_for_instance(
+                self.context, instance, 1
+            )
             raise nova_exception.PortNotUsable(port_id=port_id, instance='')
 
         self.attach_interface = fail  # type: ignore[method-assign]
