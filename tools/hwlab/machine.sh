@@ -13,6 +13,8 @@ qemu=$(qemu)
 append="console=ttyS0 quiet loglevel=4 panic=-1 intel_iommu=on iommu=pt \
 mitigations=off tsc=reliable no_timer_check random.trust_cpu=on selinux=0 \
 apparmor=0 audit=0 nokaslr"
+tsc=$(python3 "$HERE/tsc.py")
+[ -z "$tsc" ] || append+=" tsc_early_khz=$tsc"
 
 # Nested virtualization of an emulated processor is not reliable: no svm.
 machine=(
