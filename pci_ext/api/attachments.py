@@ -191,13 +191,19 @@ class API:
         )
         try:
             call(operation_id)
-        except messaging.MessagingTimeout as error:
-            unreachable = HostUnreachable(seconds=CONF.rpc_response_timeout)
+        except exception.PciActionRefused:
+            # The host has given it back.
+            raise
+        except Exception as error:
             with compute_utils.EventReporter(
                 context, f'api_{action}', CONF.host, instance.uuid
             ):
                 _give_up(instance, task_state, operation_id)
-                raise unreachable from error
+                if isinstance(error, messaging.MessagingTimeout):
+                    raise HostUnreachable(
+                        seconds=CONF.rpc_response_timeout
+                    ) from error
+                raise
 
 
 def _take(

@@ -72,7 +72,7 @@ class Endpoint:
         self._persisting: set[str] = set()
         # Servers that a thread works at or waits for, once for each.
         self._working: list[str] = []
-        self.watch = lost.Watch(compute.host, self._is_busy, self._end)
+        self._watch = lost.Watch(compute.host, self._is_busy, self._end)
 
     def attach_pci(
         self,
@@ -238,6 +238,11 @@ class Endpoint:
                 ),
                 functools.partial(self._persist_by, server_uuid),
             )
+
+    def look(self, context: nova_context.RequestContext) -> None:
+        """Look for operations that were lost, once devices are tracked."""
+        if self._compute.rt.pci_tracker is not None:
+            self._watch.look(context)
 
     def _end(self, server_uuid: str, operation_id: str) -> None:
         """End an operation that was lost."""

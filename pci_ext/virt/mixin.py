@@ -58,7 +58,7 @@ class PciExtDriverMixin:
     ) -> None:
         """To be called now and then, for servers that nobody gives back."""
         if self._pci_endpoint is not None:
-            self._pci_endpoint.watch.look(context)
+            self._pci_endpoint.look(context)
 
     def check_pci_ports(
         self, instance: 'objects.Instance', count: int

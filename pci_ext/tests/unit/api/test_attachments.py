@@ -107,6 +107,19 @@ class AttachmentsTestCase(base.RouterTestCase):
         )
         self.assertEqual('Error', action.message)
 
+    def test_call_that_is_not_delivered(self) -> None:
+        def behave() -> None:
+            raise messaging.MessageDeliveryFailure()
+
+        self.host(behave)
+        response = self.detach()
+        self.assertEqual(500, response.status_int, response.text)
+        self.assertGivenBack()
+        [action] = objects.InstanceActionList.get_by_instance_uuid(
+            self.context, self.server
+        )
+        self.assertEqual('Error', action.message)
+
     def test_host_does_not_answer_and_another_has_the_server(self) -> None:
         def behave() -> None:
             self.save(task_state='deleting')

@@ -207,6 +207,16 @@ class LostTest(LostTestCase):
         )
         self.assertIsNone(action.message)
 
+    def test_before_devices_are_tracked(self) -> None:
+        self.take(self.server, task_states.ATTACHING_PCI)
+        tracker = self.compute.rt.pci_tracker
+        self.compute.rt.pci_tracker = None
+        self.lose()
+        self.assertTaken(task_states.ATTACHING_PCI)
+        self.compute.rt.pci_tracker = tracker
+        self.lose()
+        self.assertConsistent(self.server)
+
     def test_of_another_host(self) -> None:
         self.take(self.server, task_states.ATTACHING_PCI)
         instance = self.instance(self.server)
