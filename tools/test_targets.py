@@ -13,8 +13,8 @@
 """A table of which tests ran against which target, from their results.
 
 ``python tools/test_targets.py TARGET=RESULTS...``, where RESULTS is a folder
-in which stestr keeps them, or a file in TAP. Below the table stands why tests
-were skipped.
+in which stestr keeps them, or a file in TAP; a target may have several. Below
+the table stands why tests were skipped.
 """
 
 import collections
@@ -70,10 +70,10 @@ def of_tap(path: str) -> Iterator[Outcome]:
                 yield test_id, status if why is None else 'skip', why or ''
 
 
-def read(results: str) -> list[Outcome]:
-    """Give each test once: of one that ran again, how it ended then."""
+def read(results: str) -> dict[str, Outcome]:
+    """Give by id each test: of one that ran again, how it ended then."""
     tests = of_stestr(results) if os.path.isdir(results) else of_tap(results)
-    return list({test[0]: test for test in tests}.values())
+    return {test[0]: test for test in tests}
 
 
 def count(tests: Iterable[Outcome]) -> dict[str, collections.Counter[str]]:
@@ -91,19 +91,17 @@ def _row(name: str, cells: Iterable[str]) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    columns = {}
-    reasons: dict[tuple[str, str], None] = {}
+    columns: dict[str, dict[str, Outcome]] = {}
     for argument in arguments:
         target, _, results = argument.partition('=')
-        tests = read(results)
-        columns[target] = count(tests)
-        for test_id, status, why in sorted(tests):
-            if status == 'skip' and (match := _CLASS.search(test_id)):
-                reasons[match[1], f'{target}: {why.strip()}'] = None
+        columns.setdefault(target, {}).update(read(results))
     if not columns:
         print(__doc__, file=sys.stderr)
         return 2
-    names = sorted(set().union(*columns.values()))
+    counted = {
+        target: count(tests.values()) for target, tests in columns.items()
+    }
+    names = sorted(set().union(*counted.values()))
     width = max(map(len, names), default=0)
     _row(' ' * width, columns)
     for name in names:
@@ -112,13 +110,17 @@ def main(arguments: list[str]) -> int:
                 f'{number} {word}'
                 for word, number in sorted(counts.get(name, {}).items())
             )
-            for counts in columns.values()
+            for counts in counted.values()
         )
         _row(f'{name:{width}}', cells)
+    reasons = {
+        f'{match[1]:{width}}  {target}: {why.strip()}'
+        for target, tests in columns.items()
+        for test_id, status, why in tests.values()
+        if status == 'skip' and (match := _CLASS.search(test_id))
+    }
     if reasons:
-        print('\nSkipped:')
-    for name, why in reasons:
-        print(f'{name:{width}} {why}')
+        print('\nSkipped:', *sorted(reasons), sep='\n')
     return 0
 
 

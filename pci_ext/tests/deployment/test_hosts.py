@@ -18,6 +18,7 @@ from typing import Any
 from pci_ext.tests.deployment import base
 from tools.deploy import hypervisors
 from tools.deploy import images
+from tools.deploy import report
 
 
 class TestServers(base.HostsTestCase):
@@ -77,3 +78,8 @@ class TestLibvirtd(base.HostsTestCase):
         self.admin.compute.start_server(server)
         self.wait_for(server, 'ACTIVE')
         self.assertEqual([host], self.hosts_of(server))
+        report.add(
+            self.state,
+            'libvirtd restarted under a server',
+            'the guest ran on; the server was stopped and started',
+        )

@@ -80,6 +80,7 @@ class Deployment:
 
     def stop(self) -> None:
         self._delete_servers()
+        self._delete_flavors()
         self._hosts.stop()
 
     def _delete_servers(self) -> None:
@@ -91,6 +92,16 @@ class Deployment:
             if time.monotonic() > deadline:
                 raise process.StartError(f'{servers} cannot be deleted.')
             time.sleep(1)
+
+    def _delete_flavors(self) -> None:
+        """Delete what the tests of the next class may name alike."""
+        compute = keystone.connect(self._state).compute
+        for flavor in compute.flavors(is_public=None, details=False):
+            compute.delete_flavor(flavor)
+        response = compute.get('/os-pci-flavors')
+        for pci_flavor in response.json()['pci_flavors']:
+            if pci_flavor['uuid'] != '0':
+                compute.delete(f'/os-pci-flavors/{pci_flavor["uuid"]}')
 
     def kill_and_start(self) -> None:
         """Kill nova-compute on each host, and start it again."""

@@ -62,6 +62,8 @@ class LiveMigrationTestCase(base.TestCase):
         the product id of its devices
     """
 
+    ALLINONE_ONLY = 'moves domains between hosts simulated in one process'
+
     LIVE_MIGRATION: ClassVar[dict[str, str]] = {
         '0001': 'hotplug',
         '0002': 'forbid',
