@@ -22,6 +22,7 @@ from nova.api.openstack.compute import routes
 from nova.compute import api as compute_api
 import webob.exc
 
+from pci_ext.api import charges
 from pci_ext.api import extension
 from pci_ext.api import quota
 from pci_ext.integration import port_attach
@@ -50,9 +51,10 @@ class ComputeAPI(compute_api.API):
             The controller, which is Nova's, lets nothing else of ours through
         :raises webob.exc.HTTPForbidden: if the project may not have it
         """
+        devices = charges.Charges()
         if port_id:
             try:
-                self._ask(context, instance, port_id)
+                devices = self._ask(context, instance, port_id)
             except requests.InvalidPciRequest as error:
                 raise webob.exc.HTTPBadRequest(
                     explanation=error.format_message()
@@ -61,22 +63,39 @@ class ComputeAPI(compute_api.API):
                 raise webob.exc.HTTPForbidden(
                     explanation=error.format_message()
                 ) from error
-        return super().attach_interface(
+        attached = super().attach_interface(
             context, instance, network_id, port_id, requested_ip, tag=tag
         )
+        try:
+            self._quota.recheck(context, instance.project_id, devices)
+        except quota.PciFlavorLimitExceeded as error:
+            # As it is now: what was sent with the other is not to be saved.
+            now = objects.Instance.get_by_uuid(
+                instance._context, instance.uuid
+            )
+            self.detach_interface(context, now, port_id)
+            raise webob.exc.HTTPForbidden(
+                explanation=error.format_message()
+            ) from error
+        return attached
 
     def _ask(
         self,
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
         port_id: str,
-    ) -> None:
+    ) -> charges.Charges:
+        """Let a port ask for its device.
+
+        :returns: what is asked for that has a limit
+        """
         spec = self.network_api.resolve_port(context, port_id)
         if spec is None:
-            return
+            return charges.Charges()
         request = objects.InstancePCIRequest(count=1, spec=spec)
-        self._quota.check_attach(context, instance, [request])
+        devices = self._quota.check_attach(context, instance, [request])
         port_attach.send(instance, port_id, spec)
+        return devices
 
 
 class InterfaceAttachmentController(

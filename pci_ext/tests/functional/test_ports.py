@@ -11,6 +11,8 @@
 # under the License.
 """Ports of SR-IOV networks, with devices by PCI flavor."""
 
+from concurrent import futures
+import threading
 import time
 from typing import Any
 
@@ -252,6 +254,33 @@ class TestPorts(PortsTestCase):
             time.sleep(base.POLL_INTERVAL)
         self.shell.run('server', 'add', 'port', server, other)
         self.assertEqual(address, self.ports_of(server)[other])
+
+    def test_attached_at_once(self) -> None:
+        # Without devices, by a port of another kind.
+        servers = [
+            self.boot_with({'port': self.create_port(self.red, 'normal')})
+            for _ in range(2)
+        ]
+        self.shell.run('pci', 'flavor', 'limit', 'set', 'IntelVF', '1')
+        profile = {'pci_flavor': 'IntelVF'}
+        ports = [self.create_port(self.red, profile=profile) for _ in servers]
+        barrier = threading.Barrier(len(servers))
+
+        def attach(server: str, port: str) -> int:
+            barrier.wait()
+            body = {'interfaceAttachment': {'port_id': port}}
+            path = f'/servers/{server}/os-interface'
+            return self.request('POST', path, body).status
+
+        with futures.ThreadPoolExecutor(len(servers)) as pool:
+            statuses = list(pool.map(attach, servers, ports))
+        self.assertLessEqual(set(statuses), {200, 403})
+        # What is over is detached again.
+        deadline = time.monotonic() + base.SERVER_TIMEOUT
+        while len(self.allocations()) != statuses.count(200):
+            self.assertLess(time.monotonic(), deadline, statuses)
+            time.sleep(base.POLL_INTERVAL)
+        self.assertLessEqual(len(self.allocations()), 1)
 
     def test_refused_to_a_server(self) -> None:
         server = self.boot_with(
