@@ -23,6 +23,7 @@ from pci_ext import exception
 from pci_ext.api import descriptions
 from pci_ext.api import evaluations
 from pci_ext.api import extension
+from pci_ext.api import interfaces
 from pci_ext.api import migration_plans
 from pci_ext.api import pci_devices
 from pci_ext.api import pci_flavor_access
@@ -61,6 +62,7 @@ class APIRouterTestCase(test.NoDBTestCase):
             [
                 descriptions.Descriptions,
                 evaluations.Evaluations,
+                interfaces.Interfaces,
                 migration_plans.MigrationPlans,
                 pci_devices.PciDevices,
                 pci_flavor_access.PciFlavorAccess,
