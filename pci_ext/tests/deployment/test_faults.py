@@ -122,37 +122,44 @@ class TestKilled(faults.FaultsTestCase):
         )
         return sorted(row[0] for row in rows)
 
+    def assertUndone(
+        self, server: str, response: object, done: str, kept: list[str]
+    ) -> None:
+        """Check that the server has what it had, and can have more.
+
+        :param kept: the devices that it had
+        """
+        before = self.statuses()
+        self.misbehave()
+        self.kill()
+        self.assertEqual('Error', self.result(server, response))
+        self.assertAgreement()
+        self.assertEqual({server: kept}, self.records())
+        self.assertEqual('Success', self.attach(server, '2:one'))
+        self.assertAgreement()
+        self.report(f'{done}, with devices {", ".join(before)}', ['Error'])
+
     def test_between_claim_and_attach(self) -> None:
         server, response = self.begin(delay=60)
         self.wait_until(lambda: len(self.statuses()) == 3)
-        before = self.statuses()
-        self.assertEqual(1, len(self.running()[server]))
-        self.misbehave()
-        self.kill()
-        result = self.result(server, response)
-        self.assertAgreement()
-        self.assertEqual('Success', self.attach(server, '2:one'))
-        self.assertAgreement()
-        self.report(
-            'nova-compute killed between claim and attach, '
-            f'with devices {", ".join(before)}',
-            [result],
+        kept = self.running()[server]
+        self.assertEqual(1, len(kept))
+        self.assertUndone(
+            *(server, response),
+            'nova-compute killed between claim and attach',
+            kept,
         )
 
     def test_between_attach_and_save(self) -> None:
-        server, response = self.begin(delay=3)
+        server, response = self.begin(delay=10)
+        kept = self.running()[server]
+        # The second one.
+        self.misbehave(plug_delay=60)
         self.wait_until(lambda: len(self.running()[server]) == 2)
-        before = self.statuses()
-        self.misbehave()
-        self.kill()
-        result = self.result(server, response)
-        self.assertAgreement()
-        self.assertEqual('Success', self.attach(server, '2:one'))
-        self.assertAgreement()
-        self.report(
-            'nova-compute killed between attach and save, '
-            f'with devices {", ".join(before)}',
-            [result],
+        self.assertUndone(
+            *(server, response),
+            'nova-compute killed between attach and save',
+            kept,
         )
 
 
