@@ -16,7 +16,6 @@ from concurrent import futures
 import threading
 from typing import Any
 
-from pci_ext.cmd.allinone import config
 from pci_ext.tests.functional import base
 from pci_ext.tests.functional import shell
 
@@ -85,14 +84,14 @@ class TestQuota(base.TestCase):
 
     def test_limits_are_kept_with_the_pci_flavor(self) -> None:
         self.limit('set', 'gpu', '4')
-        self.limit('set', '--project', config.MEMBER_PROJECT, 'gpu', '2')
+        self.limit('set', '--project', self.cloud.member_project, 'gpu', '2')
         self.limit('set', '--project', 'b', 'gpu', 'unlimited')
         listed = self.openstack('pci', 'flavor', 'limit', 'list', 'gpu')
         self.assertEqual(
             [
                 {'Project ID': '', 'Limit': 4},
                 {'Project ID': 'b', 'Limit': 'unlimited'},
-                {'Project ID': config.MEMBER_PROJECT, 'Limit': 2},
+                {'Project ID': self.cloud.member_project, 'Limit': 2},
             ],
             listed,
         )
@@ -100,7 +99,7 @@ class TestQuota(base.TestCase):
         self.limit('unset', '--project', 'b', 'gpu')
         listed = self.openstack('pci', 'flavor', 'limit', 'list', 'gpu')
         self.assertEqual(
-            [config.MEMBER_PROJECT], [row['Project ID'] for row in listed]
+            [self.cloud.member_project], [row['Project ID'] for row in listed]
         )
 
     def test_who_may_not(self) -> None:
@@ -126,7 +125,7 @@ class TestQuota(base.TestCase):
         self.boot('1:gpu')
 
     def test_others_are_not_limited(self) -> None:
-        self.limit('set', '--project', config.MEMBER_PROJECT, 'gpu', '0')
+        self.limit('set', '--project', self.cloud.member_project, 'gpu', '0')
         self.assertOver(
             'gpu',
             'requested 1, but already used 0 of 0 devices.',
