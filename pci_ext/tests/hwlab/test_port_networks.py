@@ -56,11 +56,6 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
             if network.name().startswith(port_networks.PREFIX)
         }
 
-    def domains(self) -> set[str]:
-        return {
-            domain.UUIDString() for domain in self.libvirt.listAllDomains()
-        }
-
     def test_one_network_with_the_device(self) -> None:
         port = self.create_port(self.red)
         server = self.begin(port)
@@ -97,16 +92,15 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
             time.sleep(0.2)
         process.kill()
         process.wait()
-        networks, domains = self.networks(), self.domains()
+        networks = self.networks()
         # One whose server has no claim to its device.
         left = f'pci-ext-{port}-{server}'
         self.libvirt.networkCreateXML(
             port_networks.network_xml(left, machine.vfs(self.pf)[-1])
         )
         self.allinone.kill_and_start()
-        # The network was there, and the guest not yet.
+        # The network was there, and the server not yet.
         self.assertEqual([f'pci-ext-{server}-{port}'], list(networks))
-        self.assertEqual(set(), domains)
         self.wait_until(lambda: left not in self.networks())
         # Nova does not go on with it.
         self.wait_for(server, 'ERROR')
