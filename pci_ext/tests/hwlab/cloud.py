@@ -55,6 +55,9 @@ _CONFIG = """
 compute_driver = pci_ext.LabDriver
 instances_path = %(instances)s
 rpc_response_timeout = 300
+# What stands in for Neutron tells of no port that it is plugged.
+vif_plugging_timeout = 0
+vif_plugging_is_fatal = false
 
 [libvirt]
 virt_type = qemu
