@@ -88,12 +88,14 @@ class FaultsTestCase(live_migrations.LiveMigrationTestCase):
         )
 
     def test_late(self) -> None:
-        self.misbehave(release={HOST_1[1]: 1.5}, timeout=0.3)
+        # Out of the guest, it is not attached again before that was seen.
+        self.misbehave(release={HOST_1[1]: 1.5}, timeout=0.3, busy=[HOST_1[1]])
         self.begin(self.server)
         self.migration(self.server)
         self.wait_until(
             lambda: self.domains(self.server) == {'host-1': HOST_1[:1]}
         )
+        self.misbehave()
         self.stays('guest lets go when nobody waits', 'cancelled')
 
     def test_abort_while_detaching(self) -> None:
