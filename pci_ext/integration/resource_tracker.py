@@ -18,6 +18,7 @@ from nova import objects
 from nova import utils
 from nova.compute import claims
 from nova.compute import resource_tracker
+from nova.compute import vm_states
 from nova.objects import fields
 from oslo_log import log as logging
 
@@ -83,6 +84,31 @@ class ResourceTracker(resource_tracker.ResourceTracker):
             kept.forget_asked_for(instance)
         return claim
 
+    def update_usage(
+        self, context: Any, instance: 'objects.Instance', nodename: str
+    ) -> None:
+        """Take note of a change of a server; free what it has if it is gone.
+
+        Nova leaves that to its next scan for a server that was moved here
+        after the last one.
+        """
+        super().update_usage(context, instance, nodename)
+        if vm_states.allow_resource_removal(
+            vm_state=instance.vm_state, task_state=instance.task_state
+        ):
+            self._free_untracked(context, instance)
+
+    @utils.synchronized(resource_tracker.COMPUTE_RESOURCE_SEMAPHORE, fair=True)
+    def _free_untracked(
+        self, context: Any, instance: 'objects.Instance'
+    ) -> None:
+        tracker = self.pci_tracker
+        if tracker is None or instance.uuid in self.tracked_instances:
+            return
+        if tracker.allocations.get(instance.uuid):
+            tracker.free_instance_allocations(context, instance)
+            self._save_and_report(context)
+
     @utils.synchronized(resource_tracker.COMPUTE_RESOURCE_SEMAPHORE, fair=True)
     def release_pci_claims(
         self,
@@ -105,9 +131,12 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         ):
             return
         tracker.free_instance_claims(context, instance)
-        tracker.save(context)
+        self._save_and_report(context)
+
+    def _save_and_report(self, context: Any) -> None:
+        self.pci_tracker.save(context)
         for node in self.compute_nodes.values():
-            if node.id == tracker.node_id:
+            if node.id == self.pci_tracker.node_id:
                 self._report(context, node)
 
     def _report(self, context: Any, node: 'objects.ComputeNode') -> None:
@@ -139,6 +168,7 @@ SEAM = shape.Seam(
         '__init__': ('self', 'host', 'driver', 'reportclient'),
         '_setup_pci_tracker': ('self', 'context', 'compute_node', 'resources'),
         '_update': ('self', 'context', 'compute_node', 'startup'),
+        'update_usage': ('self', 'context', 'instance', 'nodename'),
         '_move_claim': (
             'self',
             'context',

@@ -173,6 +173,17 @@ class TestCase(base.BaseTestCase):
             self.assertLess(time.monotonic(), deadline, 'still there')
             time.sleep(POLL_INTERVAL)
 
+    def delete_and_free(self, server_id: str) -> None:
+        """Delete a server, and wait until its devices are free.
+
+        Nova frees them a moment after the server is gone.
+        """
+        self.delete_server(server_id)
+        deadline = time.monotonic() + SERVER_TIMEOUT
+        while self.allocations(server_id):
+            self.assertLess(time.monotonic(), deadline, 'still allocated')
+            time.sleep(POLL_INTERVAL)
+
     def wait_for(
         self, server_id: str, status: str, before: str = 'BUILD'
     ) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class TestRestart(base.TestCase):
         self.shell.run('server', 'stop', first)
         self.wait_for(first, 'SHUTOFF', 'ACTIVE')
         self.assertAllocated(first, *allocations[0])
-        self.delete_server(second)
+        self.delete_and_free(second)
         self.assertEqual(2, len(self.allocations(self.boot('2:gpu'))))
 
     def _nodes(self) -> set[tuple[str, str]]:

@@ -263,7 +263,7 @@ class TestAttach(AttachTestCase):
     def test_delete(self) -> None:
         server = self.boot('1:two')
         self.attach(server, 'a1:1', ALIAS)
-        self.delete_server(server)
+        self.delete_and_free(server)
         self.assertEqual([], self.allocations())
 
 

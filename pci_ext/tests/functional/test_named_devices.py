@@ -101,7 +101,7 @@ class TestNamedDevices(base.TestCase):
             'ERROR', self.wait_while_building(self.boot_by_name('10GE'))
         )
         # Freed by the end of the server, and allocated anew.
-        self.delete_server(one)
+        self.delete_and_free(one)
         self.assertEqual('host-1', self.host_of(self.boot_by_name('10GE')))
 
     def test_changes_are_taken_up_by_the_periodic_scan(self) -> None:
@@ -117,7 +117,7 @@ class TestNamedDevices(base.TestCase):
             },
         )
         self.assertAllocated(server, used)
-        self.delete_server(server)
+        self.delete_and_free(server)
         self.wait_until_shown('host-1', {other: ('available', '25GE', False)})
         self.assertEqual('host-1', self.host_of(self.boot_by_name('25GE')))
 

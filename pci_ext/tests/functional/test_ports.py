@@ -148,7 +148,7 @@ class TestPorts(PortsTestCase):
                 profile['pci_flavor'],
             ),
         )
-        self.delete_server(server)
+        self.delete_and_free(server)
         self.assertEqual([], self.allocations())
         self.assertEqual(
             {'pci_flavor': 'AnyVF'}, self.port(port)['binding:profile']

@@ -37,6 +37,11 @@ CRYPTO = {
 
 class TestQuota(base.TestCase):
     HOSTS = {'host-1': [GPU, CRYPTO], 'host-2': [GPU]}
+    # Nothing here is to be left to a scan.
+    CONFIG = """
+[DEFAULT]
+update_resources_interval = 600
+"""
 
     def setUp(self) -> None:
         super().setUp()
@@ -201,6 +206,8 @@ class TestQuota(base.TestCase):
             'requested 1, but already used 2 of 2 devices.',
             lambda: self.attach(server, '1:gpu'),
         )
+        # Of a server that came by a move they are free at once, too.
+        self.delete_and_free(server)
 
     def test_resize_of_a_server_with_attached_devices(self) -> None:
         self.limit('set', 'gpu', '2')
@@ -297,7 +304,7 @@ class TestQuota(base.TestCase):
             lambda: self.act(server, 'unshelve'),
         )
         self.wait_for(server, 'SHELVED_OFFLOADED')
-        self.delete_server(other)
+        self.delete_and_free(other)
         self.act(server, 'unshelve')
         self.wait_for(server, 'ACTIVE', 'SHELVED_OFFLOADED')
         self.assertEqual(1, len(self.allocations(server)))
