@@ -259,7 +259,8 @@ class TestCase(base.BaseTestCase):
     def allocations(self, server_id: str | None = None) -> list[str]:
         """Give the addresses that Nova's database has as allocated."""
         statement = (
-            "SELECT address FROM pci_devices WHERE status = 'allocated'"
+            "SELECT address FROM pci_devices WHERE status = 'allocated' "
+            'AND deleted = 0'
         )
         if server_id:
             statement += ' AND instance_uuid = :uuid'
