@@ -14,6 +14,7 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import functools
 from typing import Any
 
 from nova import context as nova_context
@@ -82,17 +83,46 @@ def resolve(
     return requests
 
 
+def _check_host_is_up(function: Callable[..., None]) -> Callable[..., None]:
+    """See that nova-compute runs where a server is.
+
+    What Nova's own decorator looks at, the services of the instance, has those
+    too that were deleted, and made anew for a host of the same name.
+
+    :raises nova.exception.ServiceUnavailable: if it does not
+    """
+
+    @functools.wraps(function)
+    def wrapped(
+        self: 'API',
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+    ) -> None:
+        try:
+            service = objects.Service.get_by_compute_host(
+                instance._context, instance.host
+            )
+        except nova_exception.ComputeHostNotFound as error:
+            raise nova_exception.ServiceUnavailable() from error
+        if not self.servicegroup_api.service_is_up(service):
+            raise nova_exception.ServiceUnavailable()
+        function(self, context, instance, *args)
+
+    return wrapped
+
+
 class API:
     """What the action controllers call."""
 
     def __init__(self) -> None:
         self._rpcapi = rpcapi.ComputeAPI()
-        # For Nova's decorator.
         self.servicegroup_api = servicegroup.API()
         self._quota = quota.Quota()
 
     @compute_api.check_instance_lock
-    @compute_api.check_instance_host(check_is_up=True)
+    @compute_api.check_instance_host()
+    @_check_host_is_up
     @compute_api.check_instance_state(vm_state=_STATES)
     def attach_pci(
         self,
@@ -120,7 +150,8 @@ class API:
         )
 
     @compute_api.check_instance_lock
-    @compute_api.check_instance_host(check_is_up=True)
+    @compute_api.check_instance_host()
+    @_check_host_is_up
     @compute_api.check_instance_state(vm_state=_STATES)
     def detach_pci(
         self,
@@ -145,7 +176,8 @@ class API:
         )
 
     @compute_api.check_instance_lock
-    @compute_api.check_instance_host(check_is_up=True)
+    @compute_api.check_instance_host()
+    @_check_host_is_up
     @compute_api.check_instance_state(vm_state=_STATES)
     def reattach_pci(
         self,
