@@ -200,13 +200,6 @@ class HostsTestCase(AttachmentsTestCase):
             self.assertRefused(503, 'is down')
             self.assertEqual(task_state, self.instance().task_state)
 
-    def test_host_that_was_made_anew(self) -> None:
-        self.service.forced_down = True
-        self.service.save()
-        self.service.destroy()
-        self.create_service('host1')
-        self.assertEqual(202, self.detach().status_int)
-
 
 class QuotaTestCase(AttachmentsTestCase):
     """Two attaches at the same time, and a limit of one device."""
