@@ -12,6 +12,8 @@
 
 """Nova's attach of ports to servers, for ports by PCI flavor too."""
 
+from collections.abc import Iterator
+import contextlib
 import functools
 from typing import Any
 
@@ -53,30 +55,22 @@ class ComputeAPI(compute_api.API):
         """
         devices = charges.Charges()
         if port_id:
-            try:
+            with _http_errors():
                 devices = self._ask(context, instance, port_id)
-            except requests.InvalidPciRequest as error:
-                raise webob.exc.HTTPBadRequest(
-                    explanation=error.format_message()
-                ) from error
-            except quota.PciFlavorLimitExceeded as error:
-                raise webob.exc.HTTPForbidden(
-                    explanation=error.format_message()
-                ) from error
         attached = super().attach_interface(
             context, instance, network_id, port_id, requested_ip, tag=tag
         )
-        try:
-            self._quota.recheck(context, instance.project_id, devices)
-        except quota.PciFlavorLimitExceeded as error:
-            # As it is now: what was sent with the other is not to be saved.
-            now = objects.Instance.get_by_uuid(
-                instance._context, instance.uuid
-            )
-            self.detach_interface(context, now, port_id)
-            raise webob.exc.HTTPForbidden(
-                explanation=error.format_message()
-            ) from error
+        with _http_errors():
+            try:
+                self._quota.recheck(context, instance.project_id, devices)
+            except quota.PciFlavorLimitExceeded:
+                # As it is now: what was sent with the other is not to be
+                # saved.
+                now = objects.Instance.get_by_uuid(
+                    instance._context, instance.uuid
+                )
+                self.detach_interface(context, now, port_id)
+                raise
         return attached
 
     def _ask(
@@ -96,6 +90,20 @@ class ComputeAPI(compute_api.API):
         devices = self._quota.check_attach(context, instance, [request])
         port_attach.send(instance, port_id, spec)
         return devices
+
+
+@contextlib.contextmanager
+def _http_errors() -> Iterator[None]:
+    try:
+        yield
+    except requests.InvalidPciRequest as error:
+        raise webob.exc.HTTPBadRequest(
+            explanation=error.format_message()
+        ) from error
+    except quota.PciFlavorLimitExceeded as error:
+        raise webob.exc.HTTPForbidden(
+            explanation=error.format_message()
+        ) from error
 
 
 class InterfaceAttachmentController(

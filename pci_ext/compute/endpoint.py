@@ -206,11 +206,7 @@ class Endpoint:
             lacks = reattach.lacks(self._compute, context, server_uuid)
             return context if lacks else None
 
-        self._spawn(
-            server_uuid,
-            release,
-            functools.partial(self._persist_by, server_uuid),
-        )
+        self._spawn_and_persist(server_uuid, release)
 
     def reconcile(self) -> None:
         """End what was interrupted when nova-compute ended.
@@ -231,12 +227,11 @@ class Endpoint:
             time.sleep(_POLL_INTERVAL)
         networks.sweep(self._compute)
         for server_uuid in servers:
-            self._spawn(
+            self._spawn_and_persist(
                 server_uuid,
                 functools.partial(
                     reconciler.reconcile, self._compute, server_uuid
                 ),
-                functools.partial(self._persist_by, server_uuid),
             )
 
     def look(self, context: nova_context.RequestContext) -> None:
@@ -246,7 +241,7 @@ class Endpoint:
 
     def _end(self, server_uuid: str, operation_id: str) -> None:
         """End an operation that was lost."""
-        self._spawn(
+        self._spawn_and_persist(
             server_uuid,
             functools.partial(
                 reconciler.reconcile_lost,
@@ -254,17 +249,26 @@ class Endpoint:
                 server_uuid,
                 operation_id,
             ),
-            functools.partial(self._persist_by, server_uuid),
         )
 
     def _is_busy(self, server_uuid: str) -> bool:
         return server_uuid in self._working or server_uuid in self._persisting
 
-    def _persist_by(
-        self, server_uuid: str, context: nova_context.RequestContext | None
+    def _spawn_and_persist(
+        self,
+        server_uuid: str,
+        function: Callable[[], nova_context.RequestContext | None],
     ) -> None:
-        if context is not None:
-            self.persist(context, server_uuid)
+        """Run a function in a thread, and then attach what it left out.
+
+        :param function: gives the context to attach by; None if all is there
+        """
+
+        def persist(context: nova_context.RequestContext | None) -> None:
+            if context is not None:
+                self.persist(context, server_uuid)
+
+        self._spawn(server_uuid, function, persist)
 
     def _begin(self, begun: operation.Operation) -> Answer:
         decision: futures.Future[None] = futures.Future()

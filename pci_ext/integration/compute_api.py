@@ -21,7 +21,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
 import contextvars
-import inspect
 from typing import Any
 from typing import Protocol
 
@@ -32,10 +31,10 @@ from nova.compute import instance_actions
 from nova.pci import request
 from oslo_utils import excutils
 
-from pci_ext import exception
 from pci_ext.integration import asked
 from pci_ext.integration import kept
 from pci_ext.integration import moves
+from pci_ext.integration import shape
 
 #: The parameters that methods of Nova's are expected to begin with.
 _SIGNATURES = {
@@ -132,8 +131,7 @@ class API(moves.API):
     """
 
     def __init__(self, quota: Quota) -> None:
-        for name, expected in _SIGNATURES.items():
-            _check_shape(name, expected)
+        _check_shape()
         super().__init__()
         self._pci_quota = quota
 
@@ -264,11 +262,11 @@ class API(moves.API):
                 instance.save(expected_task_state=[task_state])
 
 
-def _check_shape(name: str, expected: tuple[str, ...]) -> None:
-    found = tuple(inspect.signature(getattr(api.API, name)).parameters)
-    if found[: len(expected)] != expected:
-        raise exception.SeamChanged(
-            seam=f'nova.compute.api.API.{name}',
-            expected=f'callable with ({", ".join(expected)})',
-            found=f'callable with ({", ".join(found)})',
+def _check_shape() -> None:
+    for name, expected in _SIGNATURES.items():
+        shape.check_parameters(
+            f'nova.compute.api.API.{name}',
+            expected,
+            getattr(api.API, name, None),
+            leading=True,
         )

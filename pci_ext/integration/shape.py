@@ -84,10 +84,17 @@ class Seam:
         )
 
 
-def check_parameters(part: str, expected: tuple[str, ...], found: Any) -> None:
+def check_parameters(
+    part: str,
+    expected: tuple[str, ...],
+    found: Any,
+    *,
+    leading: bool = False,
+) -> None:
     """Compare a part of Nova with the expected shape.
 
     :param expected: the names of its parameters
+    :param leading: whether others may come after these
     :raises SeamChanged: naming what differs
     """
     wanted = f'callable with ({", ".join(expected)})'
@@ -98,7 +105,8 @@ def check_parameters(part: str, expected: tuple[str, ...], found: Any) -> None:
     # A class is asked for its constructor, which has a name of its own in
     # the table of signatures.
     parameters = tuple(inspect.signature(found).parameters)
-    if parameters != expected:
+    compared = parameters[: len(expected)] if leading else parameters
+    if compared != expected:
         raise exception.SeamChanged(
             seam=part,
             expected=wanted,
