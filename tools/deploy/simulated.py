@@ -22,6 +22,7 @@ import shutil
 
 from tools.deploy import cloud as cloud_module
 from tools.deploy import computes
+from tools.deploy import databases
 from tools.deploy import hypervisors
 from tools.deploy import ini
 from tools.deploy import install_page
@@ -118,6 +119,7 @@ class Hosts:
         for service in list(self._compute.services(binary='nova-compute')):
             if service.host in self.names:
                 self._compute.delete_service(service)
+        databases.forget_services(self.state)
         for name in self.names:
             shutil.rmtree(self.directory(name))
         self._set_enabled(True)
