@@ -23,6 +23,7 @@ import time
 from tools.deploy import computes
 from tools.deploy import databases
 from tools.deploy import enabling
+from tools.deploy import hardware
 from tools.deploy import hypervisors
 from tools.deploy import images
 from tools.deploy import keystone
@@ -48,6 +49,8 @@ class Cloud:
             return hypervisors.holder(state, host)
         if part == 'libvirtd':
             return hypervisors.libvirtd(state, host)
+        if name == computes.service(hardware.HOST):
+            return hardware.process(state)
         if name.startswith('nova-compute-'):
             return computes.process(state, name[len('nova-compute-') :])
         if name in ('nova-conductor', 'nova-scheduler'):

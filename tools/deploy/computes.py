@@ -12,8 +12,11 @@
 
 """nova-compute: on hosts with libvirt, and on simulated ones."""
 
+from collections.abc import Iterable
+
 from tools.deploy import databases
 from tools.deploy import hypervisors
+from tools.deploy import keystone
 from tools.deploy import processes
 from tools.deploy import services
 from tools.deploy import state as state_module
@@ -36,6 +39,15 @@ def process(state: state_module.State, host: str) -> processes.Process:
     if host in hypervisors.HOSTS:
         inside = hypervisors.holder_name(host)
     return services.nova(state, 'nova-compute', host, inside=inside)
+
+
+def remove(state: state_module.State, hosts: Iterable[str]) -> None:
+    """Remove hosts that have ended, and have no servers, from Nova."""
+    compute = keystone.connect(state).compute
+    for found in list(compute.services(binary='nova-compute')):
+        if found.host in hosts:
+            compute.delete_service(found)
+    databases.forget_services(state)
 
 
 def mapped(state: state_module.State, host: str) -> bool:

@@ -30,7 +30,7 @@ import time
 
 from tools.deploy import state as state_module
 
-#: Seconds within which a process answers, or has ended.
+#: Seconds within which most processes are ready, or have ended.
 PATIENCE = 180
 STOP_PATIENCE = 30
 
@@ -45,6 +45,7 @@ class Process:
     :ivar is_ready: asked until it is true
     :ivar inside: the process in whose namespaces it runs
     :ivar network: whether that one's network interfaces are its own, too
+    :ivar patience: seconds within which it is ready, or has ended
     """
 
     name: str
@@ -54,6 +55,7 @@ class Process:
     files: tuple[str, ...] = ()
     inside: str | None = None
     network: bool = True
+    patience: int = PATIENCE
 
 
 class Supervisor:
@@ -140,7 +142,7 @@ class Supervisor:
 
         :raises DeployError: if it ends before, or takes too long
         """
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + process.patience
         while not process.is_ready():
             ended = self.pid(process.name) is None
             if ended or time.monotonic() > deadline:

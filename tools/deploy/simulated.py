@@ -22,7 +22,6 @@ import shutil
 
 from tools.deploy import cloud as cloud_module
 from tools.deploy import computes
-from tools.deploy import databases
 from tools.deploy import hypervisors
 from tools.deploy import ini
 from tools.deploy import install_page
@@ -116,10 +115,7 @@ class Hosts:
     def stop(self) -> None:
         """Remove the hosts, which must have no servers any more."""
         self.cloud.stop(*(computes.service(name) for name in self.names))
-        for service in list(self._compute.services(binary='nova-compute')):
-            if service.host in self.names:
-                self._compute.delete_service(service)
-        databases.forget_services(self.state)
+        computes.remove(self.state, self.names)
         for name in self.names:
             shutil.rmtree(self.directory(name))
         self._set_enabled(True)

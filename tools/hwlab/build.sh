@@ -2,9 +2,12 @@
 #
 # Builds what the machine boots where the cache does not have it, and prints
 # the folders it is in: that of the system and that of the Python packages.
-# Progress goes to the standard error.
+# Progress goes to the standard error. With --check nothing is built, and the
+# status says whether all is there.
 
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
+
+check=${1:-}
 
 # Prints a key of the content of files.
 key_of() {
@@ -16,6 +19,7 @@ key_of() {
 cached() {
     local kind=$1 key=$2 folder="$CACHE/$1-$2" stage log="$CACHE/build.log"
     if [ ! -d "$folder" ]; then
+        [ -z "$check" ] || exit 1
         say "building $kind: see $log" >&2
         stage=$(mktemp -d "$CACHE/stage.XXXX")
         # shellcheck disable=SC2064 # of now

@@ -24,6 +24,12 @@ die() {
     exit 1
 }
 
+# Keeps other commands away from the cache, for as long as this one runs.
+lock() {
+    exec 9> "$CACHE/lock"
+    flock --nonblock 9 || die "the lab is in use: $CACHE/lock"
+}
+
 # The mirror that this machine uses, if it is a Debian; else that of
 # debootstrap.
 mirror() {

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 #
-# Boots the emulated machine; its second serial port is the standard output.
+# Boots the emulated machine. With a nova.conf in the folder that it may write
+# to it becomes a compute host, which reaches this machine at 10.0.2.2, and its
+# second serial port is the socket "shell" there. Else it runs tests, and that
+# port is the standard output.
 
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
@@ -23,7 +26,7 @@ machine=(
     -cpu max,svm=off -smp 2 -m 3072
     -nodefaults -no-user-config -display none -no-reboot
     -kernel "$system/vmlinux" -initrd "$system/initrd" -append "$append"
-    -serial "file:$out/console.log" -serial stdio
+    -serial "file:$out/console.log"
     -device intel-iommu,intremap=on,caching-mode=on
     -drive "file=$system/root.img,if=none,id=root,format=raw,snapshot=on"
     -device virtio-blk-pci,drive=root
@@ -64,6 +67,18 @@ nic 4 e1000e,bus=port4,addr=0.1
 if "$qemu" -M none -device igb,help 2> /dev/null | grep -q '^igb options'; then
     port 5
     nic 5 igb,bus=port5
+fi
+
+if [ -e "$out/nova.conf" ]; then
+    # The path of a socket must be short.
+    cd "$out"
+    machine+=(
+        -serial unix:shell,server=on,wait=off
+        -netdev user,id=management
+        -device virtio-net-pci,netdev=management,mac=52:54:00:aa:01:00
+    )
+else
+    machine+=(-serial stdio)
 fi
 
 exec "$qemu" "${machine[@]}" < /dev/null

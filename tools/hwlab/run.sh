@@ -23,45 +23,17 @@ QUICK=(
     test_attach.DeafGuestTest
 )
 
-check_packages() {
-    local missing=() command package
-    while read -r command package; do
-        command -v "$command" > /dev/null || missing+=("$package")
-    done <<'END'
-qemu-system-x86_64 qemu-system-x86
-debootstrap debootstrap
-cpio cpio
-zstd zstd
-mke2fs e2fsprogs
-as binutils
-unshare util-linux
-python3 python3
-END
-    python3 -m pip --version > /dev/null 2>&1 || missing+=(python3-pip)
-    [ ${#missing[@]} -eq 0 ] || die "missing: ${missing[*]}; install with:" \
-        "apt-get install --no-install-recommends ${missing[*]}"
-    [ "$(id -u)" -eq 0 ] || die "only root can build the machine's disk"
-}
-
 [ "${1:-}" != --quick ] || set -- "${QUICK[@]}"
-check_packages
 mkdir -p "$CACHE"
-exec 9> "$CACHE/lock"
-flock --nonblock 9 || die "the lab is in use: $CACHE/lock"
-mapfile -t built < <("$HERE/build.sh" || true)
-[ ${#built[@]} -eq 2 ] || exit 1
-system=${built[0]} python=${built[1]}
-
+lock
 out=$CACHE/last
 rm -rf "$out"
 mkdir "$out"
 printf '%s\n' "$@" > "$out/tests"
 [ $# -gt 0 ] || : > "$out/tests"
-as --32 -o "$out/eject.o" "$HERE/eject.S"
-ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$out/eject.img" \
-    "$out/eject.o"
-truncate -s 1M "$out/eject.img"
-[ ! -d "$system/capabilities" ] || cp -a "$system/capabilities" "$out"
+mapfile -t built < <("$HERE/prepare.sh" "$out" || true)
+[ ${#built[@]} -eq 2 ] || exit 1
+system=${built[0]} python=${built[1]}
 
 say "booting $("$(qemu)" --version | head -n 1)"
 started=$SECONDS

@@ -51,6 +51,7 @@ class TestCase(base.BaseTestCase):
 
     :cvar HOSTS: the cards of each host, as in an inventory
     :cvar CONFIG: a configuration file of Nova
+    :cvar IMAGE: what servers boot
     :cvar POLL: seconds between looks at an action
     :cvar ALLINONE_ONLY: why the tests are of the all-in-one and not of a
         deployment, which PCI_EXT_TEST_DEPLOYMENT names by its directory
@@ -58,6 +59,7 @@ class TestCase(base.BaseTestCase):
 
     HOSTS: ClassVar[dict[str, list[Card]]] = {}
     CONFIG: ClassVar[str] = ''
+    IMAGE: ClassVar[str] = 'tiny'
     POLL: ClassVar[float] = 0.05
 
     ALLINONE_ONLY: ClassVar[str] = ''
@@ -159,7 +161,7 @@ class TestCase(base.BaseTestCase):
         :param name: its name, if that matters
         """
         server = self.openstack(
-            *('server', 'create', '--flavor', flavor, '--image', 'tiny'),
+            *('server', 'create', '--flavor', flavor, '--image', self.IMAGE),
             *('--nic', 'none', name or self.unique('server')),
         )
         self.addCleanup(self.delete_server, server['id'])

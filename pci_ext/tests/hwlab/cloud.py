@@ -39,7 +39,7 @@ process.START_TIMEOUT = 600
 process.STOP_TIMEOUT = 60
 base.SERVER_TIMEOUT = 600
 # A look takes seconds, and slows down what is looked at.
-base.POLL_INTERVAL = 5
+base.POLL_INTERVAL = 2
 
 #: Seconds that an attach, a detach or a migration may take.
 TIMEOUT = 600
@@ -55,6 +55,8 @@ _CONFIG = """
 compute_driver = pci_ext.LabDriver
 instances_path = %(instances)s
 rpc_response_timeout = 300
+# The guests do not listen to requests to stop.
+shutdown_timeout = 1
 # What stands in for Neutron tells of no port that it is plugged.
 vif_plugging_timeout = 0
 vif_plugging_is_fatal = false

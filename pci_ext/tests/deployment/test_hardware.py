@@ -1,0 +1,282 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Servers with real devices, on a host that real services have."""
+
+from collections.abc import Callable
+import os
+import shutil
+import tempfile
+import time
+from typing import Any
+from typing import ClassVar
+import unittest
+from unittest import mock
+
+from testtools import content
+
+from pci_ext.tests.deployment import base as deployment_base
+from pci_ext.tests.functional import base
+from pci_ext.tests.functional import deployment
+from pci_ext.tests.functional import shell
+from pci_ext.tests.functional import test_attach
+from pci_ext.virt import domain_xml
+from pci_ext.virt import iommu_groups
+from tools.deploy import cloud as cloud_module
+from tools.deploy import computes
+from tools.deploy import hardware
+from tools.deploy import report
+from tools.deploy import state as state_module
+
+#: Seconds: the machine is emulated.
+TIMEOUT = 600
+
+#: Guests of it let go of devices when they are asked to.
+IMAGE = 'eject'
+
+PCI_FLAVORS = ('nic', 'vf')
+
+#: All that the host has.
+ALL = {test_attach.PCI_FLAVOR: '2:nic;2:vf'}
+
+
+class TestHardware(base.TestCase):
+    """A nova-compute in the machine of the hardware lab.
+
+    The machine and its PCI flavors ``nic`` and ``vf`` are shared by all tests.
+    """
+
+    IMAGE = IMAGE
+    POLL = 1.0
+
+    deployed: ClassVar[cloud_module.Cloud]
+    state: ClassVar[state_module.State]
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        # Past the parent, whose hosts are simulated.
+        super(base.TestCase, cls).setUpClass()
+        cls.deployed = deployment_base.deployed()
+        cls.state = cls.deployed.state
+        if not hardware.is_built():
+            raise unittest.SkipTest(
+                'the hardware lab is not built: tools/hwlab/build.sh does it'
+            )
+        patched = mock.patch.object(base, 'SERVER_TIMEOUT', TIMEOUT)
+        patched.start()
+        cls.addClassCleanup(patched.stop)
+        directory = tempfile.mkdtemp(prefix='pci-ext-hardware-')
+        cls.addClassCleanup(shutil.rmtree, directory)
+        cls.cloud = deployment.Deployment(
+            cls.state.directory, directory, {}, ''
+        )
+        cls.shell = shell.Shell(cls.cloud.clouds_yaml)
+        cls.addClassCleanup(cls._remove)
+        cls.deployed.start(computes.service(hardware.HOST))
+        cls.deployed.wait_until_mapped([hardware.HOST])
+        cls._fill()
+
+    @classmethod
+    def _remove(cls) -> None:
+        cls.cloud.stop()
+        cls.deployed.stop(computes.service(hardware.HOST))
+        hardware.remove(cls.state)
+
+    @classmethod
+    def _fill(cls) -> None:
+        """Make the PCI flavors, and the image."""
+        for name in PCI_FLAVORS:
+            cls.shell.run(
+                *('pci', 'flavor', 'create', '--property', f'e.kind={name}'),
+                name,
+            )
+        file = os.path.join(hardware.folder(cls.state), 'eject.img')
+        cls.shell.run(
+            *('image', 'create', '--file', file, '--disk-format', 'raw'),
+            *('--container-format', 'bare', IMAGE),
+        )
+        cls.addClassCleanup(cls.shell.run, 'image', 'delete', IMAGE)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addOnException(self._add_log)
+
+    def _add_log(self, exc_info: object) -> None:
+        path = os.path.join(hardware.folder(self.state), 'nova-compute.log')
+        with open(path, errors='replace') as stream:
+            text = stream.read()[-20000:]
+        self.addDetail('nova-compute', content.text_content(text))
+
+    def run_there(self, command: str) -> str:
+        """Run a command in the machine, and give what it prints."""
+        return hardware.run(self.state, command)
+
+    def driver(self, address: str) -> str | None:
+        """Give the driver that a device is bound to."""
+        link = f'/sys/bus/pci/devices/{address}/driver'
+        found = self.run_there(f'[ ! -e {link} ] || readlink {link}')
+        return os.path.basename(found) or None
+
+    def running(self, server: str) -> set[str]:
+        """Give the addresses of the devices that a guest has."""
+        xml = self.run_there(f'virsh dumpxml {server}')
+        return set(domain_xml.hostdev_addresses(xml))
+
+    def devices(self, pci_flavor: str) -> list[str]:
+        """Give the addresses of what the host offers for a PCI flavor."""
+        rows = self.openstack('pci', 'device', 'list', '--host', hardware.HOST)
+        return [
+            row['Address'] for row in rows if pci_flavor in row['PCI Flavors']
+        ]
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + TIMEOUT
+        while not condition():
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(self.POLL)
+
+    def assertDevices(self, server: str, *addresses: str) -> None:
+        """Check the database, the API, the guest and the kernel."""
+        self.assertAllocated(server, *addresses)
+        self.assertEqual(set(addresses), self.running(server))
+        for address in addresses:
+            self.assertEqual('vfio-pci', self.driver(address))
+
+    def assertGivenBack(self, *addresses: str) -> None:
+        """Check that devices are free, and bound as before."""
+        nics = self.devices('nic')
+        for address in addresses:
+            self.assertNotIn(address, self.allocations())
+            expected = 'e1000e' if address in nics else None
+            # libvirt does it after the guest let go, and tells nobody.
+            self.wait_until(
+                lambda address=address, expected=expected: (
+                    self.driver(address) == expected
+                )
+            )
+
+    def attach_all(self) -> tuple[str, Any]:
+        """Begin to attach all devices to a server that has none.
+
+        :returns: the server, and the answer of the API
+        """
+        flavor = self.create_flavor('true', key='hw:boot_menu')
+        server = self.openstack(
+            *('server', 'create', '--flavor', flavor, '--image', IMAGE),
+            *('--nic', 'none', '--host', hardware.HOST),
+            self.unique('server'),
+        )['id']
+        self.addCleanup(self.delete_server, server)
+        self.wait_for(server, 'ACTIVE')
+        return server, self.attach(server)
+
+    def attach(self, server: str) -> Any:
+        response = self.request(
+            'POST', f'/servers/{server}/action', {'attach_pci': ALL}
+        )
+        self.assertEqual(202, response.status, response.data)
+        return response
+
+    def assertUndone(self, server: str, response: Any, done: str) -> None:
+        """Check that an attach that was cut off is undone.
+
+        And that all devices can be attached afterwards.
+        """
+        addresses = [*self.devices('nic'), *self.devices('vf')]
+        self.assertEqual('Error', self.result(server, response))
+        self.assertDevices(server)
+        self.assertGivenBack(*addresses)
+        self.assertEqual('Success', self.result(server, self.attach(server)))
+        self.assertDevices(server, *addresses)
+        self.delete_and_free(server)
+        self.assertGivenBack(*addresses)
+        report.add(self.state, done, 'undone; then all were attached')
+
+    def test_create_add_remove_delete(self) -> None:
+        server = self.boot('1:nic')
+        [nic] = self.allocations(server)
+        self.assertIn(nic, self.devices('nic'))
+        self.assertDevices(server, nic)
+        self.shell.run(
+            *('server', 'add', 'pci', '--wait', '--pci-flavor', '1:vf'),
+            server,
+        )
+        [vf] = {*self.allocations(server)} - {nic}
+        self.assertIn(vf, self.devices('vf'))
+        self.assertDevices(server, nic, vf)
+        self.shell.run(
+            *('server', 'remove', 'pci', '--wait', server),
+            iommu_groups.node_device(nic),
+        )
+        self.assertDevices(server, vf)
+        self.assertGivenBack(nic)
+        self.shell.run('server', 'delete', '--wait', server)
+        self.wait_until(lambda: not self.allocations(server))
+        self.assertGivenBack(vf)
+
+    def test_killed_between_claim_and_attach(self) -> None:
+        server, response = self.attach_all()
+        self.wait_until_claimed(server)
+        self.kill()
+        had = len(self.running(server))
+        self.assertUndone(
+            *(server, response),
+            'nova-compute killed with four devices on vfio claimed, '
+            f'{had} of them in the guest',
+        )
+
+    def test_killed_between_attach_and_save(self) -> None:
+        server, response = self.attach_all()
+        self.wait_until(lambda: bool(self.running(server)))
+        self.kill()
+        had = len(self.running(server))
+        self.assertLess(had, 4)
+        self.assertUndone(
+            *(server, response),
+            'nova-compute killed while four devices on vfio were attached, '
+            f'{had} of them in the guest',
+        )
+
+    def wait_until_claimed(self, server: str) -> None:
+        deadline = time.monotonic() + TIMEOUT
+        statement = (
+            'SELECT address FROM pci_devices '
+            'WHERE instance_uuid = :uuid AND deleted = 0'
+        )
+        while len(self.cloud.query(statement, uuid=server)) < 4:
+            self.assertLess(time.monotonic(), deadline)
+
+    def kill(self) -> None:
+        """Kill nova-compute, which is started again."""
+        self.run_there("pkill --signal KILL --full 'nova[.]cmd'")
+
+    def test_libvirtd_restarted(self) -> None:
+        server = self.boot('1:vf')
+        [vf] = self.allocations(server)
+        self.run_there(
+            'pkill --exact libvirtd; '
+            'while pgrep --exact libvirtd; do sleep 0.2; done; '
+            'libvirtd --daemon --listen'
+        )
+        # The guest runs on, and nova-compute finds libvirt again.
+        self.assertDevices(server, vf)
+        self.shell.run(
+            *('server', 'remove', 'pci', '--wait', server),
+            iommu_groups.node_device(vf),
+        )
+        self.assertDevices(server)
+        self.assertGivenBack(vf)
+        report.add(
+            self.state,
+            'libvirtd restarted under a server with a device on vfio',
+            'the guest ran on; the device was detached',
+        )

@@ -1,0 +1,140 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The machine of the hardware lab as a compute host, with real devices.
+
+It is emulated (``tools/hwlab``), and reaches the services of the deployment at
+an address of its own for what is the loopback interface here.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+
+from tools.deploy import computes
+from tools.deploy import enabling
+from tools.deploy import ini
+from tools.deploy import install_page
+from tools.deploy import processes
+from tools.deploy import services
+from tools.deploy import state as state_module
+
+HOST = 'lab'
+
+#: The loopback interface of this machine, as the emulated one sees it.
+_GATEWAY = '10.0.2.2'
+
+_TEMPLATES = ('nova.conf', 'nova-compute.conf', 'nova-compute-lab.conf')
+
+#: What the emulated machine has, see ``tools/hwlab/machine.sh``.
+_OFFERS = """
+[pci_ext]
+pci_information = [{"address": "0000:0[12]:00.0"}, {"e.kind": "nic"}]
+pci_information = [{"parent_addr": "0000:03:00.0"}, {"e.kind": "vf"}]
+"""
+
+_LAB = os.path.join(enabling.ROOT, 'tools', 'hwlab')
+
+#: Seconds within which a command in the machine ends.
+_PATIENCE = 120
+
+_END = re.compile(rb'(?s)(.*)\nended (\d+)\n')
+
+
+def folder(state: state_module.State) -> str:
+    """Give the folder that the machine shares with this one."""
+    return state.path('hosts', HOST)
+
+
+def _write(state: state_module.State) -> str:
+    """Write nova.conf as the install page says, and give its path."""
+    services.write_nova(
+        state,
+        HOST,
+        _TEMPLATES,
+        {
+            f'{name}_url': state.url(listener)
+            for name, listener in (
+                ('placement', 'placement'),
+                ('glance', 'glance-api'),
+                ('neutron', 'neutron'),
+            )
+        },
+    )
+    with open(services.nova_conf(state, HOST)) as stream:
+        text = stream.read()
+    for block in install_page.read():
+        if block.language == 'ini' and block.section in (
+            'Every service',
+            'nova-compute',
+        ):
+            text = ini.merge(text, block.text)
+    text = ini.merge(text, _OFFERS).replace('127.0.0.1', _GATEWAY)
+    return state.write(f'hosts/{HOST}/nova.conf', text)
+
+
+def process(state: state_module.State) -> processes.Process:
+    """Give the machine, which is ready once its nova-compute is."""
+    file = _write(state)
+    ready = services.nova(state, 'nova-compute', HOST).is_ready
+    return processes.Process(
+        name=computes.service(HOST),
+        command=(os.path.join(_LAB, 'compute.sh'), folder(state)),
+        environ={
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith('PCI_EXT_HWLAB_')
+        },
+        files=(file,),
+        is_ready=ready,
+        patience=600,
+    )
+
+
+def remove(state: state_module.State) -> None:
+    """Remove what Nova and the machine, which has ended, know of it."""
+    computes.remove(state, [HOST])
+    shutil.rmtree(folder(state), ignore_errors=True)
+
+
+def is_built() -> bool:
+    """Tell whether there is what the machine boots."""
+    done = subprocess.run(
+        [os.path.join(_LAB, 'build.sh'), '--check'], stdout=subprocess.DEVNULL
+    )
+    return done.returncode == 0
+
+
+def run(state: state_module.State, command: str) -> str:
+    """Run a command in the machine, and give what it prints.
+
+    :raises DeployError: if it fails, or the machine does not answer
+    """
+    with socket.socket(socket.AF_UNIX) as shell:
+        shell.settimeout(_PATIENCE)
+        shell.connect(os.path.join(folder(state), 'shell'))
+        shell.sendall(f'{command}\ns=$?; echo; echo ended $s\n'.encode())
+        output = b'\n'
+        while (ended := _END.search(output)) is None:
+            try:
+                received = shell.recv(65536)
+            except TimeoutError as error:
+                raise state_module.DeployError(
+                    f'{HOST} does not answer: {command}'
+                ) from error
+            output += received
+    text = ended[1].decode(errors='replace').strip()
+    if int(ended[2]):
+        raise state_module.DeployError(f'{HOST}: {command} failed: {text}')
+    return text
