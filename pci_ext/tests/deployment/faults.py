@@ -127,6 +127,14 @@ class FaultsTestCase(test_attach.AttachTestCase):
         )
         return {row[0] for row in rows}
 
+    def unfinished(self) -> list[tuple[str, ...]]:
+        """Give the events of attaches and detaches that have no end."""
+        return self.cloud.query(
+            'SELECT event, start_time FROM instance_actions_events '
+            'WHERE finish_time IS NULL AND event LIKE :ours',
+            ours='compute_%_pci',
+        )
+
     def disagreement(self) -> Any:
         """Give what does not agree; nothing if all does."""
         try:
@@ -153,10 +161,15 @@ class FaultsTestCase(test_attach.AttachTestCase):
         }
         if self.consumers() != placed:
             return f'allocations of {self.consumers()}, servers {placed}'
+        if unfinished := self.unfinished():
+            return f'events without an end: {unfinished}'
         return None
 
     def assertAgreement(self) -> None:
-        """Wait until claims, domains, pools, API and Placement agree."""
+        """Wait until claims, domains, pools, API and Placement agree.
+
+        And until each attach and detach has come to an end that is on record.
+        """
         deadline = time.monotonic() + AGREEMENT
         while (found := self.disagreement()) is not None:
             self.assertLess(time.monotonic(), deadline, found)
