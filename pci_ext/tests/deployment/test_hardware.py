@@ -12,7 +12,6 @@
 
 """Servers with real devices, on a host that real services have."""
 
-from collections.abc import Callable
 import os
 import shutil
 import tempfile
@@ -137,12 +136,6 @@ class TestHardware(base.TestCase):
         return [
             row['Address'] for row in rows if pci_flavor in row['PCI Flavors']
         ]
-
-    def wait_until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + TIMEOUT
-        while not condition():
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(self.POLL)
 
     def assertDevices(self, server: str, *addresses: str) -> None:
         """Check the database, the API, the guest and the kernel."""

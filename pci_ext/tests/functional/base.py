@@ -12,6 +12,7 @@
 
 """Base of the functional tests: real services, the real command."""
 
+from collections.abc import Callable
 import itertools
 import os
 import shutil
@@ -32,8 +33,8 @@ from pci_ext.tests.functional import shell
 if TYPE_CHECKING:
     from pci_ext.tests.functional import deployment
 
-#: Seconds that a server may take to get into a status.
-SERVER_TIMEOUT = 120
+#: Seconds that a server may take to get into a status, or an action to end.
+SERVER_TIMEOUT = 180
 
 #: Seconds between looks at a server.
 POLL_INTERVAL = 0.1
@@ -52,7 +53,7 @@ class TestCase(base.BaseTestCase):
     :cvar HOSTS: the cards of each host, as in an inventory
     :cvar CONFIG: a configuration file of Nova
     :cvar IMAGE: what servers boot
-    :cvar POLL: seconds between looks at an action
+    :cvar POLL: seconds between looks at what an action does
     :cvar ALLINONE_ONLY: why the tests are of the all-in-one and not of a
         deployment, which PCI_EXT_TEST_DEPLOYMENT names by its directory
     """
@@ -213,6 +214,22 @@ class TestCase(base.BaseTestCase):
                 return status
             self.assertLess(time.monotonic(), deadline)
             time.sleep(POLL_INTERVAL)
+
+    def wait_until(self, condition: Callable[[], Any]) -> Any:
+        """Wait for something to be, and give what the condition gives."""
+        deadline = time.monotonic() + SERVER_TIMEOUT
+        while not (found := condition()):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(self.POLL)
+        return found
+
+    def show(self, server_id: str) -> dict[str, Any]:
+        """Give what the API shows of a server."""
+        response = self.request('GET', f'/servers/{server_id}')
+        return dict(response.json()['server'])
+
+    def host_of(self, server_id: str) -> str:
+        return str(self.show(server_id)['OS-EXT-SRV-ATTR:host'])
 
     def boot(self, value: str) -> str:
         """Boot a server by an extra spec, and give its id."""

@@ -52,13 +52,6 @@ class LifecycleTestCase(test_attach.AttachTestCase):
                         found[server] = devices
         return found
 
-    def show(self, server: str) -> dict[str, Any]:
-        response = self.request('GET', f'/servers/{server}')
-        return dict(response.json()['server'])
-
-    def host_of(self, server: str) -> str:
-        return str(self.show(server)['OS-EXT-SRV-ATTR:host'])
-
     def other(self, name: str) -> str:
         [found] = set(self.DOMAINS) - {name}
         return found

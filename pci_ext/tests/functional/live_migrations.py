@@ -12,23 +12,18 @@
 
 """Base of the tests of live migration: two hosts, and what goes wrong."""
 
-from collections.abc import Callable
 import contextlib
 import json
 import os
 import re
 import shutil
 import tempfile
-import time
 from typing import Any
 from typing import ClassVar
 
 import yaml
 
 from pci_ext.tests.functional import base
-
-#: Seconds that a migration, and what follows it, may take.
-TIMEOUT = 180
 
 CONFIG = """
 [pci_ext]
@@ -100,13 +95,6 @@ class LiveMigrationTestCase(base.TestCase):
             yaml.safe_dump(faults, stream)
         os.replace(f'{self.faults}.new', self.faults)
 
-    def show(self, server: str) -> dict[str, Any]:
-        response = self.request('GET', f'/servers/{server}')
-        return dict(response.json()['server'])
-
-    def host_of(self, server: str) -> str:
-        return str(self.show(server)['OS-EXT-SRV-ATTR:host'])
-
     def other_host(self, server: str) -> str:
         return {'host-1': 'host-2', 'host-2': 'host-1'}[self.host_of(server)]
 
@@ -120,13 +108,6 @@ class LiveMigrationTestCase(base.TestCase):
             f'/servers/{server}/action',
             {'os-migrateLive': {'host': None, 'block_migration': 'auto'}},
         )
-
-    def wait_until(self, condition: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + TIMEOUT
-        while not (found := condition()):
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.05)
-        return found
 
     def wait_until_idle(self, server: str) -> dict[str, Any]:
         def idle() -> dict[str, Any] | None:

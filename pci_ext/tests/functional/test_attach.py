@@ -12,12 +12,10 @@
 
 """Attach PCI devices to living servers, and detach them."""
 
-from collections.abc import Callable
 import json
 import os
 import shutil
 import tempfile
-import time
 from typing import Any
 from typing import ClassVar
 
@@ -41,9 +39,6 @@ CRYPTO = {
     'product_id': '0443',
     'address': '0000:04:00.0',
 }
-
-#: Seconds that an operation may take.
-TIMEOUT = 180
 
 DEVICE = {'dev_id': 'pci_0000_03_00_0'}
 ATTACH = 'attach_pci', {PCI_FLAVOR: '1:one'}
@@ -152,12 +147,6 @@ class AttachTestCase(base.TestCase):
         [error] = response.json().values()
         self.assertEqual(status, response.status, error)
         self.assertIn(text, error['message'])
-
-    def wait_until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + TIMEOUT
-        while not condition():
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(0.05)
 
 
 def dev_id(address: str) -> dict[str, str]:

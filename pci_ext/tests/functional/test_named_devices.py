@@ -15,7 +15,6 @@ from collections.abc import Mapping
 import os
 import signal
 import time
-from typing import Any
 
 from pci_ext.tests.functional import base
 
@@ -83,10 +82,6 @@ class TestNamedDevices(base.TestCase):
         server_id = self.create_server(flavor)
         self.wait_while_building(server_id)
         return server_id
-
-    def host_of(self, server_id: str) -> Any:
-        response = self.request('GET', f'/servers/{server_id}')
-        return response.json()['server']['OS-EXT-SRV-ATTR:host']
 
     def test_by_name_from_the_first_host_that_fits(self) -> None:
         one = self.boot_by_name('10GE')

@@ -62,10 +62,7 @@ class TestPortNetworks(test_ports.PortsTestCase):
             self.networks(),
         )
         self.shell.run('server', 'remove', 'port', server, port)
-        deadline = time.monotonic() + base.SERVER_TIMEOUT
-        while self.networks() != before:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(base.POLL_INTERVAL)
+        self.wait_until(lambda: self.networks() == before)
 
     def test_what_was_left_behind_is_swept(self) -> None:
         port = self.create_port(self.red)

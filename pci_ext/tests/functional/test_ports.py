@@ -248,10 +248,7 @@ class TestPorts(PortsTestCase):
             sorted([own, address]), sorted(self.allocations(server))
         )
         self.shell.run('server', 'remove', 'port', server, port)
-        deadline = time.monotonic() + base.SERVER_TIMEOUT
-        while self.allocations(server) != [own]:
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(base.POLL_INTERVAL)
+        self.wait_until(lambda: self.allocations(server) == [own])
         self.shell.run('server', 'add', 'port', server, other)
         self.assertEqual(address, self.ports_of(server)[other])
 

@@ -12,12 +12,10 @@
 
 """Base of the tests of Nova's services on the machine."""
 
-from collections.abc import Callable
 import json
 import os
 import subprocess
 import tempfile
-import time
 from typing import Any
 from typing import ClassVar
 
@@ -40,9 +38,6 @@ process.STOP_TIMEOUT = 60
 base.SERVER_TIMEOUT = 600
 # A look takes seconds, and slows down what is looked at.
 base.POLL_INTERVAL = 2
-
-#: Seconds that an attach, a detach or a migration may take.
-TIMEOUT = 600
 
 #: The libvirt of each host. The second one is made by a script.
 URIS = {'lab': 'qemu:///system', 'lab-2': 'qemu+tcp://lab-2/system'}
@@ -112,6 +107,7 @@ class TestCase(base.TestCase):
     """
 
     HOSTS = {host: [] for host in URIS}
+    POLL = base.POLL_INTERVAL
 
     nic: ClassVar[str]
     other_nic: ClassVar[str]
@@ -187,13 +183,6 @@ class TestCase(base.TestCase):
                 timeout=base.SERVER_TIMEOUT,
             )
 
-    def show(self, server: str) -> dict[str, Any]:
-        response = self.request('GET', f'/servers/{server}')
-        return dict(response.json()['server'])
-
-    def host_of(self, server: str) -> str:
-        return str(self.show(server)['OS-EXT-SRV-ATTR:host'])
-
     def connect(self, host: str) -> Any:
         """Give a connection to the libvirt of a host."""
         connection = libvirt.open(URIS[host])
@@ -229,12 +218,6 @@ class TestCase(base.TestCase):
         path = os.path.join(self.allinone.data_dir, 'nova.log')
         with open(path, encoding='utf-8') as stream:
             return stream.read()
-
-    def wait_until(self, condition: Callable[[], object]) -> None:
-        deadline = time.monotonic() + TIMEOUT
-        while not condition():
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(base.POLL_INTERVAL)
 
     def assertDevices(self, server: str, *addresses: str) -> None:
         """Check records, API, live XML and the drivers of the kernel."""

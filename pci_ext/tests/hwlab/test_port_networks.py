@@ -18,6 +18,7 @@ from typing import Any
 from lxml import etree
 
 from pci_ext.cmd.allinone import standins
+from pci_ext.tests.functional import base
 from pci_ext.tests.functional import test_ports
 from pci_ext.tests.hwlab import cloud
 from pci_ext.tests.hwlab import machine
@@ -87,8 +88,10 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         server = self.begin(port)
         process = self.allinone.process
         assert process is not None
-        deadline = time.monotonic() + cloud.TIMEOUT
-        while not self.networks() and time.monotonic() < deadline:
+        # Soon, as the guest comes next.
+        deadline = time.monotonic() + base.SERVER_TIMEOUT
+        while not self.networks():
+            self.assertLess(time.monotonic(), deadline)
             time.sleep(0.2)
         process.kill()
         process.wait()
