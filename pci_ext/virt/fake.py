@@ -208,6 +208,9 @@ class FakeDriver(
         *args: Any,
         **kwargs: Any,
     ) -> None:
+        if instance.uuid not in self.instances:
+            # It was forgotten when nova-compute ended; libvirt would know it.
+            super().spawn(context, instance, None, None, None, None)
         super().power_on(context, instance, *args, **kwargs)
         self._start_domain(instance)
 
