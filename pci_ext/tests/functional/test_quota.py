@@ -89,23 +89,19 @@ update_resources_interval = 600
 
     def test_limits_are_kept_with_the_pci_flavor(self) -> None:
         self.limit('set', 'gpu', '4')
-        self.limit('set', '--project', self.cloud.member_project, 'gpu', '2')
-        self.limit('set', '--project', 'b', 'gpu', 'unlimited')
+        member = self.cloud.member_project
+        other, _ = self.cloud.other_projects
+        self.limit('set', '--project', member, 'gpu', '2')
+        self.limit('set', '--project', other, 'gpu', 'unlimited')
         listed = self.openstack('pci', 'flavor', 'limit', 'list', 'gpu')
         self.assertEqual(
-            [
-                {'Project ID': '', 'Limit': 4},
-                {'Project ID': 'b', 'Limit': 'unlimited'},
-                {'Project ID': self.cloud.member_project, 'Limit': 2},
-            ],
-            listed,
+            {'': 4, member: 2, other: 'unlimited'},
+            {row['Project ID']: row['Limit'] for row in listed},
         )
         self.limit('unset', 'gpu')
-        self.limit('unset', '--project', 'b', 'gpu')
+        self.limit('unset', '--project', other, 'gpu')
         listed = self.openstack('pci', 'flavor', 'limit', 'list', 'gpu')
-        self.assertEqual(
-            [self.cloud.member_project], [row['Project ID'] for row in listed]
-        )
+        self.assertEqual([member], [row['Project ID'] for row in listed])
 
     def test_who_may_not(self) -> None:
         for command in (('list', 'gpu'), ('set', 'gpu', '1')):
