@@ -113,6 +113,7 @@ class Cloud:
         hosts = hypervisors.HOSTS
         self.start('glance-api', 'placement', 'neutron', 'nova-conductor')
         self.start(*(hypervisors.holder_name(host) for host in hosts))
+        hypervisors.connect(state)
         self.start(
             *('nova-api', 'nova-scheduler'),
             *(f'{host}.libvirtd' for host in hosts),

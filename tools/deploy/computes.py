@@ -31,7 +31,8 @@ def service(host: str) -> str:
 
 def write(state: state_module.State, host: str) -> None:
     """Write the configuration of a host with libvirt, without pci_ext."""
-    services.write_nova(state, host, _LIBVIRT, {})
+    values = {'address': hypervisors.address(host)}
+    services.write_nova(state, host, _LIBVIRT, values)
 
 
 def process(state: state_module.State, host: str) -> processes.Process:

@@ -35,6 +35,8 @@ HOST = 'lab'
 #: The loopback interface of this machine, as the emulated one sees it.
 _GATEWAY = '10.0.2.2'
 
+_ADDRESS = '10.0.2.15'
+
 _TEMPLATES = ('nova.conf', 'nova-compute.conf', 'nova-compute-lab.conf')
 
 #: What the emulated machine has, see ``tools/hwlab/machine.sh``.
@@ -63,7 +65,8 @@ def _write(state: state_module.State) -> str:
         state,
         HOST,
         _TEMPLATES,
-        {
+        {'address': _ADDRESS}
+        | {
             f'{name}_url': state.url(listener)
             for name, listener in (
                 ('placement', 'placement'),

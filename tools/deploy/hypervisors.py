@@ -29,6 +29,9 @@ from tools.deploy import state as state_module
 HOSTS = ('compute-1', 'compute-2')
 
 #: What a host has for its own of the folders of the machine.
+#: The interface that each has for migrations.
+_LINK = 'migration'
+
 _FOLDERS = (
     '/run/libvirt',
     '/var/lib/libvirt',
@@ -52,6 +55,7 @@ def prepare(state: state_module.State, host: str) -> None:
         content = state.render(
             name,
             host=host,
+            address=address(host),
             host_uuid=str(uuid.uuid5(uuid.NAMESPACE_DNS, host)),
         )
         state.write(f'hosts/{host}/etc-libvirt/{name}', content)
@@ -63,9 +67,15 @@ def _own(state: state_module.State, host: str, folder: str) -> str:
 
 def holder(state: state_module.State, host: str) -> processes.Process:
     """Give the process that holds the namespaces of a host."""
+    instances = shlex.quote(state.path('instances'))
     lines = [
         'set -e',
         f'hostname {host}',
+        # libvirt migrates guests only if their disks are in a file system
+        # that it knows to be shared; this calls itself one.
+        f'{programs.find("bindfs")} -f -o nonempty,subtype=glusterfs '
+        f'{instances} {instances} &',
+        f'until mountpoint --quiet {instances}; do sleep 0.1; done',
         f'{programs.find("ip")} link set lo up',
         *(
             f'mount --bind {shlex.quote(_own(state, host, folder))} {folder}'
@@ -93,6 +103,35 @@ def holder(state: state_module.State, host: str) -> processes.Process:
     )
 
 
+def connect(state: state_module.State) -> None:
+    """Give the hosts a network between them, that guests migrate by."""
+    supervisor = processes.Supervisor(state)
+    ip = programs.find('ip')
+    pids = {host: str(supervisor.pid(holder_name(host))) for host in HOSTS}
+    inside = {
+        host: ('nsenter', f'--target={pid}', '--net', ip)
+        for host, pid in pids.items()
+    }
+    first, second = HOSTS
+    if _LINK in programs.run(*inside[first], '-brief', 'link'):
+        return
+    programs.run(
+        *(ip, 'link', 'add', _LINK, 'netns', pids[first]),
+        *('type', 'veth', 'peer', 'name', _LINK, 'netns', pids[second]),
+    )
+    for host, command in inside.items():
+        programs.run(
+            *(*command, 'address', 'add', f'{address(host)}/24'),
+            *('dev', _LINK),
+        )
+        programs.run(*command, 'link', 'set', _LINK, 'up')
+
+
+def address(host: str) -> str:
+    """Give the address of a host for migrations."""
+    return f'10.9.0.{HOSTS.index(host) + 1}'
+
+
 def libvirtd(state: state_module.State, host: str) -> processes.Process:
     def is_ready() -> bool:
         try:
@@ -104,7 +143,10 @@ def libvirtd(state: state_module.State, host: str) -> processes.Process:
     folder = _own(state, host, '/etc/libvirt')
     return processes.Process(
         name=f'{host}.libvirtd',
-        command=(programs.find('libvirtd'), '--pid-file', '/run/libvirt/pid'),
+        command=(
+            *(programs.find('libvirtd'), '--listen'),
+            *('--pid-file', '/run/libvirt/pid'),
+        ),
         files=tuple(
             os.path.join(folder, name)
             for name in ('libvirtd.conf', 'qemu.conf')

@@ -33,6 +33,7 @@ PACKAGES = {
     'qemu-system-x86_64': 'qemu-system-x86',
     'qemu-img': 'qemu-utils',
     'unshare': 'util-linux',
+    'bindfs': 'bindfs',
     'ip': 'iproute2',
 }
 

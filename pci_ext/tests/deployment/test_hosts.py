@@ -64,6 +64,17 @@ class TestServers(base.HostsTestCase):
         self.wait_for(server, 'ACTIVE')
         self.assertEqual([target], self.hosts_of(server))
 
+    def test_live_migration(self) -> None:
+        source, target = hypervisors.HOSTS
+        server = self.boot(self.admin, host=source)
+        self.wait_for_greeting(server)
+        self.admin.compute.live_migrate_server(
+            server, host=target, block_migration='auto'
+        )
+        server = self.wait_for(server, 'ACTIVE')
+        self.assertEqual(target, server.compute_host)
+        self.assertEqual([target], self.hosts_of(server))
+
 
 class TestLibvirtd(base.HostsTestCase):
     def test_restart(self) -> None:
