@@ -14,7 +14,6 @@
 
 from collections.abc import Callable
 import concurrent.futures
-import json
 import os
 import time
 from typing import Any
@@ -115,10 +114,7 @@ class FaultsTestCase(test_attach.AttachTestCase):
 
     def running(self) -> dict[str, list[str]]:
         """Give the devices of each domain that has some."""
-        path = self.cloud.domains_file('host-1')
-        with open(path, encoding='utf-8') as stream:
-            domains = json.load(stream)
-        return {server: has for server, has in domains.items() if has}
+        return {server: has for server, has in self.domains().items() if has}
 
     def consumers(self) -> set[str]:
         """Give the servers that Placement has allocations for."""
