@@ -18,7 +18,6 @@ import tempfile
 from typing import Any
 from typing import ClassVar
 import unittest
-from unittest import mock
 
 from testtools import content
 
@@ -72,9 +71,11 @@ class TestHardware(base.TestCase):
             raise unittest.SkipTest(
                 'the hardware lab is not built: tools/hwlab/build.sh does it'
             )
-        patched = mock.patch.object(base, 'SERVER_TIMEOUT', TIMEOUT)
-        patched.start()
-        cls.addClassCleanup(patched.stop)
+        # What mock patches is restored after the first test.
+        cls.addClassCleanup(
+            setattr, base, 'SERVER_TIMEOUT', base.SERVER_TIMEOUT
+        )
+        base.SERVER_TIMEOUT = TIMEOUT
         directory = tempfile.mkdtemp(prefix='pci-ext-hardware-')
         cls.addClassCleanup(shutil.rmtree, directory)
         cls.cloud = deployment.Deployment(
