@@ -62,6 +62,9 @@ def process(state: state_module.State) -> processes.Process:
             '--no-defaults',
             '--user=root',
             f'--datadir={state.path("mariadb")}',
+            # Its own: at its start a server removes the temporary tables that
+            # it finds there.
+            f'--tmpdir={state.path("run")}',
             f'--socket={_socket(state)}',
             f'--pid-file={state.path("run", "mariadb.pid")}',
             '--bind-address=127.0.0.1',

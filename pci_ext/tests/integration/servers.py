@@ -196,6 +196,9 @@ class MariaDB(Server):
             self.program('mariadbd'),
             '--no-defaults',
             f'--datadir={self.path("data")}',
+            # Its own: at its start a server removes the temporary tables that
+            # it finds there.
+            f'--tmpdir={self.folder}',
             f'--socket={self.path("socket")}',
             '--skip-networking',
             # What is not declared in the tables is to go wrong.
