@@ -42,6 +42,7 @@ def prepare(state: state_module.State) -> None:
         '--no-defaults',
         '--user=root',
         f'--datadir={state.path("mariadb")}',
+        _tmpdir(state),
         '--auth-root-authentication-method=normal',
         '--skip-test-db',
     )
@@ -62,9 +63,7 @@ def process(state: state_module.State) -> processes.Process:
             '--no-defaults',
             '--user=root',
             f'--datadir={state.path("mariadb")}',
-            # Its own: at its start a server removes the temporary tables that
-            # it finds there.
-            f'--tmpdir={state.path("run")}',
+            _tmpdir(state),
             f'--socket={_socket(state)}',
             f'--pid-file={state.path("run", "mariadb.pid")}',
             '--bind-address=127.0.0.1',
@@ -80,6 +79,12 @@ def process(state: state_module.State) -> processes.Process:
 
 def _socket(state: state_module.State) -> str:
     return state.path('run', 'mariadb.socket')
+
+
+def _tmpdir(state: state_module.State) -> str:
+    # Its own: at its start a server removes the temporary tables that it finds
+    # there.
+    return f'--tmpdir={state.path("run")}'
 
 
 def _connect(state: state_module.State) -> sa.Connection:

@@ -182,11 +182,18 @@ class MariaDB(Server):
     user = 'mysql'
     stop_signal = signal.SIGTERM
 
+    @property
+    def _tmpdir(self) -> str:
+        # Its own: at its start a server removes the temporary tables that it
+        # finds there.
+        return f'--tmpdir={self.folder}'
+
     def make(self) -> None:
         self.run(
             self.program('mariadb-install-db'),
             '--no-defaults',
             f'--datadir={self.path("data")}',
+            self._tmpdir,
             '--auth-root-authentication-method=normal',
             '--skip-test-db',
         )
@@ -196,9 +203,7 @@ class MariaDB(Server):
             self.program('mariadbd'),
             '--no-defaults',
             f'--datadir={self.path("data")}',
-            # Its own: at its start a server removes the temporary tables that
-            # it finds there.
-            f'--tmpdir={self.folder}',
+            self._tmpdir,
             f'--socket={self.path("socket")}',
             '--skip-networking',
             # What is not declared in the tables is to go wrong.
