@@ -136,6 +136,8 @@ def run(state: state_module.State, command: str) -> str:
                 raise state_module.DeployError(
                     f'{HOST} does not answer: {command}'
                 ) from error
+            if not received:
+                raise state_module.DeployError(f'{HOST} has ended: {command}')
             output += received
     text = ended[1].decode(errors='replace').strip()
     if int(ended[2]):
