@@ -32,7 +32,8 @@ def service(host: str) -> str:
 def write(state: state_module.State, host: str) -> None:
     """Write the configuration of a host with libvirt, without pci_ext."""
     values = {'address': hypervisors.address(host)}
-    services.write_nova(state, host, _LIBVIRT, values)
+    content = services.render_nova(state, host, _LIBVIRT, values)
+    services.write_nova(state, host, content)
 
 
 def process(state: state_module.State, host: str) -> processes.Process:

@@ -61,7 +61,7 @@ def folder(state: state_module.State) -> str:
 
 def _write(state: state_module.State) -> str:
     """Write nova.conf as the install page says, and give its path."""
-    services.write_nova(
+    text = services.render_nova(
         state,
         HOST,
         _TEMPLATES,
@@ -75,14 +75,7 @@ def _write(state: state_module.State) -> str:
             )
         },
     )
-    with open(services.nova_conf(state, HOST)) as stream:
-        text = stream.read()
-    for block in install_page.read():
-        if block.language == 'ini' and block.section in (
-            'Every service',
-            'nova-compute',
-        ):
-            text = ini.merge(text, block.text)
+    text = install_page.enable(text, 'Every service', 'nova-compute')
     text = ini.merge(text, _OFFERS).replace('127.0.0.1', _GATEWAY)
     return state.write(f'hosts/{HOST}/nova.conf', text)
 

@@ -24,6 +24,8 @@ import os
 import re
 import textwrap
 
+from tools.deploy import ini
+
 PATH = os.path.join(
     os.path.dirname(__file__), '../../doc/source/install/index.rst'
 )
@@ -75,6 +77,14 @@ def blocks(text: str) -> Iterator[Block]:
             )
             content = textwrap.dedent('\n'.join(indented)).strip()
             yield Block(section, start[1], file, content + '\n')
+
+
+def enable(text: str, *sections: str) -> str:
+    """Put the lines for ``nova.conf`` of some sections into its text."""
+    for block in read():
+        if block.language == 'ini' and block.section in sections:
+            text = ini.merge(text, block.text)
+    return text
 
 
 def read() -> list[Block]:

@@ -70,7 +70,8 @@ def write(state: state_module.State) -> None:
     for name in ('keystone', 'glance-api', 'placement', 'neutron'):
         content = state.render(f'{name}.conf', **connections, **auth)
         state.write(f'etc/{_WEB[name][1]}/{name}.conf', content)
-    write_nova(state, CONTROLLER, _TEMPLATES, connections)
+    content = render_nova(state, CONTROLLER, _TEMPLATES, connections)
+    write_nova(state, CONTROLLER, content)
     log = state.path('log', 'nova-api.log')
     name = f'etc/{CONTROLLER}/{API_FILE}'
     state.write(name, f'[DEFAULT]\nlog_file = {log}\n')
@@ -79,23 +80,27 @@ def write(state: state_module.State) -> None:
         state.write(f'etc/{CONTROLLER}/api-paste.ini', stream.read())
 
 
-def write_nova(
+def render_nova(
     state: state_module.State,
     host: str,
     templates: Iterable[str],
     values: dict[str, str],
-) -> None:
-    """Write the nova.conf of a host."""
+) -> str:
+    """Give the nova.conf of a host."""
     values = {
         **values,
         'host': host,
         'config_file': nova_conf(state, host),
         'nova_auth': state.auth('nova'),
     }
+    texts = (state.render(template, **values) for template in templates)
+    return functools.reduce(ini.merge, texts)
+
+
+def write_nova(state: state_module.State, host: str, content: str) -> None:
+    """Write the nova.conf of a host that runs here."""
     # nova-compute makes a directory there, but not above it.
     os.makedirs(state.path('nova', host, 'instances'), exist_ok=True)
-    texts = (state.render(template, **values) for template in templates)
-    content = functools.reduce(ini.merge, texts)
     state.write(f'etc/{host}/nova.conf', content)
 
 

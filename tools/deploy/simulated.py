@@ -85,22 +85,17 @@ class Hosts:
         return computes.process(self.state, name)
 
     def _write(self, name: str) -> None:
-        services.write_nova(self.state, name, _TEMPLATES, {})
-        path = services.nova_conf(self.state, name)
-        with open(path) as stream:
-            text = stream.read()
-        for block in install_page.read():
-            if block.section == 'Every service':
-                text = ini.merge(text, block.text)
+        text = services.render_nova(self.state, name, _TEMPLATES, {})
         text = ini.merge(
-            text,
+            install_page.enable(text, 'Every service'),
             '[DEFAULT]\ncompute_driver = pci_ext.FakeDriver\n'
             f'[pci_ext]\nfake_inventory = {self.inventory}\n',
         )
         given = ini.parse(self.config)
         if not any(key in given.get(group, {}) for group, key in _OFFERS):
             text = ini.merge(text, '\n'.join(['[pci_ext]', *_OFFER_ALL]))
-        self.state.write(f'etc/{name}/nova.conf', ini.merge(text, self.config))
+        text = ini.merge(text, self.config)
+        services.write_nova(self.state, name, text)
 
     def _share(self) -> None:
         """Give nova-api the lines that are not of a host alone."""
