@@ -19,6 +19,7 @@ from typing import Any
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
+from nova.compute import power_state
 from oslo_config import cfg
 from oslo_serialization import jsonutils
 
@@ -67,7 +68,29 @@ class FakeDriver(
         self._networks = simulated.Networks(
             os.path.join(CONF.state_path, 'networks.json')
         )
+        self._remember(host)
         super().init_host(host)
+
+    def _remember(self, host: str) -> None:
+        """Give Nova's driver the guests that it forgot with nova-compute.
+
+        Those of a hypervisor go on.
+        """
+        context = nova_context.get_admin_context()
+        instances = objects.InstanceList.get_by_host(
+            context, host, expected_attrs=['flavor']
+        )
+        for instance in instances:
+            # Nova's alone: what is kept here of a guest is in files.
+            super().spawn(
+                context,
+                instance,
+                image_meta=None,
+                injected_files=[],
+                admin_password=None,
+                allocations={},
+                power_on=instance.power_state == power_state.RUNNING,
+            )
 
     def _read_inventory(self) -> None:
         """Read the devices, unless the file is as it was.
@@ -208,9 +231,6 @@ class FakeDriver(
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        if instance.uuid not in self.instances:
-            # It was forgotten when nova-compute ended; libvirt would know it.
-            super().spawn(context, instance, None, None, None, None)
         super().power_on(context, instance, *args, **kwargs)
         self._start_domain(instance)
 

@@ -13,8 +13,7 @@
 """Several nova-computes in one process, with hosts that outlive it.
 
 Nova expects one nova-compute in a process, and keeps the directory of its
-state and the identity of its node globally. And its fake driver forgets its
-guests with the process, where those of a hypervisor go on.
+state and the identity of its node globally.
 """
 
 from collections.abc import Iterator
@@ -22,14 +21,10 @@ import contextlib
 import os
 from typing import Any
 
-from nova import context as nova_context
-from nova import objects
 from nova import service
-from nova.compute import power_state
 from nova.compute import rpcapi
 import nova.conf
 from nova.virt import driver
-from nova.virt import fake
 from nova.virt import node
 
 CONF = nova.conf.CONF
@@ -50,7 +45,6 @@ def start(host: str, state_path: str) -> service.Service:
         compute = service.Service.create(
             host=host, binary='nova-compute', topic=rpcapi.RPC_TOPIC, **extra
         )
-        _spawn_again(compute.manager.driver, host)
         compute.start()
         _keep_node_uuid(compute.manager.driver)
     return compute
@@ -64,30 +58,6 @@ def _state_path(state_path: str) -> Iterator[None]:
         yield
     finally:
         CONF.clear_override('state_path')
-
-
-def _spawn_again(compute_driver: driver.ComputeDriver, host: str) -> None:
-    """Give Nova's fake driver the guests that it had before.
-
-    Past what is derived from it, which may keep more of a guest by itself.
-    """
-    if not isinstance(compute_driver, fake.FakeDriver):
-        return
-    context = nova_context.get_admin_context()
-    instances = objects.InstanceList.get_by_host(
-        context, host, expected_attrs=['flavor']
-    )
-    for instance in instances:
-        fake.FakeDriver.spawn(
-            compute_driver,
-            context,
-            instance,
-            image_meta=None,
-            injected_files=[],
-            admin_password=None,
-            allocations={},
-            power_on=instance.power_state == power_state.RUNNING,
-        )
 
 
 def _keep_node_uuid(compute_driver: driver.ComputeDriver) -> None:
