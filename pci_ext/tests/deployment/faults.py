@@ -95,7 +95,7 @@ class FaultsTestCase(test_attach.AttachTestCase):
             return [each.result() for each in outcomes]
 
     def boot_without_devices(self, count: int) -> list[str]:
-        flavor = self.create_flavor('true', key='hw:boot_menu')
+        flavor = self.create_flavor_without_devices()
         servers = [self.create_server(flavor) for _ in range(count)]
         for server in servers:
             self.wait_for(server, 'ACTIVE')

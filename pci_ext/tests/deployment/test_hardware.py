@@ -27,7 +27,6 @@ from pci_ext.tests.functional import deployment
 from pci_ext.tests.functional import shell
 from pci_ext.tests.functional import test_attach
 from pci_ext.virt import domain_xml
-from pci_ext.virt import iommu_groups
 from tools.deploy import cloud as cloud_module
 from tools.deploy import computes
 from tools.deploy import hardware
@@ -161,15 +160,10 @@ class TestHardware(base.TestCase):
             )
 
     def boot_without_devices(self) -> str:
-        flavor = self.create_flavor('true', key='hw:boot_menu')
-        server = self.openstack(
-            *('server', 'create', '--flavor', flavor, '--image', IMAGE),
-            *('--nic', 'none', '--host', hardware.HOST),
-            self.unique('server'),
-        )['id']
-        self.addCleanup(self.delete_server, server)
+        flavor = self.create_flavor_without_devices()
+        server = self.create_server(flavor, '--host', hardware.HOST)
         self.wait_for(server, 'ACTIVE')
-        return str(server)
+        return server
 
     def attach_all(self, server: str) -> Any:
         """Begin to attach all devices, and give the answer of the API."""
@@ -184,17 +178,11 @@ class TestHardware(base.TestCase):
         [nic] = self.allocations(server)
         self.assertIn(nic, self.devices('nic'))
         self.assertDevices(server, nic)
-        self.shell.run(
-            *('server', 'add', 'pci', '--wait', '--pci-flavor', '1:vf'),
-            server,
-        )
+        self.add(server, '1:vf')
         [vf] = {*self.allocations(server)} - {nic}
         self.assertIn(vf, self.devices('vf'))
         self.assertDevices(server, nic, vf)
-        self.shell.run(
-            *('server', 'remove', 'pci', '--wait', server),
-            iommu_groups.node_device(nic),
-        )
+        self.remove(server, nic)
         self.assertDevices(server, vf)
         self.assertGivenBack(nic)
         self.shell.run('server', 'delete', '--wait', server)
@@ -251,10 +239,7 @@ class TestHardware(base.TestCase):
         )
         # The guest runs on, and nova-compute finds libvirt again.
         self.assertDevices(server, vf)
-        self.shell.run(
-            *('server', 'remove', 'pci', '--wait', server),
-            iommu_groups.node_device(vf),
-        )
+        self.remove(server, vf)
         self.assertDevices(server)
         self.assertGivenBack(vf)
         report.add(

@@ -29,6 +29,7 @@ import urllib3
 
 from pci_ext.tests.functional import process
 from pci_ext.tests.functional import shell
+from pci_ext.virt import iommu_groups
 
 if TYPE_CHECKING:
     from pci_ext.tests.functional import deployment
@@ -156,14 +157,25 @@ class TestCase(base.BaseTestCase):
         self.addCleanup(self.shell.run, 'flavor', 'delete', name)
         return name
 
-    def create_server(self, flavor: str, name: str | None = None) -> str:
+    def create_flavor_without_devices(self) -> str:
+        return self.create_flavor('true', key='hw:boot_menu')
+
+    def create_server(
+        self,
+        flavor: str,
+        *options: str,
+        name: str | None = None,
+        cloud: str = 'pci-ext',
+    ) -> str:
         """Ask for a server, and give its id.
 
+        :param options: further ones of the command
         :param name: its name, if that matters
         """
         server = self.openstack(
             *('server', 'create', '--flavor', flavor, '--image', self.IMAGE),
-            *('--nic', 'none', name or self.unique('server')),
+            *('--nic', 'none', *options, name or self.unique('server')),
+            cloud=cloud,
         )
         self.addCleanup(self.delete_server, server['id'])
         return str(server['id'])
@@ -186,6 +198,26 @@ class TestCase(base.BaseTestCase):
         while self.allocations(server_id):
             self.assertLess(time.monotonic(), deadline, 'still allocated')
             time.sleep(POLL_INTERVAL)
+
+    def add(self, server_id: str, request: str) -> None:
+        """Attach devices to a server, and wait until they are.
+
+        :raises shell.CommandFailed: saying why, if they are not
+        """
+        self.shell.run(
+            *('server', 'add', 'pci', '--wait', server_id),
+            *('--pci-flavor', request),
+        )
+
+    def remove(self, server_id: str, address: str) -> None:
+        """Detach a device from a server, and wait until it is.
+
+        :raises shell.CommandFailed: saying why, if it is not
+        """
+        self.shell.run(
+            *('server', 'remove', 'pci', '--wait', server_id),
+            iommu_groups.node_device(address),
+        )
 
     def wait_for(
         self, server_id: str, status: str, before: str = 'BUILD'

@@ -165,12 +165,7 @@ class LiveMigrationTestCase(base.TestCase):
 
     def create_on(self, host: str, flavor: str) -> str:
         """Ask for a server on a host, and give its id."""
-        server = self.openstack(
-            *('server', 'create', '--flavor', flavor, '--image', 'tiny'),
-            *('--nic', 'none', '--host', host, self.unique('server')),
-        )
-        self.addCleanup(self.delete_server, server['id'])
-        return str(server['id'])
+        return self.create_server(flavor, '--host', host)
 
     def events(self, server: str) -> dict[str, str]:
         """Give the results of the events of the last live migration."""

@@ -227,7 +227,9 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
         )
 
     def _servers(self) -> None:
-        server = self.create_server(self.create_flavor('1:bigGPU'), 'trainer')
+        server = self.create_server(
+            self.create_flavor('1:bigGPU'), name='trainer'
+        )
         self.wait_for(server, 'ACTIVE')
         action = f'/servers/{server}/action'
         response = self.sample(

@@ -90,9 +90,6 @@ class TestConcurrency(test_attach.AttachTestCase):
             lambda: self.pools() == ({'0001': free} if free else {})
         )
 
-    def create_flavor_without_devices(self) -> str:
-        return self.create_flavor('true', key='hw:boot_menu')
-
     def operate(self, servers: list[str], seed: float) -> tuple[str, str]:
         """Attach or detach somewhere, and give what came of it.
 

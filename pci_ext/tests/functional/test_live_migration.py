@@ -89,10 +89,7 @@ class TestLiveMigration(live_migrations.LiveMigrationTestCase):
 
     def test_hot_attached(self) -> None:
         server = self.boot_on('host-1', '1:p0003')
-        self.shell.run(
-            *('server', 'add', 'pci', '--wait', server),
-            *('--pci-flavor', '1:p0001'),
-        )
+        self.add(server, '1:p0001')
         self.assertEqual('completed', self.migrate(server)['status'])
         self.assertWhole(server, 'host-2', '81', '83')
         self.assertEqual('completed', self.migrate(server)['status'])

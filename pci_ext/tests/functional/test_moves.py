@@ -109,7 +109,7 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.assertEqual(self.target, self.host_of(other))
         # As where a compute host does not reach the database of the API.
         self.forget_requests()
-        flavor = self.flavor_id(self.create_flavor('true', 'hw:boot_menu'))
+        flavor = self.flavor_id(self.create_flavor_without_devices())
         for action, argument in (
             ('migrate', None),
             ('resize', {'flavorRef': flavor}),

@@ -56,14 +56,7 @@ update_resources_interval = 600
         return self.ask_by_flavor(self.create_flavor(value), *options)
 
     def ask_by_flavor(self, flavor: str, *options: str) -> str:
-        server = self.openstack(
-            *('server', 'create', '--flavor', flavor),
-            *('--image', 'tiny', '--nic', 'none', *options),
-            self.unique('server'),
-            cloud=MEMBER,
-        )
-        self.addCleanup(self.delete_server, server['id'])
-        return str(server['id'])
+        return self.create_server(flavor, *options, cloud=MEMBER)
 
     def boot(self, value: str) -> str:
         server = self.ask(value)
@@ -94,9 +87,13 @@ update_resources_interval = 600
         self.limit('set', '--project', member, 'gpu', '2')
         self.limit('set', '--project', other, 'gpu', 'unlimited')
         listed = self.openstack('pci', 'flavor', 'limit', 'list', 'gpu')
+        limits = {'': 4, member: 2, other: 'unlimited'}
         self.assertEqual(
-            {'': 4, member: 2, other: 'unlimited'},
-            {row['Project ID']: row['Limit'] for row in listed},
+            [
+                {'Project ID': project, 'Limit': limits[project]}
+                for project in sorted(limits)
+            ],
+            listed,
         )
         self.limit('unset', 'gpu')
         self.limit('unset', '--project', other, 'gpu')
@@ -217,7 +214,7 @@ update_resources_interval = 600
         self.assertEqual(2, len(rows))
 
     def boot_without_devices(self, count: int) -> list[str]:
-        flavor = self.create_flavor('true', key='hw:boot_menu')
+        flavor = self.create_flavor_without_devices()
         servers = [self.ask_by_flavor(flavor) for _ in range(count)]
         for server in servers:
             self.wait_for(server, 'ACTIVE')

@@ -30,7 +30,6 @@ from pci_ext.tests.hwlab import driver
 from pci_ext.tests.hwlab import guests
 from pci_ext.tests.hwlab import machine
 from pci_ext.virt import domain_xml
-from pci_ext.virt import iommu_groups
 
 # Everything takes ten to twenty times as long where it is emulated.
 process.START_TIMEOUT = 600
@@ -192,26 +191,6 @@ class TestCase(base.TestCase):
     def domain(self, server: str) -> Any:
         """Give the domain of a server on the host that it is on."""
         return self.connect(self.host_of(server)).lookupByUUIDString(server)
-
-    def add(self, server: str, request: str) -> None:
-        """Attach devices to a server, and wait until they are.
-
-        :raises shell.CommandFailed: saying why, if they are not
-        """
-        self.shell.run(
-            *('server', 'add', 'pci', '--wait', '--pci-flavor', request),
-            server,
-        )
-
-    def remove(self, server: str, address: str) -> None:
-        """Detach a device from a server, and wait until it is.
-
-        :raises shell.CommandFailed: saying why, if it is not
-        """
-        self.shell.run(
-            *('server', 'remove', 'pci', '--wait', server),
-            iommu_groups.node_device(address),
-        )
 
     def whole_log(self) -> str:
         """Give all that the services logged."""

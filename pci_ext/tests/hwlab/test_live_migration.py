@@ -26,13 +26,10 @@ class LiveMigrationTest(cloud.TestCase):
 
     def boot_image(self, image: str) -> str:
         """Boot a server with a VF, and give its id."""
-        server = self.openstack(
-            *('server', 'create', '--flavor', self.create_flavor('1:vf')),
-            *('--image', image, '--nic', 'none', self.unique('server')),
-        )['id']
-        self.addCleanup(self.delete_server, server)
+        flavor = self.create_flavor('1:vf')
+        server = self.create_server(flavor, '--image', image)
         self.wait_for(server, 'ACTIVE')
-        return str(server)
+        return server
 
     def migrate(self, server: str) -> str:
         """Migrate a server to where it can go, and say how that ended."""
