@@ -18,8 +18,6 @@ import threading
 import time
 from typing import Any
 
-import urllib3
-
 from pci_ext.tests.functional import test_attach
 
 SERVERS, CLIENTS, OPERATIONS = 10, 20, 200
@@ -37,23 +35,6 @@ class TestConcurrency(test_attach.AttachTestCase):
 
     HOSTS = {'host-1': [GPU]}
     POLL = 0.5
-
-    def request(
-        self, method: str, path: str, body: object = None, **headers: str
-    ) -> urllib3.BaseHTTPResponse:
-        return urllib3.request(
-            method,
-            f'{self.cloud.compute_url}{path}',
-            json=body,
-            headers={
-                'OpenStack-API-Version': 'compute 2.96',
-                'X-Auth-Token': self.cloud.token('pci-ext'),
-                **headers,
-            },
-            retries=False,
-            # Twenty clients at once on a machine with little to spare.
-            timeout=60,
-        )
 
     def test_200_operations(self) -> None:
         flavor = self.create_flavor_without_devices()
