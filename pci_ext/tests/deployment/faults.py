@@ -94,13 +94,6 @@ class FaultsTestCase(test_attach.AttachTestCase):
             happen()
             return [each.result() for each in outcomes]
 
-    def boot_without_devices(self, count: int) -> list[str]:
-        flavor = self.create_flavor_without_devices()
-        servers = [self.create_server(flavor) for _ in range(count)]
-        for server in servers:
-            self.wait_for(server, 'ACTIVE')
-        return servers
-
     def records(self) -> dict[str, list[str]]:
         """Give the devices of each server by the database."""
         found: dict[str, list[str]] = {}

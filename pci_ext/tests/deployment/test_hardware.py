@@ -159,12 +159,6 @@ class TestHardware(base.TestCase):
                 )
             )
 
-    def boot_without_devices(self) -> str:
-        flavor = self.create_flavor_without_devices()
-        server = self.create_server(flavor, '--host', hardware.HOST)
-        self.wait_for(server, 'ACTIVE')
-        return server
-
     def attach_all(self, server: str) -> Any:
         """Begin to attach all devices, and give the answer of the API."""
         response = self.request(
@@ -201,7 +195,7 @@ class TestHardware(base.TestCase):
         libvirt takes one device after the other, and binds it before it gives
         it to the guest: those before the last one are in the guest.
         """
-        server = self.boot_without_devices()
+        [server] = self.boot_without_devices(1, '--host', hardware.HOST)
         self.run_there(
             f'(until set -- {_BOUND}; [ -e "$1" ] && [ $# -ge {number} ]; '
             'do sleep 0.01; done; '

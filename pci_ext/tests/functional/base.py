@@ -160,6 +160,22 @@ class TestCase(base.BaseTestCase):
     def create_flavor_without_devices(self) -> str:
         return self.create_flavor('true', key='hw:boot_menu')
 
+    def boot_without_devices(
+        self, count: int, *options: str, cloud: str = 'pci-ext'
+    ) -> list[str]:
+        """Boot servers at the same time, and give their ids.
+
+        :param options: as for create_server
+        """
+        flavor = self.create_flavor_without_devices()
+        servers = [
+            self.create_server(flavor, *options, cloud=cloud)
+            for _ in range(count)
+        ]
+        for server in servers:
+            self.wait_for(server, 'ACTIVE')
+        return servers
+
     def create_server(
         self,
         flavor: str,

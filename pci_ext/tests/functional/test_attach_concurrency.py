@@ -37,10 +37,7 @@ class TestConcurrency(test_attach.AttachTestCase):
     POLL = 0.5
 
     def test_200_operations(self) -> None:
-        flavor = self.create_flavor_without_devices()
-        servers = [self.create_server(flavor) for _ in range(SERVERS)]
-        for server in servers:
-            self.wait_for(server, 'ACTIVE')
+        servers = self.boot_without_devices(SERVERS)
         over = threading.Event()
         outcomes: dict[tuple[str, str], int] = {}
         chooser = random.Random(4)

@@ -53,9 +53,7 @@ update_resources_interval = 600
 
     def ask(self, value: str, *options: str) -> str:
         """Ask for a server as the member, and give its id."""
-        return self.ask_by_flavor(self.create_flavor(value), *options)
-
-    def ask_by_flavor(self, flavor: str, *options: str) -> str:
+        flavor = self.create_flavor(value)
         return self.create_server(flavor, *options, cloud=MEMBER)
 
     def boot(self, value: str) -> str:
@@ -213,13 +211,6 @@ update_resources_interval = 600
         rows = self.openstack('server', 'pci', 'list', server)
         self.assertEqual(2, len(rows))
 
-    def boot_without_devices(self, count: int) -> list[str]:
-        flavor = self.create_flavor_without_devices()
-        servers = [self.ask_by_flavor(flavor) for _ in range(count)]
-        for server in servers:
-            self.wait_for(server, 'ACTIVE')
-        return servers
-
     def at_once(
         self, servers: list[str], action: dict[str, Any]
     ) -> dict[str, Any]:
@@ -246,7 +237,7 @@ update_resources_interval = 600
         self.assertEqual([], shown['pci_devices'])
 
     def test_attaches_at_once(self) -> None:
-        servers = self.boot_without_devices(4)
+        servers = self.boot_without_devices(4, cloud=MEMBER)
         self.limit('set', 'gpu', '2')
         found = self.at_once(
             servers, {'attach_pci': {base.EXTRA_SPEC: '1:gpu'}}
@@ -271,7 +262,7 @@ update_resources_interval = 600
                 )
 
     def test_resizes_at_once(self) -> None:
-        servers = self.boot_without_devices(3)
+        servers = self.boot_without_devices(3, cloud=MEMBER)
         self.limit('set', 'gpu', '1')
         flavor = self.openstack('flavor', 'show', self.create_flavor('1:gpu'))
         found = self.at_once(servers, {'resize': {'flavorRef': flavor['id']}})
@@ -286,7 +277,7 @@ update_resources_interval = 600
     def test_unshelve(self) -> None:
         self.limit('set', 'gpu', '1')
         server = self.boot('1:gpu')
-        [other] = self.boot_without_devices(1)
+        [other] = self.boot_without_devices(1, cloud=MEMBER)
         self.act(server, 'shelve', '--offload', '--wait')
         self.wait_for(server, 'SHELVED_OFFLOADED')
         # What it had is not charged any more.
