@@ -55,6 +55,8 @@ class TestCase(base.BaseTestCase):
     :cvar CONFIG: a configuration file of Nova
     :cvar IMAGE: what servers boot
     :cvar POLL: seconds between looks at what an action does
+    :cvar REQUEST_TIMEOUT: seconds that a request may take; without it as long
+        as a server
     :cvar ALLINONE_ONLY: why the tests are of the all-in-one and not of a
         deployment, which PCI_EXT_TEST_DEPLOYMENT names by its directory
     """
@@ -63,6 +65,7 @@ class TestCase(base.BaseTestCase):
     CONFIG: ClassVar[str] = ''
     IMAGE: ClassVar[str] = 'tiny'
     POLL: ClassVar[float] = 0.05
+    REQUEST_TIMEOUT: ClassVar[float | None] = None
 
     ALLINONE_ONLY: ClassVar[str] = ''
 
@@ -132,7 +135,7 @@ class TestCase(base.BaseTestCase):
                 **headers,
             },
             retries=False,
-            timeout=SERVER_TIMEOUT,
+            timeout=self.REQUEST_TIMEOUT or SERVER_TIMEOUT,
         )
 
     def unique(self, prefix: str) -> str:

@@ -35,6 +35,8 @@ class TestConcurrency(test_attach.AttachTestCase):
 
     HOSTS = {'host-1': [GPU]}
     POLL = 0.5
+    # Twenty clients at once on a machine with little to spare.
+    REQUEST_TIMEOUT = 60
 
     def test_200_operations(self) -> None:
         servers = self.boot_without_devices(SERVERS)
