@@ -159,7 +159,9 @@ def make(directory: str, port_base: int | None) -> State:
     state = State(
         directory=directory,
         port_base=port_base or _free_ports(),
-        passwords={name: secrets.token_urlsafe(12) for name in ACCOUNTS},
+        # Of hexadecimal digits: in a command line, what begins with "-" would
+        # be taken for an option.
+        passwords={name: secrets.token_hex(12) for name in ACCOUNTS},
     )
     fields = {'port_base': state.port_base, 'passwords': state.passwords}
     state.write('state.json', json.dumps(fields, indent=1))
