@@ -39,7 +39,11 @@ class Departure(operation.Operation):
     """A live migration, as far as its source has to do with devices.
 
     Nova has the server in a task of its own all the time.
+
+    :ivar is_ready: whether the guest has nothing that is to stay here
     """
+
+    is_ready = False
 
     def __init__(
         self,
@@ -100,8 +104,10 @@ class Departure(operation.Operation):
             for device, policy in self._policies()
             if policy == live_migration.HOTPLUG
         ]
-        if not devices:
-            return True
+        self.is_ready = not devices or self._is_let_go(devices)
+        return self.is_ready
+
+    def _is_let_go(self, devices: records.Devices) -> bool:
         try:
             with compute_utils.EventReporter(
                 self.context,

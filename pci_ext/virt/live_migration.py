@@ -125,20 +125,16 @@ class LiveMigrationMixin:
         leaving = departure.Departure(self._compute, context, instance.uuid)
         self._departures[instance.uuid] = leaving
         try:
-            go_on = leaving.detach()
-        finally:
-            del self._departures[instance.uuid]
-        if not go_on:
-            recover_method(
-                context,
-                instance,
-                dest,
-                migrate_data,
-                migration_status='cancelled',
-            )
-            return
-        leaving.strip(migrate_data)
-        try:
+            if not leaving.detach():
+                recover_method(
+                    context,
+                    instance,
+                    dest,
+                    migrate_data,
+                    migration_status='cancelled',
+                )
+                return
+            leaving.strip(migrate_data)
             super().live_migration(  # type: ignore[misc]
                 context,
                 instance,
@@ -152,6 +148,8 @@ class LiveMigrationMixin:
             with excutils.save_and_reraise_exception():
                 # The guest may be anywhere by now.
                 self._attach_again(context, instance, dest)
+        finally:
+            del self._departures[instance.uuid]
 
     def _attach_again(
         self,
@@ -172,10 +170,10 @@ class LiveMigrationMixin:
     def live_migration_abort(self, instance: 'objects.Instance') -> None:
         """At the source."""
         leaving = self._departures.get(instance.uuid)
-        if leaving is not None:
-            leaving.abort()
-        else:
+        if leaving is None or leaving.is_ready:
             super().live_migration_abort(instance)  # type: ignore[misc]
+        else:
+            leaving.abort()
 
     def rollback_live_migration_at_source(
         self,
@@ -183,13 +181,21 @@ class LiveMigrationMixin:
         instance: 'objects.Instance',
         migrate_data: Any,
     ) -> None:
-        """At the source, after a failure: the guest gets its devices back."""
-        super().rollback_live_migration_at_source(  # type: ignore[misc]
-            context, instance, migrate_data
-        )
-        if self._pci_endpoint is not None:
-            self._pci_endpoint.settled(context, instance.uuid)
-        self._let_go(context, instance, migrate_data.migration)
+        """At the source, after a failure: the guest gets its devices back.
+
+        Nova attaches the interfaces again that it took out of the guest to
+        transfer it. libvirt refuses those that were never taken out.
+        """
+        leaving = self._departures.get(instance.uuid)
+        try:
+            if leaving is not None and leaving.is_ready:
+                super().rollback_live_migration_at_source(  # type: ignore[misc]
+                    context, instance, migrate_data
+                )
+        finally:
+            if self._pci_endpoint is not None:
+                self._pci_endpoint.settled(context, instance.uuid)
+            self._let_go(context, instance, migrate_data.migration)
 
     def _let_go(
         self,

@@ -18,9 +18,9 @@ from pci_ext.compute import arrival
 from pci_ext.compute import condemned
 from pci_ext.compute import departure
 from pci_ext.compute import detached
-from pci_ext.compute import records
 from pci_ext.integration import task_states
 from pci_ext.tests.unit.compute import base
+from pci_ext.tests.unit.compute import leaving
 
 
 class ReattachTestCase(base.HostTestCase):
@@ -129,31 +129,9 @@ class ReattachTestCase(base.HostTestCase):
         self.assertWhole()
 
 
-class DepartureTestCase(base.HostTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.server = self.create_server(devices=2)
-        objects.InstanceAction.action_start(
-            self.context, self.server, 'live-migration', want_result=False
-        )
-
-    def say(self, **spec: str) -> None:
-        """Change what the request of the server says of live migration."""
-        instance = self.instance(self.server)
-        instance.pci_requests.requests[0].spec[0].update(spec)
-        instance.pci_requests = objects.InstancePCIRequests(
-            instance_uuid=self.server,
-            requests=instance.pci_requests.requests,
-        )
-        instance.save()
-        records.update_request_spec(self.context, instance)
-
+class DepartureTestCase(leaving.LeavingTestCase):
     def departure(self) -> departure.Departure:
         return departure.Departure(self.compute, self.context, self.server)
-
-    def domain(self) -> list[str]:
-        attached = self.compute.driver.attached_pci(self.instance(self.server))
-        return sorted(attached)
 
     def test_forbid(self) -> None:
         error = self.assertRaises(
@@ -163,9 +141,9 @@ class DepartureTestCase(base.HostTestCase):
 
     def test_detach(self) -> None:
         self.say(live_migration='hotplug')
-        leaving = self.departure()
-        leaving.check()
-        self.assertTrue(leaving.detach())
+        leaver = self.departure()
+        leaver.check()
+        self.assertTrue(leaver.detach())
         self.assertEqual([], self.domain())
         data = objects.LibvirtLiveMigrateData(
             pci_dev_map_src_dst={
@@ -173,7 +151,7 @@ class DepartureTestCase(base.HostTestCase):
                 '0000:77:00.0': '0000:88:00.0',
             }
         )
-        leaving.strip(data)
+        leaver.strip(data)
         self.assertEqual(
             {'0000:77:00.0': '0000:88:00.0'}, data.pci_dev_map_src_dst
         )
@@ -184,9 +162,9 @@ class DepartureTestCase(base.HostTestCase):
 
     def test_native_devices_stay(self) -> None:
         self.say(live_migration='native')
-        leaving = self.departure()
-        leaving.check()
-        self.assertTrue(leaving.detach())
+        leaver = self.departure()
+        leaver.check()
+        self.assertTrue(leaver.detach())
         self.assertEqual(2, len(self.domain()))
 
     def test_deaf(self) -> None:
@@ -199,9 +177,9 @@ class DepartureTestCase(base.HostTestCase):
 
     def test_aborted(self) -> None:
         self.say(live_migration='hotplug')
-        leaving = self.departure()
-        leaving.abort()
-        self.assertFalse(leaving.detach())
+        leaver = self.departure()
+        leaver.abort()
+        self.assertFalse(leaver.detach())
         self.assertEqual(2, len(self.domain()))
 
     def test_a_detach_that_has_not_ended(self) -> None:
