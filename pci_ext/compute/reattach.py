@@ -103,8 +103,8 @@ class Reattach(operation.Operation):
             raise first
 
     def missing(self) -> records.Devices:
-        """Give the devices that the guest is to have and has not."""
-        attached = self.driver.attached_pci(self.instance)
+        """Give the devices that the guest is to have and has not, for good."""
+        attached = self.driver.firmly_attached_pci(self.instance)
         if attached is None:
             return []
         not_wanted = attached | condemned.addresses(self.instance)

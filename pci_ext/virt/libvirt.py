@@ -140,13 +140,19 @@ class LibvirtDriver(
         for device in devices:
             find = functools.partial(self._find_hostdev, guest, device)
             with _not_plugged(device.address):
-                guest.attach_device(
-                    self._get_guest_pci_device(device),
-                    # It may be in one of the two already.
-                    persistent=bool(guest.has_persistent_configuration())
-                    and find(from_persistent_config=True) is None,
-                    live=bool(guest.is_active()) and find() is None,
+                # It may be in one of the two already.
+                persistent = (
+                    bool(guest.has_persistent_configuration())
+                    and find(from_persistent_config=True) is None
                 )
+                live = bool(guest.is_active()) and find() is None
+                # libvirt takes neither for the one that is in effect.
+                if persistent or live:
+                    guest.attach_device(
+                        self._get_guest_pci_device(device),
+                        persistent=persistent,
+                        live=live,
+                    )
         self._tell_guest(context, instance)
 
     def detach_pci(
@@ -180,6 +186,22 @@ class LibvirtDriver(
         if guest is None or not guest.is_active():
             return None
         return domain_xml.hostdev_addresses(guest.get_xml_desc())
+
+    def firmly_attached_pci(
+        self, instance: 'objects.Instance'
+    ) -> frozenset[str] | None:
+        """Leave out what is not in the definition.
+
+        A soft reboot starts the guest by that. Nova takes a device out of it
+        first, and leaves it so where the guest keeps the device.
+        """
+        attached = self.attached_pci(instance)
+        guest = self._find_guest(instance)
+        if attached is None or guest is None:
+            return None
+        return attached & domain_xml.hostdev_addresses(
+            guest.get_xml_desc(dump_inactive=True)
+        )
 
     def _guest_add_pci_devices(
         self, guest: vconfig.LibvirtConfigGuest, instance: 'objects.Instance'

@@ -106,6 +106,15 @@ class PciExtDriverMixin:
         """
         raise NotImplementedError()
 
+    def firmly_attached_pci(
+        self, instance: 'objects.Instance'
+    ) -> frozenset[str] | None:
+        """Give those of its devices that a guest has after a reboot, too.
+
+        :returns: None if the server is not running
+        """
+        return self.attached_pci(instance)
+
     def port_networks(self) -> dict[str, tuple[str, str]]:
         """Give the networks that were made for ports on this host.
 

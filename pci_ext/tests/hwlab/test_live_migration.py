@@ -107,6 +107,11 @@ class LiveMigrationTest(cloud.TestCase):
         self.assertEqual('cancelled', self.migrate(server))
         self.assertEqual(source, self.host_of(server))
         self.assertEqual({source: {vf}}, self.domains(server))
+        # What a soft reboot starts it by.
+        definition = self.domain(server).XMLDesc(
+            libvirt.VIR_DOMAIN_XML_INACTIVE
+        )
+        self.assertEqual({vf}, domain_xml.hostdev_addresses(definition))
         self.wait_until(lambda: self.in_use() == {(vf, 'allocated')})
         self.assertDevices(server, vf)
         self.assertIsNone(machine.driver(self.vfs[self.other(source)]))

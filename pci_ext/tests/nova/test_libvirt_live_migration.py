@@ -14,6 +14,7 @@
 
 from typing import Any
 
+from lxml import etree
 from nova import objects
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.tests.functional.api import client
@@ -66,6 +67,36 @@ class LibvirtLiveMigrationTest(
 
         domain.detachDeviceFlags = detach
 
+    def be_deaf(self) -> None:
+        """Let the guest keep what is only taken out of its definition.
+
+        Nova's fixtures have no definition beside the running domain.
+        """
+        domain = self.domain()
+        describe = domain.XMLDesc
+        self.attached: list[int] = []
+        missing: list[str] = []
+
+        def describe_either(flags: int) -> str:
+            xml = etree.fromstring(describe(flags))
+            if flags & fakelibvirt.VIR_DOMAIN_XML_INACTIVE and missing:
+                for hostdev in xml.findall('devices/hostdev'):
+                    hostdev.getparent().remove(hostdev)
+            return etree.tostring(xml, encoding='unicode')
+
+        def detach(xml: str, flags: int) -> None:
+            if flags & fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG:
+                missing.append(xml)
+
+        def attach(xml: str, flags: int) -> None:
+            self.attached.append(flags)
+            if flags & fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG:
+                missing.clear()
+
+        domain.XMLDesc = describe_either
+        domain.detachDeviceFlags = detach
+        domain.attachDeviceFlags = attach
+
     def _migrate_stub(
         self, domain: Any, destination: str, params: Any, flags: int
     ) -> None:
@@ -95,13 +126,24 @@ class LibvirtLiveMigrationTest(
     def test_deaf(self) -> None:
         self.boot_there('1:mobile')
         devices = self.devices()
-        self.domain().detachDeviceFlags = lambda xml, flags: None
+        self.be_deaf()
         self.server = self._live_migrate(self.server, 'cancelled')
         self.assertEqual('src', self.server['OS-EXT-SRV-ATTR:host'])
         self.assertEqual([], self.xml)
         self.assertEqual(devices, self.devices())
         self.assertEqual(devices, self.hostdevs_of('src', self.server))
         self.assertNothingIsMarked()
+        # Where the guest had lost it: in what it is rebooted by.
+        self.assertEqual([fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG], self.attached)
+        self.reattach()
+        self.assertEqual(1, len(self.attached))
+
+    def reattach(self) -> None:
+        """Attach what is in the guest already."""
+        instance = objects.Instance.get_by_uuid(
+            self.ctxt, self.server['id'], expected_attrs=['pci_devices']
+        )
+        self.src.driver.attach_pci(self.ctxt, instance, instance.pci_devices)
 
     def test_forbid(self) -> None:
         self.boot_there('1:accelerator')
