@@ -68,16 +68,19 @@ class Quota:
         if found is None:
             return max_count
         limited, each = found
-        for count in range(max_count, min_count - 1, -1):
-            try:
-                limited.enforce(
-                    {name: asked * count for name, asked in each.items()}
-                )
-                return count
-            except limits.OverLimit as error:
-                # What is told in the end is about the fewest.
-                last = error
-        raise PciFlavorLimitExceeded(last.overs) from last
+        try:
+            limited.enforce(_of_servers(each, max_count))
+        except limits.OverLimit as error:
+            room = min(
+                (over.limit - over.used) // each[over.name]
+                for over in error.overs
+            )
+        else:
+            return max_count
+        # Without room for the fewest, they are what is told about.
+        count = max(room, min_count)
+        _enforce(limited, _of_servers(each, count))
+        return count
 
     def recheck_boot(
         self,
@@ -93,11 +96,7 @@ class Quota:
         :raises PciFlavorLimitExceeded: if they are not
         """
         each = charges.at_most(requests.requests)
-        self.recheck(
-            context,
-            context.project_id,
-            {name: devices * count for name, devices in each.items()},
-        )
+        self.recheck(context, context.project_id, _of_servers(each, count))
 
     def recheck(
         self,
@@ -206,6 +205,12 @@ def _limits_of(
         return None
     return found, charges.Charges(
         {name: devices for name, devices in asked.items() if name in names}
+    )
+
+
+def _of_servers(each: charges.Charges, count: int) -> charges.Charges:
+    return charges.Charges(
+        {name: devices * count for name, devices in each.items()}
     )
 
 

@@ -125,6 +125,18 @@ class Rules:
         )
         self.assertIn('requested 6,', error.format_message())
 
+    def test_as_many_servers_as_all_limits_allow(self) -> None:
+        self.limit('IntelGPU', 8)
+        self.limit('NvGPU', 3)
+        self.assertEqual(
+            2,
+            self.boot(
+                request('two', 2, FIRST),
+                request('both', 1, FIRST, SECOND),
+                at_most=5,
+            ),
+        )
+
     def test_recheck(self) -> None:
         self.limit('IntelGPU', 3)
         item = request('two', 2, FIRST)
@@ -206,6 +218,22 @@ class OwnLimitsTestCase(Rules, test_charges.ProjectTestCase):
         self.limit('IntelGPU', 0)
         self.flags(driver='nova.quota.NoopQuotaDriver', group='quota')
         self.assertEqual(1, self.boot(request('one', 1, FIRST)))
+
+    def test_the_number_of_servers_costs_nothing(self) -> None:
+        self.limit('IntelGPU', 6)
+
+        def cost(**servers: int) -> int:
+            with base.statements('pci_flavors') as statements:
+                try:
+                    self.boot(request('two', 2, FIRST), **servers)
+                except quota.PciFlavorLimitExceeded:
+                    pass
+            return len(statements)
+
+        self.assertEqual(cost(at_most=3), cost(at_most=3000))
+        self.assertEqual(
+            cost(at_least=3, at_most=4), cost(at_least=3, at_most=3000)
+        )
 
     def test_what_is_unlimited_is_not_counted(self) -> None:
         with base.statements('pci_devices') as statements:
