@@ -80,9 +80,14 @@ class Held:
 
     @property
     def live_migration(self) -> str | None:
-        """What a live migration does with it; None if that is up to Nova."""
-        if self.request is None or not requirements.is_requirement(
-            self.request.spec
+        """What a live migration does with it; None if that is up to Nova.
+
+        As it is for ports, by whatever their devices were asked for.
+        """
+        if (
+            self.request is None
+            or self.request.source == objects.InstancePCIRequest.NEUTRON_PORT
+            or not requirements.is_requirement(self.request.spec)
         ):
             return None
         return live_migration.policy_of_device(self.request, self.device.pool)

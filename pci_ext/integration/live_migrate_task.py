@@ -32,9 +32,13 @@ from pci_ext.matching import requirements
 
 
 def _is_left_to_the_host(request: 'objects.InstancePCIRequest') -> bool:
-    return requirements.is_requirement(request.spec) and any(
-        policy != live_migration.FORBID
-        for policy in live_migration.policies_of(request)
+    return (
+        request.source != objects.InstancePCIRequest.NEUTRON_PORT
+        and requirements.is_requirement(request.spec)
+        and any(
+            policy != live_migration.FORBID
+            for policy in live_migration.policies_of(request)
+        )
     )
 
 

@@ -36,12 +36,21 @@ class FullHost:
         raise nova_exception.PciDeviceRequestFailed(requests=[])
 
 
+class WithoutExtensions:
+    """A Neutron whose ports are on one host at a time."""
+
+    def has_port_binding_extension(self, context: object) -> bool:
+        return False
+
+
 class LiveMigrationTaskTestCase(test.NoDBTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(fixtures.Activation())
 
-    def task(self, *specs: list[dict[str, str]]) -> Any:
+    def task(
+        self, *specs: list[dict[str, str]], port: str | None = None
+    ) -> Any:
         instance = objects.Instance(
             uuid=uuidsentinel.server,
             host='source',
@@ -52,7 +61,9 @@ class LiveMigrationTaskTestCase(test.NoDBTestCase):
                     objects.InstancePCIRequest(
                         count=1,
                         spec=spec,
-                        alias_name='name',
+                        # By which Nova knows that it is of a port.
+                        requester_id=port,
+                        alias_name=None if port else 'name',
                         request_id=uuidutils.generate_uuid(),
                     )
                     for spec in specs
@@ -86,6 +97,18 @@ class LiveMigrationTaskTestCase(test.NoDBTestCase):
 
     def test_what_is_forbidden(self) -> None:
         self.assertForbidden([HOTPLUG], [FORBID])
+
+    def test_nova_decides_about_ports(self) -> None:
+        for policy in (HOTPLUG, FORBID):
+            task = self.task([policy], port=uuidsentinel.port)
+            task.network_api = WithoutExtensions()
+            error = self.assertRaises(
+                nova_exception.MigrationPreCheckError,
+                task._check_can_migrate_pci,
+                'source',
+                'destination',
+            )
+            self.assertIn('port binding extension', error.format_message())
 
     def test_nova_decides_about_its_own(self) -> None:
         self.assertForbidden([HOTPLUG], [ALIAS])
