@@ -261,6 +261,9 @@ class FakeDriver(
     ) -> None:
         super().attach_interface(context, instance, image_meta, vif)
         self.plug_vifs(instance, [vif])
+        address = vif['profile'].get('pci_slot')
+        if address and self._runs(instance):
+            self._domains.attach(instance.uuid, address)
 
     def detach_interface(
         self,
@@ -269,6 +272,9 @@ class FakeDriver(
         vif: Any,
     ) -> None:
         super().detach_interface(context, instance, vif)
+        address = vif['profile'].get('pci_slot')
+        if address and self._runs(instance):
+            self._domains.detach(instance.uuid, address, self.pci_removed)
         self.unplug_vifs(instance, [vif])
 
     def migrate_disk_and_power_off(

@@ -12,18 +12,31 @@
 
 """Live migration between simulated hypervisors."""
 
+from collections.abc import Iterable
 import threading
 from typing import Any
 
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
+from nova.network import model as network_model
 from nova.virt import fake
 from oslo_log import log as logging
 
 from pci_ext.virt import simulated
 
 LOG = logging.getLogger(__name__)
+
+
+def _passed_through(vifs: Iterable[Any]) -> list[Any]:
+    """Give the interfaces that are devices of the host."""
+    direct = network_model.VNIC_TYPES_DIRECT_PASSTHROUGH
+    return [vif for vif in vifs if vif['vnic_type'] in direct]
+
+
+def _source_vifs(migrate_data: Any) -> list[Any]:
+    vifs = migrate_data.vifs if 'vifs' in migrate_data else ()
+    return _passed_through(vif.source_vif for vif in vifs)
 
 
 class TransferDriver(fake.FakeDriverWithoutFakeNodes):
@@ -60,6 +73,8 @@ class TransferDriver(fake.FakeDriverWithoutFakeNodes):
         migrate_data: Any = None,
     ) -> None:
         aborted = self._aborted[instance.uuid] = threading.Event()
+        for vif in _source_vifs(migrate_data):
+            self.detach_interface(context, instance, vif)
         try:
             self._domains.transfer(
                 instance.uuid,
@@ -84,6 +99,46 @@ class TransferDriver(fake.FakeDriverWithoutFakeNodes):
                 instance_id=instance.uuid
             )
         self._aborted[instance.uuid].set()
+
+    def rollback_live_migration_at_source(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        migrate_data: Any,
+    ) -> None:
+        super().rollback_live_migration_at_source(
+            context, instance, migrate_data
+        )
+        self._attach_interfaces(context, instance, _source_vifs(migrate_data))
+
+    def post_live_migration_at_destination(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        network_info: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().post_live_migration_at_destination(
+            context, instance, network_info, *args, **kwargs
+        )
+        self._attach_interfaces(
+            context, instance, _passed_through(network_info)
+        )
+
+    def _attach_interfaces(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        vifs: Iterable[Any],
+    ) -> None:
+        """Attach what was taken out of the guest, as libvirt's driver does."""
+        has = self._domains.devices(instance.uuid) or ()
+        for vif in vifs:
+            if vif['profile']['pci_slot'] not in has:
+                self.attach_interface(
+                    context, instance, instance.image_meta, vif
+                )
 
     def post_live_migration(
         self,

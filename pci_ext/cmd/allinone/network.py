@@ -21,6 +21,8 @@ import webob
 import webob.dec
 import webob.exc
 
+from pci_ext.cmd.allinone import port_bindings
+
 #: Project of those who do not say whom they play.
 PROJECT_ID = 'aa9e46e0a1b14c5bb1b1c5e6a3c2c1ad'
 
@@ -56,11 +58,7 @@ _PORT: dict[str, Any] = {
     'binding:vif_details': {},
 }
 
-_VIF_TYPES = {
-    'direct': 'hw_veb',
-    'macvtap': 'hw_veb',
-    'direct-physical': 'hostdev_physical',
-}
+_COLLECTIONS = ('networks', 'ports')
 
 #: Parameters of lists that are not attributes to filter by.
 _NOT_FILTERS = frozenset(('fields', 'limit', 'marker', 'sort_key', 'sort_dir'))
@@ -76,7 +74,12 @@ class Network:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._kept: dict[str, dict[str, Any]] = {'networks': {}, 'ports': {}}
+        self._kept: dict[str, dict[str, Any]] = {
+            'networks': {},
+            'ports': {},
+            # By port, and by host.
+            'inactive_bindings': {},
+        }
         if os.path.exists(path):
             with open(path, encoding='utf-8') as stream:
                 self._kept = json.load(stream)
@@ -86,14 +89,18 @@ class Network:
         path = request.path_info.strip('/').removeprefix('v2.0').strip('/')
         if not path:
             return _versions(request)
-        collection, _, id = path.partition('/')
-        if collection not in self._kept:
-            # A cloud without subnets, extensions or anything else.
+        if path == 'extensions':
+            return webob.Response(
+                json={'extensions': [port_bindings.EXTENSION]}
+            )
+        collection, id, rest = [*path.split('/', maxsplit=2), '', ''][:3]
+        if collection not in _COLLECTIONS:
+            # A cloud without subnets or anything else.
             if request.method != 'GET':
                 raise webob.exc.HTTPNotFound()
             return webob.Response(json={collection.replace('-', '_'): []})
         items = self._kept[collection]
-        if request.method == 'POST':
+        if request.method == 'POST' and not id:
             item = self._create(
                 collection,
                 request.json.get(collection[:-1], {}),
@@ -106,8 +113,11 @@ class Network:
             )
         if id not in items:
             raise webob.exc.HTTPNotFound()
+        if rest:
+            return self._answer_for_bindings(request, items[id], rest)
         if request.method == 'DELETE':
             del items[id]
+            self._kept['inactive_bindings'].pop(id, None)
             self._save()
             return webob.Response(status=204)
         if request.method == 'PUT':
@@ -138,6 +148,18 @@ class Network:
             _bind(item, self._kept['networks'][item['network_id']])
         self._save()
 
+    def _answer_for_bindings(
+        self, request: webob.Request, port: dict[str, Any], path: str
+    ) -> webob.Response:
+        bindings = port_bindings.PortBindings(
+            port,
+            self._kept['networks'][port['network_id']],
+            self._kept['inactive_bindings'].setdefault(port['id'], {}),
+        )
+        response = bindings.answer(request, path)
+        self._save()
+        return response
+
     def _save(self) -> None:
         with open(self._path, 'w', encoding='utf-8') as stream:
             json.dump(self._kept, stream)
@@ -155,13 +177,10 @@ def _versions(request: webob.Request) -> webob.Response:
 
 
 def _bind(port: dict[str, Any], network: Mapping[str, Any]) -> None:
-    host, vnic_type = port['binding:host_id'], port['binding:vnic_type']
-    port['binding:vif_type'] = (
-        _VIF_TYPES.get(vnic_type, 'ovs') if host else 'unbound'
-    )
-    port['binding:vif_details'] = (
-        {'vlan': network['provider:segmentation_id'] or 0} if host else {}
-    )
+    binding = {'vif_type': 'unbound', 'vif_details': {}}
+    if port['binding:host_id']:
+        binding = port_bindings.plugged(network, port['binding:vnic_type'])
+    port.update({f'binding:{name}': binding[name] for name in binding})
 
 
 def _filter(items: Mapping[str, Any], wanted: Any) -> list[Any]:

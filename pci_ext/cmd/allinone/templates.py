@@ -27,6 +27,10 @@ compute_driver = pci_ext.FakeDriver
 graceful_shutdown_timeout = 3
 manager_shutdown_timeout = 1
 
+# Nobody says of a port that it is plugged on the destination.
+[compute]
+live_migration_wait_for_vif_plug = false
+
 # The line that activates pci_ext in every service of Nova.
 [oslo_messaging_notifications]
 driver = pci_ext
