@@ -165,6 +165,17 @@ class PciDevTracker(manager.PciDevTracker):
         is_here = instance.host == self._host
         return instance if is_here or instance.task_state else None
 
+    @classmethod
+    def _build_device_tree(cls, all_devs: 'objects.PciDeviceList') -> None:
+        """Tie virtual functions to physical ones, and sort all by address.
+
+        Nova sorts the list in place. Until that is done it looks empty to
+        other threads, which look at it without the lock of the tracker.
+        """
+        devices = list(all_devs)
+        super()._build_device_tree(devices)
+        all_devs.objects = devices
+
     def _set_hvdevs(self, devices: list[dict[str, Any]]) -> None:
         super()._set_hvdevs(devices)
         offered = {device['address'] for device in devices}
@@ -183,6 +194,7 @@ SEAM = shape.Seam(
     signatures={
         '__init__': ('self', 'context', 'compute_node'),
         'update_devices_from_hypervisor_resources': ('self', 'devices_json'),
+        '_build_device_tree': ('all_devs',),
         '_set_hvdevs': ('self', 'devices'),
         'claim_instance': (
             'self',

@@ -12,9 +12,11 @@
 
 from __future__ import annotations
 
+import fixtures
 from nova import objects
 from oslo_serialization import jsonutils
 
+from pci_ext.compute import records
 from pci_ext.integration import tracker
 from pci_ext.tests.unit.compute import base
 
@@ -105,6 +107,30 @@ class TrackerTest(base.HostTestCase):
         self.scan('01:00.0|10GE')
         self.scan('01:00.0')
         self.assertEqual({'10GE': 1}, self.pools())
+
+    def test_who_looks_during_a_scan_sees_all_devices(self) -> None:
+        server = self.create_server(devices=2)
+        instance = self.instance(server)
+        address_of = objects.PciDevice.address
+        seen = []
+
+        def look(device: objects.PciDevice) -> str:
+            # As another thread may, in the midst of all that a scan does.
+            seen.append(len(records.devices_of(self.compute.rt, instance)))
+            return str(address_of.fget(device))
+
+        with fixtures.MonkeyPatch(
+            'nova.objects.PciDevice.address', property(look, address_of.fset)
+        ):
+            self.scan(*(f'{address}|10GE' for address in self.ADDRESSES))
+        self.assertEqual({2}, set(seen))
+        self.assertEqual(
+            sorted(self.ADDRESSES),
+            [
+                device.address
+                for device in self.compute.rt.pci_tracker.pci_devs
+            ],
+        )
 
     def test_a_scan_that_saw_neither_server_nor_migration(self) -> None:
         server = self.create_server()
