@@ -98,14 +98,14 @@ class PciClient:
     def show_limits(self, name_or_uuid: str) -> Body:
         """Show how many devices of a PCI flavor projects may have."""
         path = f'{self._path(name_or_uuid)}/limits'
-        answer = self._call('GET', path, version='1.1')
+        answer = self._call('GET', path, version='pci 1.1')
         limits: Body = answer['pci_flavor_limits']
         return limits
 
     def update_limits(self, name_or_uuid: str, values: Body) -> None:
         path = f'{self._path(name_or_uuid)}/limits'
         body = {'pci_flavor_limits': values}
-        self._call('PUT', path, body, version='1.1')
+        self._call('PUT', path, body, version='pci 1.1')
 
     def list_attributes(self) -> list[str]:
         """List the attributes that PCI flavors may use."""
@@ -142,7 +142,7 @@ class PciClient:
         """
         query = f'?{parse.urlencode({"host": host})}' if host else ''
         path = f'/servers/{uuid}/os-pci-migration-plan{query}'
-        answer = self._call('GET', path, version='1.1')
+        answer = self._call('GET', path, version='pci 1.1')
         plan: Body = answer['pci_migration_plan']
         return plan
 
@@ -158,7 +158,9 @@ class PciClient:
     def show_server_action(self, uuid: str, request_id: str) -> list[Body]:
         """Give the events of an action that a request began."""
         path = f'/servers/{uuid}/os-instance-actions/{request_id}'
-        action: Body = self._call('GET', path)['instanceAction']
+        # With events for all users, and with their details for some.
+        answer = self._call('GET', path, version='compute 2.84')
+        action: Body = answer['instanceAction']
         return list(action['events'])
 
     def _list(self, name: str, query: Query, limit: int | None) -> Page:
@@ -215,10 +217,10 @@ class PciClient:
     ) -> Any:
         """Send a request.
 
-        :param version: of the PCI API, that has what is asked for; the first
-            if None
+        :param version: of the PCI API or of Nova's, that has what is asked
+            for; the first, and that which the user has chosen, if None
         """
-        headers = {_VERSION_HEADER: f'pci {version}'} if version else None
+        headers = {_VERSION_HEADER: version} if version else None
         response = self._compute.request(
             path, method, json=body, headers=headers, raise_exc=False
         )

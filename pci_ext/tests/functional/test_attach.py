@@ -12,6 +12,7 @@
 
 """Attach PCI devices to living servers, and detach them."""
 
+import functools
 import json
 import os
 import shutil
@@ -19,12 +20,16 @@ import tempfile
 from typing import Any
 from typing import ClassVar
 
+import fixtures
 import yaml
 
 from pci_ext.tests.functional import base
+from pci_ext.tests.functional import shell
 
 PCI_FLAVOR = 'pci_passthrough:pci_flavor'
 ALIAS = 'pci_passthrough:alias'
+
+MEMBER = 'pci-ext-member'
 
 GPU_1 = {
     'kind': 'gpu',
@@ -208,6 +213,24 @@ class TestAttach(AttachTestCase):
             'does not have 3 free PCI devices',
             *('server', 'add', 'pci', server, '--pci-flavor', '3:one'),
         )
+
+    def test_by_the_command_of_a_member(self) -> None:
+        # As of a user who has chosen no microversion of Nova.
+        with open(self.cloud.clouds_yaml, encoding='utf-8') as stream:
+            clouds = yaml.safe_load(stream)
+        del clouds['clouds'][MEMBER]['compute_api_version']
+        path = self.useFixture(fixtures.TempDir()).join('clouds.yaml')
+        with open(path, 'w', encoding='utf-8') as stream:
+            yaml.safe_dump(clouds, stream)
+        run = functools.partial(shell.Shell(path).run, cloud=MEMBER)
+        server = self.create_server(self.create_flavor('1:two'), cloud=MEMBER)
+        self.wait_for(server, 'ACTIVE')
+        run('server', 'add', 'pci', '--wait', server, '--pci-flavor', '2:one')
+        self.assertDevices(
+            server, '0000:01:00.0', '0000:02:00.0', '0000:03:00.0'
+        )
+        run('server', 'remove', 'pci', '--wait', server, DEVICE['dev_id'])
+        self.assertDevices(server, '0000:01:00.0', '0000:02:00.0')
 
     def listed(self, server: str) -> list[dict[str, str]]:
         return list(self.openstack('server', 'pci', 'list', server))
