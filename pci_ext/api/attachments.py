@@ -253,6 +253,13 @@ def _take(
     instance.task_state = task_state
     try:
         instance.save(expected_vm_state=_STATES, expected_task_state=[None])
+        # Only now nobody else writes these, and what was read before may be
+        # old.
+        instance.refresh()
+        instance.system_metadata[operation.OPERATION] = operation_id
+        asked.note(instance, devices)
+        # A delete takes the server from anybody.
+        instance.save(expected_task_state=[task_state])
     except nova_exception.InstanceUpdateConflict as error:
         instance.refresh()
         attr = 'task_state' if instance.task_state else 'vm_state'
@@ -262,11 +269,6 @@ def _take(
             state=getattr(instance, attr),
             method=action,
         ) from error
-    # Only now nobody else writes these, and what was read before may be old.
-    instance.refresh()
-    instance.system_metadata[operation.OPERATION] = operation_id
-    asked.note(instance, devices)
-    instance.save(expected_task_state=[task_state])
 
 
 def _give_up(instance: Any, task_state: str, operation_id: str) -> None:

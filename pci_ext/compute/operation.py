@@ -106,10 +106,15 @@ class Operation:
         self._check_current(self.instance)
 
     def _check_current(self, instance: 'objects.Instance') -> None:
-        if not self.is_current(instance):
-            raise exception.PciActionRefused(
-                reason=_('The operation was given up.')
-            )
+        if self.is_current(instance):
+            return
+        reason = _('The operation was given up.')
+        if instance.task_state not in (None, self.task_state):
+            reason = _(
+                'The operation was given up: the server is in task state '
+                '%(task_state)s.'
+            ) % {'task_state': instance.task_state}
+        raise exception.PciActionRefused(reason=reason)
 
     def reload(self) -> None:
         """Read the server, whether or not it is still ours to change.

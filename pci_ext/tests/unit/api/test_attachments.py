@@ -142,31 +142,42 @@ class AttachmentsTestCase(base.RouterTestCase):
             self.assertIn('why', response.text)
             self.save(task_state=None)
 
-    def test_taken_by_two_at_once(self) -> None:
-        self.host(lambda: None)
+    def before_save(self, number: int, happen: Callable[[], None]) -> None:
+        """Let something happen before the server is saved."""
         original = objects.Instance.save
+        saves = iter(range(1, number + 1))
 
         def save(instance: Any, *args: Any, **kwargs: Any) -> None:
-            self.stub_out('nova.objects.Instance.save', original)
-            self.save(task_state='rebooting')
+            if next(saves) == number:
+                self.stub_out('nova.objects.Instance.save', original)
+                happen()
             original(instance, *args, **kwargs)
 
         self.stub_out('nova.objects.Instance.save', save)
+
+    def test_taken_by_two_at_once(self) -> None:
+        self.host(lambda: None)
+        self.before_save(1, lambda: self.save(task_state='rebooting'))
         response = self.detach()
         self.assertEqual(409, response.status_int, response.text)
         self.assertIn('rebooting', response.text)
         self.assertEqual([], self.called)
 
+    def test_deleted_once_taken(self) -> None:
+        self.host(lambda: None)
+        self.before_save(2, lambda: self.save(task_state='deleting'))
+        response = self.detach()
+        self.assertEqual(409, response.status_int, response.text)
+        self.assertIn('task_state deleting', response.text)
+        self.assertEqual([], self.called)
+        self.assertEqual('deleting', self.instance().task_state)
+
     def test_what_the_host_wrote_meanwhile_stays(self) -> None:
         self.host(lambda: None)
-        original = objects.Instance.save
-
-        def save(instance: Any, *args: Any, **kwargs: Any) -> None:
-            self.stub_out('nova.objects.Instance.save', original)
-            self.save(system_metadata={'pci_ext:test': 'written'})
-            original(instance, *args, **kwargs)
-
-        self.stub_out('nova.objects.Instance.save', save)
+        self.before_save(
+            1,
+            lambda: self.save(system_metadata={'pci_ext:test': 'written'}),
+        )
         self.assertEqual(202, self.detach().status_int)
         metadata = self.instance().system_metadata
         self.assertEqual('written', metadata['pci_ext:test'])

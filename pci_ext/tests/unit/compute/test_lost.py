@@ -128,6 +128,19 @@ class LostTest(LostTestCase):
         )
         self.assertEqual(['Error'] * 2, [event.result for event in events])
 
+    def test_a_call_that_comes_when_the_server_is_deleted(self) -> None:
+        operation_id = self.take(self.server, task_states.DETACHING_PCI)
+        instance = self.instance(self.server)
+        instance.task_state = 'deleting'
+        instance.save()
+        answer = self.endpoint.detach_pci(
+            self.context, instance, operation_id, ['pci_0000_02_00_0']
+        )
+        error = self.assertRaises(
+            exception.PciActionRefused, rpcapi.unpack, answer
+        )
+        self.assertIn('in task state deleting', error.format_message())
+
     def test_a_call_that_comes_when_another_has_the_server(self) -> None:
         operation_id = self.take(self.server, task_states.DETACHING_PCI)
         self.lose()
