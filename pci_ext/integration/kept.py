@@ -23,9 +23,11 @@ import contextlib
 import contextvars
 
 from nova import objects
+from nova.virt import hardware
 from oslo_utils import uuidutils
 
 from pci_ext.integration import marks
+from pci_ext.matching import requirements
 
 #: The requester_id of requests that were attached to a living server. Nova
 #: leaves it empty in requests that come from the flavor.
@@ -78,6 +80,22 @@ def adjust(flavor: 'objects.Flavor', requests: Requests) -> Requests:
     return requests + [
         _anew(each) for each in owned if each.requester_id == HOT
     ]
+
+
+def affinity_policy(flavor: 'objects.Flavor') -> str | None:
+    """Give the NUMA policy of a flavor for the server that moves with it.
+
+    Nova says it where a server is booted only: its aliases have their own.
+
+    :returns: None if no server moves, or neither flavor nor image has one
+    """
+    instance, _ = _moving.get() or (None, False)
+    if instance is None:
+        return None
+    policy: str | None = hardware.get_pci_numa_policy_constraint(
+        flavor, instance.image_meta
+    )
+    return policy
 
 
 def is_of_attach(request: 'objects.InstancePCIRequest') -> bool:
@@ -138,14 +156,24 @@ def _is_whole(request: 'objects.InstancePCIRequest') -> bool:
 
 def _less(requests: Requests, owned: Requests) -> Requests:
     """Lower the counts of requests to what a server has of them."""
-    left: collections.Counter[str] = collections.Counter()
+    left: collections.Counter[tuple[str, ...]] = collections.Counter()
     for request in owned:
         if request.requester_id != HOT:
-            left[request.alias_name] += request.count
+            left[_asked_for(request)] += request.count
     for request in requests:
-        request.count = min(request.count, left[request.alias_name])
-        left[request.alias_name] -= request.count
+        key = _asked_for(request)
+        request.count = min(request.count, left[key])
+        left[key] -= request.count
     return [request for request in requests if request.count]
+
+
+def _asked_for(request: 'objects.InstancePCIRequest') -> tuple[str, ...]:
+    """Give the name that a request asks for, and of what it is the name.
+
+    A PCI flavor, a device and an alias may have the same.
+    """
+    kinds = requirements.MARKERS.intersection(*request.spec)
+    return (request.alias_name, *sorted(kinds))
 
 
 def _anew(

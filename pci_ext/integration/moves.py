@@ -18,12 +18,24 @@ from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
 from nova.compute import api
+from nova.compute import instance_actions
 from oslo_log import log as logging
 
 from pci_ext.integration import kept
 from pci_ext.integration import shape
 
 LOG = logging.getLogger(__name__)
+
+
+_MOVES = frozenset(
+    (
+        instance_actions.RESIZE,
+        instance_actions.MIGRATE,
+        instance_actions.LIVE_MIGRATION,
+        instance_actions.EVACUATE,
+        instance_actions.UNSHELVE,
+    )
+)
 
 
 class API(api.API):
@@ -74,6 +86,26 @@ class API(api.API):
     ) -> None:
         _count(context, instance)
         super().unshelve(context, instance, *args, **kwargs)
+
+    def _record_action_start(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        action: str,
+    ) -> None:
+        """Let a server move with the requests that it has when it is taken.
+
+        An attach or detach may have ended since they were read; none can
+        begin now.
+        """
+        if action in _MOVES and 'pci_requests' in instance:
+            instance.pci_requests = (
+                objects.InstancePCIRequests.get_by_instance_uuid(
+                    instance._context, instance.uuid
+                )
+            )
+            instance.obj_reset_changes(['pci_requests'])
+        super()._record_action_start(context, instance, action)
 
 
 def _count(
@@ -133,5 +165,6 @@ SEAM = shape.Seam(
             'target_state',
         ),
         'unshelve': ('self', 'context', 'instance', 'new_az', 'host'),
+        '_record_action_start': ('self', 'context', 'instance', 'action'),
     },
 )

@@ -221,7 +221,11 @@ def get_pci_requests_from_flavor(
     if 'extra_specs' in flavor:
         if ALIAS in flavor.extra_specs:
             _notice_alias()
-        result.requests.extend(_requests_of(flavor, affinity_policy))
+        result.requests.extend(
+            _requests_of(
+                flavor, affinity_policy or kept.affinity_policy(flavor)
+            )
+        )
     result.requests = kept.adjust(flavor, result.requests)
     return result
 

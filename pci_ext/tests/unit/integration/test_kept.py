@@ -35,14 +35,19 @@ class KeptTest(base.BaseTestCase):
         self.instance = objects.Instance(
             uuid=SERVER,
             flavor=self.flavor,
+            image_ref=uuidsentinel.image,
+            system_metadata={},
             pci_requests=objects.InstancePCIRequests(
                 instance_uuid=SERVER, requests=self.of(self.flavor)
             ),
         )
 
-    def create_flavor(self, number: int, value: str) -> objects.Flavor:
+    def create_flavor(
+        self, number: int, value: str, **extra_specs: str
+    ) -> objects.Flavor:
         flavor = objects.Flavor(
-            id=number, extra_specs={requests.PCI_FLAVOR: value}
+            id=number,
+            extra_specs={requests.PCI_FLAVOR: value, **extra_specs},
         )
         with requests.resolving(
             lambda names: [
@@ -114,6 +119,31 @@ class KeptTest(base.BaseTestCase):
         self.assertEqual(
             [(3, 'gpu', None)], self.moving(self.create_flavor(2, '3:gpu'))
         )
+
+    def test_names_of_several_kinds(self) -> None:
+        flavor = self.create_flavor(2, '2:10GE', **{requests.PCI_NAME: '10GE'})
+        has = self.of(flavor)
+        self.instance.flavor = flavor
+        self.instance.pci_requests.requests = has
+        has[0].count = 1
+        with kept.keeping(self.instance):
+            found = self.of(flavor)
+        self.assertEqual(
+            [(1, has[0].spec), (1, has[1].spec)],
+            [(each.count, each.spec) for each in found],
+        )
+
+    def test_the_numa_policy_of_flavor_or_image(self) -> None:
+        key = 'hw:pci_numa_affinity_policy'
+        flavor = self.create_flavor(2, '1:gpu', **{key: 'required'})
+        with kept.keeping(self.instance):
+            [request] = self.of(flavor)
+            self.assertEqual('required', request.numa_policy)
+            self.instance.system_metadata = {
+                'image_hw_pci_numa_affinity_policy': 'socket'
+            }
+            [request] = self.of(self.create_flavor(3, '1:gpu'))
+            self.assertEqual('socket', request.numa_policy)
 
     def test_ports_and_interrupted_attaches_are_not_kept_here(self) -> None:
         self.add(None, uuidsentinel.port)
