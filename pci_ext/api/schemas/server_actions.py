@@ -14,6 +14,8 @@
 
 from typing import Any
 
+from pci_ext.api.schemas import inventory
+from pci_ext.api.schemas import pci_flavors
 from pci_ext.integration import requests
 
 Schema = dict[str, Any]
@@ -60,12 +62,10 @@ detach_pci: Schema = {
             'items': {
                 'type': 'object',
                 'properties': {
-                    'dev_id': {
-                        'description': 'As ``pci_devices`` shows it.',
-                        'type': 'string',
-                        'minLength': 1,
-                        'maxLength': 255,
-                    },
+                    'dev_id': pci_flavors.described(
+                        {**inventory.TEXT, 'minLength': 1},
+                        'As ``pci_devices`` shows it.',
+                    ),
                 },
                 'required': ['dev_id'],
                 'additionalProperties': False,

@@ -73,11 +73,11 @@ class AttachmentsTestCase(base.RouterTestCase):
 
         self.stub_out('pci_ext.compute.rpcapi.ComputeAPI._call', call)
 
-    def detach(self) -> Any:
+    def detach(self, dev_id: str = 'pci_0000_01_00_0') -> Any:
         return self.call(
             'POST',
             f'/servers/{self.server}/action',
-            {'detach_pci': [{'dev_id': 'pci_0000_01_00_0'}]},
+            {'detach_pci': [{'dev_id': dev_id}]},
         )
 
     def assertGivenBack(self, server: str = '') -> None:
@@ -92,6 +92,14 @@ class AttachmentsTestCase(base.RouterTestCase):
         # Until the host gives it back.
         self.assertEqual(409, self.detach().status_int)
         self.assertEqual([task_states.DETACHING_PCI], self.called)
+
+    def test_server_is_not_taken_for_what_cannot_be(self) -> None:
+        self.host(lambda: None)
+        for dev_id in '', 'pci_\ud800', 'pci_\x00':
+            response = self.detach(dev_id)
+            self.assertEqual(400, response.status_int, response.text)
+        self.assertEqual([], self.called)
+        self.assertGivenBack()
 
     def test_host_does_not_answer(self) -> None:
         def behave() -> None:
