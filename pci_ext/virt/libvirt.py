@@ -38,6 +38,7 @@ from pci_ext.i18n import _
 from pci_ext.integration import teaming
 from pci_ext.virt import device_metadata
 from pci_ext.virt import domain_xml
+from pci_ext.virt import interfaces
 from pci_ext.virt import iommu_groups
 from pci_ext.virt import live_migration
 from pci_ext.virt import mixin
@@ -178,6 +179,28 @@ class LibvirtDriver(
                     device_name=device.address,
                 )
         self._tell_guest(context, instance)
+
+    @staticmethod
+    def _detach_sync(
+        dev: Any,
+        guest: libvirt_guest.Guest,
+        instance_uuid: str,
+        device_name: str,
+        persistent: bool,
+        live: bool,
+    ) -> None:
+        """Name an interface to libvirt by all that its domain says of it.
+
+        :raises nova.exception.DeviceNotFound: if the guest has lost it
+        """
+        if isinstance(dev, vconfig.LibvirtConfigGuestInterface):
+            domain = guest.get_xml_desc(dump_inactive=persistent)
+            dev = interfaces.describe(dev, domain)
+            if dev is None:
+                raise nova_exception.DeviceNotFound(device=device_name)
+        driver.LibvirtDriver._detach_sync(
+            dev, guest, instance_uuid, device_name, persistent, live
+        )
 
     def attached_pci(
         self, instance: 'objects.Instance'

@@ -39,9 +39,16 @@ def needs_network(vif: Mapping[str, Any]) -> bool:
 
     :param vif: the port, as Nova has it
     """
+    return CONF.pci_ext.port_plug == 'network' and may_have_network(vif)
+
+
+def may_have_network(vif: Mapping[str, Any]) -> bool:
+    """Tell whether a port is, was or will be plugged by such a network.
+
+    :param vif: the port, as Nova has it
+    """
     return bool(
-        CONF.pci_ext.port_plug == 'network'
-        and vif['type'] == model.VIF_TYPE_HW_VEB
+        vif['type'] == model.VIF_TYPE_HW_VEB
         and vif['vnic_type']
         in (model.VNIC_TYPE_DIRECT, model.VNIC_TYPE_MACVTAP)
         and (vif.get('profile') or {}).get('pci_slot')

@@ -19,78 +19,18 @@ which the network of the port is made and removed.
 from collections.abc import Mapping
 from typing import Any
 
-from lxml import etree
 from nova import objects
 from nova.network import model
 from nova.pci import utils as pci_utils
-from nova.virt.libvirt import config as vconfig
 from nova.virt.libvirt import driver
 from nova.virt.libvirt import vif as libvirt_vif
 from oslo_log import log as logging
 
 from pci_ext.integration import teaming
+from pci_ext.virt import interfaces
 from pci_ext.virt import port_networks
 
 LOG = logging.getLogger(__name__)
-
-
-class Interface(vconfig.LibvirtConfigGuestInterface):
-    """An interface of a guest, in what Nova does not know.
-
-    :param base: the same as Nova has it
-    :ivar network: name of the libvirt network that it is of
-    :ivar standby: id of the port that stands in for this one
-    :ivar stands_in: whether it stands in for another
-    """
-
-    def __init__(
-        self, base: vconfig.LibvirtConfigGuestInterface, port_id: str
-    ) -> None:
-        super().__init__()
-        self.__dict__.update(base.__dict__)
-        self.port_id = port_id
-        self.network: str | None = None
-        self.standby: str | None = None
-        self.stands_in = False
-
-    def __eq__(self, other: object) -> bool:
-        """Tell whether an interface in a domain is this one.
-
-        One of a network is described by its device while the domain runs.
-        """
-        if self.network is None:
-            return bool(super().__eq__(other))
-        return (
-            isinstance(other, vconfig.LibvirtConfigGuestInterface)
-            and self.mac_addr == other.mac_addr
-            and other.net_type in ('network', 'hostdev', 'direct')
-        )
-
-    # As in Nova.
-    __hash__ = None  # type: ignore[assignment]
-
-    def format_dom(self) -> Any:
-        interface = super().format_dom()
-        if self.network is not None:
-            # Nova takes a source that it does not know for a bridge.
-            interface.remove(interface.find('source'))
-            etree.SubElement(interface, 'source', network=self.network)
-        if self.stands_in:
-            etree.SubElement(interface, 'teaming', type='persistent')
-            etree.SubElement(interface, 'alias', name=_alias(self.port_id))
-        elif self.standby is not None:
-            etree.SubElement(
-                interface,
-                'teaming',
-                type='transient',
-                persistent=_alias(self.standby),
-            )
-        return interface
-
-
-def _alias(port_id: str) -> str:
-    # libvirt leaves to users what begins so.
-    return f'ua-{port_id}'
 
 
 class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
@@ -107,14 +47,16 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
         found = super().get_config(
             instance, vif, image_meta, flavor, virt_type
         )
-        if not isinstance(found, vconfig.LibvirtConfigGuestInterface):
-            # A physical function, which is not an interface to libvirt.
+        pairs = teaming.pairs(instance)
+        if not (
+            port_networks.may_have_network(vif)
+            or vif['id'] in {*pairs, *pairs.values()}
+        ):
             return found
-        interface = Interface(found, vif['id'])
+        interface = interfaces.Interface(found, vif['id'])
         if port_networks.needs_network(vif):
             interface.net_type = 'network'
             interface.network = port_networks.name_of(instance.uuid, vif['id'])
-        pairs = teaming.pairs(instance)
         interface.standby = pairs.get(vif['id'])
         interface.stands_in = vif['id'] in pairs.values()
         return interface

@@ -24,6 +24,7 @@ from nova.tests.functional.libvirt import base
 from pci_ext.integration import requests
 from pci_ext.objects import pci_flavor
 from pci_ext.tests import fixtures as pci_ext_fixtures
+from pci_ext.tests.nova import interfaces
 
 FLAVORS = {
     'accelerator': {
@@ -35,31 +36,6 @@ FLAVORS = {
 }
 FLAVORS['mobile'] = FLAVORS['accelerator']
 LIVE_MIGRATION = {'mobile': 'hotplug'}
-
-
-#: As in libvirt.
-VIR_ERR_NO_NETWORK = 43
-
-
-class Networks(fixtures.Fixture):
-    """The networks of a host, which Nova's fixture of libvirt lacks: none."""
-
-    def _setUp(self) -> None:
-        for place, name, value in (
-            (fakelibvirt, 'VIR_ERR_NO_NETWORK', VIR_ERR_NO_NETWORK),
-            (fakelibvirt.Connection, 'listAllNetworks', lambda *_args: []),
-            (fakelibvirt.Connection, 'networkLookupByName', self._look_up),
-        ):
-            self.useFixture(
-                fixtures.MockPatchObject(place, name, value, create=True)
-            )
-
-    def _look_up(self, *_args: object) -> None:
-        raise fakelibvirt.make_libvirtError(
-            fakelibvirt.libvirtError,
-            'Network not found',
-            error_code=VIR_ERR_NO_NETWORK,
-        )
 
 
 class LibvirtTestCase(base.ServersTestBase):
@@ -88,7 +64,7 @@ class LibvirtTestCase(base.ServersTestBase):
         resolving = requests.resolving(self.source)
         resolving.__enter__()
         self.addCleanup(resolving.__exit__, None, None, None)
-        self.useFixture(Networks())
+        self.networks = self.useFixture(interfaces.Networks())
         super().setUp()
         self.ctxt = context.get_admin_context()
 

@@ -24,10 +24,12 @@ from nova.network import model
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.virt.libvirt import config as vconfig
 from nova.virt.libvirt import driver
+from nova.virt.libvirt import guest
 from oslo_utils.fixture import uuidsentinel as uuids
 
 from pci_ext.integration import teaming
 from pci_ext.tests import fixtures as pci_ext_fixtures
+from pci_ext.virt import interfaces
 from pci_ext.virt import port_networks
 from pci_ext.virt import vif
 
@@ -125,15 +127,18 @@ class VifTestCase(test.NoDBTestCase):
         self.instance.info_cache.network_info.append(made)
         return made
 
-    def interface(self, port: model.VIF) -> Any:
-        """Give the element of a port in the XML of the guest."""
-        config = self.driver.get_config(
+    def config(self, port: model.VIF) -> Any:
+        return self.driver.get_config(
             self.instance,
             port,
             objects.ImageMeta.from_dict({}),
             self.instance.flavor,
             'kvm',
         )
+
+    def interface(self, port: model.VIF) -> Any:
+        """Give the element of a port in the XML of the guest."""
+        config = self.config(port)
         element = etree.fromstring(config.to_xml())
         domain = etree.fromstring(
             '<domain type="qemu"><name>a</name><memory>1</memory>'
@@ -227,19 +232,45 @@ class NetworkTest(VifTestCase):
             )
         self.assertEqual({}, self.driver.networks())
 
-    def test_found_in_a_running_domain(self) -> None:
-        config = self.driver.get_config(
-            self.instance,
-            self.port(uuids.port),
-            objects.ImageMeta.from_dict({}),
-            self.instance.flavor,
-            'kvm',
+    def test_found_in_a_domain(self) -> None:
+        """Whatever it was plugged by, and whatever is configured by now."""
+        address = '<address type="pci" domain="0x0000" {}/>'.format(
+            'bus="0x3b" slot="0x02" function="0x1"'
         )
-        running = vconfig.LibvirtConfigGuestInterface()
-        running.net_type, running.mac_addr = 'hostdev', MAC
-        self.assertEqual(config, running)
-        running.mac_addr = 'fa:16:3e:00:00:02'
-        self.assertNotEqual(config, running)
+        other = 'fa:16:3e:00:00:02'
+        for plug in ('network', 'hostdev'):
+            self.conf.config(group='pci_ext', port_plug=plug)
+            config = self.config(self.port(uuids.port))
+            for found, kind, mac, source in (
+                (True, 'network', MAC, f'<source network="{self.NAME}"/>'),
+                (True, 'hostdev', MAC, f'<source>{address}</source>'),
+                (False, 'network', other, f'<source network="{self.NAME}"/>'),
+                (False, 'hostdev', other, f'<source>{address}</source>'),
+                (False, 'hostdev', MAC, '<source/>'),
+                (False, 'bridge', MAC, '<source bridge="br-int"/>'),
+            ):
+                xml = (
+                    f'<domain><devices><interface type="{kind}">'
+                    f'<mac address="{mac}"/>{source}'
+                    '</interface></devices></domain>'
+                )
+                with self.subTest(plug=plug, xml=xml):
+                    self.assertEqual(found, self.found(config, xml))
+
+    def found(self, config: Any, xml: str) -> bool:
+        """Tell whether Nova finds an interface in a domain."""
+
+        class Domain:
+            def XMLDesc(self, flags: int) -> str:
+                return xml
+
+        interface = guest.Guest(Domain()).get_interface_by_cfg(config)
+        if interface is None:
+            return False
+        described = interfaces.describe(interface, xml)
+        assert described is not None
+        self.assertIn(described.to_xml(pretty_print=False), xml)
+        return True
 
     def test_hostdev(self) -> None:
         self.conf.config(group='pci_ext', port_plug='hostdev')
@@ -250,7 +281,9 @@ class NetworkTest(VifTestCase):
 
     def test_ports_of_other_types(self) -> None:
         port = self.port(uuids.port, 'normal')
-        self.assertNotEqual('network', self.interface(port).get('type'))
+        self.assertIs(
+            vconfig.LibvirtConfigGuestInterface, type(self.config(port))
+        )
         self.assertFalse(port_networks.needs_network(port))
 
 

@@ -1,0 +1,212 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Interfaces of guests as libvirt has them, for Nova's imitation of it.
+
+That one has no networks, takes an interface for what it finds first of its
+MAC address, and keeps one description where libvirt keeps two: the definition,
+as it was written, and one of the guest that runs.
+"""
+
+from collections.abc import Callable
+import copy
+from typing import Any
+
+import fixtures
+from lxml import etree
+from nova.tests.fixtures import libvirt as fakelibvirt
+
+#: As in libvirt.
+VIR_ERR_NO_NETWORK = 43
+
+_OF_A_NETWORK = 'forward/address'
+
+
+class Network:
+    """A network, as libvirt-python has it."""
+
+    def __init__(self, networks: dict[str, 'Network'], xml: str) -> None:
+        self._networks = networks
+        self._xml = xml
+
+    def name(self) -> str:
+        return str(etree.fromstring(self._xml).findtext('name'))
+
+    def XMLDesc(self, flags: int) -> str:
+        return self._xml
+
+    def destroy(self) -> None:
+        del self._networks[self.name()]
+
+
+class Networks(fixtures.Fixture):
+    """The networks of a host.
+
+    :ivar networks: by their names
+    """
+
+    def _setUp(self) -> None:
+        self.networks: dict[str, Network] = {}
+        for place, name, value in (
+            (fakelibvirt, 'VIR_ERR_NO_NETWORK', VIR_ERR_NO_NETWORK),
+            (fakelibvirt.Connection, 'listAllNetworks', self._list),
+            (fakelibvirt.Connection, 'networkLookupByName', self._look_up),
+            (fakelibvirt.Connection, 'networkCreateXML', self._create),
+        ):
+            self.useFixture(
+                fixtures.MockPatchObject(place, name, value, create=True)
+            )
+
+    def _list(self, flags: int) -> list[Network]:
+        return list(self.networks.values())
+
+    def _create(self, xml: str) -> None:
+        network = Network(self.networks, xml)
+        assert network.name() not in self.networks, 'exists already'
+        self.networks[network.name()] = network
+
+    def _look_up(self, name: str) -> Network:
+        if name not in self.networks:
+            raise _error('Network not found', VIR_ERR_NO_NETWORK)
+        return self.networks[name]
+
+
+class Interfaces(fixtures.Fixture):
+    """The interfaces of guests.
+
+    :param networks: those of the host
+    :param removed: called with the uuid of a domain and an alias when the
+        guest has let go of an interface
+    """
+
+    def __init__(
+        self, networks: Networks, removed: Callable[[str, str], None]
+    ) -> None:
+        super().__init__()
+        self.networks = networks.networks
+        self.removed = removed
+
+    def _setUp(self) -> None:
+        fixture = self
+
+        class Domain(_Domain):
+            networks = fixture.networks
+            removed = staticmethod(fixture.removed)
+
+        self.useFixture(
+            fixtures.MockPatchObject(fakelibvirt, 'Domain', Domain)
+        )
+
+
+class _Domain(fakelibvirt.Domain):
+    networks: dict[str, Network]
+    removed: Callable[[str, str], None]
+
+    def __init__(self, connection: Any, xml: str, **kwargs: Any) -> None:
+        document = etree.fromstring(xml)
+        interfaces = document.findall('devices/interface')
+        for interface in interfaces:
+            interface.getparent().remove(interface)
+        super().__init__(
+            connection, etree.tostring(document).decode(), **kwargs
+        )
+        self._slot = 0
+        self._defined: list[Any] = []
+        self._running: list[Any] = []
+        for interface in interfaces:
+            self._add(interface)
+
+    def _add(self, interface: Any) -> None:
+        self._slot += 1
+        if interface.find('address') is None:
+            etree.SubElement(
+                interface,
+                'address',
+                type='pci',
+                domain='0x0000',
+                bus='0x00',
+                slot=f'0x{self._slot:02x}',
+                function='0x0',
+            )
+        running = copy.deepcopy(interface)
+        if running.find('alias') is None:
+            etree.SubElement(running, 'alias', name=f'net{self._slot}')
+        if running.get('type') == 'network':
+            # What libvirt took from the network.
+            [source] = running.findall('source')
+            network = etree.fromstring(
+                self.networks[source.get('network')].XMLDesc(0)
+            )
+            running.set('type', network.find('forward').get('mode'))
+            del source.attrib['network']
+            source.append(network.find(_OF_A_NETWORK))
+        self._defined.append(interface)
+        self._running.append(running)
+
+    def XMLDesc(self, flags: int) -> str:
+        document = etree.fromstring(super().XMLDesc(flags))
+        document.find('devices').extend(
+            copy.deepcopy(
+                self._defined
+                if flags & fakelibvirt.VIR_DOMAIN_XML_INACTIVE
+                else self._running
+            )
+        )
+        return etree.tostring(document).decode()
+
+    def attachDevice(self, xml: str) -> Any:
+        if not xml.startswith('<interface'):
+            return super().attachDevice(xml)
+        return self._add(etree.fromstring(xml))
+
+    def detachDeviceFlags(self, xml: str, flags: int) -> None:
+        if not xml.startswith('<interface'):
+            super().detachDeviceFlags(xml, flags)
+            return
+        wanted = etree.fromstring(xml)
+        if flags & fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG:
+            self._defined.remove(_find(self._defined, wanted))
+        if flags & fakelibvirt.VIR_DOMAIN_AFFECT_LIVE:
+            found = _find(self._running, wanted)
+            self._running.remove(found)
+            self.removed(self.UUIDString(), found.find('alias').get('name'))
+
+
+def _find(interfaces: list[Any], wanted: Any) -> Any:
+    """Find an interface as virDomainNetFindIdx does: by MAC and address."""
+    found = [
+        interface
+        for interface in interfaces
+        if _attributes(interface, 'mac') == _attributes(wanted, 'mac')
+        and _attributes(wanted, 'address')
+        in (None, _attributes(interface, 'address'))
+    ]
+    if not found:
+        raise _error('no such device', fakelibvirt.VIR_ERR_DEVICE_MISSING)
+    if len(found) > 1:
+        raise _error(
+            'multiple devices matching MAC address',
+            fakelibvirt.VIR_ERR_OPERATION_FAILED,
+        )
+    return found[0]
+
+
+def _attributes(interface: Any, name: str) -> dict[str, str] | None:
+    element = interface.find(name)
+    return None if element is None else dict(element.attrib)
+
+
+def _error(message: str, code: int) -> Exception:
+    error: Exception = fakelibvirt.make_libvirtError(
+        fakelibvirt.libvirtError, message, error_code=code
+    )
+    return error
