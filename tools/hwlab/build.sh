@@ -7,6 +7,9 @@
 
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
+# What is built is printed by functions whose output is taken.
+shopt -s inherit_errexit
+
 check=${1:-}
 
 # Prints a key of the content of files.
@@ -21,7 +24,8 @@ cached() {
     if [ ! -d "$folder" ]; then
         [ -z "$check" ] || exit 1
         say "building $kind: see $log" >&2
-        stage=$(mktemp -d "$CACHE/stage.XXXX")
+        stage=$(mktemp -d "$CACHE/stage.XXXX") ||
+            die "nothing can be built in $CACHE"
         # shellcheck disable=SC2064 # of now
         trap "rm -rf '$stage'" EXIT
         if ! (set -x; "build_$kind" "$stage") > "$log" 2>&1; then
@@ -36,15 +40,16 @@ cached() {
     printf '%s\n' "$folder"
 }
 
+# A function that is asked for its status goes on after what fails.
 build_system() {
-    "$HERE/build-root.sh" "$1/root"
-    "$HERE/build-image.sh" "$1/root" "$1"
+    "$HERE/build-root.sh" "$1/root" &&
+        "$HERE/build-image.sh" "$1/root" "$1"
 }
 
 build_python() {
-    "$HERE/build-python.sh" "$system/root" "$1/python"
-    "$HERE/make-disk.sh" "$1/python" "$1/python.img"
-    rm -rf "$1/python"
+    "$HERE/build-python.sh" "$system/root" "$1/python" &&
+        "$HERE/make-disk.sh" "$1/python" "$1/python.img" &&
+        rm -rf "$1/python"
 }
 
 system=$(cached system "$(key_of "$HERE"/{common,build-root,build-image}.sh \
