@@ -167,7 +167,8 @@ class Supervisor:
             deadline = time.monotonic() + STOP_PATIENCE
             while self.pid(name) is not None:
                 if time.monotonic() > deadline:
-                    os.killpg(pid, signal.SIGKILL)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(pid, signal.SIGKILL)
                 time.sleep(0.05)
             # What a killed process leaves behind.
             with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -177,11 +178,13 @@ class Supervisor:
 
 
 def _environment() -> dict[str, str]:
-    # What the caller has set for Python or OpenStack is not for services.
+    # What the caller has set for Python or OpenStack is not for services, and
+    # they ask nobody outside.
     return {
         key: value
         for key, value in os.environ.items()
         if not key.startswith(('OS_', 'PYTHON', 'PCI_EXT_', 'TOX_'))
+        and not key.lower().endswith('_proxy')
     }
 
 
