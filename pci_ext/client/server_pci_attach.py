@@ -20,10 +20,17 @@ from typing import Any
 from osc_lib import exceptions
 from osc_lib.command import command
 
+from pci_ext.client import http
 from pci_ext.client import plugin
 
 #: Seconds between looks at the progress of an action.
 _POLL_INTERVAL = 1.0
+
+#: What is said of a failure to those who may not see its reason.
+_NOT_TOLD = (
+    'The action failed. An administrator can see why: openstack server event '
+    'show'
+)
 
 #: Extra specs by the options that stand for them.
 _REQUESTS = {
@@ -57,12 +64,28 @@ class _ServerAction(command.Command):
         )
         client = plugin.client_of(self)
         request_id = client.act_on_server(server.id, {action: argument})
-        if parsed_args.wait:
-            self._wait(server.id, request_id)
+        if not parsed_args.wait:
+            return
+        failed = [
+            event
+            for event in self._wait(client, server.id, request_id)
+            if event['result'] != 'Success'
+        ]
+        if failed:
+            reason = (
+                failed[0].get('details')
+                or self._last_errors(client, server.id, parsed_args)
+                or _NOT_TOLD
+            )
+            raise exceptions.CommandError(
+                f'{reason} (Request-ID: {request_id})'
+            )
 
-    def _wait(self, server_id: str, request_id: str) -> None:
+    def _wait(
+        self, client: http.PciClient, server_id: str, request_id: str
+    ) -> list[http.Body]:
+        """Wait for the end of an action, and give its events."""
         started = time.monotonic()
-        client = plugin.client_of(self)
         while True:
             events = client.show_server_action(server_id, request_id)
             if events and all(event['finish_time'] for event in events):
@@ -71,11 +94,39 @@ class _ServerAction(command.Command):
             sys.stderr.flush()
             time.sleep(_POLL_INTERVAL)
         sys.stderr.write('\rComplete           \n')
-        for event in events:
-            if event['result'] != 'Success':
-                raise exceptions.CommandError(
-                    event.get('details') or 'The action failed.'
-                )
+        return events
+
+    def _last_errors(
+        self,
+        client: http.PciClient,
+        server_id: str,
+        parsed_args: argparse.Namespace,
+    ) -> str:
+        """Give what the devices that an action is about say of it.
+
+        Nova shows the details of events to administrators, if not told
+        otherwise; these are shown to all who may see the devices.
+        """
+        try:
+            devices = client.list_server_devices(server_id)
+        except exceptions.CommandError:
+            return ''
+        return '; '.join(
+            sorted(
+                {
+                    device['last_error']
+                    for device in devices
+                    if device['last_error']
+                    and self._is_about(device, parsed_args)
+                }
+            )
+        )
+
+    def _is_about(
+        self, device: http.Body, parsed_args: argparse.Namespace
+    ) -> bool:
+        """Tell whether the action was to change a device of the server."""
+        return False
 
 
 class AddServerPci(_ServerAction):
@@ -136,9 +187,19 @@ class RemoveServerPci(_ServerAction):
         devices = [{'dev_id': dev_id} for dev_id in parsed_args.devices]
         self._act(parsed_args, 'detach_pci', devices)
 
+    def _is_about(
+        self, device: http.Body, parsed_args: argparse.Namespace
+    ) -> bool:
+        return device.get('dev_id') in parsed_args.devices
+
 
 class ReattachServerPci(_ServerAction):
     """Attach PCI devices that could not be attached after a live migration"""
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         self._act(parsed_args, 'reattach_pci', None)
+
+    def _is_about(
+        self, device: http.Body, parsed_args: argparse.Namespace
+    ) -> bool:
+        return bool(device['state'] == 'failed')

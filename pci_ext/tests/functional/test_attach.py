@@ -15,6 +15,7 @@
 import functools
 import json
 import os
+import re
 import shutil
 import tempfile
 from typing import Any
@@ -231,6 +232,33 @@ class TestAttach(AttachTestCase):
         )
         run('server', 'remove', 'pci', '--wait', server, DEVICE['dev_id'])
         self.assertDevices(server, '0000:01:00.0', '0000:02:00.0')
+
+    def test_what_a_member_is_told(self) -> None:
+        server = self.create_server(self.create_flavor('1:two'), cloud=MEMBER)
+        self.wait_for(server, 'ACTIVE')
+        self.misbehave(
+            busy=['0000:01:00.0'],
+            release={'0000:03:00.0': 'deaf'},
+            timeout=0.2,
+        )
+        error = self.assertRefused(
+            'The action failed. An administrator can see why',
+            *('server', 'add', 'pci', '--wait', server),
+            *('--pci-flavor', '2:one'),
+            cloud=MEMBER,
+        )
+        [request_id] = re.findall(r'\(Request-ID: (req-[-0-9a-f]+)\)', error)
+        show = 'server', 'event', 'show', server, request_id
+        [event] = self.openstack(*show)['events']
+        self.assertIn('in use', event['details'])
+        [event] = self.openstack(*show, cloud=MEMBER)['events']
+        self.assertIsNone(event['details'])
+        self.assertRefused(
+            '0000:03:00.0 was not detached: the guest has it',
+            *('server', 'remove', 'pci', '--wait', server),
+            DEVICE['dev_id'],
+            cloud=MEMBER,
+        )
 
     def listed(self, server: str) -> list[dict[str, str]]:
         return list(self.openstack('server', 'pci', 'list', server))

@@ -84,33 +84,107 @@ class TestAdd(ActionTestCase):
         )
 
 
-class TestWait(ActionTestCase):
-    def wait(self, **event):
+class WaitTestCase(ActionTestCase):
+    DEVICES = f'GET /servers/{uuids.server}/os-pci-devices'
+
+    def ends(self, **event):
+        """Let an action end in an event."""
         path = f'/servers/{uuids.server}/os-instance-actions/{base.REQUEST_ID}'
         event = {'finish_time': '2026-01-01T00:00:00', **event}
         self.api.answers[f'GET {path}'] = (
             200,
             {'instanceAction': {'events': [event]}},
         )
-        return self.run_shell(
-            *('server', 'add', 'pci', '--wait', uuids.server),
-            *('--alias', 'a1:2'),
+
+    def fails(self, details=None, **errors):
+        """Let an action fail.
+
+        :param errors: the last errors of the devices
+        """
+        self.ends(result='Error', details=details)
+        self.api.answers[self.DEVICES] = (
+            200,
+            {
+                'pci_devices': [
+                    {
+                        'dev_id': dev_id,
+                        'state': 'failed' if error else 'attached',
+                        'last_error': error,
+                    }
+                    for dev_id, error in errors.items()
+                ]
+            },
         )
 
+    def last_line(self, *arguments):
+        return self.complaint_of(*arguments).splitlines()[-1]
+
+
+class TestWaitForAttach(WaitTestCase):
+    ADD = (
+        *('server', 'add', 'pci', '--wait', uuids.server),
+        *('--alias', 'a1:2'),
+    )
+
     def test_success(self):
-        code, _, stderr = self.wait(result='Success', details=None)
+        self.ends(result='Success', details=None)
+        code, _, stderr = self.run_shell(*self.ADD)
         self.assertEqual(0, code)
         self.assertIn('Complete', stderr)
 
     def test_error(self):
-        code, _, stderr = self.wait(result='Error', details='in use')
-        self.assertEqual(1, code)
-        self.assertIn('in use', stderr)
+        self.fails('in use')
+        self.assertEqual(
+            f'in use (Request-ID: {base.REQUEST_ID})',
+            self.last_line(*self.ADD),
+        )
 
     def test_error_without_details(self):
-        code, _, stderr = self.wait(result='Error')
-        self.assertEqual(1, code)
-        self.assertIn('failed', stderr)
+        # What went wrong earlier is not why.
+        self.fails(one='not detached')
+        self.assertEqual(
+            'The action failed. An administrator can see why: openstack '
+            f'server event show (Request-ID: {base.REQUEST_ID})',
+            self.last_line(*self.ADD),
+        )
+
+
+class TestWaitForDetach(WaitTestCase):
+    REMOVE = 'server', 'remove', 'pci', '--wait', uuids.server, 'one', 'two'
+
+    def test_error_of_the_devices(self):
+        self.fails(one='late', two='late', three='other')
+        self.assertEqual(
+            f'late (Request-ID: {base.REQUEST_ID})',
+            self.last_line(*self.REMOVE),
+        )
+
+    def test_error_with_details(self):
+        self.fails('from the event', one='late')
+        self.assertIn('from the event (', self.last_line(*self.REMOVE))
+
+    def test_no_error_of_a_device(self):
+        self.fails(one=None, two=None)
+        self.assertIn('An administrator', self.last_line(*self.REMOVE))
+
+    def test_devices_that_are_not_shown(self):
+        self.fails()
+        self.api.answers[self.DEVICES] = (
+            403,
+            {'forbidden': {'message': 'Policy'}},
+        )
+        self.assertIn('An administrator', self.last_line(*self.REMOVE))
+
+
+class TestWaitForReattach(WaitTestCase):
+    def test_error_of_the_devices(self):
+        self.fails(one='full', two='in use', three=None)
+        self.assertEqual(
+            f'full; in use (Request-ID: {base.REQUEST_ID})',
+            self.last_line(
+                'server', 'pci', 'reattach', '--wait', uuids.server
+            ),
+        )
 
 
 class TestRemove(ActionTestCase):
