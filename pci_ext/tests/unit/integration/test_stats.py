@@ -373,7 +373,9 @@ class CardTest(StatsTest):
                 )
                 for index in range(1, functions + 1)
             ]
-        manager.PciDevTracker._build_device_tree(found)
+        manager.PciDevTracker._build_device_tree(
+            objects.PciDeviceList(objects=found)
+        )
         return found
 
     def test_scheduler_and_claim_agree_on_cards(self) -> None:
