@@ -122,15 +122,19 @@ class Device:
 Nodes = dict[int, tuple[str, list[Pool]]]
 
 
+#: Each compute node by the name of its host, with its pools.
+Hosts = list[tuple[str, list[Pool]]]
+
+
 @dataclasses.dataclass(frozen=True)
 class Pools:
     """What was read of pools.
 
-    :ivar hosts: each compute node by the name of its host, with its pools
+    :ivar hosts: in no order
     :ivar cells_down: uuids of the cells that did not answer
     """
 
-    hosts: list[tuple[str, list[Pool]]]
+    hosts: Hosts
     cells_down: tuple[str, ...]
 
 
@@ -151,12 +155,10 @@ def read_pools(
 ) -> Pools:
     """Read the pools of all hosts, or of one."""
     results = nova_context.scatter_gather_skip_cell0(
-        context, _pools_in_cell, records.Wanted(host=host)
+        context, pools_in_cell, records.Wanted(host=host)
     )
     answers, cells_down = _sort_out(results)
-    return Pools(
-        [node for nodes in answers for node in nodes.values()], cells_down
-    )
+    return Pools([node for nodes in answers for node in nodes], cells_down)
 
 
 def read_pools_and_devices(
@@ -203,10 +205,11 @@ def _sort_out(
 
 
 @db_api.pick_context_manager_reader
-def _pools_in_cell(
+def pools_in_cell(
     context: nova_context.RequestContext, wanted: records.Wanted
-) -> Nodes:
-    return _nodes(context, wanted)
+) -> Hosts:
+    """Read the hosts of the cell that the context is targeted at."""
+    return list(_nodes(context, wanted).values())
 
 
 @db_api.pick_context_manager_reader

@@ -15,12 +15,13 @@
 import functools
 from typing import Any
 
-from nova import context as nova_context
+from nova import exception as nova_exception
 from nova import objects
 from nova.api import validation
 from nova.api.openstack import wsgi
 from nova.compute import api as compute
 from nova.network import model as network_model
+import webob.exc
 
 from pci_ext.api import evaluations
 from pci_ext.api import extension
@@ -29,6 +30,7 @@ from pci_ext.api import inventory
 from pci_ext.api import live_migrations
 from pci_ext.api import microversions
 from pci_ext.api import policy
+from pci_ext.api import records
 from pci_ext.api.schemas import migration_plans as schema
 from pci_ext.integration import teaming
 from pci_ext.policies import pci_devices as policies
@@ -43,7 +45,7 @@ class MigrationPlansController(wsgi.Controller):
         super().__init__()
         self._compute_api = compute.API()
 
-    @wsgi.expected_errors((404, 503))
+    @wsgi.expected_errors((400, 404, 503))
     @validation.query_schema(schema.index_query)
     @validation.response_body_schema(schema.index_response)
     def index(self, req: wsgi.Request, server_id: str) -> View:
@@ -55,18 +57,11 @@ class MigrationPlansController(wsgi.Controller):
             policies.MIGRATION_PLAN,
             target={'project_id': instance.project_id},
         )
-        return {
-            'pci_migration_plan': _plan(context, instance, req.GET.get('host'))
-        }
+        return {'pci_migration_plan': _plan(instance, req.GET.get('host'))}
 
 
-def _plan(
-    context: nova_context.RequestContext,
-    instance: 'objects.Instance',
-    host: str | None,
-) -> View:
+def _plan(instance: 'objects.Instance', host: str | None) -> View:
     devices = held.held_by(instance)
-    pools = inventory.read_pools(context, host)
     return {
         'host': instance.host,
         'refusal': live_migrations.refusal(instance, devices),
@@ -80,8 +75,7 @@ def _plan(
             for each in devices
         ],
         'standby': _standby(instance),
-        'hosts': _hosts(instance, pools),
-        'cells_down': list(pools.cells_down),
+        'hosts': _hosts(instance, _destinations(instance, host)),
     }
 
 
@@ -101,7 +95,40 @@ def _standby(instance: 'objects.Instance') -> list[View]:
     ]
 
 
-def _hosts(instance: 'objects.Instance', pools: inventory.Pools) -> list[View]:
+def _destinations(
+    instance: 'objects.Instance', host: str | None
+) -> inventory.Hosts:
+    """Read the hosts that a server can be migrated to, or one of them.
+
+    They are those of its cell: Nova migrates no server live into another.
+
+    :raises webob.exc.HTTPBadRequest: if the host is none of them
+    """
+    # Without a host it may not be in a cell yet, and does not migrate.
+    if not instance.host:
+        return []
+    # In the words of Nova when it is asked to migrate there.
+    if host == instance.host:
+        raise webob.exc.HTTPBadRequest(
+            explanation=nova_exception.UnableToMigrateToSelf(
+                instance_id=instance.uuid, host=host
+            ).format_message()
+        )
+    found = inventory.pools_in_cell(
+        instance._context, records.Wanted(host=host)
+    )
+    if host is not None and not found:
+        raise webob.exc.HTTPBadRequest(
+            explanation=nova_exception.ComputeHostNotFound(
+                host=host
+            ).format_message()
+        )
+    return [node for node in found if node[0] != instance.host]
+
+
+def _hosts(
+    instance: 'objects.Instance', destinations: inventory.Hosts
+) -> list[View]:
     """Evaluate hosts as destinations, by their devices alone."""
     compiled = fit.compiled(instance)
     if compiled is None:
@@ -109,8 +136,7 @@ def _hosts(instance: 'objects.Instance', pools: inventory.Pools) -> list[View]:
     asked = fit.names(instance)
     return [
         evaluations.evaluate(host, found, compiled, asked)
-        for host, found in sorted(pools.hosts, key=lambda node: node[0])
-        if host != instance.host
+        for host, found in sorted(destinations, key=lambda node: node[0])
     ]
 
 

@@ -12,6 +12,8 @@
 
 """Schemas of requests and responses about plans of live migrations."""
 
+from nova.api.validation import parameter_types
+
 from pci_ext.api.schemas import evaluations
 from pci_ext.api.schemas import inventory
 from pci_ext.api.schemas import pci_flavors
@@ -23,11 +25,9 @@ _TEXT_OR_NULL: inventory.Schema = {'type': ['string', 'null']}
 index_query: inventory.Schema = {
     'type': 'object',
     'properties': {
-        'host': {
-            'type': 'array',
-            'items': {'type': 'string', 'minLength': 1, 'maxLength': 255},
-            'maxItems': 1,
-        }
+        'host': parameter_types.single_param(
+            {**inventory.TEXT, 'minLength': 1}
+        )
     },
     'additionalProperties': False,
 }
@@ -77,9 +77,9 @@ index_response = pci_flavors.object_with(
                 ),
             },
             'hosts': pci_flavors.described(
-                evaluations.HOSTS, 'Hosts, and what would wait there.'
+                evaluations.HOSTS,
+                'The other hosts of its cell, and what would wait there.',
             ),
-            'cells_down': inventory.CELLS_DOWN,
         }
     ),
 )

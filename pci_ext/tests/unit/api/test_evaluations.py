@@ -144,7 +144,7 @@ class EvaluateTestCase(base.RouterTestCase):
 
     def test_a_cell_that_does_not_answer(self) -> None:
         cell = self.cell_mappings['cell1']
-        self.useFixture(base.BrokenCell(inventory, '_pools_in_cell', cell))
+        self.useFixture(base.BrokenCell(inventory, 'pools_in_cell', cell))
         found = self.evaluate('1:NvGPU')
         self.assertEqual([cell.uuid], found['cells_down'])
         self.assertEqual(['all'], [each['host'] for each in found['hosts']])

@@ -12,9 +12,11 @@
 
 from typing import Any
 
+import fixtures
 from nova import context as nova_context
 from nova import objects
 from nova.network import model as network_model
+import webob
 
 from pci_ext.tests.unit.api import test_live_migrations
 
@@ -27,13 +29,22 @@ class MigrationPlansTestCase(test_live_migrations.ServerTestCase):
         super().setUp()
         pool = {**NVIDIA, 'dev_type': 'type-PCI', 'count': 1}
         self.create_host('cell1', 'host2', pool)
-        self.create_host('cell2', 'host3')
+        self.create_host('cell1', 'host3')
+        self.create_host('cell2', 'host4', pool)
+
+    def ask(self, query: str = '') -> webob.Response:
+        path = f'/servers/{self.server}/os-pci-migration-plan{query}'
+        return self.call('GET', path, version='2.1, pci 1.1')
 
     def plan(self, query: str = '') -> dict[str, Any]:
-        path = f'/servers/{self.server}/os-pci-migration-plan{query}'
-        response = self.call('GET', path, version='2.1, pci 1.1')
+        response = self.ask(query)
         self.assertEqual(200, response.status_int, response.text)
         return dict(response.json['pci_migration_plan'])
+
+    def assertRefused(self, status: int, text: str, host: str) -> None:
+        response = self.ask(f'?host={host}')
+        self.assertEqual(status, response.status_int, response.text)
+        self.assertIn(text, response.text)
 
     def test_what_becomes_of_each_device(self) -> None:
         self.have(NVIDIA, test_live_migrations.HOTPLUG)
@@ -64,6 +75,34 @@ class MigrationPlansTestCase(test_live_migrations.ServerTestCase):
         self.have(NVIDIA, test_live_migrations.HOTPLUG)
         [found] = self.plan('?host=host3')['hosts']
         self.assertEqual('host3', found['host'])
+
+    def test_a_host_that_it_cannot_go_to(self) -> None:
+        self.have(NVIDIA, test_live_migrations.HOTPLUG)
+        for host in 'host4', 'host5':
+            self.assertRefused(
+                400, f'Compute host {host} could not be found.', host
+            )
+        self.assertRefused(400, 'to current host (host1)', 'host1')
+        # What PostgreSQL cannot be asked.
+        self.assertRefused(400, 'host', '%00')
+
+    def test_server_without_a_host(self) -> None:
+        self.server = self.create_server('cell1', 'failed')
+        self.have(NVIDIA, test_live_migrations.HOTPLUG)
+        plan = self.plan()
+        self.assertEqual((None, []), (plan['host'], plan['hosts']))
+
+    def test_a_cell_that_does_not_answer(self) -> None:
+        self.useFixture(
+            fixtures.MockPatchObject(
+                objects.Instance,
+                'get_by_uuid',
+                side_effect=OSError('no route to the database'),
+            )
+        )
+        response = self.ask()
+        self.assertEqual(503, response.status_int, response.text)
+        self.assertIn(self.cell_mappings['cell1'].uuid, response.text)
 
     def test_without_devices(self) -> None:
         plan = self.plan()

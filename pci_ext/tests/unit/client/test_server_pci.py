@@ -173,7 +173,6 @@ class TestMigrationPlan(base.ShellTestCase):
             'devices': [],
             'standby': [],
             'hosts': [],
-            'cells_down': [],
             **values,
         }
         path = f'/servers/{uuids.server}/os-pci-migration-plan{query}'
