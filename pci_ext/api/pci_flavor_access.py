@@ -75,7 +75,7 @@ class PciFlavorAccessController(wsgi.Controller):
         with errors.as_http():
             flavor = _find_private(context, pci_flavor_id)
             identity.verify_project_id(context, project_id)
-            db.add_project(flavor.uuid, project_id)
+            db.add_project(flavor, project_id)
         flavor.projects = sorted({*flavor.projects, project_id})
         notifications.notify(context, notifications.UPDATE, flavor)
         return {'pci_flavor_access': {'project_id': project_id}}
@@ -93,7 +93,7 @@ class PciFlavorAccessController(wsgi.Controller):
         policy.authorize(context, policies.DELETE, target={})
         with errors.as_http():
             flavor = _find_private(context, pci_flavor_id)
-            db.remove_project(flavor.uuid, id)
+            db.remove_project(flavor, id)
         flavor.projects = [each for each in flavor.projects if each != id]
         notifications.notify(context, notifications.UPDATE, flavor)
 

@@ -158,51 +158,51 @@ def delete_by_name(name: str) -> None:
     _delete(models.PciFlavor.name, name)
 
 
-def add_project(uuid: str, project_id: str) -> None:
+def add_project(flavor: pci_flavor.PciFlavor, project_id: str) -> None:
     """Give a project access to a PCI flavor.
 
-    :raises PciFlavorNotFound: if there is none with this uuid
+    :raises PciFlavorNotFound: if there is none with its uuid any more
     :raises PciFlavorAccessExists: if the project has access already
     """
     try:
-        _add_project(uuid, project_id)
+        _add_project(flavor, project_id)
     except db_exception.DBDuplicateEntry as error:
         raise exception.PciFlavorAccessExists(
-            project_id=project_id, pci_flavor=uuid
+            project_id=project_id, pci_flavor=flavor.name
         ) from error
 
 
 @retried
-def _add_project(uuid: str, project_id: str) -> None:
+def _add_project(flavor: pci_flavor.PciFlavor, project_id: str) -> None:
     # In one statement, so that the PCI flavor cannot go in between.
-    flavor = sa.select(
+    rows = sa.select(
         models.PciFlavor.id,
         sa.literal(project_id, models.PciFlavorProject.project_id.type),
-    ).where(_equals(models.PciFlavor.uuid, uuid))
+    ).where(_equals(models.PciFlavor.uuid, flavor.uuid))
     statement = sa.insert(models.PciFlavorProject).from_select(
-        ['pci_flavor_id', 'project_id'], flavor
+        ['pci_flavor_id', 'project_id'], rows
     )
     if not _execute(statement):
-        raise exception.PciFlavorNotFound(pci_flavor=uuid)
+        raise exception.PciFlavorNotFound(pci_flavor=flavor.name)
 
 
 @retried
-def remove_project(uuid: str, project_id: str) -> None:
+def remove_project(flavor: pci_flavor.PciFlavor, project_id: str) -> None:
     """Take the access to a PCI flavor from a project.
 
     :raises PciFlavorAccessNotFound: if the project does not have it, or there
-        is no PCI flavor with this uuid
+        is no PCI flavor with its uuid any more
     """
-    flavor = sa.select(models.PciFlavor.id).where(
-        _equals(models.PciFlavor.uuid, uuid)
+    ids = sa.select(models.PciFlavor.id).where(
+        _equals(models.PciFlavor.uuid, flavor.uuid)
     )
     statement = sa.delete(models.PciFlavorProject).where(
-        models.PciFlavorProject.pci_flavor_id.in_(flavor),
+        models.PciFlavorProject.pci_flavor_id.in_(ids),
         _equals(models.PciFlavorProject.project_id, project_id),
     )
     if not _execute(statement):
         raise exception.PciFlavorAccessNotFound(
-            project_id=project_id, pci_flavor=uuid
+            project_id=project_id, pci_flavor=flavor.name
         )
 
 

@@ -59,7 +59,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
         self.assertEqual(
             {'pci_flavor_access': []}, self.call('GET', PATH).json
         )
-        db.add_project(self.flavor.uuid, base.OWN_PROJECT)
+        db.add_project(self.flavor, base.OWN_PROJECT)
         for id in ('private', self.flavor.uuid):
             self.assertEqual(
                 {'pci_flavor_access': [{'project_id': base.OWN_PROJECT}]},
@@ -99,7 +99,9 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
     def test_add_twice(self) -> None:
         self.add(base.OWN_PROJECT)
         self.assert_refused(
-            409, self.add(base.OWN_PROJECT), base.OWN_PROJECT, 'already'
+            409,
+            self.add(base.OWN_PROJECT),
+            f'Project {base.OWN_PROJECT} has access to PCI flavor private ',
         )
         self.assertEqual([base.OWN_PROJECT], self.projects())
 
@@ -139,14 +141,19 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
         self.assertEqual([base.OTHER_PROJECT], self.projects())
 
     def test_remove_a_project_that_keystone_has_forgotten(self) -> None:
-        db.add_project(self.flavor.uuid, uuidsentinel.gone)
+        db.add_project(self.flavor, uuidsentinel.gone)
         response = self.call('DELETE', f'{PATH}/{uuidsentinel.gone}')
         self.assertEqual(204, response.status_int, response.text)
         self.assertEqual([], self.projects())
 
     def test_remove_a_project_without_access(self) -> None:
         for id in (base.OWN_PROJECT, 'nosuch', '0'):
-            self.assert_refused(404, self.call('DELETE', f'{PATH}/{id}'), id)
+            self.assert_refused(
+                404,
+                self.call('DELETE', f'{PATH}/{id}'),
+                f'Project {id} has not been given access to PCI flavor '
+                'private.',
+            )
 
     def test_public(self) -> None:
         path = '/os-pci-flavors/public/access'
@@ -192,7 +199,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
         self.assert_refused(400, self.call('GET', f'{PATH}?a=b'), "'a'")
 
     def test_only_the_admin_may(self) -> None:
-        db.add_project(self.flavor.uuid, base.OWN_PROJECT)
+        db.add_project(self.flavor, base.OWN_PROJECT)
         for response in (
             self.call('GET', PATH, context=self.member),
             self.add(base.OTHER_PROJECT, context=self.member),

@@ -327,7 +327,7 @@ class TestProjects(base.DatabaseTestCase):
         return pci_flavors.get_by_name(name).projects
 
     def test_one_is_added(self):
-        pci_flavors.add_project(self.flavor.uuid, 'a')
+        pci_flavors.add_project(self.flavor, 'a')
         self.assertEqual(['a', 'b'], self.projects())
         self.assertEqual(['b'], self.projects('NIC'))
 
@@ -335,11 +335,11 @@ class TestProjects(base.DatabaseTestCase):
         error = self.assertRaises(
             exception.PciFlavorAccessExists,
             pci_flavors.add_project,
-            self.flavor.uuid,
+            self.flavor,
             'b',
         )
         self.assertEqual(
-            f'Project b has access to PCI flavor {self.flavor.uuid} already.',
+            'Project b has access to PCI flavor GPU already.',
             str(error),
         )
         self.assertEqual(['b'], self.projects())
@@ -349,17 +349,17 @@ class TestProjects(base.DatabaseTestCase):
             error = self.assertRaises(
                 exception.PciFlavorNotFound,
                 pci_flavors.add_project,
-                uuid,
+                pci_flavor.PciFlavor(uuid=uuid, name='gone'),
                 'a',
             )
-            self.assertIn(uuid, str(error))
+            self.assertIn('PCI flavor gone could not', str(error))
 
     def test_many_at_once_one_counts(self):
         outcomes = []
 
         def add():
             try:
-                pci_flavors.add_project(self.flavor.uuid, 'a')
+                pci_flavors.add_project(self.flavor, 'a')
                 outcomes.append('added')
             except exception.PciFlavorAccessExists:
                 outcomes.append('exists')
@@ -375,8 +375,8 @@ class TestProjects(base.DatabaseTestCase):
         self.assertEqual(['a', 'b'], self.projects())
 
     def test_one_is_removed(self):
-        pci_flavors.add_project(self.flavor.uuid, 'a')
-        pci_flavors.remove_project(self.flavor.uuid, 'b')
+        pci_flavors.add_project(self.flavor, 'a')
+        pci_flavors.remove_project(self.flavor, 'b')
         self.assertEqual(['a'], self.projects())
         self.assertEqual(['b'], self.projects('NIC'))
 
@@ -385,14 +385,18 @@ class TestProjects(base.DatabaseTestCase):
             error = self.assertRaises(
                 exception.PciFlavorAccessNotFound,
                 pci_flavors.remove_project,
-                self.flavor.uuid,
+                self.flavor,
                 project_id,
             )
-            self.assertIn(f'Project {project_id} has not', str(error))
+            self.assertEqual(
+                f'Project {project_id} has not been given access to PCI '
+                'flavor GPU.',
+                str(error),
+            )
         self.assertRaises(
             exception.PciFlavorAccessNotFound,
             pci_flavors.remove_project,
-            uuids.missing,
+            pci_flavor.PciFlavor(uuid=uuids.missing, name='gone'),
             'b',
         )
         self.assertEqual(['b'], self.projects())
