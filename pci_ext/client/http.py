@@ -92,7 +92,7 @@ class PciClient:
         )
 
     def remove_access(self, name_or_uuid: str, project_id: str) -> None:
-        project = parse.quote(project_id, safe='')
+        project = _quote(project_id, 'project')
         self._call('DELETE', f'{self._path(name_or_uuid)}/access/{project}')
 
     def show_limits(self, name_or_uuid: str) -> Body:
@@ -118,7 +118,7 @@ class PciClient:
         return self._list('pci_devices', query, limit)
 
     def show_device(self, uuid: str) -> Body:
-        path = f'/os-pci-devices/{parse.quote(uuid, safe="")}'
+        path = f'/os-pci-devices/{_quote(uuid, "PCI device")}'
         device: Body = self._call('GET', path)['pci_device']
         return device
 
@@ -190,7 +190,7 @@ class PciClient:
     def _path(self, name_or_uuid: str) -> str:
         if name_or_uuid in _UNROUTABLE or '/' in name_or_uuid:
             name_or_uuid = self._find_uuid(name_or_uuid)
-        return f'{_FLAVORS}/{parse.quote(name_or_uuid, safe="")}'
+        return f'{_FLAVORS}/{_quote(name_or_uuid, "PCI flavor")}'
 
     def _find_uuid(self, name: str) -> str:
         for flavor in self.list_flavors():
@@ -230,6 +230,19 @@ class PciClient:
                 or _message_without_reason(response.status_code)
             )
         return response
+
+
+def _quote(name_or_id: str, what: str) -> str:
+    """Make a part of a path of what a user has given.
+
+    :raises CommandError: if it is empty, as unset variables of a shell are:
+        the path would be that of something else
+    """
+    if not name_or_id:
+        raise exceptions.CommandError(
+            f'The name or ID of the {what} is empty.'
+        )
+    return parse.quote(name_or_id, safe='')
 
 
 def _content_of(response: Any) -> Any:

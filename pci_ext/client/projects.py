@@ -44,8 +44,13 @@ def find_id(
     :param domain: name or id of its domain; None if it is in any
     :param must_exist: whether what is not found is an error, rather than
         taken as an id
-    :raises CommandError: if it is not found, or there are several
+    :raises CommandError: if it is empty, not found, or there are several
     """
+    if not name_or_id:
+        # Its path would be that of all projects.
+        raise exceptions.CommandError(
+            'The name or ID of the project is empty.'
+        )
     manager: Any = cmd.app.client_manager
     identity = manager.sdk_connection.identity
     try:

@@ -163,3 +163,10 @@ class TestShow(base.ShellTestCase):
         self.assertEqual(
             expected, self.json_of('pci', 'device', 'show', uuids.device)
         )
+
+    def test_an_empty_uuid(self):
+        self.assertEqual(
+            'The name or ID of the PCI device is empty.\n',
+            self.complaint_of('pci', 'device', 'show', ''),
+        )
+        self.assertEqual([], self.api.requests)

@@ -216,6 +216,14 @@ class TestShow(base.ShellTestCase):
             self.complaint_of('pci', 'flavor', 'show', 'a/b'),
         )
 
+    def test_an_empty_name(self):
+        for command in ('show', 'delete'):
+            self.assertIn(
+                'The name or ID of the PCI flavor is empty.\n',
+                self.complaint_of('pci', 'flavor', command, ''),
+            )
+        self.assertEqual([], self.api.requests)
+
     def test_the_available_attributes(self):
         self.api.answers['GET /os-pci-flavors/0'] = (
             200,

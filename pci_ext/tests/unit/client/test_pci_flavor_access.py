@@ -113,6 +113,16 @@ class TestAdd(AccessTestCase):
         )
         self.assertEqual([], self.sent())
 
+    def test_empty_project(self):
+        for action in ('add', 'remove'):
+            self.assertEqual(
+                'The name or ID of the project is empty.\n',
+                self.complaint_of(
+                    *('pci', 'flavor', 'access', action, 'bigGPU', '')
+                ),
+            )
+        self.assertEqual([], self.api.requests)
+
     def test_several_projects_of_the_name(self):
         self.answer(
             {
