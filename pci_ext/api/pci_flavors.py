@@ -18,6 +18,7 @@ from nova import context as nova_context
 from nova.api import validation
 from nova.api.openstack import identity
 from nova.api.openstack import wsgi
+from oslo_utils import uuidutils
 import webob.exc
 
 from pci_ext import exception
@@ -41,6 +42,9 @@ from pci_ext.policies import pci_flavors as policies
 _RESERVED_IDS = frozenset(
     (views.AVAILABLE_ATTRIBUTES_ID, requests.RESERVED_NAME)
 )
+
+#: The list of all that is known of PCI flavors is found in place of one.
+_DETAIL = 'detail'
 
 
 @validation.validated
@@ -100,7 +104,7 @@ class PciFlavorsController(wsgi.Controller):
         policy.authorize(context, policies.CREATE, target={})
         values = dict(body['pci_flavor'])
         with errors.as_http():
-            requests.validate_name(values['name'])
+            _verify_name(values['name'])
             values['specs'] = attributes.check_specs(
                 context, values.get('specs', {})
             )
@@ -128,7 +132,7 @@ class PciFlavorsController(wsgi.Controller):
         values = dict(body['pci_flavor'])
         with errors.as_http():
             if 'name' in values:
-                requests.validate_name(values['name'])
+                _verify_name(values['name'])
             if 'specs' in values:
                 values['specs'] = attributes.check_specs(
                     context, values['specs']
@@ -151,6 +155,18 @@ class PciFlavorsController(wsgi.Controller):
             flavor = visibility.find(context, id)
             db.delete_by_uuid(flavor.uuid)
         notifications.notify(context, notifications.DELETE, flavor)
+
+
+def _verify_name(name: str) -> None:
+    requests.validate_name(name)
+    # The path with such a name leads, or may come to lead, somewhere else.
+    reason = None
+    if uuidutils.is_uuid_like(name):
+        reason = _('it reads as a uuid.')
+    elif name == _DETAIL:
+        reason = _('it is reserved.')
+    if reason:
+        raise exception.InvalidPciFlavor(field='name', reason=reason)
 
 
 def _verify_projects(
@@ -195,7 +211,7 @@ class PciFlavors(extension.ApiExtension):
                     'POST': (controller, 'create'),
                 },
             ),
-            ('/os-pci-flavors/detail', {'GET': (controller, 'detail')}),
+            (f'/os-pci-flavors/{_DETAIL}', {'GET': (controller, 'detail')}),
             (
                 '/os-pci-flavors/{id}',
                 {
