@@ -110,11 +110,30 @@ class UnsupportedConfiguration(PciExtException):
     msg_fmt = _('Unsupported configuration: %(reason)s')
 
 
-class DatabaseNotConfigured(PciExtException):
+class DatabaseUnusable(PciExtException):
+    """There is something for an operator to see to."""
+
+
+class DatabaseNotConfigured(DatabaseUnusable):
     msg_fmt = _(
         'The database of PCI flavors is not configured: set '
         '[pci_ext_database] connection, for example to '
         'mysql+pymysql://pci_ext:PASSWORD@HOST/pci_ext.'
+    )
+
+
+class DatabaseUrlInvalid(DatabaseUnusable):
+    msg_fmt = _(
+        '[pci_ext_database] connection names no database that can be used: '
+        '%(reason)s.'
+    )
+
+
+class DatabaseVersionUnknown(DatabaseUnusable):
+    msg_fmt = _(
+        'The database of PCI flavors is at version %(version)s, which this '
+        'release does not know. Install the newer release of pci_ext that it '
+        'is of, if [pci_ext_database] connection is right.'
     )
 
 

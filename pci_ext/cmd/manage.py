@@ -21,6 +21,7 @@ from typing import Any
 from alembic import util as alembic_util
 from oslo_config import cfg
 from oslo_db import exception as db_exception
+from sqlalchemy import exc as sa_exc
 
 from pci_ext import conf as pci_ext_conf
 from pci_ext import exception
@@ -31,7 +32,9 @@ from pci_ext.db import migration
 _EXPECTED = (
     alembic_util.CommandError,
     db_exception.DBError,
-    exception.DatabaseNotConfigured,
+    exception.DatabaseUnusable,
+    # Those that oslo.db lets through, such as that of a wrong password.
+    sa_exc.SQLAlchemyError,
 )
 
 

@@ -83,6 +83,14 @@ def writer() -> contextlib.AbstractContextManager[orm.Session]:
 
 
 def get_engine() -> sa.Engine:
-    """Get the engine of the database, for migrations."""
-    engine: sa.Engine = _manager().writer.get_engine()
+    """Get the engine of the database, for migrations.
+
+    :raises DatabaseNotConfigured: if no connection is set
+    :raises DatabaseUrlInvalid: if it does not parse, or its driver is missing
+    """
+    manager = _manager()
+    try:
+        engine: sa.Engine = manager.writer.get_engine()
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
+        raise exception.DatabaseUrlInvalid(reason=error) from error
     return engine

@@ -17,6 +17,7 @@ from alembic import config as alembic_config
 from alembic import script
 from alembic.runtime import migration
 
+from pci_ext import exception
 from pci_ext.db import api
 
 
@@ -27,7 +28,11 @@ def _config() -> alembic_config.Config:
 
 
 def upgrade(revision: str = 'head') -> None:
-    """Bring the schema to a revision; by default to that of this release."""
+    """Bring the schema to a revision; by default to that of this release.
+
+    :raises DatabaseVersionUnknown: if it has one that is not known
+    """
+    check_known(version())
     config = _config()
     with api.get_engine().begin() as connection:
         config.attributes['connection'] = connection
@@ -43,4 +48,18 @@ def version() -> str | None:
 
 def head() -> str | None:
     """Give the revision that this release needs."""
-    return script.ScriptDirectory.from_config(_config()).get_current_head()
+    return _scripts().get_current_head()
+
+
+def check_known(revision: str | None) -> None:
+    """See that a revision is that of this release, or of one before.
+
+    :raises DatabaseVersionUnknown: if it is not
+    """
+    known = {each.revision for each in _scripts().walk_revisions()}
+    if revision is not None and revision not in known:
+        raise exception.DatabaseVersionUnknown(version=revision)
+
+
+def _scripts() -> script.ScriptDirectory:
+    return script.ScriptDirectory.from_config(_config())

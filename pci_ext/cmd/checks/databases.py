@@ -19,6 +19,7 @@ import functools
 import nova.conf
 from oslo_db import exception as db_exception
 from oslo_upgradecheck import upgradecheck
+from sqlalchemy import exc as sa_exc
 
 from pci_ext import exception
 from pci_ext.db import api
@@ -26,6 +27,9 @@ from pci_ext.db import migration
 from pci_ext.i18n import _
 
 CONF = nova.conf.CONF
+
+#: Some errors oslo.db lets through, such as that of a wrong password.
+_NO_ANSWER = (db_exception.DBError, sa_exc.SQLAlchemyError)
 
 Check = Callable[[], upgradecheck.Result]
 
@@ -52,7 +56,7 @@ def schema() -> upgradecheck.Result:
         return not_here()
     try:
         problem = _problem_of_schema()
-    except db_exception.DBError as error:
+    except _NO_ANSWER as error:
         problem = _(
             'The database of PCI flavors does not answer: %s. See that '
             '[pci_ext_database] connection is right, and that its server runs.'
@@ -65,9 +69,10 @@ def schema() -> upgradecheck.Result:
 def _problem_of_schema() -> str | None:
     try:
         api.configure(CONF)
-    except exception.DatabaseNotConfigured as error:
+        found, needed = migration.version(), migration.head()
+        migration.check_known(found)
+    except exception.DatabaseUnusable as error:
         return error.format_message()
-    found, needed = migration.version(), migration.head()
     if found == needed:
         return None
     return _(
@@ -95,7 +100,7 @@ def of_the_cloud(
                 if _problem_of_schema()
                 else list(problems())
             )
-        except db_exception.DBError as error:
+        except _NO_ANSWER as error:
             found = [
                 _('Not checked: a database cannot be read: %s.')
                 % _first_line(error)

@@ -19,6 +19,14 @@ from oslotest import base
 
 from pci_ext.tests.unit.db import base as db_base
 
+#: One that does not parse, one without a driver, and one whose
+#: port is no number.
+BAD_CONNECTIONS = (
+    'garbage',
+    'mysql+nodriver://h/x',
+    'mysql+pymysql://a:b#c@h:abc/x',
+)
+
 
 class ProgramTestCase(base.BaseTestCase):
     def setUp(self):

@@ -66,6 +66,23 @@ class TestDb(base.ProgramTestCase):
         self.assertIn('unable to open database file', stderr)
         self.assertNotIn('Traceback', stderr)
 
+    def test_a_connection_that_is_none(self):
+        for connection in base.BAD_CONNECTIONS:
+            self.write_conf(f'connection = {connection}')
+            for command in ('sync', 'version'):
+                code, stdout, stderr = self.manage('db', command)
+                self.assertEqual((1, ''), (code, stdout))
+                self.assertIn('[pci_ext_database] connection', stderr)
+
+    def test_an_error_that_oslo_db_lets_through(self):
+        path = self.home.join('empty.sqlite')
+        with open(path, 'w'):
+            pass
+        self.write_conf(f'connection = sqlite:///file:{path}?mode=ro&uri=true')
+        code, stdout, stderr = self.manage('db', 'sync')
+        self.assertEqual((1, ''), (code, stdout))
+        self.assertIn('readonly', stderr)
+
     def test_a_database_of_a_later_release(self):
         self.manage('db', 'sync')
         with api.get_engine().begin() as connection:
@@ -74,8 +91,10 @@ class TestDb(base.ProgramTestCase):
             )
         code, stdout, stderr = self.manage('db', 'sync')
         self.assertEqual((1, ''), (code, stdout))
-        self.assertIn("'later'", stderr)
-        self.assertNotIn('Traceback', stderr)
+        self.assertIn(
+            'is at version later, which this release does not know', stderr
+        )
+        self.assertEqual((0, 'later\n', ''), self.manage('db', 'version'))
 
     def test_without_a_command_help_is_given(self):
         code, stdout, _ = self.manage()

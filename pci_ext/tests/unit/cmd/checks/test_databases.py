@@ -10,11 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import fixtures
 import sqlalchemy as sa
 
 from pci_ext.cmd.checks import databases
 from pci_ext.db import api
 from pci_ext.db import migration
+from pci_ext.tests.unit.cmd import base as cmd_base
 from pci_ext.tests.unit.cmd.checks import base
 from pci_ext.tests.unit.db import base as db_base
 
@@ -34,18 +36,52 @@ class SchemaTestCase(base.CheckTestCase):
         )
 
     def test_behind(self) -> None:
+        db_base.empty(api.get_engine())
+        migration.upgrade('5c2d1f9a7b34')
+        self.assert_problem(
+            base.FAILURE,
+            databases.schema,
+            'is at version 5c2d1f9a7b34 and',
+            'Run "pci-ext-manage db sync"',
+        )
+
+    def test_of_a_later_release(self) -> None:
         with api.get_engine().begin() as connection:
             connection.execute(
-                sa.text("UPDATE alembic_version SET version_num = 'earlier'")
+                sa.text("UPDATE alembic_version SET version_num = 'later'")
             )
-        self.assert_problem(
-            base.FAILURE, databases.schema, 'is at version earlier and'
+        details = self.assert_problem(
+            base.FAILURE,
+            databases.schema,
+            'is at version later, which this release does not know',
+            'Install the newer release',
         )
+        self.assertNotIn('db sync', details)
 
     def test_no_connection(self) -> None:
         self.flags(connection=None, group='pci_ext_database')
         self.assert_problem(
             base.FAILURE, databases.schema, '[pci_ext_database] connection'
+        )
+
+    def test_a_connection_that_is_none(self) -> None:
+        for connection in cmd_base.BAD_CONNECTIONS:
+            self.flags(connection=connection, group='pci_ext_database')
+            self.assert_problem(
+                base.FAILURE,
+                databases.schema,
+                '[pci_ext_database] connection names no database',
+            )
+
+    def test_an_error_that_oslo_db_lets_through(self) -> None:
+        def refuse() -> None:
+            raise sa.exc.OperationalError(None, None, Exception('no access'))
+
+        self.useFixture(
+            fixtures.MonkeyPatch('pci_ext.db.migration.version', refuse)
+        )
+        self.assert_problem(
+            base.FAILURE, databases.schema, 'does not answer', 'no access'
         )
 
     def test_no_answer(self) -> None:
