@@ -44,12 +44,14 @@ def forget(
     """Free what is claimed for a server that does not come after all.
 
     Nova forgets it where both hosts share their storage, and would then claim
-    over it at the next attempt.
+    over it at the next attempt. Nothing is freed if its guest is here,
+    whatever the record of the server says.
 
     :param migration_id: the live migration that is over, where another may
         have been begun since
     """
-    if instance.host != compute.host:
+    is_here = instance.host == compute.host
+    if not is_here and not compute.driver.runs_here(instance):
         compute.rt.release_pci_claims(context, instance, migration_id)
 
 

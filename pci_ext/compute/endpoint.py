@@ -139,8 +139,13 @@ class Endpoint:
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
     ) -> None:
-        """Attach what the guest of a server lacks, in the background."""
+        """Attach what the guest of a server lacks, in the background.
+
+        If it turns out not to be here, what it was to have here is freed.
+        """
         self.persist(context, instance.uuid)
+        if instance.host != self._compute.host:
+            self._publish(instance)
 
     def arrived(
         self,

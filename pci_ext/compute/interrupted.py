@@ -16,6 +16,7 @@ from typing import Any
 
 from nova import context as nova_context
 from nova import objects
+from nova.compute import task_states
 from nova.objects import fields
 from oslo_log import log as logging
 
@@ -23,29 +24,53 @@ from pci_ext.compute import rpcapi
 
 LOG = logging.getLogger(__name__)
 
-#: Nova has put them into error, if it has got so far.
+#: Of the live migrations that nova-compute ended in the middle of, Nova puts
+#: those in error that the hypervisor was at, and leaves the others as they
+#: are.
 _STATUSES = ['accepted', 'queued', 'preparing', 'running', 'error']
+
+
+def servers(context: nova_context.RequestContext, host: str) -> set[str]:
+    """Give the servers that a destination may have claimed devices for.
+
+    :param host: the one that they were to leave
+    """
+    return {each.instance_uuid for each in _migrations(context, host)}
+
+
+def _migrations(
+    context: nova_context.RequestContext, host: str, **filters: str
+) -> 'objects.MigrationList':
+    return objects.MigrationList.get_by_filters(
+        context,
+        {
+            'source_compute': host,
+            'migration_type': fields.MigrationType.LIVE_MIGRATION,
+            'status': _STATUSES,
+            **filters,
+        },
+    )
 
 
 def release_claims(
     compute: Any,
     context: nova_context.RequestContext,
-    instance: 'objects.Instance',
+    server_uuid: str,
 ) -> None:
     """Free what is claimed for a server that is still on this host.
 
-    Nova aborts what the hypervisor still does, and ends the records of these
-    migrations in error; but it forgets what the destination has claimed.
+    Nova aborts what the hypervisor still does, and takes the task from the
+    server; but it forgets what the destination has claimed. A server that has
+    the task again is migrated anew.
     """
-    migrations = objects.MigrationList.get_by_filters(
-        context,
-        {
-            'instance_uuid': instance.uuid,
-            'source_compute': compute.host,
-            'migration_type': fields.MigrationType.LIVE_MIGRATION,
-            'status': _STATUSES,
-        },
-    )
+    migrations = _migrations(context, compute.host, instance_uuid=server_uuid)
+    # Read last: it has the task before there is a record of a migration.
+    instance = objects.Instance.get_by_uuid(context, server_uuid)
+    if (
+        instance.host != compute.host
+        or instance.task_state == task_states.MIGRATING
+    ):
+        return
     last = {
         migration.dest_compute: migration.id
         for migration in sorted(migrations, key=lambda each: each.id)

@@ -60,10 +60,12 @@ def find(context: nova_context.RequestContext, host: str) -> list[str]:
     instances = objects.InstanceList.get_by_host(
         context, host, expected_attrs=_ATTRS
     )
+    migrated = interrupted.servers(context, host)
     return [
         instance.uuid
         for instance in instances
         if instance.task_state in task_states.ALL
+        or instance.uuid in migrated
         or condemned.addresses(instance)
         or records.unfinished(instance)
         or detached.request_ids(instance)
@@ -125,11 +127,9 @@ def reconcile(
     elif instance.task_state == task_states.ATTACHING_PCI and not attaching:
         _end_attach_without_requests(compute, instance, cause)
     late.release(compute, context, server_uuid)
+    interrupted.release_claims(compute, context, server_uuid)
     migration = detached.operation_of(instance)
-    if migration is None:
-        return None
-    interrupted.release_claims(compute, context, instance)
-    return _context_of(migration)
+    return None if migration is None else _context_of(migration)
 
 
 def _by_operation(requests: records.Requests) -> list[records.Requests]:

@@ -53,7 +53,11 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         """
         is_first = self.pci_tracker is None
         super()._setup_pci_tracker(context, compute_node, resources)
-        if not is_first and _DEVICES in resources:
+        if is_first:
+            # Not if it is a driver of Nova's.
+            if hasattr(self.driver, 'runs_here'):
+                self.pci_tracker.runs_here = self.driver.runs_here
+        elif _DEVICES in resources:
             self.pci_tracker.rescan(resources.pop(_DEVICES))
             compute_node.pci_device_pools = (
                 self.pci_tracker.stats.to_device_pools_obj()

@@ -17,6 +17,7 @@ device that is offered no more but is in use is kept until it is freed, which
 is Nova's way, and marked in its record, so that this can be seen.
 """
 
+from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
 from typing import Any
@@ -59,8 +60,19 @@ def _mark(device: 'objects.PciDevice', withdrawn: bool) -> None:
     device.extra_info = changed
 
 
+def _may_run(instance: 'objects.Instance') -> bool:
+    return True
+
+
+def _is_lost(migration: 'objects.Migration') -> bool:
+    return bool(migration.is_live_migration and migration.status == 'error')
+
+
 class PciDevTracker(manager.PciDevTracker):
     """Nova's tracker, which takes up what the host offers at each scan."""
+
+    #: Tells whether the guest of a server runs here, if the driver knows.
+    runs_here: 'Callable[[objects.Instance], bool]' = staticmethod(_may_run)
 
     _scanned: tuple[str, Options] | None = None
 
@@ -145,25 +157,35 @@ class PciDevTracker(manager.PciDevTracker):
         A scan reads the servers of the host, then the migrations. Who comes
         back or sets out meanwhile is in neither, and so is a server for which
         devices are claimed before its migration says which host it goes to:
-        the record of the server itself decides.
+        the record of the server itself decides. It does so, too, if all that
+        is known is a live migration that ended in an error, which Nova takes
+        for one that goes on; but the guest may have come all the same.
         """
+        going_on = [each for each in migrations if not _is_lost(each)]
         seen = {instance.uuid for instance in instances}
-        seen |= {migration.instance_uuid for migration in migrations}
-        unseen = (self.claims.keys() | self.allocations.keys()) - seen
-        super().clean_usage(
-            [*instances, *filter(None, map(self._busy_or_here, unseen))],
-            migrations,
-        )
+        seen |= {migration.instance_uuid for migration in going_on}
+        lost = {migration.instance_uuid for migration in migrations} - seen
+        kept = [
+            self._if_it_stays(uuid, uuid in lost)
+            for uuid in (self.claims.keys() | self.allocations.keys()) - seen
+        ]
+        super().clean_usage([*instances, *filter(None, kept)], going_on)
 
-    def _busy_or_here(self, uuid: str) -> 'objects.Instance | None':
+    def _if_it_stays(
+        self, uuid: str, is_lost: bool
+    ) -> 'objects.Instance | None':
         try:
             instance = objects.Instance.get_by_uuid(
                 self._context, uuid, expected_attrs=[]
             )
         except nova_exception.InstanceNotFound:
             return None
-        is_here = instance.host == self._host
-        return instance if is_here or instance.task_state else None
+        stays = (
+            instance.host == self._host
+            or instance.task_state
+            or (is_lost and self.runs_here(instance))
+        )
+        return instance if stays else None
 
     @classmethod
     def _build_device_tree(cls, all_devs: 'objects.PciDeviceList') -> None:

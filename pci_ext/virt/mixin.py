@@ -106,6 +106,10 @@ class PciExtDriverMixin:
         """
         raise NotImplementedError()
 
+    def runs_here(self, instance: 'objects.Instance') -> bool:
+        """Tell whether a guest runs on this host, or is about to."""
+        return self.attached_pci(instance) is not None
+
     def firmly_attached_pci(
         self, instance: 'objects.Instance'
     ) -> frozenset[str] | None:

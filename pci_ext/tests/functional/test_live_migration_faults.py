@@ -208,6 +208,22 @@ update_resources_interval = 600
         self.assertEqual('completed', self.migrate(second)['status'])
         self.assertWhole(second, 'host-2', '81')
 
+    def test_killed_while_it_waits(self) -> None:
+        flavor = self.create_flavor('1:p0001')
+        servers = [self.create_on('host-1', flavor) for _ in range(2)]
+        for server in servers:
+            self.wait_for(server, 'ACTIVE')
+        first, second = servers
+        self.misbehave(transfer=60)
+        self.begin(first)
+        self.wait_until(lambda: self.domains(first) == {'host-1': []})
+        self.begin(second)
+        self.wait_until(lambda: len(self.in_use(second)) == 2)
+        self.misbehave()
+        self.cloud.kill_and_start()
+        for server in servers:
+            self.assertWhole(server, 'host-1', '01')
+
 
 class TestManyAtOnce(live_migrations.LiveMigrationTestCase):
     """Ten servers between two hosts with two spare devices each."""

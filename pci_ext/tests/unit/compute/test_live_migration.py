@@ -10,9 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+from typing import Any
+
 import fixtures
 from nova import exception as nova_exception
 from nova import objects
+from oslo_serialization import jsonutils
 
 from pci_ext.compute import arrival
 from pci_ext.compute import condemned
@@ -205,6 +208,7 @@ class ClaimsTestCase(base.HostTestCase):
         self.context = self.context.elevated()
         self.compute.rt.compute_nodes = {base.HOST: self.node}
         uuid = self.create_server(devices=0)
+        self.compute.driver._domains.stop(uuid)
         self.server = objects.Instance.get_by_uuid(self.context, uuid)
         self.server.host = 'other'
         self.server.task_state = 'migrating'
@@ -267,6 +271,52 @@ class ClaimsTestCase(base.HostTestCase):
         claims = self.compute.rt.pci_tracker.claims[self.server.uuid]
         self.assertEqual(2, len(claims))
 
+    def test_a_guest_that_has_come(self) -> None:
+        domains = self.compute.driver._domains
+        domains.start(self.server.uuid, [])
+        self.release()
+        claims = self.compute.rt.pci_tracker.claims[self.server.uuid]
+        self.assertEqual(2, len(claims))
+        domains.stop(self.server.uuid)
+        self.release()
+        self.assertEqual({}, dict(self.compute.rt.pci_tracker.claims))
+
+    def test_a_scan_after_an_error(self) -> None:
+        self.server.task_state = None
+        self.server.save()
+        self.migration.status = 'error'
+        tracker, domains = self.restart(), self.compute.driver._domains
+        # It has come, and the source has not told of it.
+        domains.start(self.server.uuid, [])
+        tracker.clean_usage([], [self.migration])
+        self.assertEqual(2, len(tracker.claims[self.server.uuid]))
+        domains.stop(self.server.uuid)
+        tracker.clean_usage([], [self.migration])
+        self.assertEqual({}, dict(tracker.claims))
+
+    def restart(self) -> Any:
+        """Track the devices as nova-compute does when it is started."""
+        self.compute.rt.pci_tracker.save(self.context)
+        self.compute.rt.pci_tracker = None
+        devices = jsonutils.dumps(list(self.devices_of_hypervisor()))
+        self.compute.rt._setup_pci_tracker(
+            self.context, self.node, {'pci_passthrough_devices': devices}
+        )
+        return self.compute.rt.pci_tracker
+
+    def test_a_guest_that_may_be_anywhere(self) -> None:
+        """Nova's driver has failed at the source, which has the guest."""
+        scans: list[object] = []
+        self.compute.update_available_resource = scans.append
+        self.server.task_state = None
+        self.server.save()
+        self.conf.config(group='pci_ext', reattach_delay=0)
+        objects.InstanceAction.action_start(
+            self.context, self.server.uuid, 'live-migration', want_result=False
+        )
+        self.endpoint.attach_again(self.context, self.server)
+        self.assertEqual(1, len(scans))
+
     def release(self) -> None:
         # Not by the endpoint, which waits for the end of the migration.
         arrival.forget(
@@ -306,6 +356,30 @@ class AbortTestCase(base.HostTestCase):
         self.abort()
         self.assertEqual([('other', self.migration.id)], self.released)
 
+    def test_interrupted_by_a_restart(self) -> None:
+        # None of them has taken a device out of the guest.
+        for status in 'accepted', 'queued', 'preparing', 'running', 'error':
+            self.migration.status = status
+            self.migration.save()
+            self.released.clear()
+            self.start()
+            self.assertEqual(
+                [('other', self.migration.id)], self.released, status
+            )
+
+    def test_begun_since_the_restart(self) -> None:
+        instance = self.instance(self.server)
+        instance.task_state = 'migrating'
+        instance.save()
+        self.start()
+        self.assertEqual([], self.released)
+
+    def test_over_before_the_restart(self) -> None:
+        self.migration.status = 'failed'
+        self.migration.save()
+        self.start()
+        self.assertEqual([], self.released)
+
     def test_while_it_runs(self) -> None:
         def leave_to_the_driver(
             context: object, instance: object, migration_id: int
@@ -315,5 +389,6 @@ class AbortTestCase(base.HostTestCase):
 
         self.live_migration_abort = leave_to_the_driver  # type: ignore[method-assign]
         self.start()
+        self.released.clear()
         self.abort()
         self.assertEqual([], self.released)

@@ -172,6 +172,47 @@ class TrackerTest(base.HostTestCase):
         )
         return device
 
+    def test_a_live_migration_that_ended_in_an_error(self) -> None:
+        running: set[str] = set()
+        pci_tracker = self.compute.rt.pci_tracker
+        pci_tracker.runs_here = lambda instance: instance.uuid in running
+        lost = ('live-migration', 'error')
+        for migrations, task_state, runs, expected in (
+            ([lost], 'migrating', False, 'claimed'),
+            # Its guest has come, and nobody has noted it.
+            ([lost], None, True, 'claimed'),
+            # It was resized since, and that can be reverted.
+            ([lost, ('resize', 'finished')], None, False, 'claimed'),
+            ([('resize', 'error')], None, False, 'claimed'),
+            ([('live-migration', 'running')], None, False, 'claimed'),
+            ([lost, lost], None, False, 'available'),
+        ):
+            instance = self.arriving(task_state=task_state)
+            device = self.claim(instance)
+            if runs:
+                running.add(instance.uuid)
+            pci_tracker.clean_usage(
+                [], [self.migration(instance, *each) for each in migrations]
+            )
+            self.assertEqual(expected, device.status, (migrations, runs))
+            instance.destroy()
+            pci_tracker.clean_usage([], [])
+            self.assertEqual('available', device.status)
+
+    def test_a_driver_that_does_not_know_who_runs(self) -> None:
+        instance = self.arriving(task_state=None)
+        device = self.claim(instance)
+        lost = self.migration(instance, 'live-migration', 'error')
+        self.compute.rt.pci_tracker.clean_usage([], [lost])
+        self.assertEqual('claimed', device.status)
+
+    def migration(
+        self, instance: objects.Instance, kind: str, status: str
+    ) -> objects.Migration:
+        return objects.Migration(
+            instance_uuid=instance.uuid, migration_type=kind, status=status
+        )
+
     def test_a_scan_that_sees_a_server_on_its_way(self) -> None:
         instance = self.arriving()
         device = self.claim(instance)
