@@ -230,7 +230,11 @@ class Endpoint:
     def _reconcile(self, servers: list[str]) -> None:
         while self._compute.rt.pci_tracker is None:
             time.sleep(_POLL_INTERVAL)
-        networks.sweep(self._compute)
+        try:
+            networks.sweep(self._compute)
+        except Exception:
+            # The servers need none of it.
+            LOG.exception('The networks of ports stay as they are')
         for server_uuid in servers:
             self._spawn_and_persist(
                 server_uuid,

@@ -26,6 +26,9 @@ from oslo_config import cfg
 
 CONF = cfg.CONF
 
+#: Those of the ports that may have a network of their own.
+VNIC_TYPES = (model.VNIC_TYPE_DIRECT, model.VNIC_TYPE_MACVTAP)
+
 PREFIX = 'pci-ext-'
 
 _NAMESPACE = 'https://docs.openstack.org/pci_ext/network/1.0'
@@ -49,8 +52,7 @@ def may_have_network(vif: Mapping[str, Any]) -> bool:
     """
     return bool(
         vif['type'] == model.VIF_TYPE_HW_VEB
-        and vif['vnic_type']
-        in (model.VNIC_TYPE_DIRECT, model.VNIC_TYPE_MACVTAP)
+        and vif['vnic_type'] in VNIC_TYPES
         and (vif.get('profile') or {}).get('pci_slot')
     )
 

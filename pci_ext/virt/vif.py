@@ -16,20 +16,25 @@ unplugs it when the guest is gone or has lost the port: these are the times at
 which the network of the port is made and removed.
 """
 
+from collections.abc import Iterator
 from collections.abc import Mapping
+import contextlib
 from typing import Any
 
 from nova import objects
 from nova.network import model
 from nova.pci import utils as pci_utils
+from nova.virt.libvirt import config as vconfig
 from nova.virt.libvirt import driver
 from nova.virt.libvirt import vif as libvirt_vif
+from oslo_config import cfg
 from oslo_log import log as logging
 
 from pci_ext.integration import teaming
 from pci_ext.virt import interfaces
 from pci_ext.virt import port_networks
 
+CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 
@@ -47,6 +52,9 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
         found = super().get_config(
             instance, vif, image_meta, flavor, virt_type
         )
+        if not isinstance(found, vconfig.LibvirtConfigGuestInterface):
+            # A device that is not an interface to libvirt.
+            return found
         pairs = teaming.pairs(instance)
         if not (
             port_networks.may_have_network(vif)
@@ -72,7 +80,8 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
         self, instance: 'objects.Instance', vif: Mapping[str, Any]
     ) -> None:
         # Whatever is configured by now.
-        self.remove_network(port_networks.name_of(instance.uuid, vif['id']))
+        if vif['vnic_type'] in port_networks.VNIC_TYPES:
+            self._let_go(port_networks.name_of(instance.uuid, vif['id']))
         super().unplug(instance, vif)
 
     def _make_network(
@@ -80,10 +89,13 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
     ) -> None:
         name = port_networks.name_of(instance.uuid, vif['id'])
         address = vif['profile']['pci_slot']
-        if self.networks().get(name) == address:
-            return
-        # The port has another device than the last time.
-        self.remove_network(name)
+        connection = self.host.get_connection()
+        with _if_there():
+            network = connection.networkLookupByName(name)
+            if port_networks.address_in(network.XMLDesc(0)) == address:
+                return
+            # The port has another device than the last time.
+            network.destroy()
         xml = port_networks.network_xml(
             name,
             address,
@@ -96,25 +108,54 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
         )
         LOG.info('Making network %s of %s', name, address, instance=instance)
         # Not defined: it is not to be there when the host is started again.
-        self.host.get_connection().networkCreateXML(xml)
+        connection.networkCreateXML(xml)
+
+    def _let_go(self, name: str) -> None:
+        """Remove the network of a port, or leave it to the next start.
+
+        A host need not have libvirt's driver of networks, and a network that
+        stays is in nobody's way.
+        """
+        try:
+            self.remove_network(name)
+        except driver.libvirt.libvirtError as error:
+            LOG.log(
+                logging.WARNING
+                if CONF.pci_ext.port_plug == 'network'
+                else logging.DEBUG,
+                'Network %s was not removed: %s',
+                name,
+                error,
+            )
 
     def networks(self) -> dict[str, str]:
-        """Give the networks of ports on this host by name, and the device."""
+        """Give the networks of ports on this host by name, and the device.
+
+        Without libvirt's driver of networks there are none.
+        """
         found = {}
-        for network in self.host.get_connection().listAllNetworks(0):
-            if port_networks.server_of(network.name()) is not None:
-                address = port_networks.address_in(network.XMLDesc(0))
-                found[network.name()] = address or ''
+        try:
+            for network in self.host.get_connection().listAllNetworks(0):
+                if port_networks.server_of(network.name()) is not None:
+                    address = port_networks.address_in(network.XMLDesc(0))
+                    found[network.name()] = address or ''
+        except driver.libvirt.libvirtError as error:
+            LOG.warning('libvirt does not tell of its networks: %s', error)
         return found
 
     def remove_network(self, name: str) -> None:
         """Remove the network of a port, if there is one."""
-        libvirt = driver.libvirt
-        try:
-            network = self.host.get_connection().networkLookupByName(name)
-            network.destroy()
-        except libvirt.libvirtError as error:
-            if error.get_error_code() != libvirt.VIR_ERR_NO_NETWORK:
-                raise
-        else:
+        with _if_there():
+            self.host.get_connection().networkLookupByName(name).destroy()
             LOG.info('Removed network %s', name)
+
+
+@contextlib.contextmanager
+def _if_there() -> Iterator[None]:
+    """Do something with a network unless there is none."""
+    libvirt = driver.libvirt
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_NO_NETWORK:
+            raise

@@ -26,6 +26,8 @@ from lxml import etree
 from nova.tests.fixtures import libvirt as fakelibvirt
 
 #: As in libvirt.
+VIR_ERR_NO_SUPPORT = 3
+VIR_ERR_SYSTEM_ERROR = 38
 VIR_ERR_NO_NETWORK = 43
 
 _OF_A_NETWORK = 'forward/address'
@@ -52,9 +54,11 @@ class Networks(fixtures.Fixture):
     """The networks of a host.
 
     :ivar networks: by their names
+    :ivar error: what libvirt answers where it has no driver of networks
     """
 
     def _setUp(self) -> None:
+        self.error: int | None = None
         self.networks: dict[str, Network] = {}
         for place, name, value in (
             (fakelibvirt, 'VIR_ERR_NO_NETWORK', VIR_ERR_NO_NETWORK),
@@ -66,15 +70,22 @@ class Networks(fixtures.Fixture):
                 fixtures.MockPatchObject(place, name, value, create=True)
             )
 
+    def _check(self) -> None:
+        if self.error is not None:
+            raise _error('Failed to connect socket', self.error)
+
     def _list(self, flags: int) -> list[Network]:
+        self._check()
         return list(self.networks.values())
 
     def _create(self, xml: str) -> None:
+        self._check()
         network = Network(self.networks, xml)
         assert network.name() not in self.networks, 'exists already'
         self.networks[network.name()] = network
 
     def _look_up(self, name: str) -> Network:
+        self._check()
         if name not in self.networks:
             raise _error('Network not found', VIR_ERR_NO_NETWORK)
         return self.networks[name]

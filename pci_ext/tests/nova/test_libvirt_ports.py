@@ -214,3 +214,28 @@ class PairTest(_RemovedTests, PairTestCase):
 
 class PairOfNetworkTest(_RemovedTests, PairTestCase):
     PORT_PLUG = 'network'
+
+
+class WithoutNetworksTest(PortsTestCase):
+    """A host whose libvirt has no driver of networks, or none that answers."""
+
+    PORT_PLUG = 'hostdev'
+    ERROR = interfaces.VIR_ERR_SYSTEM_ERROR
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.networks.error = self.ERROR
+
+    def test_servers(self) -> None:
+        self.computes[_HOST] = self.restart_compute_service(_HOST)
+        self.boot_with_ports()
+        # With a server whose device is to be looked after.
+        self.computes[_HOST] = self.restart_compute_service(_HOST)
+        self._reboot_server(self.server, hard=True)
+        self.remove_port(self.vf)
+        self.assertEqual(['ethernet'], self.types(0))
+        self._delete_server(self.server)
+
+
+class WithoutDriverOfNetworksTest(WithoutNetworksTest):
+    ERROR = interfaces.VIR_ERR_NO_SUPPORT

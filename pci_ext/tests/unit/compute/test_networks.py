@@ -15,6 +15,7 @@ from __future__ import annotations
 import fixtures
 from oslo_utils.fixture import uuidsentinel as uuids
 
+from pci_ext.integration import task_states
 from pci_ext.tests.unit.compute import base
 from pci_ext.virt import fake
 from pci_ext.virt import port_networks
@@ -65,3 +66,14 @@ class SweepTest(base.HostTestCase):
         )
         self.start()
         self.assertEqual([stuck], self.names())
+
+    def test_servers_do_without(self) -> None:
+        server = self.create_server()
+        self.take(server, task_states.ATTACHING_PCI)
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'pci_ext.virt.fake.FakeDriver.port_networks', self.fail
+            )
+        )
+        self.start()
+        self.assertIsNone(self.instance(server).task_state)

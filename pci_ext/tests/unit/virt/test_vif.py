@@ -60,6 +60,12 @@ class Connection:
 
     def __init__(self) -> None:
         self.networks: dict[str, Network] = {}
+        # What is raised for any question about them.
+        self.error: Exception | None = None
+
+    def _check(self) -> None:
+        if self.error is not None:
+            raise self.error
 
     def get_connection(self) -> Connection:
         return self
@@ -70,6 +76,7 @@ class Connection:
         self.networks[network.name()] = network
 
     def networkLookupByName(self, name: str) -> Network:
+        self._check()
         if name not in self.networks:
             raise fakelibvirt.make_libvirtError(
                 fakelibvirt.libvirtError,
@@ -79,6 +86,7 @@ class Connection:
         return self.networks[name]
 
     def listAllNetworks(self, flags: int) -> list[Network]:
+        self._check()
         return list(self.networks.values())
 
 
@@ -286,6 +294,26 @@ class NetworkTest(VifTestCase):
         )
         self.assertFalse(port_networks.needs_network(port))
 
+    def test_without_libvirts_driver_of_networks(self) -> None:
+        port = self.port(uuids.port)
+        for code in (3, 38):
+            self.connection.error = fakelibvirt.make_libvirtError(
+                fakelibvirt.libvirtError, 'no socket', error_code=code
+            )
+            self.assertEqual({}, self.driver.networks())
+            self.driver.unplug(self.instance, port)
+            # Nova does not start a guest without it.
+            self.assertRaises(
+                fakelibvirt.libvirtError,
+                *(self.driver.plug, self.instance, port),
+            )
+
+    def test_no_network_of_ordinary_ports_is_asked_for(self) -> None:
+        self.connection.error = AssertionError()
+        self.driver.unplug(
+            self.instance, self.port(uuids.port, 'normal', type='tap')
+        )
+
 
 class TeamingTest(VifTestCase):
     def setUp(self) -> None:
@@ -305,6 +333,13 @@ class TeamingTest(VifTestCase):
                 {'type': 'transient', 'persistent': alias},
                 dict(found.attrib),
             )
+
+    def test_a_device_that_is_no_interface(self) -> None:
+        device = self.port(uuids.device, type='ib_hostdev')
+        self.port(uuids.standby, 'normal')
+        self.assertIs(
+            vconfig.LibvirtConfigGuestHostdevPCI, type(self.config(device))
+        )
 
     def test_a_pair_that_the_cache_does_not_have_yet(self) -> None:
         device = self.port(uuids.device)
