@@ -273,12 +273,22 @@ class LibvirtDriver(
             )
             # Few devices have any, and each guest has to be asked for.
             conflict = vfs and physical_functions.conflict(
-                vfs, (each.get_xml_desc() for each in self._host.list_guests())
+                vfs, self._running_domains()
             )
             if conflict:
                 raise exception.PciDeviceNotPlugged(
                     address=device.address, reason=conflict
                 )
+
+    def _running_domains(self) -> Iterator[str]:
+        """Give the XML of each domain that runs and does not end meanwhile."""
+        libvirt = driver.libvirt
+        for guest in self._host.list_guests():
+            try:
+                yield guest.get_xml_desc()
+            except libvirt.libvirtError as error:
+                if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                    raise
 
     def _get_guest_config(
         self,

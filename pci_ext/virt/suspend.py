@@ -19,6 +19,7 @@ it gives up with the others out.
 """
 
 from collections.abc import Sequence
+import contextlib
 import functools
 from typing import Any
 
@@ -88,9 +89,11 @@ class SuspendMixin:
             if found is None:
                 continue
             try:
-                self._detach_from_live_with_retry(
-                    guest, guest.uuid, found, find, device.address
-                )
+                # It may let go of it between two attempts.
+                with contextlib.suppress(nova_exception.DeviceNotFound):
+                    self._detach_from_live_with_retry(
+                        guest, guest.uuid, found, find, device.address
+                    )
             except nova_exception.DeviceDetachFailed as error:
                 raise nova_exception.PciDeviceDetachFailed(
                     dev=device.address, reason=error.format_message()

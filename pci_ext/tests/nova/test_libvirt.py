@@ -33,6 +33,7 @@ FLAVORS = {
         'dev_type': 'type-PCI',
     },
     'function': {'e.physical_network': 'X'},
+    'card': {'dev_type': 'type-PF'},
 }
 FLAVORS['mobile'] = FLAVORS['accelerator']
 LIVE_MIGRATION = {'mobile': 'hotplug'}

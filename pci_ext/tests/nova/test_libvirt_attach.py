@@ -31,11 +31,17 @@ REQUEST = 'pci_passthrough:pci_flavor'
 class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
     """Persistent and live XML of Nova's fixtures are one and the same."""
 
+    NUM_PFS = 0
+
     def setUp(self) -> None:
         super().setUp()
         # An attach is charged against the limits kept there.
         self.useFixture(db_base.Database())
-        self.start_compute(pci_info=fakelibvirt.HostPCIDevicesInfo(num_pci=4))
+        self.start_compute(
+            pci_info=fakelibvirt.HostPCIDevicesInfo(
+                num_pci=4, num_pfs=self.NUM_PFS, num_vfs=2 * self.NUM_PFS
+            )
+        )
         self.server = self.boot('1:accelerator')
         self.attached: list[tuple[str, int]] = []
 
@@ -199,3 +205,26 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
                 break
             time.sleep(0.1)
         self.assertEqual([], list(devices))
+
+
+class PhysicalFunctionTest(LibvirtAttachTestCase):
+    NUM_PFS = 1
+
+    def test_a_guest_that_ends_meanwhile(self) -> None:
+        """Each guest that runs is asked whether it has one of the VFs."""
+        asked: list[int] = []
+
+        def gone(flags: int) -> str:
+            asked.append(flags)
+            raise fakelibvirt.make_libvirtError(
+                fakelibvirt.libvirtError,
+                'Domain not found',
+                error_code=fakelibvirt.VIR_ERR_NO_DOMAIN,
+            )
+
+        other = self.boot('1:accelerator')
+        connection = self.computes['compute1'].driver._host.get_connection()
+        connection.lookupByUUIDString(other['id']).XMLDesc = gone
+        self.attach('1:card')
+        self.assertEqual([0], asked)
+        self.assertEqual(2, len(self.devices_of(self.server)))

@@ -66,6 +66,35 @@ class LibvirtLifecycleTest(test_libvirt_attach.LibvirtAttachTestCase):
         self._wait_for_state_change(self.server, 'ACTIVE')
         self.assertSame()
 
+    def test_suspend_of_a_guest_that_answers_late(self) -> None:
+        self.flags(
+            group='libvirt', device_detach_attempts=2, device_detach_timeout=1
+        )
+        self.answer_detach()
+        domain = self.domain()
+        answered = domain.detachDeviceFlags
+        late: list[str] = []
+
+        def detach(xml: str, flags: int) -> None:
+            if not late:
+                late.append(xml)
+            elif late == [xml]:
+                # It is out when libvirt is asked for it once more.
+                late.append(xml)
+                domain.detachDevice(xml)
+                raise fakelibvirt.make_libvirtError(
+                    fakelibvirt.libvirtError,
+                    'device not found',
+                    error_code=fakelibvirt.VIR_ERR_DEVICE_MISSING,
+                )
+            else:
+                answered(xml, flags)
+
+        domain.detachDeviceFlags = detach
+        self.server = self._suspend_server(self.server)
+        self.assertEqual(2, len(late))
+        self.assertEqual(set(), self.hostdevs_of('compute1', self.server))
+
     def migrate(self) -> None:
         self.start_compute(
             hostname='compute2',
