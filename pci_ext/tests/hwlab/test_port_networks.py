@@ -83,6 +83,54 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         self.assertEqual({}, self.networks())
         self.assertGivenBack(vf, 'igbvf')
 
+    def remove_the_port(self, plug: str) -> None:
+        """Take the port of a server out of its guest.
+
+        :param plug: the type that its interface has in the definition
+        """
+        port = self.create_port(self.red)
+        server = self.begin(port)
+        self.wait_for(server, 'ACTIVE')
+        vf = self.ports_of(server)[port]
+        domain = self.domain(server)
+        self.assertEqual(['hostdev'], self.interfaces(domain, 0))
+        self.assertEqual([plug], self.interfaces(domain, 2))
+        self.assertEqual('vfio-pci', machine.driver(vf))
+        self.shell.run('server', 'remove', 'port', server, port)
+        self.wait_until(lambda: not self.allocations(server))
+        self.assertEqual([], self.interfaces(domain, 0))
+        self.assertEqual([], self.interfaces(domain, 2))
+        self.assertEqual({}, self.networks())
+        self.assertGivenBack(vf, 'igbvf')
+
+    def interfaces(self, domain: Any, flags: int) -> list[str]:
+        """Give the types of the interfaces of a domain.
+
+        :param flags: 0 for those of the guest, 2 for those of its definition
+        """
+        return [
+            interface.get('type', '')
+            for interface in etree.fromstring(domain.XMLDesc(flags)).findall(
+                'devices/interface'
+            )
+        ]
+
+    def test_removed(self) -> None:
+        self.remove_the_port('network')
+
+    def test_removed_without_a_network(self) -> None:
+        with open(self.allinone.config_file, encoding='utf-8') as stream:
+            config = stream.read()
+        self.addCleanup(self.allinone.kill_and_start)
+        self.addCleanup(self.allinone.write_config, config)
+        plug = 'port_plug = {}'.format
+        self.assertIn(plug('network'), config)
+        self.allinone.write_config(
+            config.replace(plug('network'), plug('hostdev'))
+        )
+        self.allinone.kill_and_start()
+        self.remove_the_port('hostdev')
+
     def test_nova_compute_killed_half_way(self) -> None:
         port = self.create_port(self.red)
         server = self.begin(port)
