@@ -14,7 +14,8 @@
 What the host offers may change while nova-compute runs, by a new value of
 ``pci_devices`` or ``pci_information``. Each scan goes by what is said now. A
 device that is offered no more but is in use is kept until it is freed, which
-is Nova's way, and marked in its record, so that this can be seen.
+is Nova's way, and marked in its record, so that this can be seen. Devices of
+one card may come and go while others of it are in use, too.
 """
 
 from collections.abc import Callable
@@ -29,8 +30,10 @@ from nova.objects import fields
 from nova.pci import manager
 from oslo_config import cfg
 from oslo_log import log as logging
+from oslo_utils import excutils
 
 from pci_ext import exception
+from pci_ext.integration import card_status
 from pci_ext.integration import shape
 
 CONF = cfg.CONF
@@ -115,9 +118,16 @@ class PciDevTracker(manager.PciDevTracker):
         """
         uuid = pci_requests.instance_uuid
         before = self.claims.get(uuid, [])
-        devices: list[objects.PciDevice] = super().claim_instance(
-            context, pci_requests, instance_numa_topology
-        )
+        devices: list[objects.PciDevice]
+        try:
+            devices = super().claim_instance(
+                context, pci_requests, instance_numa_topology
+            )
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                # What Nova took from pools it puts back, but not what that
+                # excludes.
+                card_status.settle(self.pci_devs, self.stats)
         if before and devices:
             self.claims[uuid] = [*before, *devices]
         return devices
@@ -207,6 +217,22 @@ class PciDevTracker(manager.PciDevTracker):
                 # Nova would go on to remove what is offered again.
                 self.to_be_removed_when_freed.pop(device.address, None)
             _mark(device, device.status in _IN_USE and not is_offered)
+        card_status.settle(self.pci_devs, self.stats)
+
+    def _free_device(
+        self,
+        dev: 'objects.PciDevice',
+        instance: 'objects.Instance | None' = None,
+    ) -> None:
+        """Free a device, and what is of its card as far as that is due.
+
+        Nova leaves the latter out of the pools if the device is removed.
+        """
+        devices = card_status.same_card(dev)
+        super()._free_device(dev, instance)
+        if dev.status == fields.PciDeviceStatus.REMOVED:
+            self._build_device_tree(self.pci_devs)
+        card_status.settle(devices, self.stats)
 
 
 SEAM = shape.Seam(
@@ -218,6 +244,7 @@ SEAM = shape.Seam(
         'update_devices_from_hypervisor_resources': ('self', 'devices_json'),
         '_build_device_tree': ('all_devs',),
         '_set_hvdevs': ('self', 'devices'),
+        '_free_device': ('self', 'dev', 'instance'),
         'claim_instance': (
             'self',
             'context',

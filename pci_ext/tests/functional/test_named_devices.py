@@ -20,6 +20,9 @@ from pci_ext.tests.functional import base
 
 NIC = {'kind': 'nic', 'vendor_id': '8086', 'product_id': '10fb'}
 CARD = NIC | {'address': ['0000:28:00.1', '0000:28:00.2']}
+#: One that can be given away whole or in two parts.
+WHOLE = NIC | {'address': '0000:81:00.0', 'dev_type': 'type-PF'}
+VFS = {'count': 2, 'product_id': '10ed', 'offset': 1, 'stride': 1}
 CONFIG = """
 [DEFAULT]
 update_resources_interval = 1
@@ -133,3 +136,31 @@ class TestNamedDevices(base.TestCase):
             'host-2',
             {**ALL_FREE, '0000:29:00.1': ('available', '10GE', False)},
         )
+
+    def test_parts_that_come_back_while_the_whole_card_is_in_use(self) -> None:
+        self.offer(f'{NAMED}, 81:00.0|whole, 81:00.1|part, 81:00.2|part')
+        self.addCleanup(self.allinone.write_inventory, self.HOSTS)
+
+        def see(card: base.Card, *statuses: str) -> None:
+            self.allinone.write_inventory(
+                {'host-1': [CARD, card], 'host-2': [CARD]}
+            )
+            expected = dict(ALL_FREE)
+            for function, status in enumerate(statuses):
+                name = 'part' if function else 'whole'
+                expected[f'0000:81:00.{function}'] = (status, name, False)
+            self.wait_until_shown('host-1', expected)
+
+        with_parts = WHOLE | {'vfs': VFS}
+        see(with_parts, *['available'] * 3)
+        self.create_pci_flavor('whole', dev_type='type-PF')
+        server = self.boot('1:whole')
+        # As the guest has them.
+        see(WHOLE, 'allocated')
+        see(with_parts, 'allocated', 'unavailable', 'unavailable')
+        self.delete_and_free(server)
+        see(with_parts, *['available'] * 3)
+        self.assertAllocated(
+            self.boot_by_name('part,part'), '0000:81:00.1', '0000:81:00.2'
+        )
+        self.assertNoHost('1:whole')

@@ -12,13 +12,22 @@
 
 from __future__ import annotations
 
+import collections
+from collections.abc import Iterator
+from typing import Any
+
 import fixtures
+from nova import exception as nova_exception
 from nova import objects
 from oslo_serialization import jsonutils
+from oslo_utils import uuidutils
 
 from pci_ext.compute import records
 from pci_ext.integration import tracker
 from pci_ext.tests.unit.compute import base
+from pci_ext.virt import cards
+
+PF, VF_1, VF_2 = (f'0000:81:00.{function}' for function in range(3))
 
 
 class TrackerTest(base.HostTestCase):
@@ -240,3 +249,206 @@ class TrackerTest(base.HostTestCase):
         self.assertEqual(
             ['allocated'] * 2, [device.status for device in devices]
         )
+
+
+class CardTest(base.HostTestCase):
+    """A card with two virtual functions, parts of which come and go."""
+
+    WHOLE = '[{"product_id": "1572"}, {}]'
+    PARTS = '[{"product_id": "154c"}, {}]'
+
+    def devices_of_hypervisor(self) -> Iterator[dict[str, Any]]:
+        for device in cards.expand(
+            {
+                'kind': 'nic',
+                'vendor_id': '8086',
+                'product_id': '1572',
+                'address': PF,
+                'vfs': {
+                    'count': 2,
+                    'product_id': '154c',
+                    'offset': 1,
+                    'stride': 1,
+                },
+            },
+            '',
+        ):
+            if device['address'] not in self.gone:
+                yield device
+
+    def setUp(self) -> None:
+        self.gone: set[str] = set()
+        super().setUp()
+
+    def scan(self, *offered: str, gone: set[str] | None = None) -> None:
+        """Let the periodic scan see what is offered and what is gone."""
+        if offered:
+            self.conf.config(group='pci_ext', pci_information=list(offered))
+        self.gone = gone or set()
+        pci_tracker = self.compute.rt.pci_tracker
+        pci_tracker.rescan(jsonutils.dumps(list(self.devices_of_hypervisor())))
+        pci_tracker.save(self.context)
+
+    def claim(self, address: str) -> objects.Instance:
+        """Claim the only device of a kind that is free for a new server."""
+        instance = self.instance(self.create_server(devices=0))
+        [device] = self.claim_for(instance, address)
+        self.assertEqual(address, device.address)
+        return instance
+
+    def claim_for(
+        self, instance: objects.Instance, address: str
+    ) -> list[objects.PciDevice]:
+        request = objects.InstancePCIRequest(
+            count=1,
+            spec=[
+                {
+                    'product_id': '1572' if address == PF else '154c',
+                    'dev_type': 'type-PF' if address == PF else 'type-VF',
+                    'pci_flavor': 'nic',
+                }
+            ],
+            alias_name='nic',
+            request_id=uuidutils.generate_uuid(),
+            numa_policy='legacy',
+        )
+        devices: list[objects.PciDevice] = self.compute.rt.claim_pci_devices(
+            self.context,
+            objects.InstancePCIRequests(
+                instance_uuid=instance.uuid, requests=[request]
+            ),
+            None,
+        )
+        return devices
+
+    def allocate(self, instance: objects.Instance) -> None:
+        self.compute.rt.allocate_pci_devices_for_instance(
+            self.context, instance
+        )
+
+    def free(self, instance: objects.Instance) -> None:
+        self.compute.rt.free_pci_device_claims_for_instance(
+            self.context, instance
+        )
+        self.compute.rt.free_pci_device_allocations_for_instance(
+            self.context, self.instance(instance.uuid)
+        )
+
+    def assertCard(self, **expected: str) -> None:
+        """Check status by device, and that what is free is in one pool."""
+        names = {PF: 'pf', VF_1: 'vf_1', VF_2: 'vf_2'}
+        pci_tracker = self.compute.rt.pci_tracker
+        for devices in (
+            pci_tracker.pci_devs,
+            objects.PciDeviceList.get_by_compute_node(
+                self.context, self.node.id
+            ),
+        ):
+            self.assertEqual(
+                expected,
+                {names[each.address]: each.status for each in devices},
+            )
+        self.assertEqual(
+            {
+                name: 1
+                for name, status in expected.items()
+                if status == 'available'
+            },
+            collections.Counter(
+                names[device.address]
+                for device in pci_tracker.stats.get_free_devs()
+            ),
+        )
+
+    def test_parts_that_come_back_while_the_whole_is_in_use(self) -> None:
+        self.scan(self.WHOLE, self.PARTS)
+        self.assertCard(pf='available', vf_1='available', vf_2='available')
+        server = self.claim(PF)
+        self.scan(gone={VF_1, VF_2})
+        self.assertCard(pf='claimed')
+        self.scan()
+        self.assertCard(pf='claimed', vf_1='unclaimable', vf_2='unclaimable')
+        self.assertRaises(
+            nova_exception.PciDeviceRequestFailed, self.claim, VF_1
+        )
+        self.allocate(server)
+        self.assertCard(pf='allocated', vf_1='unavailable', vf_2='unavailable')
+        self.scan(gone={VF_1, VF_2})
+        self.assertCard(pf='allocated')
+        self.scan()
+        self.assertCard(pf='allocated', vf_1='unavailable', vf_2='unavailable')
+        self.free(server)
+        self.assertCard(pf='available', vf_1='available', vf_2='available')
+
+    def test_the_whole_is_offered_while_a_part_is_in_use(self) -> None:
+        self.scan(self.PARTS)
+        server = self.claim(VF_2)
+        self.scan(self.PARTS, self.WHOLE)
+        self.assertCard(pf='unclaimable', vf_1='available', vf_2='claimed')
+        self.assertRaises(
+            nova_exception.PciDeviceRequestFailed, self.claim, PF
+        )
+        self.assertCard(pf='unclaimable', vf_1='available', vf_2='claimed')
+        self.allocate(server)
+        self.assertCard(pf='unavailable', vf_1='available', vf_2='allocated')
+        self.free(server)
+        self.assertCard(pf='available', vf_1='available', vf_2='available')
+        self.claim(PF)
+
+    def test_a_part_is_withdrawn_while_in_use(self) -> None:
+        self.scan(self.PARTS, self.WHOLE)
+        server = self.claim(VF_1)
+        self.allocate(server)
+        self.scan(self.WHOLE)
+        self.assertCard(pf='unavailable', vf_1='allocated')
+        self.free(server)
+        self.assertCard(pf='available')
+        self.claim(PF)
+        self.assertCard(pf='claimed')
+
+    def test_the_whole_is_withdrawn_while_in_use(self) -> None:
+        self.scan(self.PARTS, self.WHOLE)
+        server = self.claim(PF)
+        self.allocate(server)
+        self.scan(self.PARTS)
+        self.assertCard(pf='allocated', vf_1='unavailable', vf_2='unavailable')
+        self.free(server)
+        self.assertCard(vf_1='available', vf_2='available')
+        self.claim(VF_1)
+        self.assertCard(vf_1='claimed', vf_2='available')
+
+    def test_a_claim_that_fails_halfway(self) -> None:
+        self.scan(self.PARTS, self.WHOLE)
+        instance = self.instance(self.create_server(devices=0))
+        self.assertRaises(
+            nova_exception.PciDeviceRequestFailed,
+            self.compute.rt.claim_pci_devices,
+            self.context,
+            objects.InstancePCIRequests(
+                instance_uuid=instance.uuid,
+                requests=[
+                    objects.InstancePCIRequest(
+                        count=1,
+                        spec=[{'product_id': product, 'dev_type': 'type-VF'}],
+                        alias_name='vf',
+                        request_id=uuidutils.generate_uuid(),
+                    )
+                    for product in ('154c', 'ffff')
+                ],
+            ),
+            None,
+        )
+        self.assertCard(pf='available', vf_1='available', vf_2='available')
+
+    def test_records_that_do_not_agree(self) -> None:
+        self.scan(self.PARTS, self.WHOLE)
+        self.claim(VF_1)
+        for device in self.compute.rt.pci_tracker.pci_devs:
+            device.status = {
+                PF: 'available',
+                VF_2: 'unclaimable',
+                VF_1: 'claimed',
+            }[device.address]
+        self.compute.rt.pci_tracker.save(self.context)
+        self.start()
+        self.assertCard(pf='unavailable', vf_1='allocated', vf_2='available')
