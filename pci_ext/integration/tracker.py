@@ -218,6 +218,10 @@ class PciDevTracker(manager.PciDevTracker):
                 self.to_be_removed_when_freed.pop(device.address, None)
             _mark(device, device.status in _IN_USE and not is_offered)
         card_status.settle(self.pci_devs, self.stats)
+        for device in self.pci_devs:
+            # To free another of its card, Nova needs its id.
+            if 'id' not in device:
+                device.save()
 
     def _free_device(
         self,

@@ -417,6 +417,17 @@ class CardTest(base.HostTestCase):
         self.claim(VF_1)
         self.assertCard(vf_1='claimed', vf_2='available')
 
+    def test_a_part_that_is_freed_by_the_scan_that_finds_another(self) -> None:
+        self.scan(self.PARTS, self.WHOLE, gone={VF_1})
+        server = self.claim(VF_2)
+        pci_tracker = self.compute.rt.pci_tracker
+        self.gone = set()
+        pci_tracker.rescan(jsonutils.dumps(list(self.devices_of_hypervisor())))
+        server.destroy()
+        pci_tracker.clean_usage([], [])
+        pci_tracker.save(self.context)
+        self.assertCard(pf='available', vf_1='available', vf_2='available')
+
     def test_a_claim_that_fails_halfway(self) -> None:
         self.scan(self.PARTS, self.WHOLE)
         instance = self.instance(self.create_server(devices=0))
