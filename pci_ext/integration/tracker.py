@@ -34,6 +34,7 @@ from oslo_utils import excutils
 
 from pci_ext import exception
 from pci_ext.integration import card_status
+from pci_ext.integration import device_specs
 from pci_ext.integration import shape
 
 CONF = cfg.CONF
@@ -230,12 +231,15 @@ class PciDevTracker(manager.PciDevTracker):
     ) -> None:
         """Free a device, and what is of its card as far as that is due.
 
-        Nova leaves the latter out of the pools if the device is removed.
+        Nova leaves the latter out of the pools if the device is removed, and
+        leaves attributes that the device lost while it was in use.
         """
         devices = card_status.same_card(dev)
         super()._free_device(dev, instance)
         if dev.status == fields.PciDeviceStatus.REMOVED:
             self._build_device_tree(self.pci_devs)
+        else:
+            device_specs.drop_attributes(dev, self.dev_filter.get_devspec(dev))
         card_status.settle(devices, self.stats)
 
 

@@ -463,3 +463,14 @@ class CardTest(base.HostTestCase):
         self.compute.rt.pci_tracker.save(self.context)
         self.start()
         self.assertCard(pf='unavailable', vf_1='allocated', vf_2='available')
+
+    def test_attributes_that_change_while_in_use(self) -> None:
+        self.scan('[{"product_id": "154c"}, {"e.old": "1"}]')
+        server = self.claim(VF_2)
+        self.scan('[{"product_id": "154c"}, {"e.new": "1"}]')
+        self.free(server)
+        for device in self.compute.rt.pci_tracker.pci_devs:
+            self.assertEqual(
+                {'e.new'},
+                {key for key in device.extra_info if key.startswith('e.')},
+            )
