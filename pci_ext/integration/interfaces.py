@@ -23,6 +23,7 @@ once its driver is started; no other service has to load it.
 """
 
 from collections.abc import Callable
+from collections.abc import Collection
 import contextlib
 import functools
 from typing import Any
@@ -101,6 +102,7 @@ def _alone(
             context, instance.uuid
         )
         instance.obj_reset_changes(['pci_requests', 'pci_devices'])
+        before = _request_ids(instance)
         tracker = compute.rt.pci_tracker
         claiming = (
             tracker.claiming(instance.uuid)
@@ -113,25 +115,35 @@ def _alone(
         except Exception:
             with excutils.save_and_reraise_exception():
                 if name == _ATTACH:
-                    _unclaim(compute, context, instance)
+                    made = _request_ids(instance) - before
+                    _unclaim(compute, context, instance, made)
 
     return run()
+
+
+def _request_ids(instance: 'objects.Instance') -> set[str]:
+    return {request.request_id for request in instance.pci_requests.requests}
 
 
 def _unclaim(
     compute: Any,
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
+    request_ids: Collection[str],
 ) -> None:
     """Free what an attach of a port claimed, if it is still claimed.
 
-    Whatever else is claimed for a server here is so under the same lock.
+    A resize to the same host may have claimed devices for the server too:
+    Nova does not wait for the attach.
+
+    :param request_ids: the requests that Nova made of the port
     """
     tracker = compute.rt.pci_tracker
     for device in list(tracker.pci_devs) if tracker is not None else ():
         if (
             device.instance_uuid == instance.uuid
             and device.status == fields.PciDeviceStatus.CLAIMED
+            and device.request_id in request_ids
         ):
             compute.rt.unclaim_pci_devices(context, device, instance)
 

@@ -91,32 +91,53 @@ class InterfacesTest(base.HostTestCase):
         )
         self.assertIn('_attach_interface', error.format_message())
 
+    def claim(self, request: objects.InstancePCIRequest) -> None:
+        self.compute.rt.claim_pci_devices(
+            self.context,
+            objects.InstancePCIRequests(
+                instance_uuid=self.server, requests=[request]
+            ),
+            None,
+        )
+
+    def fail(
+        self,
+        context: object,
+        instance: objects.Instance,
+        network_id: str,
+        port_id: str,
+        requested_ip: str,
+        tag: str,
+    ) -> None:
+        """Claim a device for a port, as Nova does, and fail after that."""
+        request = self.request(1)
+        self.claim(request)
+        instance.pci_requests.requests.append(request)
+        # A scan goes by.
+        self.compute.rt.pci_tracker.update_pci_for_instance(
+            self.context, instance, 1
+        )
+        raise nova_exception.PortNotUsable(port_id=port_id, instance='')
+
     def test_what_was_claimed_for_a_port_is_freed_if_that_fails(self) -> None:
         [own] = self.devices(self.server)
-
-        def fail(
-            context: object,
-            instance: objects.Instance,
-            network_id: str,
-            port_id: str,
-            requested_ip: str,
-            tag: str,
-        ) -> None:
-            self.compute.rt.claim_pci_devices(
-                self.context,
-                objects.InstancePCIRequests(
-                    instance_uuid=instance.uuid, requests=[self.request(1)]
-                ),
-                None,
-            )
-            # A scan goes by.
-            self.compute.rt.pci_tracker.update_pci_for_instance(
-                self.context, instance, 1
-            )
-            raise nova_exception.PortNotUsable(port_id=port_id, instance='')
-
-        self.attach_interface = fail  # type: ignore[method-assign]
+        self.attach_interface = self.fail  # type: ignore[method-assign]
         self.start()
         self.assertRaises(nova_exception.PortNotUsable, self.attach_port)
         self.assertEqual([own], self.devices(self.server))
         self.assertConsistent(self.server)
+
+    def test_what_a_resize_has_claimed_stays_claimed(self) -> None:
+        self.attach_interface = self.fail  # type: ignore[method-assign]
+        self.start()
+        resized = self.request(2)
+        self.claim(resized)
+        self.assertRaises(nova_exception.PortNotUsable, self.attach_port)
+        self.assertEqual(
+            [resized.request_id] * 2,
+            [
+                device.request_id
+                for device in self.compute.rt.pci_tracker.pci_devs
+                if device.status == 'claimed'
+            ],
+        )
