@@ -13,6 +13,7 @@
 """The filters of lists of pools and devices that no database applies."""
 
 from collections.abc import Callable
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 
@@ -20,9 +21,11 @@ from nova.api.openstack import wsgi
 import webob.exc
 
 from pci_ext import exception
+from pci_ext.api import attributes
 from pci_ext.api import errors
 from pci_ext.api import matches
 from pci_ext.api.schemas import inventory as schema
+from pci_ext.i18n import _
 from pci_ext.matching import pools
 from pci_ext.matching import selectors
 from pci_ext.objects import pci_flavor
@@ -34,31 +37,75 @@ Filter = Callable[[Properties], bool]
 
 
 def of(
-    request: wsgi.Request, flavors: Iterable[pci_flavor.PciFlavor]
+    request: wsgi.Request,
+    query: schema.Schema,
+    flavors: Iterable[pci_flavor.PciFlavor],
 ) -> Callable[[Properties, Properties], bool]:
     """Make the filter of a list.
 
+    :param query: the schema of the parameters of the list
     :param flavors: those that the user sees
     :returns: tells by the properties of an item, and those of the pool that
         it is or is in, whether it is asked for
     :raises webob.exc.HTTPBadRequest: if a parameter is not acceptable
     """
-    has_attributes = _by_attributes(request)
+    has_attributes = _by_attributes(
+        request, query['properties'].keys() - set(schema.ATTRIBUTES)
+    )
     is_of_flavor = _by_flavor(request, flavors)
     return lambda properties, pool: (
         has_attributes(properties) and is_of_flavor(pool)
     )
 
 
-def _by_attributes(request: wsgi.Request) -> Filter:
-    """Make the filter by attributes: each parameter is a pattern."""
-    specs = {
-        key: text
-        for key, text in request.GET.items()
-        if key in schema.ATTRIBUTES or key.startswith(pools.ATTRIBUTE_PREFIX)
-    }
+def _by_attributes(
+    request: wsgi.Request, parameters: Collection[str]
+) -> Filter:
+    """Make the filter by attributes.
+
+    :param parameters: those that are something else; any other is a pattern
+    """
     with errors.as_http():
-        return selectors.Selector(specs).matches
+        selector = selectors.Selector(
+            {
+                key: text
+                for key, text in request.GET.items()
+                if key not in parameters
+            }
+        )
+    unknown = {
+        key
+        for key in selector.keys.difference(schema.ATTRIBUTES)
+        if not key.startswith(pools.ATTRIBUTE_PREFIX)
+    }
+    if unknown:
+        available = attributes.available(request.environ['nova.context'])
+        for key in sorted(unknown - available):
+            raise _unknown(key, parameters, available)
+    return selector.matches
+
+
+def _unknown(
+    key: str, parameters: Iterable[str], available: Iterable[str]
+) -> webob.exc.HTTPBadRequest:
+    return webob.exc.HTTPBadRequest(
+        explanation=_(
+            '%(key)r is not a parameter, nor does a compute host group its '
+            'PCI devices by it. Parameters are %(parameters)s. Attributes '
+            'are %(attributes)s, and all that begin with e.'
+        )
+        % {
+            'key': key,
+            'parameters': ', '.join(sorted(parameters)),
+            'attributes': ', '.join(
+                sorted(
+                    each
+                    for each in {*available, *schema.ATTRIBUTES}
+                    if not each.startswith(pools.ATTRIBUTE_PREFIX)
+                )
+            ),
+        }
+    )
 
 
 def _by_flavor(

@@ -58,7 +58,7 @@ class PciDevicesController(wsgi.Controller):
         context = req.environ['nova.context']
         policy.authorize(context, policies.INDEX, target={})
         flavors = visibility.get_all(context)
-        is_wanted = filters.of(req, flavors)
+        is_wanted = filters.of(req, schema.index_query, flavors)
         found = inventory.read_devices(
             context,
             records.Wanted(

@@ -43,7 +43,7 @@ class PciPoolsController(wsgi.Controller):
         context = req.environ['nova.context']
         policy.authorize(context, policies.INDEX, target={})
         flavors = visibility.get_all(context)
-        is_wanted = filters.of(req, flavors)
+        is_wanted = filters.of(req, schema.index_query, flavors)
         found, devices = inventory.read_pools_and_devices(
             context, req.GET.get('host')
         )

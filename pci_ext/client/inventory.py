@@ -52,9 +52,9 @@ def add_options(
         action=parseractions.KeyValueAction,
         help=(
             f'List only {items} whose attribute <key> matches <pattern>: '
-            'vendor_id, product_id, dev_type, numa_node or an attribute of '
-            'the operator (repeat option for several, all of which have to '
-            'match)'
+            'vendor_id, product_id, dev_type, numa_node, an attribute of the '
+            'operator or another that hosts group by (repeat option for '
+            'several, all of which have to match)'
         ),
     )
     parser.add_argument(

@@ -128,7 +128,7 @@ def _parameters(operation: operations.Operation) -> list[Row]:
         rows.append((name, 'query', _type(schema), _text(schema)))
     for values in query.get('patternProperties', {}).values():
         schema = values['items']
-        rows.append(('e.*', 'query', _type(schema), _text(schema)))
+        rows.append(('*', 'query', _type(schema), _text(schema)))
     return rows + list(_fields(operation.body))
 
 

@@ -32,47 +32,58 @@ _PATTERN = pci_flavors.described(TEXT, 'A pattern over the attribute.')
 #: Keys of attributes that every device has, or may have.
 ATTRIBUTES = ('vendor_id', 'product_id', 'dev_type', 'numa_node')
 
+_OTHERS = pci_flavors.described(
+    TEXT,
+    'A pattern over the attribute of this name: one that begins with ``e.``, '
+    'or that hosts group by.',
+)
+
 
 def list_query(sort_keys: tuple[str, ...], **filters: Schema) -> Schema:
     """Make the schema of the parameters of a list.
 
-    Patterns by attribute are filters too: ``e.group=gpu``.
+    Patterns by attribute are filters too: ``e.group=gpu``. So is any other
+    parameter; which attributes there are is known to the hosts.
     """
     single = parameter_types.single_param
+    properties = {
+        'limit': single(
+            pci_flavors.described(
+                parameter_types.non_negative_integer,
+                'How many to list at the most.',
+            )
+        ),
+        'marker': single(
+            pci_flavors.described(TEXT, 'The uuid of the last one before.')
+        ),
+        'sort_key': parameter_types.multi_params(
+            {
+                'type': 'string',
+                'enum': list(sort_keys),
+                'description': 'What to sort by; may be repeated.',
+            }
+        ),
+        'sort_dir': parameter_types.multi_params(
+            {
+                'type': 'string',
+                'enum': ['asc', 'desc'],
+                'description': 'One for each key, or for all of them.',
+            }
+        ),
+        'host': single(pci_flavors.described(TEXT, 'Name of the host.')),
+        'flavor': single(
+            pci_flavors.described(TEXT, 'Name or uuid of a PCI flavor.')
+        ),
+        **{key: single(_PATTERN) for key in ATTRIBUTES},
+        **{key: single(schema) for key, schema in filters.items()},
+    }
     return {
         'type': 'object',
-        'properties': {
-            'limit': single(
-                pci_flavors.described(
-                    parameter_types.non_negative_integer,
-                    'How many to list at the most.',
-                )
-            ),
-            'marker': single(
-                pci_flavors.described(TEXT, 'The uuid of the last one before.')
-            ),
-            'sort_key': parameter_types.multi_params(
-                {
-                    'type': 'string',
-                    'enum': list(sort_keys),
-                    'description': 'What to sort by; may be repeated.',
-                }
-            ),
-            'sort_dir': parameter_types.multi_params(
-                {
-                    'type': 'string',
-                    'enum': ['asc', 'desc'],
-                    'description': 'One for each key, or for all of them.',
-                }
-            ),
-            'host': single(pci_flavors.described(TEXT, 'Name of the host.')),
-            'flavor': single(
-                pci_flavors.described(TEXT, 'Name or uuid of a PCI flavor.')
-            ),
-            **{key: single(_PATTERN) for key in ATTRIBUTES},
-            **{key: single(schema) for key, schema in filters.items()},
+        'properties': properties,
+        # Nova strips what nothing but additionalProperties lets in.
+        'patternProperties': {
+            rf'\A(?!(?:{"|".join(properties)})\Z)[\s\S]*\Z': single(_OTHERS)
         },
-        'patternProperties': {r'\Ae\.[\s\S]+\Z': single(_PATTERN)},
         'additionalProperties': False,
     }
 

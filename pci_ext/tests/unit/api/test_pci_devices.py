@@ -138,11 +138,35 @@ class ListTestCase(PciDevicesTestCase):
             ({'e.group': 'gp'}, []),
             ({'vendor_id': '8086'}, [nic]),
             ({'product_id': '1db[0-4]'}, [used, free]),
+            ({'device_id': '0x1DB4'}, [used, free]),
+            ({'e.of_nobody': '*'}, []),
             ({'numa_node': '0', 'status': 'available'}, [free]),
             ({'flavor': 'gpu', 'status': 'available'}, [free]),
             ({'host': 'host1', 'vendor_id': '8086'}, []),
         ):
             self.assertEqual(expected, self.names(**query), query)
+
+    def test_filter_by_what_hosts_group_by(self) -> None:
+        text = self.refused(**{'class': '0x0300.*'})
+        self.assertIn(
+            "'class' is not a parameter, nor does a compute host group its "
+            'PCI devices by it. Parameters are flavor, host, limit, marker, '
+            'sort_dir, sort_key, status. Attributes are dev_type, numa_node, '
+            'product_id, vendor_id, and all that begin with e.',
+            text,
+        )
+        host = self.create_host(
+            'cell2', 'host3', pool(**GPU, **{'class': '0x0300'})
+        )
+        self.create_device(
+            'cell2',
+            host,
+            '0000:09:00.0',
+            attributes={'class': '0x0300'},
+            **GPU,
+        )
+        self.assertEqual(['host3 09'], self.names(**{'class': '0x03.*'}))
+        self.assertEqual([], self.names(**{'class': '0x02.*'}))
 
     def test_flavors_of_a_device_whose_pool_is_gone(self) -> None:
         used = self.get_list(status='allocated')['pci_devices']
@@ -249,7 +273,10 @@ class ListTestCase(PciDevicesTestCase):
             ({'status': 'broken'}, 'status'),
             ({'flavor': 'nosuch'}, 'PCI flavor nosuch could not be found'),
             ({'e.group': 'g['}, 'e.group'),
-            ({'color': 'red'}, 'color'),
+            ({'color': 'red'}, "'color' is not a parameter"),
+            ({'': 'red'}, 'empty'),
+            ({'product_id': '1', 'device_id': '2'}, 'another name of it'),
+            ({'class': ['a', 'b']}, 'class'),
             ({'host': 'a\0b'}, 'host'),
             ({'host': ['a', 'b']}, 'host'),
         ):

@@ -113,6 +113,7 @@ class PciPoolsTestCase(base.RouterTestCase):
             ({'flavor': 'intel'}, []),
             ({'e.group': 'gpu'}, [1]),
             ({'numa_node': '*'}, [1, 8]),
+            ({'device_id': GPU['product_id']}, [1, 8]),
         ):
             self.assertEqual(
                 sorted(expected), sorted(self.counts(**query)), query
@@ -133,6 +134,14 @@ class PciPoolsTestCase(base.RouterTestCase):
     def test_status_is_of_devices(self) -> None:
         response = self.call('GET', f'{PATH}?status=available')
         self.assertEqual(400, response.status_int)
+        self.assertIn('status', response.text)
+        self.assertNotIn('sort_key, status', response.text)
+
+    def test_filter_by_what_hosts_group_by(self) -> None:
+        self.create_host(
+            'cell2', 'host3', {**GPU, 'class': '0x0300', 'count': 3}
+        )
+        self.assertEqual([3], self.counts(**{'class': '0x0300'}))
 
     def test_a_cell_that_does_not_answer(self) -> None:
         cell = self.cell_mappings['cell1']
