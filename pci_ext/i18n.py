@@ -20,3 +20,6 @@ _translators = oslo_i18n.TranslatorFactory(domain=DOMAIN)
 
 #: The primary translation function.
 _ = _translators.primary
+
+#: That for messages which differ by a number.
+_P = _translators.plural_form

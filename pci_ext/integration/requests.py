@@ -41,6 +41,7 @@ from oslo_utils import uuidutils
 
 from pci_ext import exception
 from pci_ext.i18n import _
+from pci_ext.i18n import _P
 from pci_ext.integration import kept
 from pci_ext.integration import live_migration
 from pci_ext.integration import shape
@@ -157,7 +158,12 @@ def _find(names: Collection[str]) -> dict[str, pci_flavor.PciFlavor]:
     missing = sorted(set(names) - set(found))
     if missing:
         raise InvalidPciRequest(
-            reason=_('PCI flavor %s could not be found.') % ', '.join(missing)
+            reason=_P(
+                'PCI flavor %s could not be found.',
+                'PCI flavors %s could not be found.',
+                len(missing),
+            )
+            % ', '.join(missing)
         )
     return found
 

@@ -65,6 +65,11 @@ class ExtraSpecsTestCase(test.NoDBTestCase):
             '1:bigGPU,nosuch',
             'PCI flavor nosuch could not be found',
         )
+        self.assert_refused(
+            'pci_passthrough:pci_flavor',
+            '1:bigGPU,nosuch;1:neither',
+            'PCI flavors neither, nosuch could not be found',
+        )
 
     def test_number(self) -> None:
         for name in ('pci_passthrough:pci_flavor', 'pci_passthrough:pci_name'):
