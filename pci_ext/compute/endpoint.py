@@ -172,10 +172,15 @@ class Endpoint:
         again = reattach.Reattach(
             self._compute, context, server_uuid, str(context.request_id)
         )
-        try:
+
+        @utils.synchronized(server_uuid)
+        def attempt() -> None:
             again.reload()
             if detached.request_ids(again.instance):
                 again.attempt(detached.RETRYING)
+
+        try:
+            attempt()
         except Exception:
             LOG.exception(
                 'PCI devices of server %s are attached later', server_uuid

@@ -15,7 +15,6 @@
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
-from nova.compute import task_states
 from oslo_log import log as logging
 
 from pci_ext.compute import condemned
@@ -24,9 +23,6 @@ from pci_ext.compute import operation
 from pci_ext.compute import records
 
 LOG = logging.getLogger(__name__)
-
-#: While a server has one of these Nova has its devices out of its guest.
-_DEVICES_ARE_OUT = (task_states.SUSPENDING, task_states.RESUMING)
 
 
 class Late(operation.Operation):
@@ -50,10 +46,8 @@ class Late(operation.Operation):
         except nova_exception.InstanceNotFound:
             return
         asked_for = condemned.addresses(self.instance)
-        attached = self.driver.attached_pci(self.instance)
+        attached = self.attached()
         if not asked_for or attached is None:
-            return
-        if self.instance.task_state in _DEVICES_ARE_OUT:
             return
         devices = [
             device

@@ -21,6 +21,7 @@ from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
 from nova import rpc
+from nova.compute import task_states
 from oslo_log import log as logging
 from oslo_utils import excutils
 
@@ -40,6 +41,9 @@ OPERATION = 'pci_ext:operation'
 #: The key that names the operation once nothing is left of it but to record
 #: the outcome and to give the server back.
 _DONE = 'pci_ext:done'
+
+#: While a server has one of these Nova has its devices out of its guest.
+_DEVICES_ARE_OUT = (task_states.SUSPENDING, task_states.RESUMING)
 
 _ATTRS = ['system_metadata', 'pci_requests', 'numa_topology', 'flavor']
 
@@ -143,6 +147,19 @@ class Operation:
         """Give the addresses of the devices that its domain has now."""
         attached = self.driver.attached_pci(self.instance)
         return frozenset() if attached is None else attached
+
+    def attached(self) -> frozenset[str] | None:
+        """Give the addresses that its domain has, if it is to have any.
+
+        :returns: None for a server that is not running, or is being suspended
+            or resumed: what it lacks now it gets back
+        """
+        if self.instance.task_state in _DEVICES_ARE_OUT:
+            return None
+        attached: frozenset[str] | None = self.driver.attached_pci(
+            self.instance
+        )
+        return attached
 
     def free(self, devices: records.Devices) -> None:
         """Free devices, but never one that the domain holds.

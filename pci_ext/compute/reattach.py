@@ -122,7 +122,7 @@ class Reattach(operation.Operation):
         It may have been asked by a live migration that was given up because
         the guest did not answer in time.
         """
-        attached = self.driver.attached_pci(self.instance)
+        attached = self.attached()
         if attached is None:
             return set()
         wanted = {

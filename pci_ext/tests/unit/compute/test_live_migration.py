@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import threading
 from typing import Any
 
 import fixtures
@@ -21,9 +22,14 @@ from pci_ext.compute import arrival
 from pci_ext.compute import condemned
 from pci_ext.compute import departure
 from pci_ext.compute import detached
+from pci_ext.compute import reattach
+from pci_ext.compute import records
 from pci_ext.integration import task_states
 from pci_ext.tests.unit.compute import base
 from pci_ext.tests.unit.compute import leaving
+
+#: Not that of the tests.
+_Thread = threading.Thread
 
 
 class ReattachTestCase(base.HostTestCase):
@@ -116,6 +122,57 @@ class ReattachTestCase(base.HostTestCase):
         self.compute.driver._domains._release(self.server, address)
         self.endpoint.removed(instance.uuid)
         self.assertWhole()
+
+    def test_a_guest_that_lets_go_while_its_devices_are_looked_at(
+        self,
+    ) -> None:
+        [first, second] = self.devices(self.server)
+        self.take_out()
+        instance = self.instance(self.server)
+        driver = self.compute.driver
+        driver.attach_pci(self.context, instance, instance.pci_devices[:1])
+        let_go = instance.pci_devices[0].address
+        self.assertIn(let_go, (first, second))
+        missing = reattach.Reattach.missing
+        notice = _Thread(target=self.endpoint.removed, args=[self.server])
+
+        def look(again: reattach.Reattach) -> records.Devices:
+            found = missing(again)
+            if not notice.ident:
+                driver._domains._release(self.server, let_go)
+                notice.start()
+                # It has to wait: what it sees now is to be settled.
+                notice.join(1)
+            return found
+
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'pci_ext.compute.reattach.Reattach.missing', look
+            )
+        )
+        self.settle()
+        notice.join()
+        self.assertWhole()
+
+    def test_a_guest_that_is_suspended(self) -> None:
+        [address, _] = self.devices(self.server)
+        persisting: list[str] = []
+        self.endpoint.persist = lambda context, uuid: persisting.append(uuid)
+        for task_state in 'suspending', 'resuming':
+            instance = self.instance(self.server)
+            instance.task_state = task_state
+            instance.save()
+            self.compute.driver._domains._release(self.server, address)
+            self.endpoint.removed(self.server)
+            self.assertEqual([], persisting)
+            again = reattach.Reattach(
+                self.compute, self.context, self.server, 'req-1'
+            )
+            again.reload()
+            again.notice()
+            self.assertEqual(
+                frozenset(), detached.request_ids(self.instance(self.server))
+            )
 
     def test_a_guest_that_lets_go_of_what_is_to_be_detached(self) -> None:
         [address, kept] = self.devices(self.server)
