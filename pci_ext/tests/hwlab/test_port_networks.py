@@ -38,10 +38,10 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         super().setUp()
         self.libvirt = self.connect(_HOST)
 
-    def begin(self, port: str) -> str:
-        """Ask for a server with a port, and give its id."""
+    def begin(self, *ports: str) -> str:
+        """Ask for a server with ports, and give its id."""
         response = self.ask(
-            {'port': port, 'pci_flavor': 'IntelVF'},
+            *({'port': port, 'pci_flavor': 'IntelVF'} for port in ports),
             image=standins.IMAGE['id'],
         )
         self.assertEqual(202, response.status, response.data)
@@ -57,79 +57,53 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
             if network.name().startswith(port_networks.PREFIX)
         }
 
-    def test_one_network_with_the_device(self) -> None:
-        port = self.create_port(self.red)
-        server = self.begin(port)
-        self.wait_for(server, 'ACTIVE')
-        vf = self.ports_of(server)[port]
-        self.assertEqual(self.pf, machine.parent(vf))
-        name = f'pci-ext-{server}-{port}'
-        [network] = self.networks().values()
-        self.assertEqual(name, network.findtext('name'))
-        self.assertEqual('hostdev', network.find('forward').get('mode'))
-        self.assertEqual(
-            vf, port_networks.address_in(etree.tostring(network).decode())
-        )
-        # What Nova wrote, and what libvirt made of it.
-        domain = self.domain(server)
-        written = etree.fromstring(domain.XMLDesc(2)).find('.//interface')
-        self.assertEqual(
-            ('network', name),
-            (written.get('type'), written.find('source').get('network')),
-        )
-        self.assertIsNone(written.find('source/address'))
-        self.assertEqual('vfio-pci', machine.driver(vf))
-        self.delete_server(server)
-        self.assertEqual({}, self.networks())
-        self.assertGivenBack(vf, 'igbvf')
-
-    def remove_the_port(self, plug: str) -> None:
-        """Take the port of a server out of its guest.
-
-        :param plug: the type that its interface has in the definition
-        """
-        port = self.create_port(self.red)
-        server = self.begin(port)
-        self.wait_for(server, 'ACTIVE')
-        vf = self.ports_of(server)[port]
-        domain = self.domain(server)
-        self.assertEqual(['hostdev'], self.interfaces(domain, 0))
-        self.assertEqual([plug], self.interfaces(domain, 2))
-        self.assertEqual('vfio-pci', machine.driver(vf))
-        self.shell.run('server', 'remove', 'port', server, port)
-        self.wait_until(lambda: not self.allocations(server))
-        self.assertEqual([], self.interfaces(domain, 0))
-        self.assertEqual([], self.interfaces(domain, 2))
-        self.assertEqual({}, self.networks())
-        self.assertGivenBack(vf, 'igbvf')
-
-    def interfaces(self, domain: Any, flags: int) -> list[str]:
-        """Give the types of the interfaces of a domain.
+    def interfaces(self, domain: Any, flags: int) -> list[Any]:
+        """Give the interfaces of a domain.
 
         :param flags: 0 for those of the guest, 2 for those of its definition
         """
-        return [
-            interface.get('type', '')
-            for interface in etree.fromstring(domain.XMLDesc(flags)).findall(
-                'devices/interface'
+        found = etree.fromstring(domain.XMLDesc(flags))
+        return list(found.findall('devices/interface'))
+
+    def test_a_network_for_each_port_with_its_device(self) -> None:
+        ports = [self.create_port(self.red) for _ in range(2)]
+        server = self.begin(*ports)
+        self.wait_for(server, 'ACTIVE')
+        vfs = self.ports_of(server)
+        names = {port: f'pci-ext-{server}-{port}' for port in ports}
+        networks = self.networks()
+        self.assertEqual(set(names.values()), set(networks))
+        for port in ports:
+            self.assertEqual(self.pf, machine.parent(vfs[port]))
+            self.assertEqual('vfio-pci', machine.driver(vfs[port]))
+            network = networks[names[port]]
+            self.assertEqual('hostdev', network.find('forward').get('mode'))
+            self.assertEqual(
+                vfs[port],
+                port_networks.address_in(etree.tostring(network).decode()),
             )
-        ]
-
-    def test_removed(self) -> None:
-        self.remove_the_port('network')
-
-    def test_removed_without_a_network(self) -> None:
-        with open(self.allinone.config_file, encoding='utf-8') as stream:
-            config = stream.read()
-        self.addCleanup(self.allinone.kill_and_start)
-        self.addCleanup(self.allinone.write_config, config)
-        plug = 'port_plug = {}'.format
-        self.assertIn(plug('network'), config)
-        self.allinone.write_config(
-            config.replace(plug('network'), plug('hostdev'))
-        )
-        self.allinone.kill_and_start()
-        self.remove_the_port('hostdev')
+        # What Nova wrote, and what libvirt made of it.
+        domain = self.domain(server)
+        for written in self.interfaces(domain, 2):
+            self.assertEqual('network', written.get('type'))
+            self.assertIn(
+                written.find('source').get('network'), names.values()
+            )
+            self.assertIsNone(written.find('source/address'))
+        removed, stays = ports
+        self.shell.run('server', 'remove', 'port', server, removed)
+        self.wait_until(lambda: self.allocations(server) == [vfs[stays]])
+        for flags in (0, 2):
+            [left] = self.interfaces(domain, flags)
+            self.assertEqual(
+                self.port(stays)['mac_address'],
+                left.find('mac').get('address'),
+            )
+        self.assertEqual([names[stays]], list(self.networks()))
+        self.assertGivenBack(vfs[removed], 'igbvf')
+        self.delete_server(server)
+        self.assertEqual({}, self.networks())
+        self.assertGivenBack(vfs[stays], 'igbvf')
 
     def test_nova_compute_killed_half_way(self) -> None:
         port = self.create_port(self.red)
