@@ -113,16 +113,20 @@ class LifecycleTestCase(test_attach.AttachTestCase):
 
     def devices(self, server: str) -> dict[str, str]:
         """Give for each device whether it was attached, by two answers."""
-        shown = self.request('GET', f'/servers/{server}/os-pci-devices').json()
-        marks = {
-            device['address']: device['attached']
-            for device in shown['pci_devices']
-        }
-        self.assertEqual(
-            sorted(marks),
-            [device['address'] for device in self.show(server)['pci_devices']],
-        )
-        return marks
+
+        def agreed() -> list[dict[str, str]]:
+            path = f'/servers/{server}/os-pci-devices'
+            marks = {
+                device['address']: device['attached']
+                for device in self.request('GET', path).json()['pci_devices']
+            }
+            shown = self.show(server)['pci_devices']
+            same = sorted(marks) == [device['address'] for device in shown]
+            return [marks] if same else []
+
+        # A device can be freed between the two.
+        [marks] = self.wait_until(agreed)
+        return dict(marks)
 
     def assertKept(self, server: str, name: str, **more: str) -> None:
         """Check that a server has its devices, on which host, and how."""

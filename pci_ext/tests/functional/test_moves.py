@@ -160,7 +160,8 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.go(self.server, 'shelve', None, 'SHELVED')
         self.assertNothingElse(self.server)
         self.go(self.server, 'shelveOffload', None, 'SHELVED_OFFLOADED')
-        self.assertEqual({}, self.devices(self.server))
+        # Nova gives up what the server has just after it shows this status.
+        self.wait_until(lambda: not self.devices(self.server))
         self.assertNothingElse()
         self.go(
             self.server,

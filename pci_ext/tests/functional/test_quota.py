@@ -280,7 +280,8 @@ update_resources_interval = 600
         [other] = self.boot_without_devices(1, cloud=MEMBER)
         self.act(server, 'shelve', '--offload', '--wait')
         self.wait_for(server, 'SHELVED_OFFLOADED')
-        # What it had is not charged any more.
+        # What it had is not charged any more, just after it shows this status.
+        self.wait_until(lambda: not self.allocations(server))
         self.attach(other, '1:gpu')
         self.assertOver(
             'gpu',
