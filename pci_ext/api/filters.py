@@ -80,8 +80,8 @@ def _by_attributes(
     }
     if unknown:
         available = attributes.available(request.environ['nova.context'])
-        for key in sorted(unknown - available):
-            raise _unknown(key, parameters, available)
+        if unknown - available:
+            raise _unknown(min(unknown - available), parameters, available)
     return selector.matches
 
 

@@ -73,9 +73,9 @@ class TransferDriver(fake.FakeDriverWithoutFakeNodes):
         migrate_data: Any = None,
     ) -> None:
         aborted = self._aborted[instance.uuid] = threading.Event()
-        for vif in _source_vifs(migrate_data):
-            self.detach_interface(context, instance, vif)
         try:
+            for vif in _source_vifs(migrate_data):
+                self.detach_interface(context, instance, vif)
             self._domains.transfer(
                 instance.uuid,
                 simulated.HYPERVISORS[dest],

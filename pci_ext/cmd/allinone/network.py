@@ -157,7 +157,8 @@ class Network:
             self._kept['inactive_bindings'].setdefault(port['id'], {}),
         )
         response = bindings.answer(request, path)
-        self._save()
+        if request.method != 'GET':
+            self._save()
         return response
 
     def _save(self) -> None:

@@ -30,6 +30,9 @@ _VIF_TYPES = {
     'direct-physical': 'hostdev_physical',
 }
 
+#: What the active binding of a port is, among the attributes of the port.
+_ATTRIBUTES = ('vnic_type', 'profile', 'vif_type', 'vif_details')
+
 Binding = dict[str, Any]
 
 
@@ -42,11 +45,10 @@ def plugged(network: Mapping[str, Any], vnic_type: str) -> Binding:
 
 
 def _active(port: Mapping[str, Any]) -> Binding:
-    names = ('vnic_type', 'profile', 'vif_type', 'vif_details')
     return {
         'host': port['binding:host_id'],
         'status': 'ACTIVE',
-        **{name: port[f'binding:{name}'] for name in names},
+        **{name: port[f'binding:{name}'] for name in _ATTRIBUTES},
     }
 
 
@@ -108,5 +110,5 @@ class PortBindings:
         binding = self._inactive.pop(host)
         self._inactive[before['host']] = before
         self._port['binding:host_id'] = host
-        for name in ('vnic_type', 'profile', 'vif_type', 'vif_details'):
+        for name in _ATTRIBUTES:
             self._port[f'binding:{name}'] = binding[name]

@@ -25,70 +25,37 @@ import fixtures
 from lxml import etree
 from nova.tests.fixtures import libvirt as fakelibvirt
 
+from pci_ext.tests import libvirt_networks
+
 #: As in libvirt.
 VIR_ERR_NO_SUPPORT = 3
 VIR_ERR_SYSTEM_ERROR = 38
-VIR_ERR_NO_NETWORK = 43
 
 _OF_A_NETWORK = 'forward/address'
 
 
-class Network:
-    """A network, as libvirt-python has it."""
-
-    def __init__(self, networks: dict[str, 'Network'], xml: str) -> None:
-        self._networks = networks
-        self._xml = xml
-
-    def name(self) -> str:
-        return str(etree.fromstring(self._xml).findtext('name'))
-
-    def XMLDesc(self, flags: int) -> str:
-        return self._xml
-
-    def destroy(self) -> None:
-        del self._networks[self.name()]
-
-
-class Networks(fixtures.Fixture):
-    """The networks of a host.
-
-    :ivar networks: by their names
-    :ivar error: what libvirt answers where it has no driver of networks
-    """
+class Networks(libvirt_networks.Networks, fixtures.Fixture):
+    """The networks of a host, for Nova's imitation of a connection."""
 
     def _setUp(self) -> None:
-        self.error: int | None = None
-        self.networks: dict[str, Network] = {}
+        code = libvirt_networks.VIR_ERR_NO_NETWORK
         for place, name, value in (
-            (fakelibvirt, 'VIR_ERR_NO_NETWORK', VIR_ERR_NO_NETWORK),
-            (fakelibvirt.Connection, 'listAllNetworks', self._list),
-            (fakelibvirt.Connection, 'networkLookupByName', self._look_up),
-            (fakelibvirt.Connection, 'networkCreateXML', self._create),
+            (fakelibvirt, 'VIR_ERR_NO_NETWORK', code),
+            (fakelibvirt.Connection, 'listAllNetworks', self.listAllNetworks),
+            (
+                fakelibvirt.Connection,
+                'networkLookupByName',
+                self.networkLookupByName,
+            ),
+            (
+                fakelibvirt.Connection,
+                'networkCreateXML',
+                self.networkCreateXML,
+            ),
         ):
             self.useFixture(
                 fixtures.MockPatchObject(place, name, value, create=True)
             )
-
-    def _check(self) -> None:
-        if self.error is not None:
-            raise _error('Failed to connect socket', self.error)
-
-    def _list(self, flags: int) -> list[Network]:
-        self._check()
-        return list(self.networks.values())
-
-    def _create(self, xml: str) -> None:
-        self._check()
-        network = Network(self.networks, xml)
-        assert network.name() not in self.networks, 'exists already'
-        self.networks[network.name()] = network
-
-    def _look_up(self, name: str) -> Network:
-        self._check()
-        if name not in self.networks:
-            raise _error('Network not found', VIR_ERR_NO_NETWORK)
-        return self.networks[name]
 
 
 class Interfaces(fixtures.Fixture):
@@ -119,7 +86,7 @@ class Interfaces(fixtures.Fixture):
 
 
 class _Domain(fakelibvirt.Domain):
-    networks: dict[str, Network]
+    networks: dict[str, libvirt_networks.Network]
     removed: Callable[[str, str], None]
 
     def __init__(self, connection: Any, xml: str, **kwargs: Any) -> None:
@@ -202,9 +169,11 @@ def _find(interfaces: list[Any], wanted: Any) -> Any:
         in (None, _attributes(interface, 'address'))
     ]
     if not found:
-        raise _error('no such device', fakelibvirt.VIR_ERR_DEVICE_MISSING)
+        raise libvirt_networks.libvirt_error(
+            'no such device', fakelibvirt.VIR_ERR_DEVICE_MISSING
+        )
     if len(found) > 1:
-        raise _error(
+        raise libvirt_networks.libvirt_error(
             'multiple devices matching MAC address',
             fakelibvirt.VIR_ERR_OPERATION_FAILED,
         )
@@ -214,10 +183,3 @@ def _find(interfaces: list[Any], wanted: Any) -> Any:
 def _attributes(interface: Any, name: str) -> dict[str, str] | None:
     element = interface.find(name)
     return None if element is None else dict(element.attrib)
-
-
-def _error(message: str, code: int) -> Exception:
-    error: Exception = fakelibvirt.make_libvirtError(
-        fakelibvirt.libvirtError, message, error_code=code
-    )
-    return error

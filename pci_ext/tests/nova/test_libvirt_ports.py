@@ -22,6 +22,7 @@ from nova.tests.functional.libvirt import base
 from nova.virt.libvirt import event as libvirtevent
 from oslo_utils.fixture import uuidsentinel as uuids
 
+from pci_ext.tests import libvirt_networks
 from pci_ext.tests.nova import interfaces
 from pci_ext.tests.nova import test_libvirt
 
@@ -224,7 +225,9 @@ class WithoutNetworksTest(PortsTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.networks.error = self.ERROR
+        self.networks.error = libvirt_networks.libvirt_error(
+            'Failed to connect socket', self.ERROR
+        )
 
     def test_servers(self) -> None:
         self.computes[_HOST] = self.restart_compute_service(_HOST)

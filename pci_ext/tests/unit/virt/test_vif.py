@@ -23,12 +23,12 @@ from nova import test
 from nova.network import model
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.virt.libvirt import config as vconfig
-from nova.virt.libvirt import driver
 from nova.virt.libvirt import guest
 from oslo_utils.fixture import uuidsentinel as uuids
 
 from pci_ext.integration import teaming
 from pci_ext.tests import fixtures as pci_ext_fixtures
+from pci_ext.tests import libvirt_networks
 from pci_ext.virt import interfaces
 from pci_ext.virt import port_networks
 from pci_ext.virt import vif
@@ -38,56 +38,11 @@ SCHEMAS = '/usr/share/libvirt/schemas'
 MAC = 'fa:16:3e:00:00:01'
 
 
-class Network:
-    """A network of the connection below, as libvirt-python has it."""
-
-    def __init__(self, connection: Connection, xml: str) -> None:
-        self._networks = connection.networks
-        self._xml = xml
-
-    def name(self) -> str:
-        return str(etree.fromstring(self._xml).findtext('name'))
-
-    def XMLDesc(self, flags: int) -> str:
-        return self._xml
-
-    def destroy(self) -> None:
-        del self._networks[self.name()]
-
-
-class Connection:
-    """libvirt's networks: made and gone, with libvirt's errors."""
-
-    def __init__(self) -> None:
-        self.networks: dict[str, Network] = {}
-        # What is raised for any question about them.
-        self.error: Exception | None = None
-
-    def _check(self) -> None:
-        if self.error is not None:
-            raise self.error
+class Connection(libvirt_networks.Networks):
+    """A host as Nova has it, and its connection at once."""
 
     def get_connection(self) -> Connection:
         return self
-
-    def networkCreateXML(self, xml: str) -> None:
-        network = Network(self, xml)
-        assert network.name() not in self.networks, 'exists already'
-        self.networks[network.name()] = network
-
-    def networkLookupByName(self, name: str) -> Network:
-        self._check()
-        if name not in self.networks:
-            raise fakelibvirt.make_libvirtError(
-                fakelibvirt.libvirtError,
-                'no network with this name',
-                error_code=driver.libvirt.VIR_ERR_NO_NETWORK,
-            )
-        return self.networks[name]
-
-    def listAllNetworks(self, flags: int) -> list[Network]:
-        self._check()
-        return list(self.networks.values())
 
 
 class VifTestCase(test.NoDBTestCase):
@@ -98,7 +53,7 @@ class VifTestCase(test.NoDBTestCase):
         self.useFixture(
             fixtures.MonkeyPatch(
                 'nova.virt.libvirt.driver.libvirt.VIR_ERR_NO_NETWORK',
-                43,
+                libvirt_networks.VIR_ERR_NO_NETWORK,
             )
         )
         self.conf = self.useFixture(pci_ext_fixtures.Activation()).conf
@@ -297,8 +252,8 @@ class NetworkTest(VifTestCase):
     def test_without_libvirts_driver_of_networks(self) -> None:
         port = self.port(uuids.port)
         for code in (3, 38):
-            self.connection.error = fakelibvirt.make_libvirtError(
-                fakelibvirt.libvirtError, 'no socket', error_code=code
+            self.connection.error = libvirt_networks.libvirt_error(
+                'no socket', code
             )
             self.assertEqual({}, self.driver.networks())
             self.driver.unplug(self.instance, port)
