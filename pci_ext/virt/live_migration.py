@@ -21,7 +21,7 @@ from oslo_utils import excutils
 
 from pci_ext.compute import arrival
 from pci_ext.compute import departure
-from pci_ext.compute import endpoint
+from pci_ext.compute import manager
 from pci_ext.compute import rpcapi
 from pci_ext.integration import aborts
 
@@ -36,7 +36,7 @@ class LiveMigrationMixin:
     """
 
     virtapi: Any
-    _pci_endpoint: endpoint.Endpoint | None
+    _pci_manager: manager.Manager | None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -158,7 +158,7 @@ class LiveMigrationMixin:
         dest: str,
     ) -> None:
         try:
-            self._pci_endpoint.attach_again(  # type: ignore[union-attr]
+            self._pci_manager.attach_again(  # type: ignore[union-attr]
                 context, instance
             )
             rpcapi.ComputeAPI().attach_again(context, instance, dest)
@@ -193,8 +193,8 @@ class LiveMigrationMixin:
                     context, instance, migrate_data
                 )
         finally:
-            if self._pci_endpoint is not None:
-                self._pci_endpoint.settled(context, instance.uuid)
+            if self._pci_manager is not None:
+                self._pci_manager.settled(context, instance.uuid)
             self._let_go(context, instance, migrate_data.migration)
 
     def _let_go(
@@ -226,5 +226,5 @@ class LiveMigrationMixin:
         super().post_live_migration_at_destination(  # type: ignore[misc]
             context, instance, *args, **kwargs
         )
-        if self._pci_endpoint is not None:
-            self._pci_endpoint.arrived(context, instance)
+        if self._pci_manager is not None:
+            self._pci_manager.arrived(context, instance)

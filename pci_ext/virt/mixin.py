@@ -21,6 +21,7 @@ from nova import objects
 from pci_ext.compute import audit
 from pci_ext.compute import endpoint
 from pci_ext.compute import lost
+from pci_ext.compute import manager
 from pci_ext.integration import activation
 from pci_ext.integration import interfaces
 
@@ -33,7 +34,7 @@ class PciExtDriverMixin:
     """
 
     virtapi: Any
-    _pci_endpoint: endpoint.Endpoint | None = None
+    _pci_manager: manager.Manager | None = None
 
     def init_host(self, host: str) -> None:
         """Serve pci_ext, or refuse to where the seams are not installed.
@@ -47,9 +48,11 @@ class PciExtDriverMixin:
         compute = getattr(self.virtapi, '_compute', None)
         if compute is not None:
             interfaces.serialize(compute)
-            self._pci_endpoint = endpoint.Endpoint(compute)
-            compute.additional_endpoints.append(self._pci_endpoint)
-            self._pci_endpoint.reconcile()
+            self._pci_manager = manager.Manager(compute)
+            compute.additional_endpoints.append(
+                endpoint.Endpoint(compute, self._pci_manager)
+            )
+            self._pci_manager.reconcile()
             audit.start(compute)
             lost.schedule(compute)
 
@@ -57,8 +60,8 @@ class PciExtDriverMixin:
         self, context: nova_context.RequestContext
     ) -> None:
         """To be called now and then, for servers that nobody gives back."""
-        if self._pci_endpoint is not None:
-            self._pci_endpoint.look(context)
+        if self._pci_manager is not None:
+            self._pci_manager.look(context)
 
     def check_pci_ports(
         self, instance: 'objects.Instance', count: int
@@ -132,5 +135,5 @@ class PciExtDriverMixin:
 
     def pci_removed(self, server_uuid: str) -> None:
         """To be called when a guest let go of a device nobody waits for."""
-        if self._pci_endpoint is not None:
-            self._pci_endpoint.removed(server_uuid)
+        if self._pci_manager is not None:
+            self._pci_manager.removed(server_uuid)

@@ -69,7 +69,7 @@ class HostTestCase(test.TestCase):
         self.directory = self.useFixture(fixtures.TempDir()).path
         self.useFixture(
             fixtures.MonkeyPatch(
-                'pci_ext.compute.endpoint.threading.Thread', SynchronousThread
+                'pci_ext.compute.workers.threading.Thread', SynchronousThread
             )
         )
         self.conf.config(state_path=self.directory)
@@ -129,6 +129,7 @@ class HostTestCase(test.TestCase):
         self.compute.rt.pci_tracker = tracker
         driver.init_host(HOST)
         [self.endpoint] = self.compute.additional_endpoints
+        self.manager = driver._pci_manager
 
     def attach_interface(
         self,

@@ -59,7 +59,7 @@ class ReattachTestCase(base.HostTestCase):
         )
 
     def settle(self) -> None:
-        self.endpoint.settled(self.context, self.server)
+        self.manager.settled(self.context, self.server)
 
     def states(self) -> list[str]:
         found = detached.problems(self.instance(self.server))
@@ -120,7 +120,7 @@ class ReattachTestCase(base.HostTestCase):
         instance = self.instance(self.server)
         [address, _] = self.devices(self.server)
         self.compute.driver._domains._release(self.server, address)
-        self.endpoint.removed(instance.uuid)
+        self.manager.removed(instance.uuid)
         self.assertWhole()
 
     def test_a_guest_that_lets_go_while_its_devices_are_looked_at(
@@ -134,7 +134,7 @@ class ReattachTestCase(base.HostTestCase):
         let_go = instance.pci_devices[0].address
         self.assertIn(let_go, (first, second))
         missing = reattach.Reattach.missing
-        notice = _Thread(target=self.endpoint.removed, args=[self.server])
+        notice = _Thread(target=self.manager.removed, args=[self.server])
 
         def look(again: reattach.Reattach) -> records.Devices:
             found = missing(again)
@@ -157,13 +157,15 @@ class ReattachTestCase(base.HostTestCase):
     def test_a_guest_that_is_suspended(self) -> None:
         [address, _] = self.devices(self.server)
         persisting: list[str] = []
-        self.endpoint.persist = lambda context, uuid: persisting.append(uuid)
+        self.manager.workers.persist = lambda context, uuid: persisting.append(
+            uuid
+        )
         for task_state in 'suspending', 'resuming':
             instance = self.instance(self.server)
             instance.task_state = task_state
             instance.save()
             self.compute.driver._domains._release(self.server, address)
-            self.endpoint.removed(self.server)
+            self.manager.removed(self.server)
             self.assertEqual([], persisting)
             again = reattach.Reattach(
                 self.compute, self.context, self.server, 'req-1'
@@ -178,7 +180,7 @@ class ReattachTestCase(base.HostTestCase):
         [address, kept] = self.devices(self.server)
         condemned.mark(self.instance(self.server), [address], 'req-1')
         self.compute.driver._domains._release(self.server, address)
-        self.endpoint.removed(self.server)
+        self.manager.removed(self.server)
         self.assertEqual([kept], self.devices(self.server))
 
     def test_a_stopped_server_gets_its_devices_when_it_starts(self) -> None:
@@ -231,7 +233,7 @@ class DepartureTestCase(leaving.LeavingTestCase):
         self.say(live_migration='hotplug')
         self.misbehave(release={self.domain()[1]: 'deaf'}, timeout=0)
         self.assertFalse(self.departure().detach())
-        self.endpoint.settled(self.context, self.server)
+        self.manager.settled(self.context, self.server)
         self.assertEqual(2, len(self.devices(self.server)))
         self.assertConsistent(self.server)
 
@@ -371,11 +373,11 @@ class ClaimsTestCase(base.HostTestCase):
         objects.InstanceAction.action_start(
             self.context, self.server.uuid, 'live-migration', want_result=False
         )
-        self.endpoint.attach_again(self.context, self.server)
+        self.manager.attach_again(self.context, self.server)
         self.assertEqual(1, len(scans))
 
     def release(self) -> None:
-        # Not by the endpoint, which waits for the end of the migration.
+        # Not by the manager, which waits for the end of the migration.
         arrival.forget(
             self.compute, self.context, self.server, self.migration.id
         )

@@ -167,7 +167,7 @@ class LostTest(LostTestCase):
         instance = self.instance(self.server)
         instance.system_metadata[operation.OPERATION] = 'the next one'
         instance.save()
-        self.endpoint._end(self.server, operation_id)
+        self.manager._end(self.server, operation_id)
         self.assertTaken(task_states.ATTACHING_PCI)
 
     def test_what_is_worked_at_is_not_lost(self) -> None:
