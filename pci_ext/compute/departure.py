@@ -55,6 +55,7 @@ class Departure(operation.Operation):
             compute, context, server_uuid, str(context.request_id)
         )
         self._aborted = threading.Event()
+        self._lock = threading.Lock()
 
     def check(self) -> None:
         """See that no device forbids the migration.
@@ -104,7 +105,9 @@ class Departure(operation.Operation):
             for device, policy in self._policies()
             if policy == live_migration.HOTPLUG
         ]
-        self.is_ready = not devices or self._is_let_go(devices)
+        is_let_go = not devices or self._is_let_go(devices)
+        with self._lock:
+            self.is_ready = is_let_go and not self._aborted.is_set()
         return self.is_ready
 
     def _is_let_go(self, devices: records.Devices) -> bool:
@@ -141,9 +144,15 @@ class Departure(operation.Operation):
         if self._aborted.is_set():
             raise Aborted(_('The live migration was aborted.'))
 
-    def abort(self) -> None:
-        """Let the migration end before it begins."""
-        self._aborted.set()
+    def abort(self) -> bool:
+        """Let the migration end before the guest is transferred.
+
+        :returns: whether it does; the hypervisor has to abort it if not
+        """
+        with self._lock:
+            if not self.is_ready:
+                self._aborted.set()
+            return not self.is_ready
 
     def strip(self, migrate_data: 'objects.LiveMigrateData') -> None:
         """Leave to Nova the devices that the hypervisor migrates.

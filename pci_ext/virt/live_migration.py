@@ -170,10 +170,8 @@ class LiveMigrationMixin:
     def live_migration_abort(self, instance: 'objects.Instance') -> None:
         """At the source."""
         leaving = self._departures.get(instance.uuid)
-        if leaving is None or leaving.is_ready:
+        if leaving is None or not leaving.abort():
             super().live_migration_abort(instance)  # type: ignore[misc]
-        else:
-            leaving.abort()
 
     def rollback_live_migration_at_source(
         self,

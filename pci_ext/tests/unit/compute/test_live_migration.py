@@ -240,9 +240,31 @@ class DepartureTestCase(leaving.LeavingTestCase):
     def test_aborted(self) -> None:
         self.say(live_migration='hotplug')
         leaver = self.departure()
-        leaver.abort()
+        self.assertTrue(leaver.abort())
         self.assertFalse(leaver.detach())
         self.assertEqual(2, len(self.domain()))
+
+    def test_aborted_with_all_out_of_the_guest(self) -> None:
+        self.say(live_migration='hotplug')
+        leaver = self.departure()
+
+        def end(reporter: object, *error: object) -> None:
+            self.assertEqual([], self.domain())
+            self.assertTrue(leaver.abort())
+
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'nova.compute.utils.EventReporter.__exit__', end
+            )
+        )
+        self.assertFalse(leaver.detach())
+
+    def test_aborted_in_the_transfer(self) -> None:
+        self.say(live_migration='hotplug')
+        leaver = self.departure()
+        self.assertTrue(leaver.detach())
+        # The hypervisor has to do it.
+        self.assertFalse(leaver.abort())
 
     def test_a_detach_that_has_not_ended(self) -> None:
         self.say(live_migration='hotplug')
