@@ -303,8 +303,10 @@ class Networks:
                 self._devices = json.load(stream)
 
     def _save(self) -> None:
-        with open(self._path, 'w', encoding='utf-8') as stream:
+        new = f'{self._path}.new'
+        with open(new, 'w', encoding='utf-8') as stream:
             json.dump(self._devices, stream)
+        os.replace(new, self._path)
 
     def make(self, name: str, address: str) -> None:
         """Make a network of a device, or one of another device of it."""

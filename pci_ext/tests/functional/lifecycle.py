@@ -82,6 +82,8 @@ class LifecycleTestCase(test_attach.AttachTestCase):
             )
 
         self.wait_until(is_there)
+        # Nova goes on for a moment after it shows this.
+        self.result(server, response)
 
     def flavor_id(self, name: str) -> str:
         [found] = [

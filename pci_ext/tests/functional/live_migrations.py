@@ -29,7 +29,7 @@ CONFIG = """
 [pci_ext]
 pci_information = [{"vendor_id": "8086"}, {}]
 pci_flavor_attrs = product_id, vendor_id
-reattach_attempts = 2
+reattach_attempts = 5
 reattach_delay = 0.3
 fake_faults = %(faults)s
 
@@ -162,6 +162,14 @@ class LiveMigrationTestCase(base.TestCase):
             'DELETE', f'/servers/{server}/migrations/{migration["id"]}'
         )
         self.assertEqual(202, response.status, response.data)
+
+    def abort_transfer(self, server: str) -> None:
+        """Abort a migration with the devices out of the guest."""
+        # Before that is recorded the driver is not asked to abort it.
+        self.wait_until(
+            lambda: self.events(server).get('compute_detach_pci') == 'Success'
+        )
+        self.abort_when('running', server)
 
     def create_on(self, host: str, flavor: str) -> str:
         """Ask for a server on a host, and give its id."""

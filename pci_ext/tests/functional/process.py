@@ -30,7 +30,7 @@ from pci_ext.cmd.allinone import standins
 
 #: Seconds; a first start takes about five.
 START_TIMEOUT = 90
-STOP_TIMEOUT = 20
+STOP_TIMEOUT = 60
 
 LOG_TAIL = 6000
 

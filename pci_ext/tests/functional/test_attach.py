@@ -88,8 +88,9 @@ class AttachTestCase(base.TestCase):
 
     def misbehave(self, **faults: Any) -> None:
         """Say what goes wrong from now on."""
-        with open(self.faults, 'w', encoding='utf-8') as stream:
+        with open(f'{self.faults}.new', 'w', encoding='utf-8') as stream:
             yaml.safe_dump(faults, stream)
+        os.replace(f'{self.faults}.new', self.faults)
 
     def act(self, server: str, action: str, argument: Any) -> Any:
         return self.request(
@@ -393,7 +394,8 @@ class TestRefusals(AttachTestCase):
         self.assertDevices(self.server, '0000:03:00.0')
 
     def test_task_under_way(self) -> None:
-        self.misbehave(release={'0000:03:00.0': 1}, timeout=3)
+        # Longer than the requests below take on a slow machine.
+        self.misbehave(release={'0000:03:00.0': 10}, timeout=20)
         response = self.act(self.server, *DETACH)
         self.assertEqual(202, response.status, response.data)
         for action, argument in ATTACH, DETACH, ('reboot', {'type': 'HARD'}):
@@ -434,7 +436,7 @@ class TestGuests(AttachTestCase):
 
     def test_late(self) -> None:
         server = self.boot('2:one')
-        self.misbehave(release={'0000:02:00.0': 2}, timeout=0.5)
+        self.misbehave(release={'0000:02:00.0': 8}, timeout=0.5)
         self.assertEqual(
             'Error', self.detach(server, '0000:01:00.0', '0000:02:00.0')
         )

@@ -36,7 +36,7 @@ class TestConcurrency(test_attach.AttachTestCase):
     HOSTS = {'host-1': [GPU]}
     POLL = 0.5
     # Twenty clients at once on a machine with little to spare.
-    REQUEST_TIMEOUT = 60
+    MORE_CONFIG = '[DEFAULT]\nrpc_response_timeout = 180\n'
 
     def test_200_operations(self) -> None:
         servers = self.boot_without_devices(SERVERS)
@@ -141,8 +141,8 @@ class TestKilled(test_attach.AttachTestCase):
             server, 'attach_pci', {test_attach.PCI_FLAVOR: '2:one'}
         )
         self.assertEqual(202, response.status, response.data)
-        self.misbehave()
         self.cloud.kill_and_start()
+        self.misbehave()
         self.assertEqual('Error', self.result(server, response))
         self.assertDevices(server, '0000:03:00.0')
         self.assertEqual('Success', self.attach(server, '2:one'))

@@ -133,7 +133,9 @@ class TestMoves(lifecycle.LifecycleTestCase):
             self.skipTest('writes to the database of the all-in-one')
         path = os.path.join(self.cloud.data_dir, 'nova_api.db')
         key = {'server': self.server}
-        with contextlib.closing(sqlite3.connect(path)) as connection:
+        with contextlib.closing(
+            sqlite3.connect(path, timeout=60)
+        ) as connection:
             [(text,)] = connection.execute(
                 'SELECT spec FROM request_specs WHERE instance_uuid = :server',
                 key,
@@ -160,8 +162,7 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.go(self.server, 'shelve', None, 'SHELVED')
         self.assertNothingElse(self.server)
         self.go(self.server, 'shelveOffload', None, 'SHELVED_OFFLOADED')
-        # Nova gives up what the server has just after it shows this status.
-        self.wait_until(lambda: not self.devices(self.server))
+        self.assertEqual({}, self.devices(self.server))
         self.assertNothingElse()
         self.go(
             self.server,
@@ -180,9 +181,11 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.addCleanup(self.request, 'PUT', path, {'forced_down': False})
         self.request('PUT', path, {'forced_down': True})
         self.go(self.server, 'evacuate', {}, 'REBUILD', 'ACTIVE', 'SHUTOFF')
-        self.request('PUT', path, {'forced_down': False})
         # The host that was down destroys what it finds of the server.
         self.cloud.kill_and_start()
+        # Nova refuses this until it has.
+        response = self.request('PUT', path, {'forced_down': False})
+        self.assertEqual(200, response.status, response.data)
         self.go(self.server, 'os-start', None, 'ACTIVE')
         self.assertKept(self.server, self.target)
         self.assertNothingElse(self.server)

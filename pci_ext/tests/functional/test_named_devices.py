@@ -153,6 +153,13 @@ class TestNamedDevices(base.TestCase):
 
         with_parts = WHOLE | {'vfs': VFS}
         see(with_parts, *['available'] * 3)
+        # New devices are on record before they are in the pools.
+        self.wait_until(
+            lambda: any(
+                row['Properties'].get('e.name') == 'whole'
+                for row in self.openstack('pci', 'pool', 'list')
+            )
+        )
         self.create_pci_flavor('whole', dev_type='type-PF')
         server = self.boot('1:whole')
         # As the guest has them.

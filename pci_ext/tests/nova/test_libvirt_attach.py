@@ -205,6 +205,11 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
                 break
             time.sleep(0.1)
         self.assertEqual([], list(devices))
+        # The thread that freed it still writes to the database.
+        for _ in range(100):
+            if not driver._pci_manager.workers.is_busy(self.server['id']):
+                break
+            time.sleep(0.1)
 
 
 class PhysicalFunctionTest(LibvirtAttachTestCase):
@@ -226,5 +231,6 @@ class PhysicalFunctionTest(LibvirtAttachTestCase):
         connection = self.computes['compute1'].driver._host.get_connection()
         connection.lookupByUUIDString(other['id']).XMLDesc = gone
         self.attach('1:card')
-        self.assertEqual([0], asked)
+        # Maybe by the audit, too.
+        self.assertEqual({0}, set(asked))
         self.assertEqual(2, len(self.devices_of(self.server)))

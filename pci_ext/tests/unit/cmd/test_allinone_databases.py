@@ -126,7 +126,7 @@ class TestLocking(base.BaseTestCase):
         with self.manager.writer.using(Context()) as session:
             session.execute(sa.text('UPDATE counter SET value = 1'))
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
-                self.assertEqual(0, pool.submit(self.value).result(10))
+                self.assertEqual(0, pool.submit(self.value).result(60))
 
     def test_a_file_each_in_wal_mode(self) -> None:
         for name in config.DATABASES:
