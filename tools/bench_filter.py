@@ -18,7 +18,7 @@ of virtual functions), and a server that asks for a GPU and a virtual
 function, by alias of Nova and by PCI flavor.
 
 Three clouds are measured: all hosts alike; hosts that fall into twenty kinds;
-and hosts that all differ, each in the ids of eight of its pools and in its
+and hosts that all differ, each in the ids of seven of its pools and in its
 counts, so that nothing learnt from one host serves for another.
 
 Memory is what the filter holds on to when it has seen all hosts, per host.

@@ -62,9 +62,10 @@ Related options:
 Named PCI devices of this compute host.
 
 Each item is an address and a name, ``28:00.1|10GE``. It has the effect of an
-entry ``[{"address": "28:00.1"}, {"e.name": "10GE"}]`` in ``pci_information``,
-tried before the entries written there, and a change of it is taken up in the
-same way. Servers ask for them by the extra spec ``pci_passthrough:pci_name``.
+entry ``[{"address": "0000:28:00.1"}, {"e.name": "10GE"}]`` in
+``pci_information``, tried before the entries written there, and a change of it
+is taken up in the same way. An address without a domain is in domain 0000.
+Servers ask for them by the extra spec ``pci_passthrough:pci_name``.
 """,
         sample_default=['28:00.1|10GE', '28:00.2|10GE'],
     ),

@@ -50,6 +50,7 @@ class Faults:
         busy: ['0000:01:00.0']  # cannot be attached
         release: {'0000:02:00.0': 1.5}  # seconds to let go of it, or deaf
         timeout: 1.0  # seconds to wait for a guest
+        plug_delay: 0.5  # seconds that it takes to attach a device
         transfer: 2.0  # seconds that a live migration takes
         transfer_fails: true
         prepare_fails: true  # the destination, before anything is detached

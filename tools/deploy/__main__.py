@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The command: ``python -m tools.deploy up|status|down``."""
+"""The command: ``python -m tools.deploy up|enable|report|status|down``."""
 
 import argparse
 import os

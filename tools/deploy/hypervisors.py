@@ -28,10 +28,10 @@ from tools.deploy import state as state_module
 
 HOSTS = ('compute-1', 'compute-2')
 
-#: What a host has for its own of the folders of the machine.
 #: The interface that each has for migrations.
 _LINK = 'migration'
 
+#: What a host has for its own of the folders of the machine.
 _FOLDERS = (
     '/run/libvirt',
     '/var/lib/libvirt',

@@ -8,9 +8,9 @@
 # long: the services of Nova, and attaches by the dozen.
 #
 # A TEST is the name of a module, class or method as unittest takes it, from
-# pci_ext.tests.hwlab on: test_inventory, test_attach.CyclesTest. The result is
-# written as TAP; the status is not zero if a test failed. What the machine
-# and its services logged is in the folder "last" of the cache.
+# pci_ext.tests.hwlab on: test_inventory, test_attach.DeafGuestTest. The
+# result is written as TAP; the status is not zero if a test failed. What the
+# machine and its services logged is in the folder "last" of the cache.
 
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 

@@ -37,8 +37,9 @@ def described(schema: Schema, text: str) -> Schema:
 _NAME: Schema = {
     'type': 'string',
     'description': (
-        'Unique; 1 to 255 characters, not all of them digits, not a uuid, '
-        'none of ``,``, ``;`` and ``:``, no white space at the ends.'
+        'Unique; 1 to 255 printable characters, not all of them digits, not a '
+        'uuid, not ``detail`` or ``_flavor_attrs``, none of ``,``, ``;`` and '
+        '``:``, no white space at the ends.'
     ),
 }
 _DESCRIPTION: Schema = {
