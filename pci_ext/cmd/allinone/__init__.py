@@ -135,10 +135,12 @@ def run(args: argparse.Namespace, nova_args: Sequence[str]) -> None:
 
         # Nova is imported here and not above: it has to be told first not to
         # use eventlet, and errors in the options should not take seconds.
-        os.environ['OS_NOVA_DISABLE_EVENTLET_PATCHING'] = 'true'
         from nova import monkey_patch
 
-        monkey_patch.patch(backend='threading')
+        # It is too late to begin with eventlet, but not to go on with it.
+        if not monkey_patch.is_patched():
+            os.environ['OS_NOVA_DISABLE_EVENTLET_PATCHING'] = 'true'
+            monkey_patch.patch(backend='threading')
         from pci_ext.cmd.allinone import services
 
         running = services.Services(settings, server, nova_args)

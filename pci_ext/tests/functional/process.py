@@ -59,7 +59,11 @@ class AllInOne:
     """
 
     #: What is run.
-    MODULE = 'pci_ext.cmd.allinone'
+    MODULE = (
+        'pci_ext.tests.functional.with_eventlet'
+        if os.environ.get('OS_NOVA_DISABLE_EVENTLET_PATCHING') == 'false'
+        else 'pci_ext.cmd.allinone'
+    )
 
     def __init__(
         self,
