@@ -23,8 +23,7 @@ from pci_ext.tests.functional import lifecycle
 from pci_ext.tests.functional import process
 from pci_ext.tests.functional import test_attach
 
-#: After a move Nova forgets, until it looks at its resources again, to free
-#: what a server has that is deleted. It does so every minute by default.
+#: What a server has must outlast the scans in the middle of a move.
 CONFIG = """
 [DEFAULT]
 update_resources_interval = 3
