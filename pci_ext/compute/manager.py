@@ -72,7 +72,7 @@ class Manager:
             # The servers need none of it.
             LOG.exception('The networks of ports stay as they are')
         for server_uuid in servers:
-            self.workers.start_and_persist(
+            self.workers.start(
                 server_uuid,
                 functools.partial(
                     reconciler.reconcile, self._compute, server_uuid
@@ -86,7 +86,7 @@ class Manager:
 
     def _end(self, server_uuid: str, operation_id: str) -> None:
         """End an operation that was lost."""
-        self.workers.start_and_persist(
+        self.workers.start(
             server_uuid,
             functools.partial(
                 reconciler.reconcile_lost,
@@ -105,7 +105,7 @@ class Manager:
             lacks = reattach.lacks(self._compute, context, server_uuid)
             return context if lacks else None
 
-        self.workers.start_and_persist(server_uuid, release)
+        self.workers.start(server_uuid, release)
 
     def settled(
         self, context: nova_context.RequestContext, server_uuid: str

@@ -25,10 +25,6 @@ from pci_ext.compute import persistence
 LOG = logging.getLogger(__name__)
 
 
-def _nothing(result: Any) -> None:
-    pass
-
-
 class Workers:
     """Who works at which server.
 
@@ -49,17 +45,19 @@ class Workers:
     def start(
         self,
         server_uuid: str,
-        function: Callable[[], Any],
-        then: Callable[[Any], Any] = _nothing,
+        function: Callable[[], nova_context.RequestContext | None],
     ) -> None:
-        """Run a function in a thread, holding the lock that Nova takes too.
+        """Run a function in a thread, and then attach what it left out.
 
-        :param then: called with what the function returns, without the lock
+        :param function: called with the lock that Nova takes too; gives the
+            context to attach by, None if all is there
         """
 
         def run() -> None:
             try:
-                then(utils.synchronized(server_uuid)(function)())
+                context = utils.synchronized(server_uuid)(function)()
+                if context is not None:
+                    self.persist(context, server_uuid)
             except Exception:
                 LOG.exception(
                     'An operation on the PCI devices of server %s failed',
@@ -90,19 +88,3 @@ class Workers:
         if server_uuid not in self._persisting:
             self._persisting.add(server_uuid)
             threading.Thread(target=run, daemon=True).start()
-
-    def start_and_persist(
-        self,
-        server_uuid: str,
-        function: Callable[[], nova_context.RequestContext | None],
-    ) -> None:
-        """Run a function in a thread, and then attach what it left out.
-
-        :param function: gives the context to attach by; None if all is there
-        """
-
-        def persist(context: nova_context.RequestContext | None) -> None:
-            if context is not None:
-                self.persist(context, server_uuid)
-
-        self.start(server_uuid, function, persist)
