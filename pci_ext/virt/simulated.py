@@ -41,6 +41,14 @@ class TransferFailedError(Exception):
     """A domain did not move to another host."""
 
 
+def _write(path: str, content: Any) -> None:
+    """Write a file in JSON, of which nobody ever sees a part."""
+    new = f'{path}.new'
+    with open(new, 'w', encoding='utf-8') as stream:
+        json.dump(content, stream)
+    os.replace(new, path)
+
+
 class Faults:
     """How hypervisor and guests misbehave, read anew at each question.
 
@@ -126,13 +134,10 @@ class Domains:
                 }
 
     def _save(self) -> None:
-        new = f'{self._path}.new'
-        with open(new, 'w', encoding='utf-8') as stream:
-            json.dump(
-                {uuid: sorted(has) for uuid, has in self._devices.items()},
-                stream,
-            )
-        os.replace(new, self._path)
+        _write(
+            self._path,
+            {uuid: sorted(has) for uuid, has in self._devices.items()},
+        )
 
     def start(self, uuid: str, addresses: Iterable[str]) -> None:
         """Run a domain with the devices that its definition has."""
@@ -304,10 +309,7 @@ class Networks:
                 self._devices = json.load(stream)
 
     def _save(self) -> None:
-        new = f'{self._path}.new'
-        with open(new, 'w', encoding='utf-8') as stream:
-            json.dump(self._devices, stream)
-        os.replace(new, self._path)
+        _write(self._path, self._devices)
 
     def make(self, name: str, address: str) -> None:
         """Make a network of a device, or one of another device of it."""
