@@ -14,16 +14,11 @@
 
 import contextlib
 import json
-import os
 import re
-import shutil
-import tempfile
 from typing import Any
 from typing import ClassVar
 
-import yaml
-
-from pci_ext.tests.functional import base
+from pci_ext.tests.functional import misbehaving
 
 CONFIG = """
 [pci_ext]
@@ -49,36 +44,26 @@ STEPS = {
 }
 
 
-class LiveMigrationTestCase(base.TestCase):
+class LiveMigrationTestCase(misbehaving.MisbehavingTestCase):
     """Servers that are migrated live.
 
-    :cvar MORE_CONFIG: what a class adds to the configuration of all
     :cvar LIVE_MIGRATION: the policy of each PCI flavor, by its name, which is
         the product id of its devices
     """
 
     ALLINONE_ONLY = 'moves domains between hosts simulated in one process'
 
+    TEMPLATE = CONFIG
     LIVE_MIGRATION: ClassVar[dict[str, str]] = {
         '0001': 'hotplug',
         '0002': 'forbid',
         '0003': 'native',
     }
-    MORE_CONFIG: ClassVar[str] = ''
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        directory = tempfile.mkdtemp(prefix='pci-ext-faults-')
-        cls.addClassCleanup(shutil.rmtree, directory)
-        cls.faults = os.path.join(directory, 'faults.yaml')
-        cls.CONFIG = CONFIG % {'faults': cls.faults} + cls.MORE_CONFIG
-        super().setUpClass()
 
     def setUp(self) -> None:
         super().setUp()
         # Migrations of a server that had been when one was asked for.
         self._earlier: dict[str, set[int]] = {}
-        self.misbehave()
         for product_id, policy in self.LIVE_MIGRATION.items():
             self.shell.run(
                 *('pci', 'flavor', 'create', f'p{product_id}'),
@@ -88,12 +73,6 @@ class LiveMigrationTestCase(base.TestCase):
             self.addCleanup(
                 self.shell.run, 'pci', 'flavor', 'delete', f'p{product_id}'
             )
-
-    def misbehave(self, **faults: Any) -> None:
-        """Say what goes wrong from now on."""
-        with open(f'{self.faults}.new', 'w', encoding='utf-8') as stream:
-            yaml.safe_dump(faults, stream)
-        os.replace(f'{self.faults}.new', self.faults)
 
     def other_host(self, server: str) -> str:
         return {'host-1': 'host-2', 'host-2': 'host-1'}[self.host_of(server)]

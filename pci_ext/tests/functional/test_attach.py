@@ -16,15 +16,12 @@ import functools
 import json
 import os
 import re
-import shutil
-import tempfile
 from typing import Any
-from typing import ClassVar
 
 import fixtures
 import yaml
 
-from pci_ext.tests.functional import base
+from pci_ext.tests.functional import misbehaving
 from pci_ext.tests.functional import shell
 
 PCI_FLAVOR = 'pci_passthrough:pci_flavor'
@@ -62,35 +59,16 @@ alias = {"vendor_id": "8086", "product_id": "0443", "name": "a1", \
 """
 
 
-class AttachTestCase(base.TestCase):
-    """One host, whose guests behave as a test says.
+class AttachTestCase(misbehaving.MisbehavingTestCase):
+    """One host, whose guests behave as a test says."""
 
-    :cvar MORE_CONFIG: what is added to the configuration file of Nova
-    """
-
-    MORE_CONFIG: ClassVar[str] = ''
-
+    TEMPLATE = CONFIG
     HOSTS = {'host-1': [GPU_1, GPU_2, CRYPTO]}
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        directory = tempfile.mkdtemp(prefix='pci-ext-faults-')
-        cls.addClassCleanup(shutil.rmtree, directory)
-        cls.faults = os.path.join(directory, 'faults.yaml')
-        cls.CONFIG = CONFIG % {'faults': cls.faults} + cls.MORE_CONFIG
-        super().setUpClass()
 
     def setUp(self) -> None:
         super().setUp()
-        self.misbehave()
         self.create_pci_flavor('one', vendor_id='8086', product_id='0001')
         self.create_pci_flavor('two', vendor_id='8086', product_id='0002')
-
-    def misbehave(self, **faults: Any) -> None:
-        """Say what goes wrong from now on."""
-        with open(f'{self.faults}.new', 'w', encoding='utf-8') as stream:
-            yaml.safe_dump(faults, stream)
-        os.replace(f'{self.faults}.new', self.faults)
 
     def act(self, server: str, action: str, argument: Any) -> Any:
         return self.request(

@@ -1,0 +1,54 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+
+"""Tests of hosts and guests that do not always do what they should."""
+
+import os
+import shutil
+import tempfile
+from typing import Any
+from typing import ClassVar
+
+import yaml
+
+from pci_ext.tests.functional import base
+
+
+class MisbehavingTestCase(base.TestCase):
+    """Hosts and guests that behave as a test says.
+
+    :cvar TEMPLATE: a configuration file of Nova, with ``%(faults)s`` for the
+        file that says what goes wrong
+    :cvar MORE_CONFIG: what is added to it
+    """
+
+    TEMPLATE: ClassVar[str]
+    MORE_CONFIG: ClassVar[str] = ''
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        directory = tempfile.mkdtemp(prefix='pci-ext-faults-')
+        cls.addClassCleanup(shutil.rmtree, directory)
+        cls.faults = os.path.join(directory, 'faults.yaml')
+        cls.CONFIG = cls.TEMPLATE % {'faults': cls.faults} + cls.MORE_CONFIG
+        super().setUpClass()
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.misbehave()
+
+    def misbehave(self, **faults: Any) -> None:
+        """Say what goes wrong from now on."""
+        with open(f'{self.faults}.new', 'w', encoding='utf-8') as stream:
+            yaml.safe_dump(faults, stream)
+        os.replace(f'{self.faults}.new', self.faults)
