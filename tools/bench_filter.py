@@ -46,9 +46,9 @@ from nova.scheduler.filters import pci_passthrough_filter
 from oslo_utils import uuidutils
 
 from pci_ext import conf
-from pci_ext.integration import activation
-from pci_ext.integration import demand
-from pci_ext.integration import stats
+from pci_ext.activation import activator
+from pci_ext.claims import stats
+from pci_ext.requests import compiler
 from pci_ext.scheduler.filters import pci_flavor_filter
 
 SIZES = (100, 1_000, 10_000)
@@ -192,7 +192,7 @@ def measure(
 
     def ours() -> int:
         # What was learnt in the round before is forgotten.
-        demand.compile_key.cache_clear()
+        compiler.compile_key.cache_clear()
         our_filter = pci_flavor_filter.PciFlavorFilter()
         return len(list(our_filter.filter_all(our_hosts, our_server)))
 
@@ -205,7 +205,7 @@ def measure(
     nova_us = statistics.median(one for one, _ in times) / number * 1e6
     our_us = statistics.median(one for _, one in times) / number * 1e6
 
-    demand.compile_key.cache_clear()
+    compiler.compile_key.cache_clear()
     gc.collect()
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()
@@ -253,7 +253,7 @@ def main() -> int:
     args = parser.parse_args()
     objects.register_all()
     conf.register_opts()
-    activation.activate()
+    activator.activate()
     print(f'Python {platform.python_version()}, {platform.machine()}')
     print('  '.join(COLUMNS))
     rows = []

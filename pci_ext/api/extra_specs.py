@@ -21,7 +21,7 @@ from nova import exception as nova_exception
 from nova.api.validation.extra_specs import base
 
 from pci_ext.i18n import _
-from pci_ext.integration import requests
+from pci_ext.requests import from_flavor
 
 
 class PciRequestValidator(base.ExtraSpecValidator):
@@ -35,8 +35,8 @@ class PciRequestValidator(base.ExtraSpecValidator):
         super().validate(name, value)
         try:
             # Nova lets numbers through.
-            requests.resolve({name: str(value)})
-        except requests.InvalidPciRequest as error:
+            from_flavor.resolve({name: str(value)})
+        except from_flavor.InvalidPciRequest as error:
             raise nova_exception.ValidationError(
                 error.format_message()
             ) from error
@@ -57,7 +57,7 @@ class ReservedValidator(base.ExtraSpecValidator):
 
 _VALIDATORS = [
     PciRequestValidator(
-        name=requests.PCI_FLAVOR,
+        name=from_flavor.PCI_FLAVOR,
         description=(
             'Request PCI devices by PCI flavor. '
             'Must be of format ``$count:$name[,$name]...[;...]``, where '
@@ -68,7 +68,7 @@ _VALIDATORS = [
         value={'type': str},
     ),
     PciRequestValidator(
-        name=requests.PCI_NAME,
+        name=from_flavor.PCI_NAME,
         description=(
             'Request PCI devices by name. '
             'Must be of format ``$name[,$name]...``, where each ``$name`` is '
@@ -78,7 +78,7 @@ _VALIDATORS = [
         value={'type': str},
     ),
     ReservedValidator(
-        name=requests.RESOLVED,
+        name=from_flavor.RESOLVED,
         description=(
             'Reserved: what the requests for PCI devices of a server were '
             'resolved to.'

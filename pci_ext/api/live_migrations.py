@@ -19,21 +19,21 @@ from nova import objects
 from nova.api.openstack.compute import migrate_server
 import webob.exc
 
-from pci_ext.api import held
+from pci_ext import pending_detach
+from pci_ext.api import compute_api
 from pci_ext.api import policy
-from pci_ext.api import quota
-from pci_ext.compute import condemned
+from pci_ext.api.inventory import server_devices
+from pci_ext.api.quota import checks
 from pci_ext.i18n import _
-from pci_ext.integration import compute_api
-from pci_ext.integration import live_migration
 from pci_ext.policies import pci_devices as policies
+from pci_ext.requests import live_migration_policy
 
 
 def refusal(
-    instance: 'objects.Instance', devices: list[held.Held]
+    instance: 'objects.Instance', devices: list[server_devices.Held]
 ) -> str | None:
     """Say why a server cannot be migrated live, as far as is known here."""
-    if condemned.addresses(instance):
+    if pending_detach.addresses(instance):
         return _(
             'A PCI device of the server is being detached: its guest has not '
             'let go of it.'
@@ -41,7 +41,7 @@ def refusal(
     forbidden = [
         each
         for each in devices
-        if each.live_migration == live_migration.FORBID
+        if each.live_migration == live_migration_policy.FORBID
     ]
     if not forbidden:
         return None
@@ -50,7 +50,9 @@ def refusal(
     )
 
 
-def _name(context: nova_context.RequestContext, each: held.Held) -> str:
+def _name(
+    context: nova_context.RequestContext, each: server_devices.Held
+) -> str:
     pci_flavor = each.pci_flavor or ' or '.join(each.alternatives)
     # What a server has is not shown to everybody with its place.
     if not policy.authorize(context, policies.SERVER_PLACE, fatal=False):
@@ -76,7 +78,7 @@ class ComputeAPI(compute_api.API):
         :raises webob.exc.HTTPConflict: if a device forbids it. The
             controller, which is Nova's, lets nothing else of ours through
         """
-        reason = refusal(instance, held.held_by(instance))
+        reason = refusal(instance, server_devices.held_by(instance))
         if reason:
             raise webob.exc.HTTPConflict(explanation=reason)
         super().live_migrate(context, instance, *args, **kwargs)
@@ -85,4 +87,4 @@ class ComputeAPI(compute_api.API):
 class MigrateServerController(migrate_server.MigrateServerController):
     def __init__(self) -> None:
         super().__init__()
-        self.compute_api = ComputeAPI(quota.Quota())
+        self.compute_api = ComputeAPI(checks.Quota())

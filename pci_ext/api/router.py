@@ -25,12 +25,12 @@ from stevedore import extension as stevedore_extension
 
 from pci_ext import conf
 from pci_ext import exception
+from pci_ext.activation import activator
 from pci_ext.api import extension
 from pci_ext.api import policy
-from pci_ext.api import visibility
+from pci_ext.api import visible_flavors
 from pci_ext.db import api as db_api
 from pci_ext.i18n import _
-from pci_ext.integration import activation
 
 NAMESPACE = 'pci_ext.api.extensions'
 
@@ -65,7 +65,7 @@ class APIRouter(routes.APIRouterV21):
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
-        with visibility.for_request(environ.get('nova.context')):
+        with visible_flavors.for_request(environ.get('nova.context')):
             return super().__call__(environ, start_response)
 
     def _mount(
@@ -119,7 +119,7 @@ def app_factory(global_config: Any, **local_config: str) -> APIRouter:
     :raises NotActivated: if nova.conf lacks the line that activates pci_ext
     """
     conf.register_opts()
-    activation.require('the API router')
+    activator.require('the API router')
     policy.register_rules()
     db_api.configure(cfg.CONF)
     return APIRouter(load_extensions())

@@ -18,7 +18,7 @@ from typing import Any
 from osc_lib.cli import format_columns
 from osc_lib.command import command
 
-from pci_ext.client import inventory
+from pci_ext.client import list_options
 from pci_ext.client import plugin
 
 _STATUSES = ('available', 'claimed', 'allocated', 'removed', 'unavailable')
@@ -84,7 +84,7 @@ class ListPciDevice(command.Lister):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        inventory.add_options(parser, 'devices', _SORT_KEYS)
+        list_options.add_options(parser, 'devices', _SORT_KEYS)
         parser.add_argument(
             '--status',
             choices=_STATUSES,
@@ -97,9 +97,9 @@ class ListPciDevice(command.Lister):
     ) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
         columns = _LONG_COLUMNS if parsed_args.long else _COLUMNS
         page = plugin.client_of(self).list_devices(
-            inventory.query_of(parsed_args), parsed_args.limit
+            list_options.query_of(parsed_args), parsed_args.limit
         )
-        return tuple(columns.values()), inventory.rows_of(
+        return tuple(columns.values()), list_options.rows_of(
             page, tuple(columns), _FORMATTERS
         )
 
@@ -118,6 +118,6 @@ class ShowPciDevice(command.ShowOne):
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         device = plugin.client_of(self).show_device(parsed_args.device)
-        return tuple(_FIELDS.values()), inventory.cells_of(
+        return tuple(_FIELDS.values()), list_options.cells_of(
             device, tuple(_FIELDS), _FORMATTERS
         )

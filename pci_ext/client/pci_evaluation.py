@@ -17,7 +17,7 @@ from typing import Any
 
 from osc_lib.command import command
 
-from pci_ext.client import inventory
+from pci_ext.client import list_options
 from pci_ext.client import plugin
 
 _COLUMNS = {'host': 'Host', 'fits': 'Fits', 'explanation': 'Explanation'}
@@ -45,6 +45,6 @@ class EvaluatePciRequest(command.Lister):
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
         page = plugin.client_of(self).evaluate(parsed_args.request)
-        return tuple(_COLUMNS.values()), inventory.rows_of(
+        return tuple(_COLUMNS.values()), list_options.rows_of(
             page, tuple(_COLUMNS), {}
         )

@@ -18,7 +18,7 @@ from typing import Any
 from osc_lib.cli import format_columns
 from osc_lib.command import command
 
-from pci_ext.client import inventory
+from pci_ext.client import list_options
 from pci_ext.client import plugin
 
 #: Columns by key in the body of the API, in the order they are shown.
@@ -45,7 +45,7 @@ class ListPciPool(command.Lister):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        inventory.add_options(parser, 'pools', ('host', 'count', 'uuid'))
+        list_options.add_options(parser, 'pools', ('host', 'count', 'uuid'))
         return parser
 
     def take_action(
@@ -53,8 +53,8 @@ class ListPciPool(command.Lister):
     ) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
         columns = _LONG_COLUMNS if parsed_args.long else _COLUMNS
         page = plugin.client_of(self).list_pools(
-            inventory.query_of(parsed_args), parsed_args.limit
+            list_options.query_of(parsed_args), parsed_args.limit
         )
-        return tuple(columns.values()), inventory.rows_of(
+        return tuple(columns.values()), list_options.rows_of(
             page, tuple(columns), _FORMATTERS
         )

@@ -21,7 +21,7 @@ from typing import Any
 from osc_lib import utils
 from osc_lib.command import command
 
-from pci_ext.client import http
+from pci_ext.client import api_client
 
 API_NAME = 'pci'
 API_VERSION_OPTION = 'os_pci_api_version'
@@ -29,7 +29,7 @@ API_VERSIONS = ('1',)
 DEFAULT_API_VERSION = '1'
 
 
-def make_client(instance: Any) -> http.PciClient:
+def make_client(instance: Any) -> api_client.PciClient:
     """Make the client that commands find as ``client_manager.pci``.
 
     The API of pci_ext is part of the compute service, so it is reached where
@@ -37,13 +37,13 @@ def make_client(instance: Any) -> http.PciClient:
 
     :param instance: the client manager of python-openstackclient
     """
-    return http.PciClient(instance.sdk_connection.compute)
+    return api_client.PciClient(instance.sdk_connection.compute)
 
 
-def client_of(cmd: command.Command) -> http.PciClient:
+def client_of(cmd: command.Command) -> api_client.PciClient:
     """Get the client of the shell that runs a command."""
     manager: Any = cmd.app.client_manager
-    client: http.PciClient = manager.pci
+    client: api_client.PciClient = manager.pci
     return client
 
 

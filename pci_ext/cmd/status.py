@@ -25,7 +25,7 @@ from pci_ext import conf as pci_ext_conf
 from pci_ext.cmd.checks import cloud
 from pci_ext.cmd.checks import configuration
 from pci_ext.cmd.checks import databases
-from pci_ext.cmd.checks import offered
+from pci_ext.cmd.checks import offered_devices
 from pci_ext.i18n import _
 
 CONF = nova.conf.CONF
@@ -37,7 +37,7 @@ CHECKS = (
     (_('Scheduler Filter'), configuration.filter_enabled),
     (_('Attributes of PCI Flavors'), cloud.attributes_reported),
     (_('Extra Specs of Flavors'), cloud.extra_specs_known),
-    (_('Offered Devices'), offered.entries_match),
+    (_('Offered Devices'), offered_devices.entries_match),
 )
 
 

@@ -21,12 +21,12 @@ from nova.compute import utils as compute_utils
 import oslo_messaging as messaging
 
 from pci_ext import exception
-from pci_ext.compute import attach
-from pci_ext.compute import detach
 from pci_ext.compute import manager
-from pci_ext.compute import operation
-from pci_ext.compute import reattach
 from pci_ext.compute import rpcapi
+from pci_ext.compute.operations import attach
+from pci_ext.compute.operations import detach
+from pci_ext.compute.operations import operation
+from pci_ext.compute.operations import reattach
 
 Answer = dict[str, str] | None
 

@@ -22,14 +22,14 @@ from nova import objects
 from nova import utils
 from oslo_log import log as logging
 
-from pci_ext.compute import arrival
-from pci_ext.compute import detached
-from pci_ext.compute import late
-from pci_ext.compute import lost
-from pci_ext.compute import networks
-from pci_ext.compute import reattach
-from pci_ext.compute import reconciler
+from pci_ext import pending_reattach
 from pci_ext.compute import workers
+from pci_ext.compute.migration import destination
+from pci_ext.compute.operations import reattach
+from pci_ext.compute.recovery import late_detach
+from pci_ext.compute.recovery import leftover_networks
+from pci_ext.compute.recovery import reconciler
+from pci_ext.compute.recovery import stale_operations
 
 LOG = logging.getLogger(__name__)
 
@@ -47,7 +47,9 @@ class Manager:
     def __init__(self, compute: Any) -> None:
         self._compute = compute
         self.workers = workers.Workers(compute)
-        self._watch = lost.Watch(compute.host, self.workers.is_busy, self._end)
+        self._watch = stale_operations.Watch(
+            compute.host, self.workers.is_busy, self._end
+        )
 
     def reconcile(self) -> None:
         """End what was interrupted when nova-compute ended.
@@ -67,7 +69,7 @@ class Manager:
         while self._compute.rt.pci_tracker is None:
             time.sleep(_POLL_INTERVAL)
         try:
-            networks.sweep(self._compute)
+            leftover_networks.sweep(self._compute)
         except Exception:
             # The servers need none of it.
             LOG.exception('The networks of ports stay as they are')
@@ -101,7 +103,7 @@ class Manager:
         context = nova_context.get_admin_context()
 
         def release() -> nova_context.RequestContext | None:
-            late.release(self._compute, context, server_uuid)
+            late_detach.release(self._compute, context, server_uuid)
             lacks = reattach.lacks(self._compute, context, server_uuid)
             return context if lacks else None
 
@@ -122,8 +124,8 @@ class Manager:
         @utils.synchronized(server_uuid)
         def attempt() -> None:
             again.reload()
-            if detached.request_ids(again.instance):
-                again.attempt(detached.RETRYING)
+            if pending_reattach.request_ids(again.instance):
+                again.attempt(pending_reattach.RETRYING)
 
         try:
             attempt()
@@ -140,7 +142,7 @@ class Manager:
         migration_id: int | None = None,
     ) -> None:
         """Free what is claimed for a server that does not come after all."""
-        arrival.forget(self._compute, context, instance, migration_id)
+        destination.forget(self._compute, context, instance, migration_id)
         self._publish(instance)
 
     def attach_again(
@@ -167,5 +169,7 @@ class Manager:
 
     def _publish(self, instance: 'objects.Instance') -> None:
         threading.Thread(
-            target=arrival.publish, args=(self._compute, instance), daemon=True
+            target=destination.publish,
+            args=(self._compute, instance),
+            daemon=True,
         ).start()

@@ -20,7 +20,7 @@ from nova import context as nova_context
 from nova import utils
 from oslo_log import log as logging
 
-from pci_ext.compute import persistence
+from pci_ext.compute.operations import reattach_retry
 
 LOG = logging.getLogger(__name__)
 
@@ -76,7 +76,9 @@ class Workers:
 
         def run() -> None:
             try:
-                persistence.attach_again(self._compute, context, server_uuid)
+                reattach_retry.attach_again(
+                    self._compute, context, server_uuid
+                )
             except Exception:
                 LOG.exception(
                     'Nobody attaches the PCI devices of server %s now',

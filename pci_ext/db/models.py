@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy import orm
 from sqlalchemy.dialects import mysql
 
-from pci_ext.matching import requests
+from pci_ext.matching import request_grammar
 from pci_ext.matching import selectors
 from pci_ext.objects import pci_flavor
 
@@ -60,7 +60,7 @@ class PciFlavor(Base):
     id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
     uuid: orm.Mapped[str] = orm.mapped_column(exact_string(36))
     name: orm.Mapped[str] = orm.mapped_column(
-        exact_string(requests.MAX_NAME_LENGTH)
+        exact_string(request_grammar.MAX_NAME_LENGTH)
     )
     description: orm.Mapped[str | None] = orm.mapped_column(
         exact_string(pci_flavor.MAX_DESCRIPTION_LENGTH)

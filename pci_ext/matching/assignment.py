@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import dataclasses
 
 from pci_ext.matching import exclusion
-from pci_ext.matching import flow
+from pci_ext.matching import min_cost_flow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +67,7 @@ def assign(
 
     def cheapest(
         capacities: Sequence[int],
-    ) -> tuple[int, flow.Taken] | None:
+    ) -> tuple[int, min_cost_flow.Taken] | None:
         taken = _take(capacities, demands)
         if taken is None:
             return None
@@ -87,7 +87,7 @@ def assign(
 
 def _take(
     capacities: Sequence[int], demands: Sequence[Demand]
-) -> flow.Taken | None:
+) -> min_cost_flow.Taken | None:
     """Serve the demands in turn, each as if it were alone.
 
     The result is of least cost if no demand pays more than it would alone.
@@ -117,7 +117,7 @@ def _take(
         if needed_alone > 0:
             return None
         if extra or needed > 0:
-            return flow.cheapest_flow(
+            return min_cost_flow.cheapest_flow(
                 capacities,
                 [demand.count for demand in demands],
                 [demand.costs for demand in demands],

@@ -22,7 +22,7 @@ from pci_ext import exception
 from pci_ext.i18n import _
 from pci_ext.matching import addresses
 from pci_ext.matching import pools
-from pci_ext.matching import requests
+from pci_ext.matching import request_grammar
 from pci_ext.matching import selectors
 
 #: The attribute that pci_devices gives a device's name in.
@@ -182,7 +182,7 @@ def _parse_named(item: str) -> tuple[str, str]:
         raise ValueError(_('the address has no bus.'))
     if len(fields) == 3:
         fields = (0, *fields)
-    requests.validate_name(name)
+    request_grammar.validate_name(name)
     return addresses.format_address(fields), name
 
 

@@ -24,10 +24,10 @@ from collections.abc import Hashable
 from collections.abc import Sequence
 import heapq
 
-from pci_ext.matching import flow
+from pci_ext.matching import min_cost_flow
 
 #: The cost of taking devices, and what is taken.
-Found = tuple[int, flow.Taken]
+Found = tuple[int, min_cost_flow.Taken]
 
 
 def search(

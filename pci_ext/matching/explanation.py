@@ -22,9 +22,9 @@ from typing import Any
 
 from pci_ext.i18n import _
 from pci_ext.matching import assignment
+from pci_ext.matching import compiled_requests
 from pci_ext.matching import pools as reported
-from pci_ext.matching import requests
-from pci_ext.matching import requirements
+from pci_ext.matching import request_grammar
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Explanation:
 
 
 def explain(
-    asked: requirements.Requirements, pools: Sequence[Mapping[str, Any]]
+    asked: compiled_requests.Requirements, pools: Sequence[Mapping[str, Any]]
 ) -> Explanation:
     """Say how a host can serve requests, or how far it can.
 
@@ -99,7 +99,7 @@ def explain(
     )
 
 
-def shortage(request: requests.Request, found: int) -> str:
+def shortage(request: request_grammar.Request, found: int) -> str:
     """Say which request found how many of how many."""
     return _('%(names)s: found %(found)d of %(count)d') % {
         'names': ','.join(request.alternatives),
@@ -110,7 +110,7 @@ def shortage(request: requests.Request, found: int) -> str:
 
 def words(
     explanation: Explanation,
-    asked: Sequence[requests.Request],
+    asked: Sequence[request_grammar.Request],
     pools: Sequence[Mapping[str, Any]],
 ) -> str:
     """Explain in a sentence or two.

@@ -18,7 +18,7 @@ from nova import objects as nova_objects
 from oslo_config import fixture as config_fixture
 
 from pci_ext import conf
-from pci_ext.integration import activation
+from pci_ext.activation import activator
 
 
 class Activation(fixtures.Fixture):
@@ -28,9 +28,9 @@ class Activation(fixtures.Fixture):
         nova_objects.register_all()
         conf.register_opts(nova_conf.CONF)
         self.conf = self.useFixture(config_fixture.Config(nova_conf.CONF))
-        for seam in activation.seams():
+        for seam in activator.seams():
             # Patched with what is there, to be put back in the end.
             self.useFixture(
                 fixtures.MonkeyPatch(seam.qualified_name, seam.current)
             )
-        activation.activate()
+        activator.activate()

@@ -20,8 +20,8 @@ import importlib
 from typing import Any
 
 _DRIVERS = {
-    'LibvirtDriver': 'pci_ext.virt.libvirt',
-    'FakeDriver': 'pci_ext.virt.fake',
+    'LibvirtDriver': 'pci_ext.virt.libvirt.driver',
+    'FakeDriver': 'pci_ext.virt.fake.driver',
 }
 
 

@@ -19,11 +19,11 @@ from nova import objects
 from oslo_log import log as logging
 from oslo_utils import excutils
 
-from pci_ext.compute import arrival
-from pci_ext.compute import departure
 from pci_ext.compute import manager
 from pci_ext.compute import rpcapi
-from pci_ext.integration import aborts
+from pci_ext.compute.migration import aborts
+from pci_ext.compute.migration import destination
+from pci_ext.compute.migration import source
 
 LOG = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class LiveMigrationMixin:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._departures: dict[str, departure.Departure] = {}
+        self._departures: dict[str, source.Departure] = {}
 
     def init_host(self, host: str) -> None:
         """Learn of the migrations that are aborted before they begin.
@@ -64,7 +64,7 @@ class LiveMigrationMixin:
         **kwargs: Any,
     ) -> Any:
         """At the destination, before anything is claimed."""
-        arrival.forget(self._compute, context, instance)
+        destination.forget(self._compute, context, instance)
         return super().check_can_live_migrate_destination(  # type: ignore[misc]
             context, instance, *args, **kwargs
         )
@@ -77,7 +77,7 @@ class LiveMigrationMixin:
         **kwargs: Any,
     ) -> Any:
         """At the source, before anything is claimed."""
-        departure.Departure(self._compute, context, instance.uuid).check()
+        source.Departure(self._compute, context, instance.uuid).check()
         return super().check_can_live_migrate_source(  # type: ignore[misc]
             context, instance, *args, **kwargs
         )
@@ -90,7 +90,7 @@ class LiveMigrationMixin:
         **kwargs: Any,
     ) -> Any:
         """At the destination, with everything claimed."""
-        with arrival.expected(self._compute, context, instance):
+        with destination.expected(self._compute, context, instance):
             return super().check_source_migrate_data_at_dest(  # type: ignore[misc]
                 context, instance, *args, **kwargs
             )
@@ -103,7 +103,7 @@ class LiveMigrationMixin:
         **kwargs: Any,
     ) -> Any:
         """At the destination, when the migration has begun."""
-        with arrival.expected(self._compute, context, instance):
+        with destination.expected(self._compute, context, instance):
             return super().pre_live_migration(  # type: ignore[misc]
                 context, instance, *args, **kwargs
             )
@@ -122,7 +122,7 @@ class LiveMigrationMixin:
 
         The domain is described for the destination after that.
         """
-        leaving = departure.Departure(self._compute, context, instance.uuid)
+        leaving = source.Departure(self._compute, context, instance.uuid)
         self._departures[instance.uuid] = leaving
         try:
             if not leaving.detach():

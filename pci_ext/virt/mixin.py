@@ -18,12 +18,12 @@ from typing import Any
 from nova import context as nova_context
 from nova import objects
 
-from pci_ext.compute import audit
+from pci_ext.activation import activator
 from pci_ext.compute import endpoint
-from pci_ext.compute import lost
+from pci_ext.compute import interface_lock
 from pci_ext.compute import manager
-from pci_ext.integration import activation
-from pci_ext.integration import interfaces
+from pci_ext.compute.recovery import stale_operations
+from pci_ext.compute.recovery import startup_audit
 
 
 class PciExtDriverMixin:
@@ -42,19 +42,19 @@ class PciExtDriverMixin:
         :raises NotActivated: naming the line that is missing
         :raises SeamChanged: if Nova's compute manager is not as expected
         """
-        activation.require(f'The compute driver {type(self).__name__}')
+        activator.require(f'The compute driver {type(self).__name__}')
         super().init_host(host)  # type: ignore[misc]
         # Nova starts to serve what is listed here only after this.
         compute = getattr(self.virtapi, '_compute', None)
         if compute is not None:
-            interfaces.serialize(compute)
+            interface_lock.serialize(compute)
             self._pci_manager = manager.Manager(compute)
             compute.additional_endpoints.append(
                 endpoint.Endpoint(compute, self._pci_manager)
             )
             self._pci_manager.reconcile()
-            audit.start(compute)
-            lost.schedule(compute)
+            startup_audit.start(compute)
+            stale_operations.schedule(compute)
 
     def end_lost_pci_actions(
         self, context: nova_context.RequestContext

@@ -20,7 +20,7 @@ from typing import Any
 
 from nova.api.validation import parameter_types
 
-from pci_ext.matching import requests
+from pci_ext.matching import request_grammar
 from pci_ext.objects import pci_flavor
 
 Schema = dict[str, Any]
@@ -163,7 +163,7 @@ _BASIC: dict[str, Schema] = {
     },
     'name': {
         'type': 'string',
-        'maxLength': requests.MAX_NAME_LENGTH,
+        'maxLength': request_grammar.MAX_NAME_LENGTH,
         'description': 'Unique.',
     },
     'description': {
@@ -207,7 +207,7 @@ def all_of(properties: dict[str, Schema], *optional: str) -> Schema:
 _AVAILABLE_ATTRIBUTES = all_of(
     {
         'uuid': {'type': 'string', 'const': '0'},
-        'name': {'type': 'string', 'const': requests.RESERVED_NAME},
+        'name': {'type': 'string', 'const': request_grammar.RESERVED_NAME},
         'description': {'type': 'string'},
         'specs': _specs(['string']),
     }

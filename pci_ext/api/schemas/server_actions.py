@@ -16,7 +16,7 @@ from typing import Any
 
 from pci_ext.api.schemas import inventory
 from pci_ext.api.schemas import pci_flavors
-from pci_ext.integration import requests
+from pci_ext.requests import from_flavor
 
 Schema = dict[str, Any]
 
@@ -31,17 +31,17 @@ attach_pci: Schema = {
         'attach_pci': {
             'type': 'object',
             'properties': {
-                requests.ALIAS: {
+                from_flavor.ALIAS: {
                     **_TEXT,
                     'description': 'As in the extra spec of Nova.',
                     # As in Nova's validator of the extra spec.
                     'pattern': r'^[^:,]+:\d+(?:\s*,\s*[^:,]+:\d+)*$',
                 },
-                requests.PCI_FLAVOR: {
+                from_flavor.PCI_FLAVOR: {
                     **_TEXT,
                     'description': 'Requests for PCI flavors.',
                 },
-                requests.PCI_NAME: {
+                from_flavor.PCI_NAME: {
                     **_TEXT,
                     'description': 'Names of devices.',
                 },

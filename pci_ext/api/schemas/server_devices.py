@@ -14,7 +14,7 @@
 
 from nova.objects import fields
 
-from pci_ext.api import held
+from pci_ext.api.inventory import server_devices
 from pci_ext.api.schemas import inventory
 from pci_ext.api.schemas import pci_flavors
 
@@ -57,7 +57,7 @@ index_response = pci_flavors.object_with(
                     'With the server, or later.',
                 ),
                 'state': pci_flavors.described(
-                    {'type': 'string', 'enum': list(held.State.ALL)},
+                    {'type': 'string', 'enum': list(server_devices.State.ALL)},
                     'What is going on with it.',
                 ),
                 'last_error': pci_flavors.described(

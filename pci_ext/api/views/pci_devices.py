@@ -19,9 +19,9 @@ from typing import Any
 from nova.api.openstack import common
 from nova.api.openstack import wsgi
 
-from pci_ext.api import inventory
-from pci_ext.api import matches
 from pci_ext.api import paging
+from pci_ext.api.inventory import flavor_matches
+from pci_ext.api.inventory import reader
 
 View = dict[str, Any]
 
@@ -32,8 +32,8 @@ class ViewBuilder(common.ViewBuilder):
     def show(
         self,
         request: wsgi.Request,
-        device: inventory.Device,
-        matching: matches.Matches,
+        device: reader.Device,
+        matching: flavor_matches.Matches,
     ) -> View:
         item = device.as_object()
         return {
@@ -61,8 +61,8 @@ class ViewBuilder(common.ViewBuilder):
     def index(
         self,
         request: wsgi.Request,
-        devices: Iterable[inventory.Device],
-        matching: matches.Matches,
+        devices: Iterable[reader.Device],
+        matching: flavor_matches.Matches,
         cells_down: Sequence[str],
     ) -> View:
         """Show a page of a list."""

@@ -22,7 +22,7 @@ from nova.api.openstack import common
 from nova.api.openstack import wsgi
 
 from pci_ext.i18n import _
-from pci_ext.matching import requests
+from pci_ext.matching import request_grammar
 from pci_ext.objects import pci_flavor
 
 #: The id under which the available attributes are shown.
@@ -103,7 +103,7 @@ class ViewBuilder(common.ViewBuilder):
         return {
             'pci_flavor': {
                 'uuid': AVAILABLE_ATTRIBUTES_ID,
-                'name': requests.RESERVED_NAME,
+                'name': request_grammar.RESERVED_NAME,
                 'description': _('Available attributes for PCI flavors'),
                 'specs': dict.fromkeys(sorted(keys), 'True'),
             }

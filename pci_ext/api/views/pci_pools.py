@@ -20,9 +20,9 @@ from typing import Any
 from nova.api.openstack import common
 from nova.api.openstack import wsgi
 
-from pci_ext.api import inventory
-from pci_ext.api import matches
 from pci_ext.api import paging
+from pci_ext.api.inventory import flavor_matches
+from pci_ext.api.inventory import reader
 
 View = dict[str, Any]
 
@@ -33,9 +33,9 @@ class ViewBuilder(common.ViewBuilder):
     def index(
         self,
         request: wsgi.Request,
-        pools: Iterable[inventory.Pool],
+        pools: Iterable[reader.Pool],
         usage: Mapping[str, Mapping[str, int | bool]],
-        matching: matches.Matches,
+        matching: flavor_matches.Matches,
         cells_down: Sequence[str],
     ) -> View:
         """Show a page of a list.

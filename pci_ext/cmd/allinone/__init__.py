@@ -25,7 +25,7 @@ from typing import IO
 from pci_ext import exception
 from pci_ext.cmd.allinone import config
 from pci_ext.cmd.allinone import web
-from pci_ext.virt import inventory
+from pci_ext.virt.fake import hardware
 
 
 class CannotStart(Exception):
@@ -158,7 +158,7 @@ def run(args: argparse.Namespace, nova_args: Sequence[str]) -> None:
 
 
 def _hosts(args: argparse.Namespace) -> list[str]:
-    hosts = list(inventory.load(args.inventory))
+    hosts = list(hardware.load(args.inventory))
     count = len(hosts) if args.computes is None else args.computes
     if not 1 <= count <= len(hosts):
         raise CannotStart(

@@ -31,9 +31,9 @@ from placement import wsgi as placement_wsgi
 
 from pci_ext.cmd.allinone import computes
 from pci_ext.cmd.allinone import config
-from pci_ext.cmd.allinone import databases
 from pci_ext.cmd.allinone import network
-from pci_ext.cmd.allinone import standins
+from pci_ext.cmd.allinone import sqlite
+from pci_ext.cmd.allinone import stub_services
 from pci_ext.cmd.allinone import web
 
 CONF = nova.conf.CONF
@@ -69,13 +69,15 @@ class Services:
         :param hosts: the hosts to run a nova-compute for
         """
         settings = self._settings
-        self._server.mount('identity', standins.identity)
+        self._server.mount('identity', stub_services.identity)
         self._server.mount(
             'network', network.Network(settings.path('networks'))
         )
-        self._server.mount('image', standins.Image(settings.path('images')))
-        databases.install_locking()
-        databases.create(settings)
+        self._server.mount(
+            'image', stub_services.Image(settings.path('images'))
+        )
+        sqlite.install_locking()
+        sqlite.create(settings)
 
         # Before Nova, whose logging has to be set up last.
         yield 'placement'
@@ -84,8 +86,8 @@ class Services:
 
         yield 'databases'
         self._configure_nova()
-        databases.migrate_nova(settings)
-        databases.migrate_pci_ext()
+        sqlite.migrate_nova(settings)
+        sqlite.migrate_pci_ext()
 
         yield 'nova-api'
         self._server.mount('compute', wsgi_app.init_application(*API))
@@ -101,7 +103,7 @@ class Services:
             yield f'nova-compute on {host}'
             state_path = settings.path('computes', host)
             self._run(computes.start(host, state_path))
-        databases.map_hosts()
+        sqlite.map_hosts()
 
     def reload(self) -> None:
         """Read the options that may change, as the services do on SIGHUP."""

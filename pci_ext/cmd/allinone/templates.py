@@ -148,7 +148,7 @@ paste.filter_factory = oslo_middleware:RequestBodySizeLimiter.factory
 paste.filter_factory = nova.api.auth:NovaKeystoneContext.factory
 
 [filter:authtoken]
-paste.filter_factory = pci_ext.cmd.allinone.standins:auth_filter_factory
+paste.filter_factory = pci_ext.cmd.allinone.stub_services:auth_filter_factory
 """
 
 PLACEMENT = """\

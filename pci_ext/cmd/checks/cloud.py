@@ -21,18 +21,18 @@ from nova.db.api import api as nova_api_db
 from nova.db.api import models as nova_api_models
 
 from pci_ext import exception
+from pci_ext.claims import reported_pools
 from pci_ext.cmd.checks import databases
 from pci_ext.db import pci_flavors
 from pci_ext.i18n import _
-from pci_ext.integration import reported
-from pci_ext.integration import requests
-from pci_ext.matching import requests as grammar
+from pci_ext.matching import request_grammar
+from pci_ext.requests import from_flavor
 
 
 @databases.of_the_cloud
 def attributes_reported() -> Iterable[str]:
     """Find PCI flavors that select by what no compute host groups by."""
-    found = reported.attributes(nova_context.get_admin_context())
+    found = reported_pools.attributes(nova_context.get_admin_context())
     users = {
         flavor.name: sorted(set(flavor.specs) - found.keys)
         for flavor in pci_flavors.get_all()
@@ -64,7 +64,7 @@ def extra_specs_known() -> Iterable[str]:
         try:
             asked[flavor] = {
                 name
-                for request in grammar.parse_requests(value)
+                for request in request_grammar.parse_requests(value)
                 for name in request.alternatives
             }
         except exception.InvalidPciRequest as error:
@@ -79,12 +79,12 @@ def extra_specs_known() -> Iterable[str]:
             '%(key)s, so no server can be created with them: %(flavors)s. '
             'Create the PCI flavors by "openstack pci flavor create", or '
             'correct the flavors by "openstack flavor set".'
-        ) % {'key': requests.PCI_FLAVOR, 'flavors': unknown}
+        ) % {'key': from_flavor.PCI_FLAVOR, 'flavors': unknown}
     if invalid:
         yield _(
             'Flavors have an extra spec %(key)s that cannot be understood: '
             '%(flavors)s. Correct them by "openstack flavor set".'
-        ) % {'key': requests.PCI_FLAVOR, 'flavors': '; '.join(invalid)}
+        ) % {'key': from_flavor.PCI_FLAVOR, 'flavors': '; '.join(invalid)}
 
 
 @nova_api_db.context_manager.reader
@@ -97,7 +97,7 @@ def _extra_specs(
             nova_api_models.FlavorExtraSpecs.value,
         )
         .join(nova_api_models.Flavors.extra_specs)
-        .filter(nova_api_models.FlavorExtraSpecs.key == requests.PCI_FLAVOR)
+        .filter(nova_api_models.FlavorExtraSpecs.key == from_flavor.PCI_FLAVOR)
         .order_by(nova_api_models.Flavors.name)
     )
     return [(row.name, row.value) for row in rows]

@@ -19,9 +19,9 @@ from oslo_upgradecheck import upgradecheck
 from oslo_utils import importutils
 
 from pci_ext import exception
+from pci_ext.activation import activator
 from pci_ext.cmd.checks import databases
 from pci_ext.i18n import _
-from pci_ext.integration import activation
 
 CONF = nova.conf.CONF
 
@@ -54,7 +54,7 @@ def activated() -> upgradecheck.Result:
             ),
         )
     try:
-        for seam in activation.seams():
+        for seam in activator.seams():
             if not seam.installed:
                 seam.check()
     except exception.SeamChanged as error:

@@ -21,10 +21,10 @@ from nova.scheduler import utils
 from nova.scheduler.filters import pci_passthrough_filter
 from oslo_log import log as logging
 
-from pci_ext.integration import activation
+from pci_ext.activation import activator
+from pci_ext.matching import compiled_requests
 from pci_ext.matching import explanation
-from pci_ext.matching import requirements
-from pci_ext.scheduler import fit
+from pci_ext.scheduler import host_fit
 
 LOG = logging.getLogger(__name__)
 
@@ -37,14 +37,14 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
     """
 
     def __init__(self) -> None:
-        activation.require('The scheduler filter PciFlavorFilter')
+        activator.require('The scheduler filter PciFlavorFilter')
         super().__init__()
 
     def filter_all(
         self, filter_obj_list: Iterable[Any], spec_obj: 'objects.RequestSpec'
     ) -> Iterator[Any]:
         """Compile the requests once, then hold them against every host."""
-        asked = fit.compiled(spec_obj)
+        asked = host_fit.compiled(spec_obj)
         if asked is None or utils.request_is_rebuild(spec_obj):
             yield from super().filter_all(filter_obj_list, spec_obj)
             return
@@ -69,18 +69,18 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
     def host_passes(
         self, host_state: Any, spec_obj: 'objects.RequestSpec'
     ) -> bool:
-        asked = fit.compiled(spec_obj)
+        asked = host_fit.compiled(spec_obj)
         if asked is None:
             return bool(super().host_passes(host_state, spec_obj))
         return self._passes(asked, host_state, spec_obj)
 
     def _passes(
         self,
-        asked: requirements.Requirements,
+        asked: compiled_requests.Requirements,
         host_state: Any,
         spec_obj: 'objects.RequestSpec',
     ) -> bool:
-        if asked.fit(fit.pools_of(host_state)) is None:
+        if asked.fit(host_fit.pools_of(host_state)) is None:
             if LOG.isEnabledFor(logging.DEBUG):
                 _log_explanation(asked, host_state, spec_obj)
             return False
@@ -91,33 +91,37 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
 
 
 def _log_explanation(
-    asked: requirements.Requirements,
+    asked: compiled_requests.Requirements,
     host_state: Any,
     spec_obj: 'objects.RequestSpec',
 ) -> None:
-    pools = fit.pools_of(host_state)
+    pools = host_fit.pools_of(host_state)
     LOG.debug(
         'Server %(server)s on %(host)s: %(explanation)s',
         {
             'server': spec_obj.instance_uuid,
             'host': host_state,
             'explanation': explanation.words(
-                explanation.explain(asked, pools), fit.names(spec_obj), pools
+                explanation.explain(asked, pools),
+                host_fit.names(spec_obj),
+                pools,
             ),
         },
     )
 
 
 def _shortage(
-    asked: requirements.Requirements,
+    asked: compiled_requests.Requirements,
     hosts: list[Any],
     spec_obj: 'objects.RequestSpec',
 ) -> str:
     # To explain every host takes too long where nobody asked for it.
     found = zip(
-        *(asked.found(fit.pools_of(host)) for host in hosts), strict=True
+        *(asked.found(host_fit.pools_of(host)) for host in hosts), strict=True
     )
     return '; '.join(
         explanation.shortage(request, max(counts))
-        for request, counts in zip(fit.names(spec_obj), found, strict=True)
+        for request, counts in zip(
+            host_fit.names(spec_obj), found, strict=True
+        )
     )

@@ -20,7 +20,7 @@ from nova.scheduler import utils
 from nova.scheduler import weights
 from oslo_config import cfg
 
-from pci_ext.scheduler import fit
+from pci_ext.scheduler import host_fit
 
 CONF = cfg.CONF
 
@@ -49,7 +49,7 @@ class FirstFitWeigher(weights.BaseHostWeigher):
         weight_properties: 'objects.RequestSpec',
     ) -> list[float]:
         """Give each host its place, counted from the end."""
-        if fit.compiled(weight_properties) is None:
+        if host_fit.compiled(weight_properties) is None:
             return [0.0] * len(weighed_obj_list)
         ordered = sorted(
             range(len(weighed_obj_list)),

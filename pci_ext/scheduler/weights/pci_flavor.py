@@ -19,7 +19,7 @@ from nova.scheduler import utils
 from nova.scheduler import weights
 from oslo_config import cfg
 
-from pci_ext.scheduler import fit
+from pci_ext.scheduler import host_fit
 
 CONF = cfg.CONF
 
@@ -44,8 +44,8 @@ class PciFlavorWeigher(weights.BaseHostWeigher):
         A step down the alternatives counts 1, devices left free count less
         than that in all.
         """
-        asked = fit.compiled(request_spec)
-        found = asked.fit(fit.pools_of(host_state)) if asked else None
+        asked = host_fit.compiled(request_spec)
+        found = asked.fit(host_fit.pools_of(host_state)) if asked else None
         if found is None:
             return 0.0
         return -(found.cost + found.left / (found.left + 1))

@@ -26,7 +26,7 @@ from pci_ext.tests.functional import base
 from pci_ext.tests.functional import deployment
 from pci_ext.tests.functional import shell
 from pci_ext.tests.functional import test_attach
-from pci_ext.virt import domain_xml
+from pci_ext.virt.libvirt import domain_xml
 from tools.deploy import cloud as cloud_module
 from tools.deploy import computes
 from tools.deploy import hardware

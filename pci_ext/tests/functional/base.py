@@ -29,7 +29,7 @@ import urllib3
 
 from pci_ext.tests.functional import process
 from pci_ext.tests.functional import shell
-from pci_ext.virt import iommu_groups
+from pci_ext.virt.libvirt import iommu_groups
 
 if TYPE_CHECKING:
     from pci_ext.tests.functional import deployment

@@ -64,10 +64,10 @@ def main(data_dir: str, config_file: str, path: str, body: str) -> str:
     from nova.api.openstack import wsgi_app
     import webob
 
-    from pci_ext.cmd.allinone import databases
+    from pci_ext.cmd.allinone import sqlite
     from pci_ext.compute import rpcapi
 
-    databases.install_locking()
+    sqlite.install_locking()
     os.environ['OS_NOVA_CONFIG_DIR'] = data_dir
     os.environ['OS_NOVA_CONFIG_FILES'] = ';'.join(
         ('api-paste.ini', 'nova.conf', config_file)

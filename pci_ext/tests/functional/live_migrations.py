@@ -18,7 +18,7 @@ import re
 from typing import Any
 from typing import ClassVar
 
-from pci_ext.tests.functional import misbehaving
+from pci_ext.tests.functional import fault_injection
 
 CONFIG = """
 [pci_ext]
@@ -44,7 +44,7 @@ STEPS = {
 }
 
 
-class LiveMigrationTestCase(misbehaving.MisbehavingTestCase):
+class LiveMigrationTestCase(fault_injection.MisbehavingTestCase):
     """Servers that are migrated live.
 
     :cvar LIVE_MIGRATION: the policy of each PCI flavor, by its name, which is

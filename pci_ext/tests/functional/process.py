@@ -26,7 +26,7 @@ import sys
 from typing import Any
 
 from pci_ext.cmd.allinone import config as config_module
-from pci_ext.cmd.allinone import standins
+from pci_ext.cmd.allinone import stub_services
 
 #: Seconds; a first start takes about five.
 START_TIMEOUT = 90
@@ -39,8 +39,8 @@ TOKENS = {
     'pci-ext': 'admin',
     'pci-ext-member': f'member:{config_module.MEMBER_PROJECT}:member,reader',
     # In the project of the administrator.
-    'pci-ext-admin-member': f'member:{standins.ADMIN[1]}:member,reader',
-    'pci-ext-admin-reader': f'reader:{standins.ADMIN[1]}:reader',
+    'pci-ext-admin-member': f'member:{stub_services.ADMIN[1]}:member,reader',
+    'pci-ext-admin-reader': f'reader:{stub_services.ADMIN[1]}:reader',
 }
 
 _READY = re.compile(r'READY http://127\.0\.0\.1:(\d+)/\n')

@@ -21,7 +21,7 @@ from typing import Any
 import fixtures
 import yaml
 
-from pci_ext.tests.functional import misbehaving
+from pci_ext.tests.functional import fault_injection
 from pci_ext.tests.functional import shell
 
 PCI_FLAVOR = 'pci_passthrough:pci_flavor'
@@ -59,7 +59,7 @@ alias = {"vendor_id": "8086", "product_id": "0443", "name": "a1", \
 """
 
 
-class AttachTestCase(misbehaving.MisbehavingTestCase):
+class AttachTestCase(fault_injection.MisbehavingTestCase):
     """One host, whose guests behave as a test says."""
 
     TEMPLATE = CONFIG

@@ -24,7 +24,7 @@ from oslotest import base
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.tests.hwlab import guests
 from pci_ext.tests.hwlab import machine
-from pci_ext.virt import libvirt
+from pci_ext.virt.libvirt import driver
 
 #: Seconds that libvirt may take to send an event.
 TIMEOUT = 60
@@ -37,7 +37,7 @@ class TestCase(base.BaseTestCase):
         super().setUp()
         self.conf = self.useFixture(pci_ext_fixtures.Activation()).conf
         self.conf.config(group='libvirt', virt_type='qemu')
-        self.driver = libvirt.LibvirtDriver(None)
+        self.driver = driver.LibvirtDriver(None)
         # What init_host does first; the rest of it needs a database.
         self.driver._host.initialize()
         self.addCleanup(self.driver.cleanup_host, 'lab')

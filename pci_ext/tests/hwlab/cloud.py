@@ -22,14 +22,14 @@ from typing import ClassVar
 import libvirt
 import urllib3
 
-from pci_ext.cmd.allinone import standins
+from pci_ext.cmd.allinone import stub_services
 from pci_ext.tests.functional import base
 from pci_ext.tests.functional import process
 from pci_ext.tests.functional import shell
 from pci_ext.tests.hwlab import driver
 from pci_ext.tests.hwlab import guests
 from pci_ext.tests.hwlab import machine
-from pci_ext.virt import domain_xml
+from pci_ext.virt.libvirt import domain_xml
 
 # Everything takes ten to twenty times as long where it is emulated.
 process.START_TIMEOUT = 600
@@ -171,7 +171,7 @@ class TestCase(base.TestCase):
                 *('--live-migration', policy, name),
             )
         images = {
-            standins.IMAGE['id']: False,
+            stub_services.IMAGE['id']: False,
             run.json('image', 'create', DEAF)['id']: True,
         }
         for image, deaf in images.items():

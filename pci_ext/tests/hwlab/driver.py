@@ -23,7 +23,7 @@ from typing import Any
 import libvirt as libvirt_python
 from oslo_serialization import jsonutils
 
-from pci_ext.virt import libvirt
+from pci_ext.virt.libvirt import driver
 
 #: The environment variable with what is particular to each host, in JSON:
 #: by its name the "uri" of its libvirt, and in "hidden" the addresses of the
@@ -31,7 +31,7 @@ from pci_ext.virt import libvirt
 HOSTS = 'PCI_EXT_HWLAB_HOSTS'
 
 
-class LabDriver(libvirt.LibvirtDriver):
+class LabDriver(driver.LibvirtDriver):
     """The driver of pci_ext, for one of several hosts in one process."""
 
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:

@@ -20,7 +20,7 @@ import libvirt
 from nova import objects
 from oslo_utils import uuidutils
 
-from pci_ext.virt import domain_xml
+from pci_ext.virt.libvirt import domain_xml
 
 #: A boot sector that acknowledges ACPI's requests to eject a device.
 EJECT = '/out/eject.img'

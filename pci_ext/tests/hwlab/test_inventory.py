@@ -12,7 +12,7 @@
 
 """What the driver reports of the devices of a real host."""
 
-from pci_ext.integration import device_specs
+from pci_ext.claims import offered_devices
 from pci_ext.tests.hwlab import base
 from pci_ext.tests.hwlab import machine
 
@@ -57,7 +57,7 @@ class InventoryTest(base.TestCase):
             ],
         )
         offered = {}
-        whitelist = device_specs.Whitelist()
+        whitelist = offered_devices.Whitelist()
         for address, device in self.reported().items():
             entry = whitelist.device_assignable(device)
             if entry is not None:

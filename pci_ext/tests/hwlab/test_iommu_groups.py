@@ -15,7 +15,7 @@
 from pci_ext import exception
 from pci_ext.tests.hwlab import machine
 from pci_ext.tests.hwlab import test_attach
-from pci_ext.virt import iommu_groups
+from pci_ext.virt.libvirt import iommu_groups
 
 
 class IommuGroupsTest(test_attach.AttachTestCase):

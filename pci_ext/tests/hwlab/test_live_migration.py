@@ -16,7 +16,7 @@ import libvirt
 
 from pci_ext.tests.hwlab import cloud
 from pci_ext.tests.hwlab import machine
-from pci_ext.virt import domain_xml
+from pci_ext.virt.libvirt import domain_xml
 
 _RUNNING = ('accepted', 'queued', 'preparing', 'running')
 

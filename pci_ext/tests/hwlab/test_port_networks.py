@@ -17,12 +17,12 @@ from typing import Any
 
 from lxml import etree
 
-from pci_ext.cmd.allinone import standins
+from pci_ext.cmd.allinone import stub_services
 from pci_ext.tests.functional import base
 from pci_ext.tests.functional import test_ports
 from pci_ext.tests.hwlab import cloud
 from pci_ext.tests.hwlab import machine
-from pci_ext.virt import port_networks
+from pci_ext.virt.libvirt import port_networks
 
 #: The first host has all NICs.
 _HOST = 'lab'
@@ -42,7 +42,7 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         """Ask for a server with ports, and give its id."""
         response = self.ask(
             *({'port': port, 'pci_flavor': 'IntelVF'} for port in ports),
-            image=standins.IMAGE['id'],
+            image=stub_services.IMAGE['id'],
         )
         self.assertEqual(202, response.status, response.data)
         server = str(response.json()['server']['id'])

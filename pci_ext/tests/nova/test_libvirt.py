@@ -21,8 +21,8 @@ from nova import objects
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.tests.functional.libvirt import base
 
-from pci_ext.integration import requests
 from pci_ext.objects import pci_flavor
+from pci_ext.requests import from_flavor
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.tests.nova import interfaces
 
@@ -62,7 +62,7 @@ class LibvirtTestCase(base.ServersTestBase):
         )
         self.askers: set[int] = set()
         # The API is called in this thread.
-        resolving = requests.resolving(self.source)
+        resolving = from_flavor.resolving(self.source)
         resolving.__enter__()
         self.addCleanup(resolving.__exit__, None, None, None)
         self.networks = self.useFixture(interfaces.Networks())

@@ -22,7 +22,7 @@ from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.virt.libvirt import event as libvirtevent
 from oslo_context import context as oslo_context
 
-from pci_ext.api import attachments
+from pci_ext.api import pci_actions
 from pci_ext.tests.nova import test_libvirt
 from pci_ext.tests.unit.db import base as db_base
 
@@ -98,8 +98,8 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
 
     def attach(self, request: str, result: str = 'success') -> None:
         instance = self.instance()
-        requests = attachments.resolve(instance, {REQUEST: request})
-        attachments.API().attach_pci(self.ctxt, instance, requests)
+        requests = pci_actions.resolve(instance, {REQUEST: request})
+        pci_actions.API().attach_pci(self.ctxt, instance, requests)
         self.wait(result)
 
     def detach(self, *addresses: str, result: str = 'success') -> None:
@@ -107,7 +107,7 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
             'pci_' + each.replace(':', '_').replace('.', '_')
             for each in addresses
         ]
-        attachments.API().detach_pci(self.ctxt, self.instance(), dev_ids)
+        pci_actions.API().detach_pci(self.ctxt, self.instance(), dev_ids)
         self.wait(result)
 
 
@@ -213,7 +213,9 @@ class PhysicalFunctionTest(LibvirtAttachTestCase):
 
     def setUp(self) -> None:
         # The audit at the start of nova-compute asks guests, too.
-        self.useFixture(fixtures.MockPatch('pci_ext.compute.audit.start'))
+        self.useFixture(
+            fixtures.MockPatch('pci_ext.compute.recovery.startup_audit.start')
+        )
         super().setUp()
 
     def test_a_guest_that_ends_meanwhile(self) -> None:

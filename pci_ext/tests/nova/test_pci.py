@@ -26,7 +26,7 @@ import unittest
 from nova.tests import functional  # noqa: F401
 from oslotest import base
 
-from pci_ext.integration import activation
+from pci_ext.activation import activator
 
 MODULES = (
     'nova.tests.functional.libvirt.test_pci_sriov_servers',
@@ -39,14 +39,14 @@ ACTIVATE = os.environ.get('PCI_EXT_ACTIVATE', '1') != '0'
 logging.getLogger('nova.thread_pool_factory').setLevel(logging.WARNING)
 
 if ACTIVATE:
-    activation.activate()
+    activator.activate()
 
 
 class TestActivation(base.BaseTestCase):
     """What the verdicts of this worker are worth."""
 
     def test_seams_are_as_asked(self) -> None:
-        self.assertIs(ACTIVATE, activation.is_active())
+        self.assertIs(ACTIVATE, activator.is_active())
 
 
 def load_tests(

@@ -16,8 +16,8 @@ from nova import exception
 from nova import test
 from nova.api.validation.extra_specs import validators
 
-from pci_ext.integration import requests
 from pci_ext.objects import pci_flavor
+from pci_ext.requests import from_flavor
 
 
 class ExtraSpecsTestCase(test.NoDBTestCase):
@@ -27,7 +27,7 @@ class ExtraSpecsTestCase(test.NoDBTestCase):
             name: pci_flavor.PciFlavor(name=name)
             for name in ('bigGPU', 'smallGPU')
         }
-        resolving = requests.resolving(
+        resolving = from_flavor.resolving(
             lambda names: [flavors[name] for name in names if name in flavors]
         )
         resolving.__enter__()

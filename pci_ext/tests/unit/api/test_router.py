@@ -20,20 +20,20 @@ from oslo_config import cfg
 from stevedore import extension as stevedore_extension
 
 from pci_ext import exception
-from pci_ext.api import descriptions
-from pci_ext.api import evaluations
 from pci_ext.api import extension
-from pci_ext.api import interfaces
-from pci_ext.api import migration_plans
-from pci_ext.api import pci_devices
-from pci_ext.api import pci_flavor_access
-from pci_ext.api import pci_flavor_limits
-from pci_ext.api import pci_flavors
-from pci_ext.api import pci_pools
-from pci_ext.api import pci_versions
 from pci_ext.api import router
-from pci_ext.api import server_devices
-from pci_ext.api import servers
+from pci_ext.api.controllers import attach_interfaces
+from pci_ext.api.controllers import evaluations
+from pci_ext.api.controllers import migration_plans
+from pci_ext.api.controllers import openapi_document
+from pci_ext.api.controllers import pci_devices
+from pci_ext.api.controllers import pci_flavor_access
+from pci_ext.api.controllers import pci_flavor_limits
+from pci_ext.api.controllers import pci_flavors
+from pci_ext.api.controllers import pci_pools
+from pci_ext.api.controllers import pci_versions
+from pci_ext.api.controllers import server_devices
+from pci_ext.api.controllers import servers
 from pci_ext.policies import pci_flavors as policies
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.tests.unit.api import base
@@ -60,9 +60,9 @@ class APIRouterTestCase(test.NoDBTestCase):
     def test_the_extensions_of_pci_ext(self) -> None:
         self.assertCountEqual(
             [
-                descriptions.Descriptions,
+                openapi_document.Descriptions,
                 evaluations.Evaluations,
-                interfaces.Interfaces,
+                attach_interfaces.Interfaces,
                 migration_plans.MigrationPlans,
                 pci_devices.PciDevices,
                 pci_flavor_access.PciFlavorAccess,

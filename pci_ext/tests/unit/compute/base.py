@@ -34,11 +34,11 @@ from oslo_serialization import jsonutils
 from oslo_utils import uuidutils
 import yaml
 
-from pci_ext.compute import operation
-from pci_ext.compute import records
+from pci_ext.compute import instance_devices
+from pci_ext.compute.operations import operation
 from pci_ext.tests import fixtures as pci_ext_fixtures
-from pci_ext.virt import cards
-from pci_ext.virt import fake
+from pci_ext.virt.fake import driver
+from pci_ext.virt.fake import hardware_cards
 
 CONF = cfg.CONF
 
@@ -113,10 +113,10 @@ class HostTestCase(test.TestCase):
             live_migration_abort=self.live_migration_abort,
         )
         virtapi = types.SimpleNamespace(_compute=self.compute)
-        driver = fake.FakeDriver(virtapi)
-        self.compute.driver = driver
+        fake_driver = driver.FakeDriver(virtapi)
+        self.compute.driver = fake_driver
         self.compute.rt = resource_tracker.ResourceTracker(
-            HOST, driver, reportclient=object()
+            HOST, fake_driver, reportclient=object()
         )
         tracker = manager.PciDevTracker(self.context, self.node)
         tracker.update_devices_from_hypervisor_resources(
@@ -127,9 +127,9 @@ class HostTestCase(test.TestCase):
             tracker.update_pci_for_instance(self.context, instance, 1)
         tracker.save(self.context)
         self.compute.rt.pci_tracker = tracker
-        driver.init_host(HOST)
+        fake_driver.init_host(HOST)
         [self.endpoint] = self.compute.additional_endpoints
-        self.manager = driver._pci_manager
+        self.manager = fake_driver._pci_manager
 
     def attach_interface(
         self,
@@ -174,7 +174,7 @@ class HostTestCase(test.TestCase):
 
     def devices_of_hypervisor(self) -> Iterable[dict[str, Any]]:
         for address in self.ADDRESSES:
-            yield from cards.expand(
+            yield from hardware_cards.expand(
                 {**GPU, 'kind': 'gpu', 'address': address}, ''
             )
 
@@ -268,12 +268,12 @@ class HostTestCase(test.TestCase):
         instance = self.instance(server)
         self.assertIsNone(instance.task_state)
         self.assertNotIn(operation.OPERATION, instance.system_metadata)
-        self.assertEqual([], records.unfinished(instance))
+        self.assertEqual([], instance_devices.unfinished(instance))
         addresses = sorted(dev.address for dev in instance.pci_devices)
         domain = self.compute.driver.attached_pci(instance)
         if domain is not None:
             self.assertEqual(addresses, sorted(domain))
-        for request in records.requests_of(instance):
+        for request in instance_devices.requests_of(instance):
             of_request = instance.get_pci_devices(
                 request_id=request.request_id
             )

@@ -21,21 +21,23 @@ from hypothesis import strategies as st
 from oslotest import base
 
 from pci_ext.matching import explanation
-from pci_ext.matching import requests
-from pci_ext.tests.unit.matching import test_requirements
+from pci_ext.matching import request_grammar
+from pci_ext.tests.unit.matching import test_compiled_requests
 
-A = test_requirements.A
-B = test_requirements.B
-ANY = test_requirements.ANY
-WHOLE = test_requirements.WHOLE
+A = test_compiled_requests.A
+B = test_compiled_requests.B
+ANY = test_compiled_requests.ANY
+WHOLE = test_compiled_requests.WHOLE
 
-pool = test_requirements.pool
+pool = test_compiled_requests.pool
 
 
 def explain(
     pools: list[dict[str, Any]], *asked: tuple[int, list[dict[str, str]]]
 ) -> explanation.Explanation:
-    return explanation.explain(test_requirements.compile_all(*asked), pools)
+    return explanation.explain(
+        test_compiled_requests.compile_all(*asked), pools
+    )
 
 
 def words(
@@ -44,7 +46,9 @@ def words(
     return explanation.words(
         explain(pools, *asked),
         [
-            requests.Request(count, tuple(item['pci_flavor'] for item in spec))
+            request_grammar.Request(
+                count, tuple(item['pci_flavor'] for item in spec)
+            )
             for count, spec in asked
         ],
         pools,
@@ -125,7 +129,7 @@ class ExplainTest(base.BaseTestCase):
         pools: list[tuple[str, int]],
         asked: list[tuple[int, list[int]]],
     ) -> None:
-        compiled = test_requirements.compile_all(
+        compiled = test_compiled_requests.compile_all(
             *((count, [(A, B, ANY)[i] for i in spec]) for count, spec in asked)
         )
         host = [pool(product, count) for product, count in pools]

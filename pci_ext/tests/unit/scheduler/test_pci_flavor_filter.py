@@ -22,7 +22,7 @@ from pci_ext.matching import explanation
 from pci_ext.scheduler import filters
 from pci_ext.scheduler.filters import pci_flavor_filter
 from pci_ext.tests import fixtures as pci_ext_fixtures
-from pci_ext.tests.unit.integration import devices
+from pci_ext.tests.unit.claims import devices
 from pci_ext.tests.unit.scheduler import hosts
 
 A = {'product_id': '000a'}

@@ -17,7 +17,7 @@ from oslotest import base
 
 from pci_ext.scheduler import weights
 from pci_ext.tests import fixtures
-from pci_ext.tests.unit.integration import devices
+from pci_ext.tests.unit.claims import devices
 from pci_ext.tests.unit.scheduler import hosts
 
 A = {'product_id': '000a'}

@@ -18,8 +18,8 @@ import fixtures
 from nova import exception as nova_exception
 from nova import objects
 
-from pci_ext.tests.unit.compute import leaving
-from pci_ext.virt import simulated
+from pci_ext.tests.unit.compute.migration import leaving
+from pci_ext.virt.fake import hypervisor
 
 _API = 'pci_ext.compute.rpcapi.ComputeAPI'
 _ROLLBACK = 'rollback_live_migration_at_source'
@@ -37,15 +37,15 @@ class FailureTestCase(leaving.LeavingTestCase):
         for place, name in (
             (_API, 'attach_again'),
             (_API, 'release_claims'),
-            ('pci_ext.virt.transfer.TransferDriver', _ROLLBACK),
+            ('pci_ext.virt.fake.transfer.TransferDriver', _ROLLBACK),
         ):
             self.useFixture(
                 fixtures.MonkeyPatch(f'{place}.{name}', self._record(name))
             )
         self.useFixture(
             fixtures.MonkeyPatch(
-                'pci_ext.virt.simulated.HYPERVISORS',
-                {'dest': simulated.Domains('', simulated.Faults(None))},
+                'pci_ext.virt.fake.hypervisor.HYPERVISORS',
+                {'dest': hypervisor.Domains('', hypervisor.Faults(None))},
             )
         )
 

@@ -18,7 +18,7 @@ from nova.api.validation import validators
 from oslo_utils.fixture import uuidsentinel
 from oslotest import base
 
-from pci_ext.api import pci_flavors
+from pci_ext.api.controllers import pci_flavors
 from pci_ext.api.schemas import pci_flavors as schema
 
 BASIC = {

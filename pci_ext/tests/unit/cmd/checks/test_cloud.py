@@ -16,10 +16,10 @@ from nova import objects
 from oslo_db import exception as db_exception
 from oslo_upgradecheck import upgradecheck
 
+from pci_ext.claims import reported_pools
 from pci_ext.cmd.checks import cloud
 from pci_ext.db import api
 from pci_ext.db import pci_flavors
-from pci_ext.integration import reported
 from pci_ext.objects import pci_flavor
 from pci_ext.tests.unit.api import base as api_base
 from pci_ext.tests.unit.cmd.checks import base
@@ -101,7 +101,7 @@ class AttributesTestCase(CloudTestCase):
         self.create_host('cell1', 'host1', POOL | {'e.group': 'gpu'})
         cell = self.cell_mappings['cell1']
         self.useFixture(
-            api_base.BrokenCell(reported, '_attributes_of_cell', cell)
+            api_base.BrokenCell(reported_pools, '_attributes_of_cell', cell)
         )
         create('GPU', **{'e.group': 'gpu'})
         self.assert_problem(

@@ -12,8 +12,8 @@
 
 import dataclasses
 
+from pci_ext.activation import activator
 from pci_ext.cmd.checks import configuration
-from pci_ext.integration import activation
 from pci_ext.tests.unit.cmd.checks import base
 
 NOTIFICATIONS = 'oslo_messaging_notifications'
@@ -43,9 +43,9 @@ class ActivatedTestCase(base.CheckTestCase):
 
     def test_nova_has_changed(self) -> None:
         self.configure('pci_ext')
-        first, *others = activation.seams()
+        first, *others = activator.seams()
         changed = dataclasses.replace(first, signatures={'gone': ('self',)})
-        self.patch(activation, 'seams', lambda: (changed, *others))
+        self.patch(activator, 'seams', lambda: (changed, *others))
         self.assert_problem(
             base.FAILURE,
             configuration.activated,

@@ -1,0 +1,109 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Make pci_ext active in a service of Nova, or refuse with the reason."""
+
+import functools
+import threading
+
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from pci_ext import conf
+from pci_ext import exception
+from pci_ext.activation import driver_namespace
+from pci_ext.activation import seam
+from pci_ext.activation import task_states
+from pci_ext.claims import offered_devices
+from pci_ext.claims import resource_tracker
+from pci_ext.claims import stats
+from pci_ext.claims import tracker
+from pci_ext.compute import metadata
+from pci_ext.requests import conductor
+from pci_ext.requests import from_flavor
+from pci_ext.requests import ports
+from pci_ext.requests import request_specs
+
+LOG = logging.getLogger(__name__)
+
+_lock = threading.Lock()
+
+
+def seams() -> tuple[seam.Seam, ...]:
+    """List the places where Nova is replaced."""
+    return (
+        offered_devices.SEAM,
+        stats.SEAM,
+        tracker.SEAM,
+        resource_tracker.SEAM,
+        from_flavor.SEAM,
+        metadata.SEAM,
+        ports.SEAM,
+        request_specs.SEAM,
+        conductor.SEAM,
+    )
+
+
+def is_active() -> bool:
+    """Tell whether all seams are installed in this process."""
+    return all(seam.installed for seam in seams())
+
+
+def activate() -> None:
+    """Check the shape of Nova, then install every seam; once a process.
+
+    Nothing is replaced unless all of it can be.
+
+    :raises InvalidPciInformation: naming the entry that does not parse; Nova
+        would find out only when it looks at its devices, and go on without
+    :raises SeamChanged: if Nova is not what a seam was written against
+    """
+    with _lock:
+        conf.register_opts()
+        offered_devices.offered()
+        missing = [seam for seam in seams() if not seam.installed]
+        for seam in missing:
+            seam.check()
+        for seam in missing:
+            seam.install()
+        task_states.make_known()
+        driver_namespace.make_importable()
+
+
+@functools.cache
+def _announce() -> None:
+    """Say once that pci_ext is active.
+
+    Services are activated before they set up their logging.
+    """
+    LOG.info(
+        'pci_ext is active: it stands in for %s',
+        ', '.join(seam.qualified_name for seam in seams()),
+    )
+
+
+def require(part: str) -> None:
+    """Refuse to start a part of pci_ext in a service that is not ready.
+
+    :param part: what was loaded, as an operator knows it
+    :raises NotActivated: if the service lacks the activating line
+    :raises UnsupportedConfiguration: if PCI devices are scheduled by
+        Placement, which does not know PCI flavors
+    """
+    if not is_active():
+        raise exception.NotActivated(part=part)
+    if cfg.CONF.filter_scheduler.pci_in_placement:
+        raise exception.UnsupportedConfiguration(
+            reason='[filter_scheduler] pci_in_placement = true does not go '
+            'together with PCI flavors yet: set it to false'
+        )
+    _announce()

@@ -1,0 +1,126 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Which hosts can serve a request for PCI flavors, and why others cannot.
+
+By their devices alone, and by the code of the scheduler. What else may keep a
+server from a host is left to the scheduler: other filters, NUMA, aliases.
+"""
+
+from collections.abc import Sequence
+import functools
+from typing import Any
+
+from nova.api import validation
+from nova.api.openstack import wsgi
+import webob.exc
+
+from pci_ext.api import extension
+from pci_ext.api import microversions
+from pci_ext.api import policy
+from pci_ext.api.inventory import reader
+from pci_ext.api.schemas import evaluations as schema
+from pci_ext.matching import compiled_requests
+from pci_ext.matching import explanation
+from pci_ext.matching import request_grammar
+from pci_ext.policies import pci_flavors as policies
+from pci_ext.requests import from_flavor
+
+View = dict[str, Any]
+
+
+@validation.validated
+class EvaluationsController(wsgi.Controller):
+    @wsgi.response(200)
+    @wsgi.expected_errors(400)
+    @validation.schema(schema.create)
+    @validation.response_body_schema(schema.create_response)
+    def create(self, req: wsgi.Request, body: View) -> View:
+        """Evaluate a request, as it stands in an extra spec."""
+        context = req.environ['nova.context']
+        policy.authorize(context, policies.EVALUATE, target={})
+        text = body['evaluate']['request']
+        try:
+            resolved = from_flavor.resolve({from_flavor.PCI_FLAVOR: text})
+        except from_flavor.InvalidPciRequest as error:
+            raise webob.exc.HTTPBadRequest(
+                explanation=error.format_message()
+            ) from error
+        asked = request_grammar.parse_requests(text)
+        compiled = compiled_requests.Requirements(
+            [
+                compiled_requests.requirement(item['count'], item['spec'])
+                for item in resolved
+            ]
+        )
+        found = reader.read_pools(context)
+        return {
+            'evaluation': {
+                'request': request_grammar.format_requests(asked),
+                'hosts': [
+                    evaluate(host, pools, compiled, asked)
+                    for host, pools in sorted(
+                        found.hosts, key=lambda node: node[0]
+                    )
+                ],
+                'cells_down': list(found.cells_down),
+            }
+        }
+
+
+def evaluate(
+    host: str,
+    pools: Sequence[reader.Pool],
+    compiled: compiled_requests.Requirements,
+    asked: Sequence[request_grammar.Request],
+) -> View:
+    reported = [pool.reported for pool in pools]
+    explained = explanation.explain(compiled, reported)
+    return {
+        'host': host,
+        'fits': explained.fits,
+        'explanation': explanation.words(explained, asked, reported),
+        'assignment': [
+            {
+                'request': str(asked[taken.request]),
+                'pci_flavor': asked[taken.request].alternatives[
+                    taken.alternative
+                ],
+                'count': taken.count,
+                'pool': pools[taken.pool].properties,
+            }
+            for taken in (explained.taken if explained.fits else ())
+        ],
+        'requests': [
+            {
+                'request': str(request),
+                'count': request.count,
+                'found': count,
+                'matching': matching,
+            }
+            for request, count, matching in zip(
+                asked, explained.found, explained.matching, strict=True
+            )
+        ],
+    }
+
+
+class Evaluations(extension.ApiExtension):
+    """Mounts os-pci-flavors/evaluate."""
+
+    def routes(self) -> tuple[extension.Route, ...]:
+        controller = functools.partial(
+            microversions.Resource, EvaluationsController()
+        )
+        return (
+            ('/os-pci-flavors/evaluate', {'POST': (controller, 'create')}),
+        )

@@ -1,0 +1,157 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a live migration of a server would do with its devices."""
+
+import functools
+from typing import Any
+
+from nova import exception as nova_exception
+from nova import objects
+from nova.api import validation
+from nova.api.openstack import wsgi
+from nova.compute import api as compute
+from nova.network import model as network_model
+import webob.exc
+
+from pci_ext.api import extension
+from pci_ext.api import live_migrations
+from pci_ext.api import microversions
+from pci_ext.api import policy
+from pci_ext.api.controllers import evaluations
+from pci_ext.api.inventory import cell_queries
+from pci_ext.api.inventory import reader
+from pci_ext.api.inventory import server_devices
+from pci_ext.api.schemas import migration_plans as schema
+from pci_ext.policies import pci_devices as policies
+from pci_ext.requests import teaming
+from pci_ext.scheduler import host_fit
+
+View = dict[str, Any]
+
+
+@validation.validated
+class MigrationPlansController(wsgi.Controller):
+    def __init__(self) -> None:
+        super().__init__()
+        self._compute_api = compute.API()
+
+    @wsgi.expected_errors((400, 404, 503))
+    @validation.query_schema(schema.index_query)
+    @validation.response_body_schema(schema.index_response)
+    def index(self, req: wsgi.Request, server_id: str) -> View:
+        """Plan the live migration of a server, to one host or to any."""
+        context = req.environ['nova.context']
+        instance = server_devices.find_server(
+            self._compute_api, context, server_id
+        )
+        policy.authorize(
+            context,
+            policies.MIGRATION_PLAN,
+            target={'project_id': instance.project_id},
+        )
+        return {'pci_migration_plan': _plan(instance, req.GET.get('host'))}
+
+
+def _plan(instance: 'objects.Instance', host: str | None) -> View:
+    devices = server_devices.held_by(instance)
+    return {
+        'host': instance.host,
+        'refusal': live_migrations.refusal(instance, devices),
+        'devices': [
+            {
+                'address': each.device.row.address,
+                'dev_id': each.device.row.dev_id,
+                'pci_flavor': each.pci_flavor,
+                'live_migration': each.live_migration,
+            }
+            for each in devices
+        ],
+        'standby': _standby(instance),
+        'hosts': _hosts(instance, _destinations(instance, host)),
+    }
+
+
+def _standby(instance: 'objects.Instance') -> list[View]:
+    stands_in_for = {
+        standby: port for port, standby in teaming.pairs(instance).items()
+    }
+    return [
+        {
+            'port_id': vif['id'],
+            'mac_address': vif['address'],
+            'vnic_type': vif['vnic_type'],
+            'stands_in_for': stands_in_for.get(vif['id']),
+        }
+        for vif in instance.get_network_info()
+        if vif['vnic_type'] not in network_model.VNIC_TYPES_SRIOV
+    ]
+
+
+def _destinations(
+    instance: 'objects.Instance', host: str | None
+) -> reader.Hosts:
+    """Read the hosts that a server can be migrated to, or one of them.
+
+    They are those of its cell: Nova migrates no server live into another.
+
+    :raises webob.exc.HTTPBadRequest: if the host is none of them
+    """
+    # Without a host it may not be in a cell yet, and does not migrate.
+    if not instance.host:
+        return []
+    # In the words of Nova when it is asked to migrate there.
+    if host == instance.host:
+        raise webob.exc.HTTPBadRequest(
+            explanation=nova_exception.UnableToMigrateToSelf(
+                instance_id=instance.uuid, host=host
+            ).format_message()
+        )
+    found = reader.pools_in_cell(
+        instance._context, cell_queries.Wanted(host=host)
+    )
+    if host is not None and not found:
+        raise webob.exc.HTTPBadRequest(
+            explanation=nova_exception.ComputeHostNotFound(
+                host=host
+            ).format_message()
+        )
+    return [node for node in found if node[0] != instance.host]
+
+
+def _hosts(
+    instance: 'objects.Instance', destinations: reader.Hosts
+) -> list[View]:
+    """Evaluate hosts as destinations, by their devices alone."""
+    compiled = host_fit.compiled(instance)
+    if compiled is None:
+        return []
+    asked = host_fit.names(instance)
+    return [
+        evaluations.evaluate(host, found, compiled, asked)
+        for host, found in sorted(destinations, key=lambda node: node[0])
+    ]
+
+
+class MigrationPlans(extension.ApiExtension):
+    """Mounts os-pci-migration-plan below servers."""
+
+    def routes(self) -> tuple[extension.Route, ...]:
+        controller = functools.partial(
+            microversions.Resource, MigrationPlansController(), since='1.1'
+        )
+        return (
+            (
+                '/servers/{server_id}/os-pci-migration-plan',
+                {'GET': (controller, 'index')},
+            ),
+        )

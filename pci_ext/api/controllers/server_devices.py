@@ -1,0 +1,127 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The devices of a server, and what it has them for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nova import objects
+from nova.api import validation
+from nova.api.openstack import wsgi
+from nova.compute import api as compute
+
+from pci_ext.api import extension
+from pci_ext.api import microversions
+from pci_ext.api import policy
+from pci_ext.api.inventory import device_query
+from pci_ext.api.inventory import last_errors
+from pci_ext.api.inventory import server_devices
+from pci_ext.api.schemas import server_devices as schema
+from pci_ext.i18n import _
+from pci_ext.policies import pci_devices as policies
+from pci_ext.requests import moves
+from pci_ext.requests import teaming
+
+View = dict[str, Any]
+
+
+@validation.validated
+class ServerDevicesController(wsgi.Controller):
+    def __init__(self) -> None:
+        super().__init__()
+        self._compute_api = compute.API()
+
+    @wsgi.expected_errors((404, 503))
+    @validation.query_schema(schema.index_query)
+    @validation.response_body_schema(schema.index_response)
+    def index(self, req: wsgi.Request, server_id: str) -> View:
+        """List the devices that a server has on the host where it is."""
+        context = req.environ['nova.context']
+        instance = server_devices.find_server(
+            self._compute_api, context, server_id
+        )
+        target = {'project_id': instance.project_id}
+        policy.authorize(context, policies.SERVER, target=target)
+        shown = _devices_of(instance)
+        if not policy.authorize(
+            context, policies.SERVER_PLACE, target=target, fatal=False
+        ):
+            for device in shown:
+                for key in device_query.PLACE:
+                    del device[key]
+                if device['last_error']:
+                    # What it says tells the place too.
+                    device['last_error'] = (
+                        _('The device was not detached.')
+                        if device['state'] == server_devices.State.DETACHING
+                        else _('The device was not attached.')
+                    )
+        return {'pci_devices': shown}
+
+
+def _devices_of(instance: 'objects.Instance') -> list[View]:
+    errors = last_errors.by_address(instance)
+    pairs = teaming.pairs(instance)
+    return [
+        _show(each, errors.get(each.device.row.address), pairs)
+        for each in server_devices.held_by(instance)
+    ]
+
+
+def _show(
+    each: server_devices.Held,
+    not_detached: str | None,
+    pairs: Mapping[str, str],
+) -> View:
+    is_hot = each.request is not None and moves.is_of_attach(each.request)
+    port_id = _port_of(each.request)
+    item = each.device.as_object()
+    return {
+        'address': item.address,
+        'dev_id': item.dev_id,
+        'vendor_id': item.vendor_id,
+        'product_id': item.product_id,
+        'pci_flavor': each.pci_flavor,
+        'alternatives': each.alternatives,
+        'status': item.status,
+        'attached': 'hot' if is_hot else 'boot',
+        'state': each.state,
+        'last_error': each.last_error or not_detached,
+        'port_id': port_id,
+        'standby_port_id': pairs.get(port_id) if port_id else None,
+    }
+
+
+def _port_of(request: 'objects.InstancePCIRequest | None') -> str | None:
+    if request is None or request.source != request.NEUTRON_PORT:
+        return None
+    return str(request.requester_id)
+
+
+class ServerDevices(extension.ApiExtension):
+    """Mounts os-pci-devices below servers."""
+
+    def routes(self) -> tuple[extension.Route, ...]:
+        return (
+            (
+                '/servers/{server_id}/os-pci-devices',
+                {
+                    'GET': (
+                        lambda: microversions.Resource(
+                            ServerDevicesController()
+                        ),
+                        'index',
+                    )
+                },
+            ),
+        )

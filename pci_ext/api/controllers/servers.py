@@ -1,0 +1,155 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The resource servers of the API: as Nova's, and with its PCI devices."""
+
+from collections.abc import Sequence
+import functools
+import itertools
+from typing import Any
+
+from nova import context as nova_context
+from nova.api import validation
+from nova.api.openstack import wsgi
+from nova.api.openstack.compute import migrate_server
+from nova.api.openstack.compute import routes
+from nova.api.openstack.compute import servers
+from nova.api.openstack.compute import shelve
+
+from pci_ext.api import compute_api
+from pci_ext.api import extension
+from pci_ext.api import live_migrations
+from pci_ext.api import policy
+from pci_ext.api.controllers import server_actions
+from pci_ext.api.inventory import device_query
+from pci_ext.api.quota import checks
+from pci_ext.api.schemas import servers as schema
+from pci_ext.api.views import servers as views
+from pci_ext.policies import pci_devices as policies
+from pci_ext.requests import ports
+
+View = dict[str, Any]
+
+
+class ShelveController(shelve.ShelveController):
+    def __init__(self) -> None:
+        super().__init__()
+        self.compute_api = compute_api.API(checks.Quota())
+
+
+class ServersController(servers.ServersController):
+    # Nova checks errors and responses against what it expects before these
+    # methods add to them.
+    _view_builder_class = views.ViewBuilder
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.compute_api = compute_api.API(checks.Quota())
+
+    @wsgi.response(202)
+    @wsgi.expected_errors((400, 403, 409))
+    @validation.schema(schema.create)
+    @validation.response_body_schema(schema.create_response)
+    def create(self, req: wsgi.Request, body: View) -> Any:
+        """Create a server, with the devices of ports by PCI flavor."""
+        with ports.asking(_take_flavors_of_ports(body)):
+            return super().create(req, body=body)
+
+    @wsgi.expected_errors(404)
+    @validation.response_body_schema(schema.show_response)
+    def show(self, req: wsgi.Request, id: str) -> View:
+        """Show a server, with its PCI devices."""
+        view = super().show(req, id)
+        server = view['server']
+        context = req.environ['nova.context']
+        # A server in a cell that is down may be shown without its project.
+        project_id = server.get('tenant_id', context.project_id)
+        if policy.authorize(
+            context,
+            policies.SERVER,
+            target={'project_id': project_id},
+            fatal=False,
+        ):
+            _add_devices(context, [server], {'project_id': project_id})
+        return view
+
+    @wsgi.expected_errors((400, 403))
+    @validation.response_body_schema(schema.detail_response)
+    def detail(self, req: wsgi.Request) -> View:
+        """List servers, with their PCI devices."""
+        view = super().detail(req)
+        context = req.environ['nova.context']
+        if policy.authorize(context, policies.SERVER, fatal=False):
+            _add_devices(context, view['servers'])
+        return view
+
+
+def _take_flavors_of_ports(body: View) -> dict[str, str]:
+    """Take out of a body what Nova does not know.
+
+    :returns: by port the names of the PCI flavors that are asked for
+    """
+    networks = body['server'].get('networks') if 'server' in body else None
+    return {
+        network['port']: network.pop(ports.PCI_FLAVOR)
+        for network in (networks if isinstance(networks, list) else ())
+        if ports.PCI_FLAVOR in network
+    }
+
+
+def _add_devices(
+    context: nova_context.RequestContext,
+    views: Sequence[View],
+    target: dict[str, str] | None = None,
+) -> None:
+    found = device_query.get_by_servers(
+        context, [view['id'] for view in views]
+    )
+    if not policy.authorize(
+        context, policies.SERVER_PLACE, target=target, fatal=False
+    ):
+        for device in itertools.chain(*found.values()):
+            for key in device_query.PLACE:
+                del device[key]
+    for view in views:
+        if view['id'] in found:
+            view['pci_devices'] = found[view['id']]
+
+
+class Servers(extension.ApiExtension):
+    """Extends Nova's servers."""
+
+    def routes(self) -> tuple[extension.Route, ...]:
+        return ()
+
+    def replacements(self) -> extension.Replacements:
+        # Nova's factory is a partial: the function that makes the resource,
+        # applied to the class of the controller and those of the actions.
+        factory = routes.server_controller
+        _, actions, *rest = factory.args
+        ours = {
+            migrate_server.MigrateServerController: (
+                live_migrations.MigrateServerController
+            ),
+            shelve.ShelveController: ShelveController,
+        }
+        return {
+            factory: functools.partial(
+                factory.func,
+                ServersController,
+                [
+                    *(ours.get(action, action) for action in actions),
+                    server_actions.ServerActionsController,
+                ],
+                *rest,
+            )
+        }

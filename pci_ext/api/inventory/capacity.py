@@ -1,0 +1,113 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How many devices there are, and how many are in use.
+
+Of a PCI flavor over the whole cloud and without saying where, as it is told to
+whoever sees the PCI flavor; of the pools of a host for administrators.
+"""
+
+from collections import Counter
+from collections import defaultdict
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+
+from nova import context as nova_context
+from nova.objects import fields
+from oslo_log import log as logging
+
+from pci_ext.api.inventory import cell_queries
+from pci_ext.api.inventory import flavor_matches
+from pci_ext.api.inventory import reader
+from pci_ext.objects import pci_flavor
+
+LOG = logging.getLogger(__name__)
+
+#: By kind of number, that of ``partial`` only where a cell does not answer.
+Usage = dict[str, int | bool]
+
+_GONE = frozenset(
+    (fields.PciDeviceStatus.REMOVED, fields.PciDeviceStatus.DELETED)
+)
+
+
+def of_flavors(
+    context: nova_context.RequestContext,
+    flavors: Collection[pci_flavor.PciFlavor],
+) -> dict[str, Usage]:
+    """Count the devices that match each of some PCI flavors.
+
+    :returns: by name. Those that are neither available nor allocated cannot
+        be had for now: virtual functions of a physical one that is in use,
+        say, or the other way round.
+    """
+    found = reader.read_devices(context, cell_queries.Wanted())
+    matching = flavor_matches.Matches(flavors)
+    counted: dict[str, Counter[str]] = defaultdict(Counter)
+    for device in found.devices:
+        for name in matching.names(device.pool):
+            counted[name].update(_counts_as(device))
+    if found.cells_down:
+        LOG.warning(
+            'The PCI devices of cells %s are not counted: they do not answer.',
+            ', '.join(found.cells_down),
+        )
+    return {
+        flavor.name: {
+            **_shown(counted[flavor.name]),
+            **({'partial': True} if found.cells_down else {}),
+        }
+        for flavor in flavors
+    }
+
+
+def of_pools(
+    pools: Iterable[reader.Pool], devices: Iterable[reader.Device]
+) -> dict[str, Usage]:
+    """Count the devices of each of some pools.
+
+    :param devices: those of the hosts of the pools
+    :returns: by the uuid of the pool
+    """
+    counted: dict[_Kind, Counter[str]] = defaultdict(Counter)
+    for device in devices:
+        counted[_kind(device.host, device.pool)].update(_counts_as(device))
+    return {
+        pool.uuid: _shown(counted[_kind(pool.host, pool.properties)])
+        for pool in pools
+    }
+
+
+#: The name of a host, and the properties of a pool.
+_Kind = tuple[str, frozenset[tuple[str, str]]]
+
+
+def _kind(host: str, properties: Mapping[str, str]) -> _Kind:
+    return host, frozenset(properties.items())
+
+
+def _counts_as(device: reader.Device) -> Iterator[str]:
+    """Name the numbers that a device adds to."""
+    status = device.row.status
+    if status in _GONE:
+        return
+    yield 'total'
+    if status == fields.PciDeviceStatus.AVAILABLE:
+        yield 'available'
+    elif status in reader.IN_USE:
+        yield 'allocated'
+
+
+def _shown(counted: Counter[str]) -> Usage:
+    return {key: counted[key] for key in ('total', 'available', 'allocated')}

@@ -1,0 +1,127 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The filters of lists of pools and devices that no database applies."""
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Mapping
+
+from nova.api.openstack import wsgi
+import webob.exc
+
+from pci_ext import exception
+from pci_ext.api import errors
+from pci_ext.api.inventory import available_attributes
+from pci_ext.api.inventory import flavor_matches
+from pci_ext.api.schemas import inventory as schema
+from pci_ext.i18n import _
+from pci_ext.matching import pools
+from pci_ext.matching import selectors
+from pci_ext.objects import pci_flavor
+
+Properties = Mapping[str, str | None]
+
+#: Tells by its properties whether a pool or device is asked for.
+Filter = Callable[[Properties], bool]
+
+
+def of(
+    request: wsgi.Request,
+    query: schema.Schema,
+    flavors: Iterable[pci_flavor.PciFlavor],
+) -> Callable[[Properties, Properties], bool]:
+    """Make the filter of a list.
+
+    :param query: the schema of the parameters of the list
+    :param flavors: those that the user sees
+    :returns: tells by the properties of an item, and those of the pool that
+        it is or is in, whether it is asked for
+    :raises webob.exc.HTTPBadRequest: if a parameter is not acceptable
+    """
+    has_attributes = _by_attributes(
+        request, query['properties'].keys() - set(schema.ATTRIBUTES)
+    )
+    is_of_flavor = _by_flavor(request, flavors)
+    return lambda properties, pool: (
+        has_attributes(properties) and is_of_flavor(pool)
+    )
+
+
+def _by_attributes(
+    request: wsgi.Request, parameters: Collection[str]
+) -> Filter:
+    """Make the filter by attributes.
+
+    :param parameters: those that are something else; any other is a pattern
+    """
+    with errors.as_http():
+        selector = selectors.Selector(
+            {
+                key: text
+                for key, text in request.GET.items()
+                if key not in parameters
+            }
+        )
+    unknown = {
+        key
+        for key in selector.keys.difference(schema.ATTRIBUTES)
+        if not key.startswith(pools.ATTRIBUTE_PREFIX)
+    }
+    if unknown:
+        available = available_attributes.available(
+            request.environ['nova.context']
+        )
+        if unknown - available:
+            raise _unknown(min(unknown - available), parameters, available)
+    return selector.matches
+
+
+def _unknown(
+    key: str, parameters: Iterable[str], available: Iterable[str]
+) -> webob.exc.HTTPBadRequest:
+    return webob.exc.HTTPBadRequest(
+        explanation=_(
+            '%(key)r is not a parameter, nor does a compute host group its '
+            'PCI devices by it. Parameters are %(parameters)s. Attributes '
+            'are %(attributes)s, and all that begin with e.'
+        )
+        % {
+            'key': key,
+            'parameters': ', '.join(sorted(parameters)),
+            'attributes': ', '.join(
+                sorted(
+                    each
+                    for each in {*available, *schema.ATTRIBUTES}
+                    if not each.startswith(pools.ATTRIBUTE_PREFIX)
+                )
+            ),
+        }
+    )
+
+
+def _by_flavor(
+    request: wsgi.Request, flavors: Iterable[pci_flavor.PciFlavor]
+) -> Filter:
+    """Make the filter by PCI flavor, which is held against pools."""
+    id = request.GET.get('flavor')
+    if id is None:
+        return lambda pool: True
+    for flavor in flavors:
+        if id in (flavor.uuid, flavor.name):
+            matching = flavor_matches.Matches([flavor])
+            return lambda pool: bool(matching.names(pool))
+    # Not 404: the list is there.
+    raise webob.exc.HTTPBadRequest(
+        explanation=exception.PciFlavorNotFound(pci_flavor=id).format_message()
+    )

@@ -1,0 +1,280 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The pools and devices of all hosts, read where Nova keeps them.
+
+All cells are read at the same time, each with one query a table, whatever the
+number of hosts and devices. What PCI flavors find of the devices is worked out
+here once for each kind of device of a host.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+import dataclasses
+from typing import Any
+import uuid
+
+from nova import context as nova_context
+from nova.db.main import api as db_api
+from nova.objects import fields
+from oslo_serialization import jsonutils
+
+from pci_ext.api.inventory import cell_queries
+from pci_ext.api.inventory import pool_lookup
+from pci_ext.claims import reported_pools
+from pci_ext.claims import tracker
+from pci_ext.matching import pools as matching_pools
+from pci_ext.objects import pci_device
+from pci_ext.objects import pci_pool
+
+#: The statuses of devices that are in somebody's use.
+IN_USE = frozenset(
+    (fields.PciDeviceStatus.CLAIMED, fields.PciDeviceStatus.ALLOCATED)
+)
+
+# The uuids of pools are made in it: Nova gives pools none.
+_POOLS = uuid.UUID('5c5a1d6e-3f7e-4b0e-9d53-2f2b86f0a9c1')
+
+
+@dataclasses.dataclass(frozen=True)
+class Pool:
+    """A pool.
+
+    :ivar uuid: stays the same while the host groups its devices so
+    :ivar host: name of the host
+    :ivar reported: as the host reports it, with its ``count``
+    """
+
+    uuid: str
+    host: str
+    reported: Mapping[str, Any]
+
+    @property
+    def count(self) -> int:
+        return int(self.reported['count'])
+
+    @property
+    def properties(self) -> dict[str, str]:
+        return matching_pools.properties_of(self.reported)
+
+    def as_object(self) -> pci_pool.PciPool:
+        return pci_pool.PciPool(
+            host=self.host, properties=self.properties, count=self.count
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """A device.
+
+    :ivar row: its record in Nova's database
+    :ivar host: name of its host
+    :ivar properties: those on record by which devices can be selected
+    :ivar pool: properties of the pool it is in, or was
+    """
+
+    row: Any
+    host: str
+    properties: Mapping[str, str]
+    pool: Mapping[str, str]
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        return {
+            key: value
+            for key, value in self.properties.items()
+            if key.startswith(matching_pools.ATTRIBUTE_PREFIX)
+        }
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it is offered no more, and kept until it is freed."""
+        return tracker.WITHDRAWN in self.properties
+
+    def as_object(self) -> pci_device.PciDevice:
+        row = self.row
+        return pci_device.PciDevice(
+            uuid=row.uuid,
+            dev_id=row.dev_id or '',
+            address=row.address,
+            vendor_id=row.vendor_id,
+            product_id=row.product_id,
+            dev_type=row.dev_type,
+            numa_node=row.numa_node,
+            parent_addr=row.parent_addr,
+            status=row.status,
+            server_uuid=row.instance_uuid,
+            host=self.host,
+            attributes=self.attributes,
+        )
+
+
+#: By the id of a compute node the name of its host, and its pools.
+Nodes = dict[int, tuple[str, list[Pool]]]
+
+
+#: Each compute node by the name of its host, with its pools.
+Hosts = list[tuple[str, list[Pool]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pools:
+    """What was read of pools.
+
+    :ivar hosts: in no order
+    :ivar cells_down: uuids of the cells that did not answer
+    """
+
+    hosts: Hosts
+    cells_down: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Devices:
+    """What was read of devices.
+
+    :ivar devices: in no order
+    :ivar cells_down: uuids of the cells that did not answer
+    """
+
+    devices: list[Device]
+    cells_down: tuple[str, ...]
+
+
+def read_pools(
+    context: nova_context.RequestContext, host: str | None = None
+) -> Pools:
+    """Read the pools of all hosts, or of one."""
+    results = nova_context.scatter_gather_skip_cell0(
+        context, pools_in_cell, cell_queries.Wanted(host=host)
+    )
+    answers, cells_down = _sort_out(results)
+    return Pools([node for nodes in answers for node in nodes], cells_down)
+
+
+def read_pools_and_devices(
+    context: nova_context.RequestContext, host: str | None = None
+) -> tuple[Pools, list[Device]]:
+    """Read the pools of all hosts, or of one, and all that is in them."""
+    results = nova_context.scatter_gather_skip_cell0(
+        context, _pools_and_devices_in_cell, cell_queries.Wanted(host=host)
+    )
+    answers, cells_down = _sort_out(results)
+    return (
+        Pools(
+            [node for nodes, _ in answers for node in nodes.values()],
+            cells_down,
+        ),
+        [device for _, devices in answers for device in devices],
+    )
+
+
+def read_devices(
+    context: nova_context.RequestContext, wanted: cell_queries.Wanted
+) -> Devices:
+    """Read devices of all cells."""
+    results = nova_context.scatter_gather_skip_cell0(
+        context, devices_in_cell, wanted
+    )
+    answers, cells_down = _sort_out(results)
+    return Devices(
+        [device for devices in answers for device in devices], cells_down
+    )
+
+
+def _sort_out(
+    results: Mapping[str, Any],
+) -> tuple[list[Any], tuple[str, ...]]:
+    answers = []
+    down = []
+    for cell_uuid, result in results.items():
+        if nova_context.is_cell_failure_sentinel(result):
+            down.append(cell_uuid)
+        else:
+            answers.append(result)
+    return answers, tuple(sorted(down))
+
+
+@db_api.pick_context_manager_reader
+def pools_in_cell(
+    context: nova_context.RequestContext, wanted: cell_queries.Wanted
+) -> Hosts:
+    """Read the hosts of the cell that the context is targeted at."""
+    return list(_nodes(context, wanted).values())
+
+
+@db_api.pick_context_manager_reader
+def _pools_and_devices_in_cell(
+    context: nova_context.RequestContext, wanted: cell_queries.Wanted
+) -> tuple[Nodes, list[Device]]:
+    nodes = _nodes(context, wanted)
+    return nodes, _devices(context, wanted, nodes)
+
+
+@db_api.pick_context_manager_reader
+def devices_in_cell(
+    context: nova_context.RequestContext, wanted: cell_queries.Wanted
+) -> list[Device]:
+    """Read devices of the cell that the context is targeted at."""
+    return _devices(context, wanted, _nodes(context, wanted))
+
+
+def _devices(
+    context: nova_context.RequestContext,
+    wanted: cell_queries.Wanted,
+    nodes: Nodes,
+) -> list[Device]:
+    of_node: dict[int, list[Any]] = defaultdict(list)
+    for row in cell_queries.devices(context, wanted):
+        of_node[row.compute_node_id].append(row)
+    special = {
+        key
+        for _, pools in nodes.values()
+        for pool in pools
+        for key in str(
+            pool.reported.get(matching_pools.SPECIAL_ATTRS) or ''
+        ).split(',')
+        if key
+    }
+    parse = pool_lookup.Parser()
+    return [
+        Device(row, nodes[node_id][0], properties, pool)
+        for node_id, rows in of_node.items()
+        if node_id in nodes
+        for row, properties, pool in pool_lookup.sort_into_pools(
+            [pool.reported for pool in nodes[node_id][1]], rows, special, parse
+        )
+        if row in wanted
+    ]
+
+
+def _nodes(
+    context: nova_context.RequestContext, wanted: cell_queries.Wanted
+) -> Nodes:
+    """Give by compute node the name of its host and its pools."""
+    return {
+        row.id: (
+            row.host,
+            [
+                Pool(_uuid_of(row.uuid, pool), row.host, pool)
+                for pool in reported_pools.pools_of(row.pci_stats)
+            ]
+            if row.pci_stats
+            else [],
+        )
+        for row in cell_queries.nodes(context, wanted)
+    }
+
+
+def _uuid_of(node_uuid: str, pool: Mapping[str, Any]) -> str:
+    properties = sorted(matching_pools.properties_of(pool).items())
+    return str(uuid.uuid5(_POOLS, jsonutils.dumps([node_uuid, properties])))

@@ -1,0 +1,200 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""How many devices of a PCI flavor a project may have.
+
+Where Nova goes by unified limits, so do we: the limit of a PCI flavor is
+registered with keystone for the compute service, as ``pci_flavor:NAME``.
+Elsewhere it is kept with the PCI flavor. What has no limit is unlimited.
+"""
+
+import abc
+from collections.abc import Collection
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+from typing import Any
+
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import quota
+from nova.limit import utils as limit_utils
+from oslo_config import cfg
+from oslo_limit import exception as limit_exception
+from oslo_limit import limit as oslo_limit
+from oslo_log import log as logging
+
+from pci_ext import exception
+from pci_ext.api.quota import usage
+from pci_ext.db import pci_flavor_limits as db
+from pci_ext.i18n import _
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+#: Begins the name of a registered limit; the name of a PCI flavor follows.
+RESOURCE = 'pci_flavor:'
+
+_NO_QUOTA = f'{quota.NoopQuotaDriver.__module__}.NoopQuotaDriver'
+
+
+@dataclasses.dataclass(frozen=True)
+class Over:
+    """A limit that would be exceeded.
+
+    :ivar name: that of the PCI flavor
+    :ivar used: devices that are charged already
+    :ivar asked: devices asked for
+    """
+
+    name: str
+    limit: int
+    used: int
+    asked: int
+
+
+class OverLimit(exception.PciExtException):
+    """Limits would be exceeded; not yet what users are told."""
+
+    msg_fmt = _('Limits of PCI flavors would be exceeded.')
+
+    def __init__(self, overs: Sequence[Over]) -> None:
+        super().__init__()
+        self.overs = list(overs)
+
+
+class Limits(abc.ABC):
+    """The limits of one project.
+
+    :param context: who asks
+    :param project_id: whose limits they are
+    """
+
+    def __init__(
+        self, context: nova_context.RequestContext, project_id: str
+    ) -> None:
+        self.context = context
+        self.project_id = project_id
+
+    @abc.abstractmethod
+    def limited(self, names: Collection[str]) -> frozenset[str]:
+        """Tell which PCI flavors are limited, of those with given names."""
+
+    @abc.abstractmethod
+    def enforce(self, asked: Mapping[str, int]) -> None:
+        """See whether a project may have more devices.
+
+        :param asked: how many, by the names of PCI flavors that are limited
+        :raises OverLimit: if it may not
+        """
+
+
+class OwnLimits(Limits):
+    """Limits that are kept with PCI flavors."""
+
+    def __init__(
+        self, context: nova_context.RequestContext, project_id: str
+    ) -> None:
+        super().__init__(context, project_id)
+        self._used: usage.Charges | None = None
+
+    def limited(self, names: Collection[str]) -> frozenset[str]:
+        return frozenset(db.get_for_project(names, self.project_id))
+
+    def enforce(self, asked: Mapping[str, int]) -> None:
+        limits = db.get_for_project(asked, self.project_id)
+        if limits and self._used is None:
+            self._used = usage.of_project(self.context, self.project_id)
+        overs = [
+            Over(name, limit, self._used[name], asked[name])
+            for name, limit in sorted(limits.items())
+            if self._used is not None
+            and self._used[name] + asked[name] > limit
+        ]
+        if overs:
+            raise OverLimit(overs)
+
+
+class UnifiedLimits(Limits):
+    """Limits that keystone has, enforced by oslo.limit.
+
+    :raises nova.exception.KeystoneConnectionFailed: if keystone cannot be
+        asked, as in Nova
+    """
+
+    def __init__(
+        self, context: nova_context.RequestContext, project_id: str
+    ) -> None:
+        super().__init__(context, project_id)
+        self._used: dict[str | None, usage.Charges] = {}
+        try:
+            self._enforcer = oslo_limit.Enforcer(self._usage)
+        except limit_exception.SessionInitError as error:
+            LOG.error('Limits of PCI flavors are not known: %s', error)
+            raise nova_exception.KeystoneConnectionFailed(
+                _('Failed to connect to keystone for limits of PCI flavors.')
+            ) from error
+
+    def limited(self, names: Collection[str]) -> frozenset[str]:
+        # To oslo.limit what is not registered has a limit of 0. None is for
+        # all that are; its annotation does not say so.
+        enforcer: Any = self._enforcer
+        registered = dict(enforcer.get_registered_limits(None))
+        return frozenset(
+            name for name in names if f'{RESOURCE}{name}' in registered
+        )
+
+    def enforce(self, asked: Mapping[str, int]) -> None:
+        try:
+            self._enforcer.enforce(
+                self.project_id,
+                {f'{RESOURCE}{name}': each for name, each in asked.items()},
+            )
+        except limit_exception.ProjectOverLimit as error:
+            raise OverLimit(
+                [
+                    Over(
+                        info.resource_name.removeprefix(RESOURCE),
+                        info.limit,
+                        info.current_usage,
+                        info.delta,
+                    )
+                    for info in error.over_limit_info_list
+                ]
+            ) from error
+
+    def _usage(
+        self, project_id: str | None, resource_names: Collection[str]
+    ) -> dict[str, int]:
+        """Count what a project uses, at most once; called by oslo.limit."""
+        if project_id not in self._used:
+            self._used[project_id] = usage.of_project(
+                self.context, project_id or self.project_id
+            )
+        return {
+            name: self._used[project_id][name.removeprefix(RESOURCE)]
+            for name in resource_names
+        }
+
+
+def of_project(
+    context: nova_context.RequestContext, project_id: str
+) -> Limits | None:
+    """Give the limits of a project.
+
+    :returns: None where Nova has no quotas at all
+    """
+    if CONF.quota.driver == _NO_QUOTA:
+        return None
+    if limit_utils.use_unified_limits():
+        return UnifiedLimits(context, project_id)
+    return OwnLimits(context, project_id)

@@ -1,0 +1,155 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The pools of a host: which devices are in one, and how it is reported."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from nova import objects
+from nova.objects import fields
+from nova.pci import stats
+from nova.pci import whitelist
+from oslo_config import cfg
+
+from pci_ext.claims import offered_devices
+from pci_ext.claims import sriov
+from pci_ext.matching import pools as grouping
+
+CONF = cfg.CONF
+
+
+def _pool_of(reported: 'objects.PciDevicePool') -> dict[str, Any]:
+    return {
+        'product_id': reported.product_id,
+        'vendor_id': reported.vendor_id,
+        'numa_node': reported.numa_node,
+        'count': reported.count,
+        **reported.tags,
+    }
+
+
+class GroupedPciDeviceStats(stats.PciDeviceStats):
+    """Nova's pools, grouped by PCI flavor attributes."""
+
+    def __init__(
+        self,
+        numa_topology: 'objects.NUMATopology',
+        stats: 'objects.PciDevicePoolList | None' = None,
+        dev_filter: whitelist.Whitelist | None = None,
+    ) -> None:
+        """Take over the pools that a host reported, if there are any.
+
+        The scheduler does so for every host on every request; Nova's way, by
+        the serialized form of each pool, takes most of that time.
+        """
+        super().__init__(numa_topology, None, dev_filter)
+        self.pools = sorted(map(_pool_of, stats or ()), key=len)
+
+    def _create_pool_keys_from_dev(
+        self, dev: 'objects.PciDevice'
+    ) -> dict[str, Any] | None:
+        spec = self.dev_filter.get_devspec(dev)
+        if not isinstance(spec, offered_devices.OfferedDeviceSpec):
+            return super()._create_pool_keys_from_dev(dev)
+        attributes = spec.entry.attributes
+        special = sorted(set(CONF.pci_ext.special_attrs) & set(attributes))
+        pool: dict[str, Any] = {
+            # Nova's record of a pool must have these two.
+            'vendor_id': '',
+            'product_id': '',
+            **grouping.pool_properties(
+                offered_devices.properties_of(dev),
+                attributes,
+                [*CONF.pci_ext.pci_flavor_attrs, *special],
+            ),
+            'dev_type': dev.dev_type,
+            'numa_node': dev.numa_node,
+        }
+        if special:
+            pool[grouping.SPECIAL_ATTRS] = ','.join(special)
+        if CONF.pci.report_in_placement:
+            # There a pool is one resource provider, which is one card.
+            pool['address'] = dev.parent_addr or dev.address
+        self._ensure_remote_managed_tag(dev, pool)
+        return pool
+
+    def update_device(self, dev: 'objects.PciDevice') -> None:
+        """Put a device into the pool it belongs to now.
+
+        Nova does so for a change of the device type only; the selectors of
+        pci_ext may rest on any other property that the hypervisor reports,
+        which a record that Nova made earlier may lack.
+        """
+        super().update_device(dev)
+        offered_devices.drop_attributes(dev, self.dev_filter.get_devspec(dev))
+        if dev.status != fields.PciDeviceStatus.AVAILABLE:
+            return
+        pool = self._pool_with(dev)
+        if pool is not None:
+            keys = self._create_pool_keys_from_dev(dev)
+            if keys is not None and self._find_pool(keys) is pool:
+                return
+            self._take_out(pool, dev)
+        self.add_device(dev)
+
+    def remove_device(self, dev: 'objects.PciDevice') -> None:
+        """Take a device out of the pool that it is in.
+
+        Nova looks for the pool that the device would be put into now, which
+        is another or none if the host offers it otherwise than it did.
+        """
+        pool = self._pool_with(dev)
+        if pool is None:
+            super().remove_device(dev)
+        else:
+            self._take_out(pool, dev)
+
+    def _pool_with(self, dev: 'objects.PciDevice') -> dict[str, Any] | None:
+        for pool in self.pools:
+            if any(device is dev for device in pool['devices']):
+                found: dict[str, Any] = pool
+                return found
+        return None
+
+    def _take_out(
+        self, pool: dict[str, Any], dev: 'objects.PciDevice'
+    ) -> None:
+        pool['devices'] = [
+            device for device in pool['devices'] if device is not dev
+        ]
+        self._decrease_pool_count(self.pools, pool)
+
+    def _handle_device_dependents(self, pci_dev: 'objects.PciDevice') -> None:
+        """Take the physical function of a virtual one out of its pool.
+
+        Nova compares it with every free device of the host.
+        """
+        if pci_dev.dev_type not in sriov.VFS:
+            super()._handle_device_dependents(pci_dev)
+            return
+        parent = pci_dev.parent_device
+        keys = parent and self._create_pool_keys_from_dev(parent)
+        pool = keys and self._find_pool(keys)
+        if pool and any(device is parent for device in pool['devices']):
+            self.remove_device(parent)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Give the pools as they are reported to the scheduler.
+
+        Where a card may be given away whole or in parts, the scheduler must
+        know which parts belong to which card.
+        """
+        for part in sriov.split(self.pools):
+            pool = part.as_pool()
+            pool.pop('devices', None)
+            yield pool

@@ -1,0 +1,189 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Seam: what a compute host counts: its devices, and who moves to it."""
+
+from typing import Any
+
+from nova import objects
+from nova import utils
+from nova.compute import claims
+from nova.compute import resource_tracker
+from nova.compute import vm_states
+from nova.objects import fields
+from oslo_log import log as logging
+
+from pci_ext.activation import seam
+from pci_ext.requests import moves
+
+LOG = logging.getLogger(__name__)
+
+_DEVICES = 'pci_passthrough_devices'
+
+#: Statuses of a live migration that devices may be claimed for.
+_UNDER_WAY = ['accepted', 'queued', 'preparing', 'running']
+
+
+class ResourceTracker(resource_tracker.ResourceTracker):
+    """Nova's tracker, which goes on looking at the devices of its host.
+
+    It claims what was attached to a server too. What it records of a move,
+    the requests and devices of both sides, is made of the same requests:
+    confirm and revert need nothing more.
+    """
+
+    def _setup_pci_tracker(
+        self,
+        context: Any,
+        compute_node: 'objects.ComputeNode',
+        resources: dict[str, Any],
+    ) -> None:
+        """Look at the devices, if there is anything new to be seen.
+
+        Nova does so when nova-compute starts, and calls this at each scan.
+        """
+        is_first = self.pci_tracker is None
+        super()._setup_pci_tracker(context, compute_node, resources)
+        if is_first:
+            # Not if it is a driver of Nova's.
+            if hasattr(self.driver, 'runs_here'):
+                self.pci_tracker.runs_here = self.driver.runs_here
+        elif _DEVICES in resources:
+            self.pci_tracker.rescan(resources.pop(_DEVICES))
+            compute_node.pci_device_pools = (
+                self.pci_tracker.stats.to_device_pools_obj()
+            )
+
+    def _move_claim(
+        self,
+        context: Any,
+        instance: 'objects.Instance',
+        new_flavor: 'objects.Flavor',
+        nodename: str,
+        migration: 'objects.Migration | None',
+        allocations: Any,
+        **kwargs: Any,
+    ) -> claims.MoveClaim:
+        alive = bool(migration and migration.is_live_migration)
+        with moves.keeping(instance, alive):
+            claim = super()._move_claim(
+                context,
+                instance,
+                new_flavor,
+                nodename,
+                migration,
+                allocations,
+                **kwargs,
+            )
+        if not alive:
+            moves.forget_asked_for(instance)
+        return claim
+
+    def update_usage(
+        self, context: Any, instance: 'objects.Instance', nodename: str
+    ) -> None:
+        """Take note of a change of a server; free what it has if it is gone.
+
+        Nova leaves that to its next scan for a server that was moved here
+        after the last one.
+        """
+        super().update_usage(context, instance, nodename)
+        if vm_states.allow_resource_removal(
+            vm_state=instance.vm_state, task_state=instance.task_state
+        ):
+            self._free_untracked(context, instance)
+
+    @utils.synchronized(resource_tracker.COMPUTE_RESOURCE_SEMAPHORE, fair=True)
+    def _free_untracked(
+        self, context: Any, instance: 'objects.Instance'
+    ) -> None:
+        tracker = self.pci_tracker
+        if tracker is None or instance.uuid in self.tracked_instances:
+            return
+        if tracker.allocations.get(instance.uuid):
+            tracker.free_instance_allocations(context, instance)
+            self._save_and_report(context)
+
+    @utils.synchronized(resource_tracker.COMPUTE_RESOURCE_SEMAPHORE, fair=True)
+    def release_pci_claims(
+        self,
+        context: Any,
+        instance: 'objects.Instance',
+        migration_id: int | None = None,
+    ) -> None:
+        """Free what is claimed for a server that does not come, and say so.
+
+        A scan may have reported it as taken. The claims of a migration that
+        was begun since are left alone.
+
+        :param migration_id: the live migration that is over, if that is known
+        """
+        tracker = self.pci_tracker
+        if tracker is None or not tracker.claims.get(instance.uuid):
+            return
+        if migration_id is not None and _is_followed(
+            context.elevated(), instance, migration_id
+        ):
+            return
+        tracker.free_instance_claims(context, instance)
+        self._save_and_report(context)
+
+    def _save_and_report(self, context: Any) -> None:
+        self.pci_tracker.save(context)
+        for node in self.compute_nodes.values():
+            if node.id == self.pci_tracker.node_id:
+                self._report(context, node)
+
+    def _report(self, context: Any, node: 'objects.ComputeNode') -> None:
+        try:
+            self._update(context.elevated(), node)
+        except Exception:
+            LOG.exception('The pools are reported by the next scan')
+
+
+def _is_followed(
+    context: Any, instance: 'objects.Instance', migration_id: int
+) -> bool:
+    migrations = objects.MigrationList.get_by_filters(
+        context,
+        {
+            'instance_uuid': instance.uuid,
+            'migration_type': fields.MigrationType.LIVE_MIGRATION,
+            'status': _UNDER_WAY,
+        },
+    )
+    return any(each.id > migration_id for each in migrations)
+
+
+SEAM = seam.Seam(
+    module='nova.compute.resource_tracker',
+    name='ResourceTracker',
+    replacement=ResourceTracker,
+    signatures={
+        '__init__': ('self', 'host', 'driver', 'reportclient'),
+        '_setup_pci_tracker': ('self', 'context', 'compute_node', 'resources'),
+        '_update': ('self', 'context', 'compute_node', 'startup'),
+        'update_usage': ('self', 'context', 'instance', 'nodename'),
+        '_move_claim': (
+            'self',
+            'context',
+            'instance',
+            'new_flavor',
+            'nodename',
+            'migration',
+            'allocations',
+            'move_type',
+            'image_meta',
+            'limits',
+        ),
+    },
+)

@@ -1,0 +1,80 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The devices of a card that nobody has, while others of it are in use.
+
+Nova changes the status of a physical function and of its virtual ones
+together, and takes them out of pools and puts them back, as they are claimed
+and freed. It takes them all for known since it started. But parts of a card
+may be offered, or come back, while others are in use, and may be withdrawn.
+"""
+
+from collections.abc import Iterable
+
+from nova import objects
+from nova.objects import fields
+from nova.pci import stats
+
+from pci_ext.claims import sriov
+
+Devices = list['objects.PciDevice']
+
+_FREE = fields.PciDeviceStatus.AVAILABLE
+_UNUSED = (
+    _FREE,
+    fields.PciDeviceStatus.UNCLAIMABLE,
+    fields.PciDeviceStatus.UNAVAILABLE,
+)
+
+
+def same_card(device: 'objects.PciDevice') -> Devices:
+    """Give a device and all that Nova knows of the same card."""
+    whole = device.parent_device or device
+    return [whole, *whole.child_devices]
+
+
+def settle(
+    devices: Iterable['objects.PciDevice'], pools: stats.PciDeviceStats
+) -> None:
+    """Give devices that nobody has the status that is due to them.
+
+    What is free is in its pool then, once, and what is not free is in none.
+
+    :param devices: with physical and virtual functions tied to each other
+    :param pools: those of the host
+    """
+    pooled = {id(device) for device in pools.get_free_devs()}
+    for device in devices:
+        if device.status not in _UNUSED:
+            continue
+        status = _due(device)
+        # What is set is saved.
+        if device.status != status:
+            device.status = status
+        if status != _FREE and id(device) in pooled:
+            pools.remove_device(device)
+        elif status == _FREE and id(device) not in pooled:
+            pools.add_device(device)
+
+
+def _due(device: 'objects.PciDevice') -> str:
+    excluding: Devices = []
+    if device.dev_type == sriov.PF:
+        excluding = device.child_devices
+    elif device.dev_type in sriov.VFS and device.parent_device:
+        excluding = [device.parent_device]
+    statuses = {other.status for other in excluding}
+    if fields.PciDeviceStatus.ALLOCATED in statuses:
+        return str(fields.PciDeviceStatus.UNAVAILABLE)
+    if fields.PciDeviceStatus.CLAIMED in statuses:
+        return str(fields.PciDeviceStatus.UNCLAIMABLE)
+    return str(_FREE)

@@ -1,0 +1,232 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Seam: the pools of a host and the claims on them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from nova import exception as nova_exception
+from nova import objects
+
+from pci_ext.activation import seam
+from pci_ext.claims import grouped_stats
+from pci_ext.claims import numa_costs
+from pci_ext.claims import sriov
+from pci_ext.matching import assignment
+from pci_ext.matching import compiled_requests
+from pci_ext.matching import pools as grouping
+from pci_ext.requests import compiler
+
+
+def _discard(pools: list[dict[str, Any]], pool: dict[str, Any]) -> None:
+    pools[:] = [other for other in pools if other is not pool]
+
+
+class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
+    """Nova's pools, grouped by PCI flavor attributes, assigned exactly."""
+
+    def support_requests(
+        self,
+        requests: compiler.Requests,
+        provider_mapping: dict[str, list[str]] | None,
+        numa_cells: 'list[objects.InstanceNUMACell] | None' = None,
+    ) -> bool:
+        if not compiler.asks_for_pci_flavors(requests):
+            return bool(
+                super().support_requests(
+                    requests, provider_mapping, numa_cells
+                )
+            )
+        pools = [part.as_pool() for part in sriov.split(self.pools)]
+        return self._assign(pools, requests, numa_cells) is not None
+
+    def apply_requests(
+        self,
+        requests: compiler.Requests,
+        provider_mapping: dict[str, list[str]] | None,
+        numa_cells: 'list[objects.InstanceNUMACell] | None' = None,
+    ) -> None:
+        if not compiler.asks_for_pci_flavors(requests):
+            super().apply_requests(requests, provider_mapping, numa_cells)
+            return
+        pools = list(self.pools)
+        taken = self._assign(pools, requests, numa_cells)
+        if taken is None:
+            raise nova_exception.PciDeviceRequestFailed(requests=requests)
+        for _, index, count in taken:
+            self._decrease_pool_count(self.pools, pools[index], count)
+        used = {index for _, index, _ in taken}
+        for pair in grouping.exclusions(pools):
+            if not used.isdisjoint(pair):
+                for index in set(pair) - used:
+                    _discard(self.pools, pools[index])
+
+    def consume_requests(
+        self,
+        pci_requests: compiler.Requests,
+        numa_cells: 'list[objects.InstanceNUMACell] | None' = None,
+    ) -> 'list[objects.PciDevice] | None':
+        requests = list(pci_requests)
+        if not compiler.asks_for_pci_flavors(requests):
+            devices: list[objects.PciDevice] | None = super().consume_requests(
+                requests, numa_cells
+            )
+            return devices
+        parts = list(sriov.split(self.pools))
+        taken = self._assign(
+            [part.as_pool() for part in parts], requests, numa_cells
+        )
+        if taken is None:
+            raise nova_exception.PciDeviceRequestFailed(requests=requests)
+        devices = []
+        for request, index, count in taken:
+            pool = parts[index].pool
+            parts[index].move_last(count)
+            pool['count'] -= count
+            devices += self._allocate_devs(
+                pool, count, requests[request].request_id
+            )
+        return devices
+
+    def _assign(
+        self,
+        pools: list[dict[str, Any]],
+        requests: compiler.Requests,
+        numa_cells: 'list[objects.InstanceNUMACell] | None',
+    ) -> tuple[tuple[int, int, int], ...] | None:
+        """Find the devices for all requests of a server.
+
+        :returns: triples of request, pool (by index) and number of devices
+        """
+        found = assignment.assign(
+            tuple(pool['count'] for pool in pools),
+            tuple(
+                assignment.Demand(request.count, costs)
+                for request, costs in zip(
+                    requests,
+                    self._costs(pools, requests, numa_cells),
+                    strict=True,
+                )
+            ),
+            grouping.exclusions(pools),
+        )
+        return None if found is None else found.taken
+
+    def _costs(
+        self,
+        pools: list[dict[str, Any]],
+        requests: compiler.Requests,
+        numa_cells: 'list[objects.InstanceNUMACell] | None',
+    ) -> Iterator[tuple[int | None, ...]]:
+        """Price the pools for each request.
+
+        A step down the alternatives outweighs what NUMA affinity can cost
+        for all devices together.
+        """
+        step = numa_costs.MAX_PRICE * sum(item.count for item in requests) + 1
+        for request in requests:
+            numa_price = numa_costs.price_of(
+                request, numa_cells, self.numa_topology
+            )
+            costs: list[int | None] = []
+            for pool, price in zip(
+                pools, self._prices(pools, request), strict=True
+            ):
+                extra = numa_price(pool['numa_node'])
+                costs.append(
+                    None
+                    if price is None or extra is None
+                    else price * step + extra
+                )
+            yield tuple(costs)
+
+    def _prices(
+        self,
+        pools: list[dict[str, Any]],
+        request: 'objects.InstancePCIRequest',
+    ) -> list[int | None]:
+        if compiled_requests.is_requirement(request.spec):
+            compiled = compiler.compile_requests([request])
+            return [compiled.prices(pool)[0] for pool in pools]
+        # By alias or for a port: what Nova itself would allow.
+        allowed = self._filter_pools_for_spec(pools, request)
+        for narrow in (
+            self._filter_pools_for_unrequested_pfs,
+            self._filter_pools_for_unrequested_vdpa_devices,
+            self._filter_pools_for_unrequested_remote_managed_devices,
+            self._filter_pools_for_live_migratable_devices,
+        ):
+            allowed = narrow(allowed, request)
+        ids = {id(pool) for pool in allowed}
+        return [0 if id(pool) in ids else None for pool in pools]
+
+    def _filter_pools_for_spec(
+        self,
+        pools: list[dict[str, Any]],
+        request: 'objects.InstancePCIRequest',
+    ) -> list[dict[str, Any]]:
+        """Keep devices with a special attribute for PCI flavors naming it."""
+        return [
+            pool
+            for pool in super()._filter_pools_for_spec(pools, request)
+            if grouping.SPECIAL_ATTRS not in pool
+        ]
+
+
+SEAM = seam.Seam(
+    module='nova.pci.stats',
+    name='PciDeviceStats',
+    replacement=PciDeviceStats,
+    signatures={
+        '__init__': ('self', 'numa_topology', 'stats', 'dev_filter'),
+        '_create_pool_keys_from_dev': ('self', 'dev'),
+        '_ensure_remote_managed_tag': ('dev', 'pool'),
+        'update_device': ('self', 'dev'),
+        'add_device': ('self', 'dev'),
+        'remove_device': ('self', 'dev'),
+        'support_requests': (
+            'self',
+            'requests',
+            'provider_mapping',
+            'numa_cells',
+        ),
+        'apply_requests': (
+            'self',
+            'requests',
+            'provider_mapping',
+            'numa_cells',
+        ),
+        'consume_requests': ('self', 'pci_requests', 'numa_cells'),
+        '_find_pool': ('self', 'dev_pool'),
+        '_handle_device_dependents': ('self', 'pci_dev'),
+        '_allocate_devs': ('self', 'pool', 'num', 'request_id'),
+        '_decrease_pool_count': ('pool_list', 'pool', 'count'),
+        '_filter_pools_for_spec': ('self', 'pools', 'request'),
+        '_filter_pools_for_unrequested_pfs': ('self', 'pools', 'request'),
+        '_filter_pools_for_unrequested_vdpa_devices': (
+            'self',
+            'pools',
+            'request',
+        ),
+        '_filter_pools_for_unrequested_remote_managed_devices': (
+            'self',
+            'pools',
+            'request',
+        ),
+        '_filter_pools_for_live_migratable_devices': (
+            'self',
+            'pools',
+            'request',
+        ),
+    },
+)

@@ -1,0 +1,145 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What Nova has on record of the PCI devices of a server.
+
+Devices, claimed and allocated, are those of Nova's tracker. The requests that
+they were claimed for are kept with the server, for what is claimed when it
+moves, and once more in its request spec, for the scheduler.
+"""
+
+from collections.abc import Collection
+from collections.abc import Iterable
+from typing import Any
+
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from oslo_log import log as logging
+
+from pci_ext.requests import moves
+
+LOG = logging.getLogger(__name__)
+
+#: Begins the requester_id of requests that are being attached; followed by
+#: the id of the operation.
+_ATTACHING = 'pci_ext:attaching:'
+
+Devices = list['objects.PciDevice']
+Requests = list['objects.InstancePCIRequest']
+
+
+def devices_of(tracker: Any, instance: 'objects.Instance') -> Devices:
+    """Give the devices that are claimed or allocated for a server here.
+
+    :param tracker: Nova's resource tracker of the host
+    :returns: the tracker's own records, which alone may be changed
+    """
+    if tracker.pci_tracker is None:
+        return []
+    return [
+        device
+        for device in list(tracker.pci_tracker.pci_devs)
+        if device.instance_uuid == instance.uuid
+    ]
+
+
+def requests_of(instance: 'objects.Instance') -> Requests:
+    return list(instance.pci_requests.requests)
+
+
+def begin(requests: Requests, operation_id: str) -> None:
+    """Say of requests that they are not all attached yet."""
+    for request in requests:
+        request.requester_id = f'{_ATTACHING}{operation_id}'
+
+
+def operation_of(request: 'objects.InstancePCIRequest') -> str:
+    """Give the id of the operation that attaches a request."""
+    return str(request.requester_id).removeprefix(_ATTACHING)
+
+
+def is_unfinished(request: 'objects.InstancePCIRequest') -> bool:
+    return (request.requester_id or '').startswith(_ATTACHING)
+
+
+def unfinished(instance: 'objects.Instance') -> Requests:
+    """Give the requests that are being attached, or were in the past."""
+    return [
+        request for request in requests_of(instance) if is_unfinished(request)
+    ]
+
+
+def confirm(
+    instance: 'objects.Instance', request_ids: Collection[str]
+) -> None:
+    """Say of requests that all their devices are attached."""
+    requests = requests_of(instance)
+    for request in requests:
+        if request.request_id in request_ids:
+            request.requester_id = moves.HOT
+    set_requests(instance, requests)
+
+
+def set_requests(
+    instance: 'objects.Instance', requests: Iterable[Any]
+) -> None:
+    """Record the requests of a server."""
+    instance.pci_requests = objects.InstancePCIRequests(
+        instance_uuid=instance.uuid, requests=list(requests)
+    )
+    instance.save()
+
+
+def settle(
+    instance: 'objects.Instance',
+    request_ids: Collection[str],
+    devices: Devices,
+) -> None:
+    """Make requests ask for what a server has of them, and record that.
+
+    :param request_ids: the requests to look at
+    :param devices: all devices of the server
+    """
+    settled = []
+    for request in requests_of(instance):
+        if request.request_id in request_ids:
+            count = sum(
+                device.request_id == request.request_id for device in devices
+            )
+            if not count:
+                continue
+            request.count = count
+        settled.append(request)
+    set_requests(instance, settled)
+
+
+def update_request_spec(
+    context: nova_context.RequestContext, instance: 'objects.Instance'
+) -> None:
+    """Let the scheduler know the requests of a server.
+
+    The request spec is in the API database, which the conductor of a cell
+    need not reach.
+    """
+    try:
+        spec = objects.RequestSpec.get_by_instance_uuid(context, instance.uuid)
+        moves.count(spec, instance)
+        spec.save()
+    except nova_exception.RequestSpecNotFound:
+        LOG.debug('There is no request spec', instance=instance)
+    except Exception:
+        LOG.exception(
+            'The request spec was not updated: nova-api will do so before '
+            'the server moves',
+            instance=instance,
+        )

@@ -1,0 +1,173 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The devices of a server whose guest leaves this host."""
+
+import threading
+from typing import Any
+
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from nova.compute import utils as compute_utils
+from oslo_log import log as logging
+
+from pci_ext import pending_detach
+from pci_ext import pending_reattach
+from pci_ext.compute import instance_devices
+from pci_ext.compute.operations import operation
+from pci_ext.i18n import _
+from pci_ext.requests import live_migration_policy
+
+LOG = logging.getLogger(__name__)
+
+
+class Aborted(Exception):
+    """Somebody has aborted the migration."""
+
+
+class Departure(operation.Operation):
+    """A live migration, as far as its source has to do with devices.
+
+    Nova has the server in a task of its own all the time.
+
+    :ivar is_ready: whether the guest has nothing that is to stay here
+    """
+
+    is_ready = False
+
+    def __init__(
+        self,
+        compute: Any,
+        context: nova_context.RequestContext,
+        server_uuid: str,
+    ) -> None:
+        super().__init__(
+            compute, context, server_uuid, str(context.request_id)
+        )
+        self._aborted = threading.Event()
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """See that no device forbids the migration.
+
+        :raises nova.exception.MigrationPreCheckError: if one does
+        """
+        self.reload()
+        if pending_detach.addresses(self.instance):
+            raise nova_exception.MigrationPreCheckError(
+                reason=_('A PCI device of the server is being detached.')
+            )
+        for device, policy in self._policies():
+            if policy == live_migration_policy.FORBID:
+                raise nova_exception.MigrationPreCheckError(
+                    reason=_('PCI device %s forbids live migration.')
+                    % device.address
+                )
+
+    def _policies(self) -> 'list[tuple[objects.PciDevice, str]]':
+        """Give what becomes of each device that is not that of a port."""
+        requests = {
+            request.request_id: request
+            for request in instance_devices.requests_of(self.instance)
+            if request.source != objects.InstancePCIRequest.NEUTRON_PORT
+        }
+        pool_of = self.tracker.pci_tracker.stats._create_pool_keys_from_dev
+        return [
+            (
+                device,
+                live_migration_policy.policy_of_device(
+                    requests[device.request_id], pool_of(device) or {}
+                ),
+            )
+            for device in self.owned()
+            if device.request_id in requests
+        ]
+
+    def detach(self) -> bool:
+        """Detach what is to be attached again on the destination.
+
+        :returns: whether the migration can go on; the guest may have lost
+            some devices if not
+        """
+        self.reload()
+        devices = [
+            device
+            for device, policy in self._policies()
+            if policy == live_migration_policy.HOTPLUG
+        ]
+        is_let_go = not devices or self._is_let_go(devices)
+        with self._lock:
+            self.is_ready = is_let_go and not self._aborted.is_set()
+        return self.is_ready
+
+    def _is_let_go(self, devices: instance_devices.Devices) -> bool:
+        try:
+            with compute_utils.EventReporter(
+                self.context,
+                'compute_detach_pci',
+                self.compute.host,
+                self.server_uuid,
+            ):
+                self._detach(devices)
+        except Exception:
+            LOG.exception(
+                'The live migration is given up', instance=self.instance
+            )
+            return False
+        return True
+
+    def _detach(self, devices: instance_devices.Devices) -> None:
+        pending_reattach.mark(
+            self.instance,
+            {device.request_id for device in devices},
+            self.operation_id,
+        )
+        for device in devices:
+            if self._aborted.is_set():
+                raise Aborted(_('The live migration was aborted.'))
+            self.driver.detach_pci(self.context, self.instance, [device])
+            LOG.info(
+                'Live migration: PCI device %s is detached',
+                device.address,
+                instance=self.instance,
+            )
+        if self._aborted.is_set():
+            raise Aborted(_('The live migration was aborted.'))
+
+    def abort(self) -> bool:
+        """Let the migration end before the guest is transferred.
+
+        :returns: whether it does; the hypervisor has to abort it if not
+        """
+        with self._lock:
+            if not self.is_ready:
+                self._aborted.set()
+            return not self.is_ready
+
+    def strip(self, migrate_data: 'objects.LiveMigrateData') -> None:
+        """Leave to Nova the devices that the hypervisor migrates.
+
+        It would else look for the others in the domain.
+        """
+        if not migrate_data or 'pci_dev_map_src_dst' not in migrate_data:
+            return
+        gone = {
+            device.address
+            for device, policy in self._policies()
+            if policy == live_migration_policy.HOTPLUG
+        }
+        migrate_data.pci_dev_map_src_dst = {
+            source: destination
+            for source, destination in migrate_data.pci_dev_map_src_dst.items()
+            if source not in gone
+        }

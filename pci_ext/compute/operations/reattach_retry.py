@@ -1,0 +1,122 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Attach to a guest what it lacks, again and again with growing delays."""
+
+import contextlib
+import enum
+import time
+from typing import Any
+
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import utils
+from nova.compute import utils as compute_utils
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from pci_ext import exception
+from pci_ext import pending_reattach
+from pci_ext.compute.operations import reattach
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+#: The delay, in seconds, does not grow beyond this.
+_MAX_DELAY = 60.0
+
+
+class _Outcome(enum.Enum):
+    DONE = enum.auto()
+    #: Somebody else has the server: that was no attempt.
+    BUSY = enum.auto()
+
+
+def attach_again(
+    compute: Any, context: nova_context.RequestContext, server_uuid: str
+) -> None:
+    """Attach what the guest of a server lacks; takes as long as it takes.
+
+    Ends with an event of the server. A device that cannot be attached stays
+    the server's own, for somebody to ask again.
+
+    :param context: that of the action which took the devices out
+    """
+    with (
+        contextlib.suppress(exception.PciDeviceNotPlugged),
+        compute_utils.EventReporter(
+            context,
+            f'compute_{reattach.Reattach.name}',
+            compute.host,
+            server_uuid,
+            graceful_exit=True,
+        ),
+    ):
+        _persist(compute, context, server_uuid)
+
+
+def _persist(
+    compute: Any, context: nova_context.RequestContext, server_uuid: str
+) -> None:
+    delay = float(CONF.pci_ext.reattach_delay)
+    attempts = 0
+    while attempts < CONF.pci_ext.reattach_attempts:
+        time.sleep(delay)
+        delay = min(delay * 2, _MAX_DELAY)
+        last = attempts + 1 >= CONF.pci_ext.reattach_attempts
+        try:
+            outcome = _attempt(
+                reattach.Reattach(
+                    compute, context, server_uuid, str(context.request_id)
+                ),
+                pending_reattach.FAILED if last else pending_reattach.RETRYING,
+            )
+        except nova_exception.InstanceNotFound:
+            return
+        except exception.PciDeviceNotPlugged as error:
+            LOG.warning(
+                '%s (attempt %d)',
+                error,
+                attempts + 1,
+                instance_uuid=server_uuid,
+            )
+            if last:
+                raise
+            attempts += 1
+            continue
+        if outcome is _Outcome.DONE:
+            return
+
+
+def _attempt(again: reattach.Reattach, state: str) -> _Outcome:
+    @utils.synchronized(again.server_uuid)
+    def run() -> _Outcome:
+        again.reload()
+        if again.instance.host != again.compute.host:
+            # Whoever has it now looks after it.
+            return (
+                _Outcome.DONE
+                if again.instance.task_state is None
+                else _Outcome.BUSY
+            )
+        again.notice()
+        if not pending_reattach.request_ids(again.instance):
+            return _Outcome.DONE
+        if again.instance.task_state or not again.take():
+            return _Outcome.BUSY
+        try:
+            again.attempt(state)
+        finally:
+            again.give_back()
+        return _Outcome.DONE
+
+    return run()

@@ -1,0 +1,279 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Bring to an end what nova-compute was doing when it was killed.
+
+And what it was never asked for, though nova-api had taken the server for it.
+What is claimed, what is recorded and what the domain of a server has are
+compared. An attach is finished if all its devices are in the guest, else
+undone; a detach is finished if the guest lets go of all devices, else undone.
+Nothing is freed that a domain holds.
+"""
+
+import contextlib
+from typing import Any
+
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from nova.compute import utils as compute_utils
+from oslo_log import log as logging
+
+from pci_ext import exception
+from pci_ext import pending_detach
+from pci_ext import pending_reattach
+from pci_ext.activation import task_states
+from pci_ext.compute import action_notifications
+from pci_ext.compute import instance_devices
+from pci_ext.compute.operations import attach
+from pci_ext.compute.operations import detach
+from pci_ext.compute.operations import operation
+from pci_ext.compute.operations import reattach
+from pci_ext.compute.recovery import interrupted_migrations
+from pci_ext.compute.recovery import late_detach
+
+LOG = logging.getLogger(__name__)
+
+_RESTARTED = 'nova-compute was restarted'
+_LOST = (
+    'the operation was lost: the compute host was not called in time, or '
+    'could not end it'
+)
+
+_ATTRS = ['system_metadata', 'pci_requests']
+
+
+def find(context: nova_context.RequestContext, host: str) -> list[str]:
+    """Give the servers of a host that were left in an operation.
+
+    To be called before nova-compute serves new ones.
+    """
+    instances = objects.InstanceList.get_by_host(
+        context, host, expected_attrs=_ATTRS
+    )
+    migrated = interrupted_migrations.servers(context, host)
+    return [
+        instance.uuid
+        for instance in instances
+        if instance.task_state in task_states.ALL
+        or instance.uuid in migrated
+        or pending_detach.addresses(instance)
+        or instance_devices.unfinished(instance)
+        or pending_reattach.request_ids(instance)
+    ]
+
+
+def reconcile_lost(
+    compute: Any, server_uuid: str, operation_id: str
+) -> nova_context.RequestContext | None:
+    """Bring an operation to its end that nobody works at.
+
+    Does nothing if the server is another's by now. Otherwise as
+    :func:`reconcile`.
+    """
+    try:
+        instance = objects.Instance.get_by_uuid(
+            nova_context.get_admin_context(),
+            server_uuid,
+            expected_attrs=['system_metadata'],
+        )
+    except nova_exception.InstanceNotFound:
+        return None
+    if (
+        instance.task_state not in task_states.ALL
+        or operation.of(instance) != operation_id
+    ):
+        LOG.info('The server was given back meanwhile', instance=instance)
+        return None
+    return reconcile(compute, server_uuid, _LOST)
+
+
+def reconcile(
+    compute: Any, server_uuid: str, cause: str = _RESTARTED
+) -> nova_context.RequestContext | None:
+    """Bring the operation that a server was left in to its end.
+
+    To be called with the lock of the server held.
+
+    :param compute: Nova's compute manager, with its devices tracked
+    :param cause: why it was left, for the user
+    :returns: the context of a live migration that took devices out of the
+        guest, which are to be attached again
+    """
+    context = nova_context.get_admin_context()
+    try:
+        instance = objects.Instance.get_by_uuid(
+            context, server_uuid, expected_attrs=_ATTRS
+        )
+    except nova_exception.InstanceNotFound:
+        LOG.info('Server %s is gone: nothing to reconcile', server_uuid)
+        return None
+    if instance.host != compute.host:
+        return None
+    attaching = _by_operation(instance_devices.unfinished(instance))
+    for requests in attaching:
+        _end_attach(compute, instance, requests, cause)
+    if instance.task_state == task_states.DETACHING_PCI:
+        _end_detach(compute, instance, cause)
+    elif instance.task_state == task_states.ATTACHING_PCI and not attaching:
+        _end_attach_without_requests(compute, instance, cause)
+    late_detach.release(compute, context, server_uuid)
+    interrupted_migrations.release_claims(compute, context, server_uuid)
+    migration = pending_reattach.operation_of(instance)
+    return None if migration is None else _context_of(migration)
+
+
+def _by_operation(
+    requests: instance_devices.Requests,
+) -> list[instance_devices.Requests]:
+    found: dict[str, instance_devices.Requests] = {}
+    for request in requests:
+        found.setdefault(request.requester_id, []).append(request)
+    return list(found.values())
+
+
+def _context_of(operation_id: str) -> nova_context.RequestContext:
+    """Give a context by which Nova finds the action of an operation."""
+    context = nova_context.get_admin_context()
+    context.request_id = operation_id
+    return context
+
+
+def _end_attach(
+    compute: Any,
+    instance: 'objects.Instance',
+    requests: instance_devices.Requests,
+    cause: str,
+) -> None:
+    operation_id = instance_devices.operation_of(requests[0])
+    context = _context_of(operation_id)
+    task = attach.Attach(
+        compute, context, instance.uuid, operation_id, requests
+    )
+    if task.resume():
+        _decided(task, 'all devices are attached')
+    else:
+        _decided(task, 'undone: not all devices were attached', cause)
+
+
+def _end_detach(
+    compute: Any, instance: 'objects.Instance', cause: str
+) -> None:
+    operation_id = operation.of(instance)
+    context = _context_of(operation_id)
+    task = detach.Detach(compute, context, instance.uuid, operation_id, [])
+    try:
+        if task.resume():
+            _decided(task, 'all devices are detached')
+        else:
+            _decided(task, 'undone: no device was detached yet', cause)
+    except exception.PciDeviceNotUnplugged as error:
+        _decided(task, f'undone: {error.format_message()}', cause)
+
+
+def _end_attach_without_requests(
+    compute: Any, instance: 'objects.Instance', cause: str
+) -> None:
+    """End an attach that had not recorded anything, or had done all."""
+    operation_id = operation.of(instance)
+    context = _context_of(operation_id)
+    if _action(context, instance.uuid) not in (None, attach.Attach.name):
+        again = reattach.Reattach(
+            compute, context, instance.uuid, operation_id
+        )
+        again.reload()
+        again.give_back()
+        _decided(again, 'what is missing will be tried again', cause)
+        return
+    task = attach.Attach(compute, context, instance.uuid, operation_id, [])
+    task.reload()
+    task.give_back()
+    if task.is_done():
+        _decided(task, 'all devices are attached')
+    else:
+        _decided(task, 'undone: no device was attached yet', cause)
+
+
+def _action(
+    context: nova_context.RequestContext, server_uuid: str
+) -> str | None:
+    """Give the name of the action that a context is of; None if unknown."""
+    found = objects.InstanceAction.get_by_request_id(
+        context, server_uuid, context.request_id
+    )
+    return str(found.action) if found else None
+
+
+def _decided(
+    task: operation.Operation, decision: str, failure: str | None = None
+) -> None:
+    """Log a decision, and put it into the event that was left unfinished.
+
+    :param failure: what the operation failed by, if it did
+    """
+    LOG.info(
+        'The interrupted %s of %s was reconciled: %s',
+        task.name,
+        task.operation_id,
+        decision,
+        instance=task.instance,
+    )
+    error = None
+    if failure:
+        error = exception.PciExtException(f'{failure}; {decision}')
+    action = _action(task.context, task.server_uuid)
+    if action is None and task.operation_id:
+        # nova-api was killed before it could.
+        objects.InstanceAction.action_start(
+            task.context, task.server_uuid, task.name, want_result=False
+        )
+        action = task.name
+    # Others are part of a live migration, and go on.
+    if action == task.name:
+        _end_event(task, error)
+    # Without a subject it is not known what was announced, if anything.
+    subject = task.subject()
+    if subject.requests or subject.devices:
+        task.notify(
+            action_notifications.ERROR
+            if failure
+            else action_notifications.END,
+            error,
+        )
+
+
+def _end_event(task: operation.Operation, error: Exception | None) -> None:
+    values: dict[str, Any] = {}
+    if error is not None:
+        # Without a traceback an event is a success for Nova.
+        values = {'exc_val': error, 'exc_tb': 'interrupted'}
+    try:
+        objects.InstanceActionEvent.event_finish_with_failure(
+            task.context,
+            task.server_uuid,
+            f'compute_{task.name}',
+            want_result=False,
+            **values,
+        )
+    except nova_exception.InstanceActionEventNotFound:
+        # It may still begin: Nova cannot tell two of one name apart.
+        with (
+            contextlib.suppress(exception.PciExtException),
+            compute_utils.EventReporter(
+                task.context,
+                f'compute_end_{task.name}',
+                task.compute.host,
+                task.server_uuid,
+            ),
+        ):
+            if error is not None:
+                raise error from None

@@ -1,0 +1,205 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a server asks of pools: the requests with their selectors, compiled.
+
+Requests are compiled once for a server and then held against many hosts, so
+work is done once per kind of pool and once per kind of host: pools that the
+requests cannot tell apart are one, and so are hosts that have the same.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+from collections.abc import Sequence
+import dataclasses
+import functools
+from typing import Any
+
+from pci_ext.matching import assignment
+from pci_ext.matching import costs
+from pci_ext.matching import pools as reported
+from pci_ext.matching import selectors
+
+#: Keys of a request's spec that say where it comes from. A Nova without
+#: pci_ext takes them for attributes, which no device has.
+PCI_FLAVOR = 'pci_flavor'
+PCI_NAME = 'pci_name'
+MARKERS = frozenset((PCI_FLAVOR, PCI_NAME))
+
+#: Keys of a request's spec that say what a live migration does with a device:
+#: the policy of the PCI flavor, and what Nova knows of it.
+LIVE_MIGRATION = 'live_migration'
+LIVE_MIGRATABLE = 'live_migratable'
+
+_NOT_SELECTING = MARKERS | {LIVE_MIGRATION, LIVE_MIGRATABLE}
+
+# Kinds remembered. More than a cloud has of hardware generations; bounded, so
+# that the memory used does not grow with the hosts.
+_HOST_KINDS = 128
+
+
+@dataclasses.dataclass(frozen=True)
+class Requirement:
+    """A request with the selectors of its alternatives, in their order."""
+
+    count: int
+    selectors: costs.Alternatives
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """How well a host can serve requests.
+
+    :param cost: steps down the alternatives, summed over the devices
+    :param left: devices that match a request and would stay free
+    """
+
+    cost: int
+    left: int
+
+
+class Requirements:
+    """The requests of one server.
+
+    Requests with the same alternatives are held against pools as one.
+    """
+
+    def __init__(self, requirements: Sequence[Requirement]) -> None:
+        self.requirements = tuple(requirements)
+        counts: dict[costs.Alternatives, int] = {}
+        for item in self.requirements:
+            counts[item.selectors] = counts.get(item.selectors, 0) + item.count
+        self._alternatives = tuple(counts)
+        self._counts = tuple(counts.values())
+        #: Devices of all requests together.
+        self.total = sum(self._counts)
+        self._prices = costs.PriceList(self._alternatives)
+        self._cost_of_kind = functools.lru_cache(_HOST_KINDS)(
+            self._assign_kind
+        )
+
+    def prices(self, pool: Mapping[str, Any]) -> costs.Prices:
+        """Price a device of a pool for every request.
+
+        :returns: for each request the index of the alternative that the
+            device would be, None if it would not do
+        """
+        found = self._prices.of(pool)
+        return tuple(
+            found[self._alternatives.index(item.selectors)]
+            for item in self.requirements
+        )
+
+    def fit(self, pools: Sequence[Mapping[str, Any]]) -> Fit | None:
+        """Hold the requests against the pools of a host.
+
+        :param pools: dicts of properties with a ``count`` of free devices
+        :returns: None if the host cannot serve all requests
+        """
+        # Written out for speed: this runs for every pool of every host.
+        prices_of_kind = self._prices.of_kind
+        keys = self._prices.keys
+        total = self.total
+        free: dict[costs.Prices, int] = {}
+        whole_card = False
+        for pool in pools:
+            found = prices_of_kind(tuple(map(pool.get, keys)))
+            if found is not None:
+                free[found] = free.get(found, 0) + pool['count']
+                whole_card = (
+                    whole_card or pool.get(reported.DEV_TYPE) == reported.PF
+                )
+        left = sum(free.values()) - total
+        if left < 0:
+            return None
+        if whole_card:
+            cost = self._assign_cards(pools)
+        else:
+            # More devices than all requests together make no difference.
+            cost = self._cost_of_kind(
+                frozenset(
+                    [
+                        (found, count if count < total else total)
+                        for found, count in free.items()
+                    ]
+                )
+            )
+        return None if cost is None else Fit(cost, left)
+
+    def found(self, pools: Iterable[Mapping[str, Any]]) -> tuple[int, ...]:
+        """Count the free devices that match each request on its own."""
+        counts = [0] * len(self.requirements)
+        for pool in pools:
+            for index, price in enumerate(self.prices(pool)):
+                if price is not None:
+                    counts[index] += pool['count']
+        return tuple(counts)
+
+    def _assign_kind(
+        self, kind: frozenset[tuple[costs.Prices, int]]
+    ) -> int | None:
+        kinds = tuple(kind)
+        return self._assign(
+            [count for _, count in kinds], [found for found, _ in kinds], ()
+        )
+
+    def _assign_cards(self, pools: Sequence[Mapping[str, Any]]) -> int | None:
+        """Assign where a card may be given as a whole or in parts."""
+        return self._assign(
+            [pool['count'] for pool in pools],
+            [self._prices.of(pool) for pool in pools],
+            reported.exclusions(pools),
+        )
+
+    def _assign(
+        self,
+        capacities: Sequence[int],
+        priced: Sequence[costs.Prices],
+        conflicts: Sequence[tuple[int, int]],
+    ) -> int | None:
+        found = assignment.assign(
+            capacities,
+            [
+                assignment.Demand(
+                    count, tuple(price[index] for price in priced)
+                )
+                for index, count in enumerate(self._counts)
+            ],
+            conflicts,
+        )
+        return None if found is None else found.cost
+
+
+def is_requirement(spec: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether a request's spec comes from a PCI flavor or a name."""
+    return any(not MARKERS.isdisjoint(item) for item in spec)
+
+
+def requirement(count: int, spec: Iterable[Mapping[str, str]]) -> Requirement:
+    """Compile a request.
+
+    :param spec: one dict an alternative, with its marker and, unless that is
+        to forbid it, what a live migration does with the device
+    """
+    return Requirement(
+        count,
+        tuple(
+            selectors.Selector(
+                {
+                    key: value
+                    for key, value in item.items()
+                    if key not in _NOT_SELECTING
+                }
+            )
+            for item in spec
+        ),
+    )

@@ -1,0 +1,248 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Seam: from the extra specs of a flavor to the PCI requests of a server.
+
+nova-api, which has the database of PCI flavors, resolves the names that the
+extra specs give to selectors, and leaves what it resolved with the flavor of
+the server. Wherever the flavor goes from there, in a resize to nova-compute
+which has no database, the requests can be made of it again, and a later
+change of a PCI flavor does not touch the server.
+
+So names are resolved while a request of the API is served and never else; and
+what came with a flavor is believed elsewhere and never there, where somebody
+may have put it into the flavor.
+"""
+
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterable
+from collections.abc import Iterator
+import contextlib
+import contextvars
+from typing import Any
+
+from nova import exception as nova_exception
+from nova import objects
+from nova.objects import fields
+from nova.pci import request
+from oslo_log import log as logging
+from oslo_serialization import jsonutils
+from oslo_utils import uuidutils
+
+from pci_ext import exception
+from pci_ext.activation import seam
+from pci_ext.i18n import _
+from pci_ext.i18n import _P
+from pci_ext.matching import compiled_requests
+from pci_ext.matching import patterns
+from pci_ext.matching import request_grammar
+from pci_ext.objects import pci_flavor
+from pci_ext.requests import live_migration_policy
+from pci_ext.requests import moves
+
+LOG = logging.getLogger(__name__)
+
+ALIAS = 'pci_passthrough:alias'
+PCI_FLAVOR = 'pci_passthrough:pci_flavor'
+PCI_NAME = 'pci_passthrough:pci_name'
+#: Extra spec that carries what the two above were resolved to. It is set by
+#: nova-api alone and shown to nobody.
+RESOLVED = 'pci_passthrough:pci_requests'
+
+Source = Callable[[Collection[str]], Iterable[pci_flavor.PciFlavor]]
+
+_original = request.get_pci_requests_from_flavor
+_source: contextvars.ContextVar[Source | None] = contextvars.ContextVar(
+    'pci_ext_source', default=None
+)
+_alias_noticed = False
+
+
+class InvalidPciRequest(nova_exception.PciInvalidAlias):
+    """A request for PCI flavors that cannot be served; 400 in Nova's API."""
+
+    msg_fmt = _('Invalid request for PCI devices: %(reason)s')
+
+
+@contextlib.contextmanager
+def resolving(source: Source) -> Iterator[None]:
+    """Resolve names in this thread, for one request of the API.
+
+    :param source: gives the PCI flavors with the given names, those that
+        there are for whoever asks
+    """
+    token = _source.set(source)
+    try:
+        yield
+    finally:
+        _source.reset(token)
+
+
+def is_resolving() -> bool:
+    """Tell whether names can be resolved: in nova-api alone."""
+    return _source.get() is not None
+
+
+def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
+    """Look up the PCI flavors that extra specs name.
+
+    :returns: for each request a dict of count, alias_name and spec, the
+        last a list of one selector an alternative
+    :raises InvalidPciRequest: if a value does not parse or names a PCI
+        flavor that does not exist for whoever is being served
+    """
+    try:
+        parsed = (
+            request_grammar.parse_requests(extra_specs[PCI_FLAVOR])
+            if PCI_FLAVOR in extra_specs
+            else ()
+        )
+        names = (
+            request_grammar.parse_names(extra_specs[PCI_NAME])
+            if PCI_NAME in extra_specs
+            else ()
+        )
+    except exception.InvalidPciRequest as error:
+        raise InvalidPciRequest(reason=error.format_message()) from error
+    found = _find({name for item in parsed for name in item.alternatives})
+    resolved = [
+        {
+            'count': item.count,
+            'alias_name': ','.join(item.alternatives),
+            'spec': [
+                {
+                    **found[name].specs,
+                    **live_migration_policy.keys_of(
+                        found[name].live_migration
+                    ),
+                    compiled_requests.PCI_FLAVOR: name,
+                }
+                for name in item.alternatives
+            ],
+        }
+        for item in parsed
+    ]
+    # dict.fromkeys keeps the order in which the names are first asked for.
+    resolved += [
+        {
+            'count': names.count(name),
+            'alias_name': name,
+            'spec': [
+                {
+                    'e.name': patterns.literal(name),
+                    **live_migration_policy.keys_of(
+                        live_migration_policy.OF_NAMED
+                    ),
+                    compiled_requests.PCI_NAME: name,
+                }
+            ],
+        }
+        for name in dict.fromkeys(names)
+    ]
+    return resolved
+
+
+def _find(names: Collection[str]) -> dict[str, pci_flavor.PciFlavor]:
+    if not names:
+        return {}
+    source = _source.get()
+    if source is None:
+        raise _not_resolved()
+    found = {flavor.name: flavor for flavor in source(names)}
+    missing = sorted(set(names) - set(found))
+    if missing:
+        raise InvalidPciRequest(
+            reason=_P(
+                'PCI flavor %s could not be found.',
+                'PCI flavors %s could not be found.',
+                len(missing),
+            )
+            % ', '.join(missing)
+        )
+    return found
+
+
+def _not_resolved() -> InvalidPciRequest:
+    return InvalidPciRequest(
+        reason=_(
+            'the flavor was not resolved by nova-api: see that its '
+            'api-paste.ini is set up for pci_ext'
+        )
+    )
+
+
+def _requests_of(
+    flavor: 'objects.Flavor', affinity_policy: str | None
+) -> 'list[objects.InstancePCIRequest]':
+    extra_specs = flavor.extra_specs
+    if not (PCI_FLAVOR in extra_specs or PCI_NAME in extra_specs):
+        return []
+    if _source.get() is not None:
+        extra_specs[RESOLVED] = jsonutils.dumps(resolve(extra_specs))
+    elif RESOLVED not in extra_specs:
+        raise _not_resolved()
+    return [
+        objects.InstancePCIRequest(
+            count=item['count'],
+            alias_name=item['alias_name'],
+            spec=item['spec'],
+            numa_policy=(
+                affinity_policy or fields.PCINUMAAffinityPolicy.LEGACY
+            ),
+            request_id=uuidutils.generate_uuid(),
+        )
+        for item in jsonutils.loads(extra_specs[RESOLVED])
+    ]
+
+
+def _notice_alias() -> None:
+    global _alias_noticed
+    if not _alias_noticed:
+        _alias_noticed = True
+        LOG.warning(
+            'A flavor asks for PCI devices by the extra spec %(alias)s. It '
+            'goes on working; PCI flavors and the extra spec %(pci_flavor)s '
+            'replace it.',
+            {'alias': ALIAS, 'pci_flavor': PCI_FLAVOR},
+        )
+
+
+def get_pci_requests_from_flavor(
+    flavor: 'objects.Flavor', affinity_policy: str | None = None
+) -> 'objects.InstancePCIRequests':
+    """Give the PCI requests of a flavor, by alias and by PCI flavor.
+
+    For a server that moves, those that it keeps are among them.
+
+    :param affinity_policy: NUMA policy of flavor or image for all requests
+    :raises InvalidPciRequest: if the extra specs of pci_ext are invalid
+    """
+    result = _original(flavor, affinity_policy=affinity_policy)
+    if 'extra_specs' in flavor:
+        if ALIAS in flavor.extra_specs:
+            _notice_alias()
+        result.requests.extend(
+            _requests_of(
+                flavor, affinity_policy or moves.affinity_policy(flavor)
+            )
+        )
+    result.requests = moves.adjust(flavor, result.requests)
+    return result
+
+
+SEAM = seam.Seam(
+    module='nova.pci.request',
+    name='get_pci_requests_from_flavor',
+    replacement=get_pci_requests_from_flavor,
+    signatures={'': ('flavor', 'affinity_policy')},
+)

@@ -1,0 +1,82 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What a live migration does with a device, as the request for it says.
+
+The policy of a PCI flavor travels with the requests that were resolved by it:
+a later change does not touch servers that have its devices.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nova import objects
+
+from pci_ext.matching import compiled_requests
+from pci_ext.objects import pci_flavor
+from pci_ext.requests import compiler
+
+FORBID = pci_flavor.LiveMigration.FORBID
+HOTPLUG = pci_flavor.LiveMigration.HOTPLUG
+NATIVE = pci_flavor.LiveMigration.NATIVE
+
+#: That of devices asked for by name, which are of no PCI flavor: the agent of
+#: CloudStack detached all PCI devices before a migration and attached others
+#: after it ("PCI-Passthrough with CloudStack (Improved)", 2013).
+OF_NAMED = HOTPLUG
+
+# The safest comes first.
+_ORDER = (FORBID, HOTPLUG, NATIVE)
+
+
+def keys_of(policy: str) -> dict[str, str]:
+    """Give what an alternative in a request's spec says of a policy.
+
+    It says nothing of what is forbidden, like those made by older versions.
+    """
+    if policy == FORBID:
+        return {}
+    keys = {compiled_requests.LIVE_MIGRATION: policy}
+    if policy == NATIVE:
+        keys[compiled_requests.LIVE_MIGRATABLE] = 'true'
+    return keys
+
+
+def policies_of(request: 'objects.InstancePCIRequest') -> list[str]:
+    """Give the policy of each alternative of a request.
+
+    A request by alias has one, and only Nova's word for it.
+    """
+    if compiled_requests.is_requirement(request.spec):
+        return [
+            item.get(compiled_requests.LIVE_MIGRATION, FORBID)
+            for item in request.spec
+        ]
+    return [NATIVE if request.is_live_migratable() else FORBID]
+
+
+def policy_of_device(
+    request: 'objects.InstancePCIRequest', pool: Mapping[str, Any]
+) -> str:
+    """Give the policy of a device that a server has.
+
+    :param request: what the device was claimed for
+    :param pool: properties of the pool that the device is in, or was
+    """
+    policies = policies_of(request)
+    if len(policies) == 1:
+        return policies[0]
+    alternative = compiler.compile_requests([request]).prices(pool)[0]
+    if alternative is None:
+        # The host has come to group its devices by other attributes.
+        return min(policies, key=_ORDER.index)
+    return policies[alternative]

@@ -1,0 +1,191 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The PCI requests that a server keeps when it moves.
+
+Nova makes the requests of a server that moves of its flavor, and keeps none
+but those of ports. A flavor knows nothing of the devices that were attached to
+the server since, nor of those that were detached.
+"""
+
+import collections
+from collections.abc import Iterator
+import contextlib
+import contextvars
+
+from nova import objects
+from nova.virt import hardware
+from oslo_utils import uuidutils
+
+from pci_ext import server_metadata
+from pci_ext.matching import compiled_requests
+
+#: The requester_id of requests that were attached to a living server. Nova
+#: leaves it empty in requests that come from the flavor.
+HOT = 'pci_ext:hot'
+
+#: Begins the requester_id of every request that pci_ext makes for an attach.
+_ATTACH = 'pci_ext:'
+
+Requests = list['objects.InstancePCIRequest']
+
+_moving: contextvars.ContextVar['tuple[objects.Instance, bool] | None'] = (
+    contextvars.ContextVar('pci_ext_moving', default=None)
+)
+
+
+@contextlib.contextmanager
+def keeping(
+    instance: 'objects.Instance', alive: bool = False
+) -> Iterator[None]:
+    """Say, in this thread, for which server requests are made of a flavor.
+
+    :param alive: whether it goes on running while it moves
+    """
+    token = _moving.set((instance, alive))
+    try:
+        yield
+    finally:
+        _moving.reset(token)
+
+
+def adjust(flavor: 'objects.Flavor', requests: Requests) -> Requests:
+    """Make the requests of a flavor those of the server that moves with it.
+
+    With a new flavor they are those of the flavor and what was attached; with
+    the flavor that it has, less what was detached too. A server that goes on
+    running keeps the very requests that it has: Nova claims devices for these
+    before it asks for others.
+
+    :param requests: those of the flavor, made for this
+    :returns: the same if no server moves
+    """
+    instance, alive = _moving.get() or (None, False)
+    if instance is None or not instance.pci_requests:
+        return requests
+    if alive:
+        return of_devices(instance)
+    owned = [each for each in of_devices(instance) if _is_whole(each)]
+    if flavor.id == instance.flavor.id:
+        requests = _less(requests, owned)
+    return requests + [
+        _anew(each) for each in owned if each.requester_id == HOT
+    ]
+
+
+def affinity_policy(flavor: 'objects.Flavor') -> str | None:
+    """Give the NUMA policy of a flavor for the server that moves with it.
+
+    Nova says it where a server is booted only: its aliases have their own.
+
+    :returns: None if no server moves, or neither flavor nor image has one
+    """
+    instance, _ = _moving.get() or (None, False)
+    if instance is None:
+        return None
+    policy: str | None = hardware.get_pci_numa_policy_constraint(
+        flavor, instance.image_meta
+    )
+    return policy
+
+
+def is_of_attach(request: 'objects.InstancePCIRequest') -> bool:
+    """Tell a request that was or is being attached from one of the flavor."""
+    return (request.requester_id or '').startswith(_ATTACH)
+
+
+def of_devices(instance: 'objects.Instance') -> Requests:
+    """Give the requests of a server that are not those of its ports."""
+    return [
+        request
+        for request in instance.pci_requests.requests
+        if request.source != objects.InstancePCIRequest.NEUTRON_PORT
+    ]
+
+
+def count(spec: 'objects.RequestSpec', instance: 'objects.Instance') -> None:
+    """Let a request spec ask for the devices that a server has.
+
+    Requests of ports stay as they are: with the server they may name what is
+    on its host.
+    """
+    spec.pci_requests = objects.InstancePCIRequests(
+        instance_uuid=instance.uuid,
+        requests=[
+            each.obj_clone()
+            for each in of_devices(instance)
+            if _is_whole(each)
+        ]
+        + [
+            each
+            for each in (spec.pci_requests.requests if _has(spec) else ())
+            if each.source == objects.InstancePCIRequest.NEUTRON_PORT
+        ],
+    )
+
+
+def forget_asked_for(instance: 'objects.Instance') -> None:
+    """Forget what the guest of a server that moves was asked for.
+
+    It is started anew, on the new host or once more on the old one, and has
+    been asked for nothing then.
+    """
+    server_metadata.ASKED_FOR.remove(
+        instance, server_metadata.ASKED_FOR.of(instance)
+    )
+
+
+def _has(spec: 'objects.RequestSpec') -> bool:
+    return 'pci_requests' in spec and bool(spec.pci_requests)
+
+
+def _is_whole(request: 'objects.InstancePCIRequest') -> bool:
+    """Tell a request from one whose attach was not brought to its end.
+
+    What is left of that stays behind.
+    """
+    return request.requester_id in (None, HOT)
+
+
+def _less(requests: Requests, owned: Requests) -> Requests:
+    """Lower the counts of requests to what a server has of them."""
+    left: collections.Counter[tuple[str, ...]] = collections.Counter()
+    for request in owned:
+        if request.requester_id != HOT:
+            left[_asked_for(request)] += request.count
+    for request in requests:
+        key = _asked_for(request)
+        request.count = min(request.count, left[key])
+        left[key] -= request.count
+    return [request for request in requests if request.count]
+
+
+def _asked_for(request: 'objects.InstancePCIRequest') -> tuple[str, ...]:
+    """Give the name that a request asks for, and of what it is the name.
+
+    A PCI flavor, a device and an alias may have the same.
+    """
+    kinds = compiled_requests.MARKERS.intersection(*request.spec)
+    return (request.alias_name, *sorted(kinds))
+
+
+def _anew(
+    request: 'objects.InstancePCIRequest',
+) -> 'objects.InstancePCIRequest':
+    """Copy a request, as one that other devices are claimed for.
+
+    On the host that a server leaves, which may be the same, devices belong to
+    the old one until the move is confirmed.
+    """
+    copy = request.obj_clone()
+    copy.request_id = uuidutils.generate_uuid()
+    return copy

@@ -1,0 +1,266 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Seam: from the ports of a server to its PCI requests.
+
+Nova makes a request of each SR-IOV port. Here the request of a port for which
+a PCI flavor is asked becomes one by PCI flavor: what the PCI flavor selects by
+and what the port itself needs, which is a device of the right type on the
+right physical network. It keeps the id that Nova gave it, so that the device
+of the port is found by it.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+import contextlib
+import contextvars
+from typing import Any
+
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from nova.network import neutron
+from nova.objects import fields
+from nova.pci import request as pci_request
+
+from pci_ext import exception
+from pci_ext.activation import seam
+from pci_ext.claims import offered_devices
+from pci_ext.i18n import _
+from pci_ext.matching import compiled_requests
+from pci_ext.matching import patterns
+from pci_ext.matching import selectors
+from pci_ext.requests import from_flavor
+from pci_ext.requests import port_attach
+
+#: Key in the binding profile of a port, and in a network of the body that
+#: creates a server.
+PCI_FLAVOR = 'pci_flavor'
+
+_BINDING_PROFILE = 'binding:profile'
+
+_asked: contextvars.ContextVar[Mapping[str, str] | None] = (
+    contextvars.ContextVar('pci_ext_ports', default=None)
+)
+
+
+@contextlib.contextmanager
+def asking(flavors: Mapping[str, str]) -> Iterator[None]:
+    """Ask for PCI flavors for ports in this thread, for one request.
+
+    :param flavors: by the id of the port the names, in order of preference
+    """
+    token = _asked.set(flavors)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def _needs(spec: Mapping[str, Any]) -> dict[str, str]:
+    """Give the literal values that a device for a port has to have.
+
+    :param spec: of the request that Nova made of the port
+    """
+    needs = {
+        # libvirt plugs nothing but virtual functions into interfaces.
+        'dev_type': spec.get(
+            pci_request.PCI_DEVICE_TYPE_TAG, fields.PciDeviceType.SRIOV_VF
+        )
+    }
+    if spec.get(pci_request.PCI_NET_TAG):
+        needs[offered_devices.PHYSICAL_NETWORK] = spec[pci_request.PCI_NET_TAG]
+    if pci_request.PCI_TRUSTED_TAG in spec:
+        needs['e.trusted'] = spec[pci_request.PCI_TRUSTED_TAG].lower()
+    return needs
+
+
+def _resolve(port_id: str, names: str) -> port_attach.Spec:
+    """Look up the PCI flavors that a port asks for.
+
+    :raises InvalidPciRequest: if the names do not parse, or are not those of
+        PCI flavors for whoever asks
+    """
+    resolved = from_flavor.resolve({from_flavor.PCI_FLAVOR: names})
+    if len(resolved) != 1 or resolved[0]['count'] != 1:
+        raise from_flavor.InvalidPciRequest(
+            reason=_(
+                'port %(port)s has one device, and not those of %(names)r'
+            )
+            % {'port': port_id, 'names': names}
+        )
+    alternatives: port_attach.Spec = resolved[0]['spec']
+    return alternatives
+
+
+def _fit(
+    port_id: str, alternatives: port_attach.Spec, spec: Mapping[str, Any]
+) -> port_attach.Spec:
+    """Add to what a port asks for what it needs.
+
+    :param spec: of the request that Nova made of the port
+    :raises InvalidPciRequest: if a PCI flavor does not go with the port
+    """
+    needs = _needs(spec)
+    for alternative in alternatives:
+        for key, value in needs.items():
+            if key in alternative and not selectors.Selector(
+                {key: alternative[key]}
+            ).matches({key: value}):
+                raise from_flavor.InvalidPciRequest(
+                    reason=_(
+                        'PCI flavor %(name)s has %(key)s %(has)s, and port '
+                        '%(port)s needs %(value)s'
+                    )
+                    % {
+                        'name': alternative[compiled_requests.PCI_FLAVOR],
+                        'key': key,
+                        'has': alternative[key],
+                        'port': port_id,
+                        'value': value,
+                    }
+                )
+            alternative[key] = patterns.literal(value)
+    return alternatives
+
+
+class API(neutron.API):
+    """Nova's client of Neutron, which knows PCI flavors of ports."""
+
+    def create_resource_requests(
+        self,
+        context: nova_context.RequestContext,
+        requested_networks: 'objects.NetworkRequestList',
+        pci_requests: 'objects.InstancePCIRequests | None' = None,
+        affinity_policy: str | None = None,
+    ) -> Any:
+        """Make the requests of ports.
+
+        :raises InvalidPciRequest: if a port cannot have what is asked for it
+        """
+        result = super().create_resource_requests(
+            context, requested_networks, pci_requests, affinity_policy
+        )
+        if requested_networks and not requested_networks.no_allocate:
+            made = {
+                request.request_id: request
+                for request in (pci_requests.requests if pci_requests else ())
+            }
+            for network in requested_networks:
+                self._ask(context, network, made.get(network.pci_request_id))
+        return result
+
+    def resolve_port(
+        self, context: nova_context.RequestContext, port_id: str
+    ) -> port_attach.Spec | None:
+        """Resolve what a port asks for that is attached to a living server.
+
+        :returns: None if it does not ask for a PCI flavor
+        :raises InvalidPciRequest: if it asks for what there is not
+        :raises nova.exception.PortNotFound: if there is no such port
+        """
+        names = self._flavors_of_profile(context, port_id)
+        return _resolve(port_id, names) if names else None
+
+    def _ask(
+        self,
+        context: nova_context.RequestContext,
+        network: 'objects.NetworkRequest',
+        request: 'objects.InstancePCIRequest | None',
+    ) -> None:
+        port_id = network.port_id
+        names = (_asked.get() or {}).get(port_id)
+        if request is None:
+            if names:
+                raise from_flavor.InvalidPciRequest(
+                    reason=_('port %s is not one for SR-IOV, by its vnic_type')
+                    % port_id
+                )
+            return
+        if not from_flavor.is_resolving():
+            self._ask_for_resolved(context, port_id, request)
+            return
+        if not names:
+            names = self._flavors_of_profile(context, port_id)
+        if names:
+            request.spec = _fit(
+                port_id, _resolve(port_id, names), request.spec[0]
+            )
+
+    def _ask_for_resolved(
+        self,
+        context: nova_context.RequestContext,
+        port_id: str,
+        request: 'objects.InstancePCIRequest',
+    ) -> None:
+        """Make the request of a port in nova-compute.
+
+        :raises nova.exception.InterfaceAttachPciClaimFailed: which nova-api
+            answers with 400
+        """
+        alternatives = port_attach.asked(port_id)
+        if alternatives is None:
+            if not self._flavors_of_profile(context, port_id):
+                return
+            raise nova_exception.InterfaceAttachPciClaimFailed(
+                _('Port %s: nova-api resolved none of its PCI flavors.')
+                % port_id
+            )
+        try:
+            request.spec = _fit(port_id, alternatives, request.spec[0])
+        except from_flavor.InvalidPciRequest as error:
+            raise nova_exception.InterfaceAttachPciClaimFailed(
+                error.format_message()
+            ) from error
+
+    def _flavors_of_profile(
+        self, context: nova_context.RequestContext, port_id: str
+    ) -> str:
+        port = self._show_port(
+            context,
+            port_id,
+            neutron_client=neutron.get_client(context, admin=True),
+            fields=[_BINDING_PROFILE],
+        )
+        return str(neutron.get_binding_profile(port).get(PCI_FLAVOR) or '')
+
+    def _get_pci_device_profile(
+        self, pci_dev: 'objects.PciDevice'
+    ) -> dict[str, Any]:
+        # Entries of devices may have changed since nova-compute started.
+        with contextlib.suppress(exception.InvalidPciInformation):
+            self.pci_whitelist.refresh()
+        profile: dict[str, Any] = super()._get_pci_device_profile(pci_dev)
+        return profile
+
+
+SEAM = seam.Seam(
+    module='nova.network.neutron',
+    name='API',
+    replacement=API,
+    signatures={
+        'create_resource_requests': (
+            'self',
+            'context',
+            'requested_networks',
+            'pci_requests',
+            'affinity_policy',
+        ),
+        '_show_port': (
+            'self',
+            'context',
+            'port_id',
+            'neutron_client',
+            'fields',
+        ),
+        '_get_pci_device_profile': ('self', 'pci_dev'),
+    },
+)

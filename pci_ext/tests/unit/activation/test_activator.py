@@ -1,0 +1,147 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import importlib
+import os
+import subprocess
+import sys
+import textwrap
+
+import fixtures
+from oslotest import base
+
+from pci_ext import exception
+from pci_ext.activation import activator
+from pci_ext.tests import fixtures as pci_ext_fixtures
+
+# What nova-scheduler does at its start, on a Nova that has changed.
+SCHEDULER_ON_ANOTHER_NOVA = """
+    import sys
+    from nova.cmd import scheduler
+    from nova.pci import stats
+
+    def consume_requests(self, pci_requests):
+        pass
+
+    stats.PciDeviceStats.consume_requests = consume_requests
+    sys.argv = ['nova-scheduler', '--config-file', {config!r}]
+    scheduler.main()
+"""
+
+CONFIG = """
+    [DEFAULT]
+    transport_url = fake:/
+    [oslo_messaging_notifications]
+    driver = pci_ext
+"""
+
+
+class ActivationTest(base.BaseTestCase):
+    def test_every_seam_is_installed(self) -> None:
+        self.useFixture(pci_ext_fixtures.Activation())
+        self.assertTrue(activator.is_active())
+        for seam in activator.seams():
+            self.assertIs(seam.replacement, seam.current)
+
+    def test_nothing_is_installed_unless_all_can_be(self) -> None:
+        with pci_ext_fixtures.Activation():
+            self.assertTrue(activator.is_active())
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'nova.pci.stats.PciDeviceStats.apply_requests', None
+            )
+        )
+        self.assertRaises(exception.SeamChanged, activator.activate)
+        self.assertFalse(any(seam.installed for seam in activator.seams()))
+
+    def test_options_that_do_not_parse_are_named(self) -> None:
+        fixture = self.useFixture(pci_ext_fixtures.Activation())
+        fixture.conf.config(
+            group='pci_ext', pci_information=['[{"vendor_id": "8086"}']
+        )
+        error = self.assertRaises(
+            exception.InvalidPciInformation, activator.activate
+        )
+        self.assertIn('[{"vendor_id": "8086"}', error.format_message())
+
+    def test_activating_twice_changes_nothing(self) -> None:
+        self.useFixture(pci_ext_fixtures.Activation())
+        before = [seam.current for seam in activator.seams()]
+        activator.activate()
+        after = [seam.current for seam in activator.seams()]
+        self.assertEqual(before, after)
+
+    def test_drivers_can_be_named(self) -> None:
+        self.useFixture(pci_ext_fixtures.Activation())
+        module = importlib.import_module('nova.virt.pci_ext')
+        self.assertEqual('FakeDriver', module.FakeDriver.__name__)
+        self.assertRaises(AttributeError, getattr, module, 'NoDriver')
+
+    def test_a_service_refuses_a_nova_that_has_changed(self) -> None:
+        directory = self.useFixture(fixtures.TempDir()).path
+        config = os.path.join(directory, 'nova.conf')
+        with open(config, 'w') as stream:
+            stream.write(textwrap.dedent(CONFIG))
+        done = subprocess.run(
+            [
+                sys.executable,
+                '-c',
+                textwrap.dedent(SCHEDULER_ON_ANOTHER_NOVA).format(
+                    config=config
+                ),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, 'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'true'},
+        )
+        self.assertEqual(1, done.returncode, done.stderr)
+        self.assertIn(
+            'nova.pci.stats.PciDeviceStats.consume_requests is expected to be',
+            done.stderr,
+        )
+
+
+class RequireTest(base.BaseTestCase):
+    def test_names_the_missing_line(self) -> None:
+        with pci_ext_fixtures.Activation():
+            self.assertTrue(activator.is_active())
+        error = self.assertRaises(
+            exception.NotActivated, activator.require, 'The part'
+        )
+        self.assertIn('The part', error.format_message())
+        self.assertIn('driver = pci_ext', error.format_message())
+        self.assertIn('[oslo_messaging_notifications]', error.format_message())
+
+    def test_says_once_that_it_is_active(self) -> None:
+        activator._announce.cache_clear()
+        self.useFixture(pci_ext_fixtures.Activation())
+        # As services set up their logging: after they were activated.
+        log = self.useFixture(fixtures.FakeLogger())
+        for _ in range(2):
+            activator.require('The part')
+        self.assertEqual(
+            1,
+            log.output.count(
+                'pci_ext is active: it stands in for '
+                'nova.pci.whitelist.Whitelist, '
+            ),
+        )
+
+    def test_refuses_pci_in_placement(self) -> None:
+        fixture = self.useFixture(pci_ext_fixtures.Activation())
+        activator.require('The part')
+        fixture.conf.config(group='filter_scheduler', pci_in_placement=True)
+        error = self.assertRaises(
+            exception.UnsupportedConfiguration, activator.require, 'The part'
+        )
+        self.assertIn('pci_in_placement', error.format_message())

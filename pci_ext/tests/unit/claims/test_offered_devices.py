@@ -1,0 +1,111 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from __future__ import annotations
+
+from nova.pci import whitelist
+from oslotest import base
+
+from pci_ext import exception
+from pci_ext.tests import fixtures
+from pci_ext.tests.unit.claims import devices
+
+REPORTED = {
+    'address': '0000:01:00.0',
+    'dev_id': 'pci_0000_01_00_0',
+    'vendor_id': '8086',
+    'product_id': '10ed',
+    'dev_type': 'type-VF',
+    'parent_addr': '0000:01:00.7',
+    'numa_node': 1,
+    'label': 'label_8086_10ed',
+    'class': '020000',
+    'capabilities': {'network': ['sriov']},
+}
+
+
+class WhitelistTest(base.BaseTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.conf = self.useFixture(fixtures.Activation()).conf
+
+    def attributes(self, **changes: object) -> dict[str, str] | None:
+        spec = whitelist.Whitelist([]).device_assignable(REPORTED | changes)
+        return spec and dict(spec.entry.attributes)
+
+    def offer(self, *entries: str) -> None:
+        self.conf.config(group='pci_ext', pci_information=list(entries))
+
+    def test_any_reported_property_can_select(self) -> None:
+        for selector in (
+            '{"class": "0200.."}',
+            '{"numa_node": "1"}',
+            '{"dev_type": "type-VF"}',
+            '{"parent_addr": "0000:01:00.7"}',
+            '{"label": "label_8086_.*"}',
+        ):
+            self.offer(f'[{selector}, {{"e.x": "y"}}]')
+            self.assertEqual({'e.x': 'y'}, self.attributes(), selector)
+        self.offer('[{"serial": "*"}, {}]')
+        self.assertIsNone(self.attributes())
+
+    def test_the_record_of_a_device_matches_as_its_report(self) -> None:
+        self.offer('[{"class": "020000", "numa_node": "1"}, {}]')
+        record = devices.device(
+            '0000:01:00.0', **{'class': '020000', 'numa_node': 1}
+        )
+        self.assertIsNotNone(whitelist.Whitelist([]).get_devspec(record))
+        record.numa_node = 0
+        self.assertIsNone(whitelist.Whitelist([]).get_devspec(record))
+
+    def test_the_first_match_wins(self) -> None:
+        self.offer(
+            '[{"product_id": "10ed"}, {"e.n": "1"}]',
+            '[{"vendor_id": "8086"}, {"e.n": "2"}]',
+        )
+        self.assertEqual({'e.n': '1'}, self.attributes())
+        self.assertEqual({'e.n': '2'}, self.attributes(product_id='10ee'))
+        self.conf.config(group='pci_ext', pci_devices=['01:00.0|10GE'])
+        self.assertEqual({'e.name': '10GE'}, self.attributes())
+
+    def test_attributes_are_recorded_with_the_device(self) -> None:
+        self.offer('[{"vendor_id": "8086"}, {"e.group": "gpu"}]')
+        reported = dict(REPORTED)
+        spec = whitelist.Whitelist([]).device_assignable(reported)
+        spec.enhanced_pci_device_with_spec_tags(reported)
+        record = devices.device(**reported)
+        self.assertEqual('gpu', record.extra_info['e.group'])
+
+    def test_device_spec_goes_on_working(self) -> None:
+        self.offer('[{"vendor_id": "10de"}, {}]')
+        specs = whitelist.Whitelist(['{"vendor_id": "8086", "tag": "t"}'])
+        self.assertEqual(
+            {'tag': 't'}, specs.device_assignable(REPORTED).get_tags()
+        )
+
+    def test_domain_other_than_0000(self) -> None:
+        self.offer('[{"address": "0001:*:*.*"}, {"e.x": "y"}]')
+        self.assertIsNone(self.attributes())
+        self.assertEqual({'e.x': 'y'}, self.attributes(address='0001:01:00.0'))
+
+    def test_domain_of_32_bits_does_not_fit_in_the_table_of_nova(self) -> None:
+        self.offer('[{"vendor_id": "8086"}, {}]')
+        self.assertIsNone(self.attributes(address='10000:01:00.0'))
+        self.assertIsNone(self.attributes(parent_addr='10000:01:00.0'))
+
+    def test_entry_that_does_not_parse_is_named(self) -> None:
+        self.offer('[{"vendor_id": "(8086"}, {}]')
+        error = self.assertRaises(
+            exception.InvalidPciInformation, whitelist.Whitelist, []
+        )
+        self.assertIn('(8086', error.format_message())
+        self.assertIn('pci_information', error.format_message())

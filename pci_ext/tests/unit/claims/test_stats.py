@@ -1,0 +1,450 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from __future__ import annotations
+
+from nova import exception as nova_exception
+from nova import objects
+from nova.pci import manager
+from nova.pci import stats
+from nova.pci import whitelist
+from oslo_utils.fixture import uuidsentinel as uuids
+from oslotest import base
+
+from pci_ext.tests import fixtures
+from pci_ext.tests.unit.claims import devices
+
+EVERYTHING = '[{"vendor_id": "*"}, {}]'
+A = {'product_id': '000a'}
+B = {'product_id': '000b'}
+
+
+class StatsTest(base.BaseTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.conf = self.useFixture(fixtures.Activation()).conf
+        self.offer(EVERYTHING)
+
+    def offer(self, *entries: str, **options: list[str]) -> None:
+        self.conf.config(
+            group='pci_ext', pci_information=list(entries), **options
+        )
+
+    def stats(self, *free: objects.PciDevice) -> stats.PciDeviceStats:
+        host = stats.PciDeviceStats(
+            objects.NUMATopology(), dev_filter=whitelist.Whitelist([])
+        )
+        for device in free:
+            host.add_device(device)
+        return host
+
+    def reported(self, *free: objects.PciDevice) -> stats.PciDeviceStats:
+        """What the scheduler has of a host with these devices."""
+        pools = self.stats(*free).to_device_pools_obj()
+        return stats.PciDeviceStats(
+            objects.NUMATopology(),
+            stats=objects.PciDevicePoolList.obj_from_primitive(
+                pools.obj_to_primitive()
+            ),
+        )
+
+
+class GroupingTest(StatsTest):
+    def test_by_default_by_ids_and_extra_attributes(self) -> None:
+        self.offer(
+            '[{"address": "0000:01:*.*"}, {"e.group": "gpu"}]', EVERYTHING
+        )
+        pools = self.stats(
+            devices.device('0000:01:00.0'),
+            devices.device('0000:01:00.1'),
+            devices.device('0000:02:00.0'),
+            devices.device('0000:02:00.1', product_id='0002'),
+        ).pools
+        self.assertEqual(
+            [
+                ('0001', 'gpu', 2),
+                ('0001', 'no group', 1),
+                ('0002', 'no group', 1),
+            ],
+            sorted(
+                (
+                    pool['product_id'],
+                    pool.get('e.group', 'no group'),
+                    pool['count'],
+                )
+                for pool in pools
+            ),
+        )
+        self.assertFalse(any('address' in pool for pool in pools))
+
+    def test_only_by_what_is_configured(self) -> None:
+        self.offer(
+            '[{"vendor_id": "8086"}, {"e.group": "gpu", "e.rack": "7"}]',
+            pci_flavor_attrs=['e.group'],
+        )
+        host = self.reported(
+            devices.device('0000:01:00.0'),
+            devices.device('0000:01:00.1', product_id='0002'),
+        )
+        self.assertEqual(1, len(host.pools))
+        self.assertEqual(2, host.pools[0]['count'])
+        self.assertEqual('gpu', host.pools[0]['e.group'])
+        self.assertNotIn('e.rack', host.pools[0])
+        # What the host does not group by cannot be asked for.
+        self.assertFalse(
+            host.support_requests(
+                [devices.request(1, {'product_id': '*'})], None
+            )
+        )
+
+    def test_needs_of_nova_are_always_keys(self) -> None:
+        self.offer(EVERYTHING, pci_flavor_attrs=['vendor_id'])
+        host = self.stats(
+            devices.device('0000:01:00.0', numa_node=0),
+            devices.device('0000:01:00.1', numa_node=1),
+            devices.device('0000:01:00.2', numa_node=1, dev_type='type-VF'),
+        )
+        self.assertEqual([1, 1, 1], [pool['count'] for pool in host.pools])
+
+    def test_by_card_where_placement_is_told(self) -> None:
+        self.conf.config(group='pci', report_in_placement=True)
+        host = self.stats(
+            devices.device('0000:01:00.0'), devices.device('0000:01:00.1')
+        )
+        self.assertEqual(
+            ['0000:01:00.0', '0000:01:00.1'],
+            sorted(pool['address'] for pool in host.pools),
+        )
+
+    def test_devices_of_device_spec_are_grouped_as_nova_does(self) -> None:
+        self.offer()
+        self.conf.config(
+            group='pci', device_spec=['{"vendor_id": "8086", "rack": "7"}']
+        )
+        host = stats.PciDeviceStats(objects.NUMATopology())
+        host.add_device(devices.device('0000:01:00.0'))
+        self.assertEqual('0000:01:00.0', host.pools[0]['address'])
+        self.assertEqual('7', host.pools[0]['rack'])
+        self.assertTrue(
+            host.support_requests([devices.alias(1, rack='7')], None)
+        )
+
+    def test_unmatched_device_is_not_offered(self) -> None:
+        self.offer('[{"vendor_id": "10de"}, {}]')
+        self.assertEqual([], self.stats(devices.device('0000:01:00.0')).pools)
+
+    def test_device_matched_by_what_the_hypervisor_says_later(self) -> None:
+        self.offer('[{"class": "0300.."}, {}]')
+        device = devices.device('0000:01:00.0')
+        host = self.stats(device)
+        self.assertEqual([], host.pools)
+        device.update_device({'class': '030000'})
+        host.update_device(device)
+        host.update_device(device)
+        self.assertEqual([1], [pool['count'] for pool in host.pools])
+
+    def test_attributes_taken_away_leave_the_record(self) -> None:
+        device = devices.device('0000:01:00.0')
+        device.update_device({'e.group': 'gpu', 'e.rack': '7'})
+        device.obj_reset_changes()
+        self.offer('[{"vendor_id": "8086"}, {"e.rack": "7"}]')
+        host = self.stats(device)
+        host.update_device(device)
+        self.assertEqual({'e.rack': '7'}, device.extra_info)
+        self.assertEqual({'extra_info'}, device.obj_what_changed())
+        device.obj_reset_changes()
+        host.update_device(device)
+        self.assertEqual(set(), device.obj_what_changed())
+
+
+class AssignmentTest(StatsTest):
+    def test_request_order_does_not_matter(self) -> None:
+        host = self.stats(
+            devices.device('0000:01:00.0', product_id='000a'),
+            devices.device('0000:02:00.0', product_id='000b'),
+        )
+        requests = [
+            devices.request(1, A, B, request_id=uuids.either),
+            devices.request(1, A, request_id=uuids.one),
+        ]
+        self.assertTrue(host.support_requests(requests, None))
+        taken = host.consume_requests(requests)
+        self.assertEqual(
+            {uuids.either: '0000:02:00.0', uuids.one: '0000:01:00.0'},
+            {device.request_id: device.address for device in taken},
+        )
+
+    def test_the_earlier_alternative_is_taken(self) -> None:
+        host = self.stats(
+            devices.device('0000:01:00.0', product_id='000a'),
+            devices.device('0000:02:00.0', product_id='000b'),
+        )
+        taken = host.consume_requests([devices.request(1, B, A)])
+        self.assertEqual(['000b'], [device.product_id for device in taken])
+
+    def test_scheduler_and_claim_agree(self) -> None:
+        free = [
+            devices.device('0000:01:00.0', product_id='000a'),
+            devices.device('0000:02:00.0', product_id='000b'),
+        ]
+        requests = [devices.request(2, A, B)]
+        scheduler = self.reported(*free)
+        self.assertTrue(scheduler.support_requests(requests, None))
+        scheduler.apply_requests(requests, None)
+        self.assertFalse(scheduler.support_requests(requests, None))
+        self.assertRaises(
+            nova_exception.PciDeviceRequestFailed,
+            scheduler.apply_requests,
+            requests,
+            None,
+        )
+        self.assertEqual(2, len(self.stats(*free).consume_requests(requests)))
+
+    def test_a_claim_that_fails_takes_nothing(self) -> None:
+        host = self.stats(devices.device('0000:01:00.0', product_id='000a'))
+        requests = [devices.request(1, A), devices.request(1, B)]
+        self.assertRaises(
+            nova_exception.PciDeviceRequestFailed,
+            host.consume_requests,
+            requests,
+        )
+        self.assertEqual([1], [pool['count'] for pool in host.pools])
+
+    def test_alias_and_pci_flavor_in_one_server(self) -> None:
+        host = self.stats(
+            devices.device('0000:01:00.0', product_id='000a'),
+            devices.device('0000:02:00.0', product_id='000b'),
+        )
+        both = [
+            devices.request(1, A, B),
+            devices.alias(1, vendor_id='8086', product_id='000a'),
+        ]
+        taken = host.consume_requests(both)
+        self.assertEqual(
+            [(uuids.alias, '000a'), (uuids.request, '000b')],
+            sorted(
+                ((device.request_id, device.product_id) for device in taken),
+                key=lambda item: item[1],
+            ),
+        )
+
+    def test_nova_without_the_plugin_finds_no_host(self) -> None:
+        pools = self.reported(
+            devices.device('0000:01:00.0', product_id='000a')
+        ).pools
+        plain = stats.PciDeviceStats.__mro__[1](objects.NUMATopology())
+        plain.pools = pools
+        self.assertFalse(plain.support_requests([devices.request(1, A)], None))
+
+    def test_special_attribute_has_to_be_named(self) -> None:
+        self.offer(
+            '[{"address": "0000:01:00.0"}, {"e.group": "grp1"}]',
+            EVERYTHING,
+            special_attrs=['e.group'],
+        )
+        free = [
+            devices.device('0000:01:00.0'),
+            devices.device('0000:01:00.1', product_id='0002'),
+        ]
+        for host in (self.stats(*free), self.reported(*free)):
+            by_vendor = [devices.request(1, {'vendor_id': '8086'})]
+            self.assertTrue(host.support_requests(by_vendor, None))
+            by_vendor[0].count = 2
+            self.assertFalse(host.support_requests(by_vendor, None))
+            self.assertTrue(
+                host.support_requests(
+                    [devices.request(1, {'e.group': 'grp1'})], None
+                )
+            )
+            self.assertFalse(
+                host.support_requests(
+                    [devices.alias(1, vendor_id='8086', product_id='0001')],
+                    None,
+                )
+            )
+
+    def test_physical_function_only_for_those_who_ask_for_one(self) -> None:
+        host = self.stats(devices.device('0000:01:00.0', dev_type='type-PF'))
+        self.assertFalse(
+            host.support_requests(
+                [devices.request(1, {'vendor_id': '8086'})], None
+            )
+        )
+        self.assertTrue(
+            host.support_requests(
+                [
+                    devices.request(
+                        1, {'vendor_id': '8086', 'dev_type': 'type-PF'}
+                    )
+                ],
+                None,
+            )
+        )
+
+
+class NumaTest(StatsTest):
+    def supports(self, policy: str, *nodes: int | None) -> bool:
+        host = self.stats(
+            *(
+                devices.device(f'0000:01:00.{index}', numa_node=node)
+                for index, node in enumerate(nodes)
+            )
+        )
+        host.numa_topology = objects.NUMATopology(
+            cells=[
+                objects.NUMACell(id=0, socket=0),
+                objects.NUMACell(id=1, socket=0),
+                objects.NUMACell(id=2, socket=1),
+            ]
+        )
+        return host.support_requests(
+            [devices.request(1, {'vendor_id': '8086'}, numa_policy=policy)],
+            None,
+            devices.cells(0),
+        )
+
+    def test_required(self) -> None:
+        self.assertTrue(self.supports('required', 0))
+        self.assertFalse(self.supports('required', 1, None))
+
+    def test_legacy(self) -> None:
+        self.assertTrue(self.supports('legacy', None))
+        self.assertFalse(self.supports('legacy', 1))
+
+    def test_preferred(self) -> None:
+        self.assertTrue(self.supports('preferred', 2))
+
+    def test_socket(self) -> None:
+        self.assertTrue(self.supports('socket', 1))
+        self.assertFalse(self.supports('socket', 2, None))
+
+    def test_near_devices_first(self) -> None:
+        host = self.stats(
+            devices.device('0000:01:00.0', numa_node=1),
+            devices.device('0000:02:00.0', numa_node=None),
+            devices.device('0000:03:00.0', numa_node=0),
+        )
+        request = devices.request(
+            1, {'vendor_id': '8086'}, numa_policy='preferred'
+        )
+        taken = [
+            host.consume_requests([request], devices.cells(0))[0].numa_node
+            for _ in range(3)
+        ]
+        self.assertEqual([0, None, 1], taken)
+
+    def test_an_earlier_alternative_outweighs_affinity(self) -> None:
+        host = self.stats(
+            devices.device('0000:01:00.0', product_id='000a', numa_node=1),
+            devices.device('0000:02:00.0', product_id='000b', numa_node=0),
+        )
+        taken = host.consume_requests(
+            [devices.request(1, A, B, numa_policy='preferred')],
+            devices.cells(0),
+        )
+        self.assertEqual(['000a'], [device.product_id for device in taken])
+
+
+class CardTest(StatsTest):
+    """Two NICs, each offered whole or by its virtual functions."""
+
+    PF = {'vendor_id': '8086', 'dev_type': 'type-PF'}
+    VF = {'vendor_id': '8086', 'dev_type': 'type-VF'}
+
+    def cards(self, number: int, functions: int) -> list[objects.PciDevice]:
+        found = []
+        for card in range(number):
+            address = f'0000:0{card}:00.0'
+            found.append(devices.device(address, dev_type='type-PF'))
+            found += [
+                devices.device(
+                    f'0000:0{card}:00.{index}',
+                    dev_type='type-VF',
+                    parent_addr=address,
+                )
+                for index in range(1, functions + 1)
+            ]
+        manager.PciDevTracker._build_device_tree(
+            objects.PciDeviceList(objects=found)
+        )
+        return found
+
+    def test_scheduler_and_claim_agree_on_cards(self) -> None:
+        whole_and_parts = [
+            devices.request(1, self.PF, request_id=uuids.whole),
+            devices.request(2, self.VF, request_id=uuids.parts),
+        ]
+        for number, fits in ((1, False), (2, True)):
+            free = self.cards(number, 2)
+            self.assertEqual(
+                fits,
+                self.reported(*free).support_requests(whole_and_parts, None),
+            )
+            host = self.stats(*free)
+            self.assertEqual(
+                fits, host.support_requests(whole_and_parts, None)
+            )
+        taken = host.consume_requests(whole_and_parts)
+        for device in taken:
+            device.claim(uuids.server)
+        cards = {
+            request: {
+                device.parent_addr or device.address
+                for device in taken
+                if device.request_id == request
+            }
+            for request in (uuids.whole, uuids.parts)
+        }
+        self.assertEqual(1, len(cards[uuids.parts]))
+        self.assertEqual(set(), cards[uuids.whole] & cards[uuids.parts])
+        self.assertEqual([], host.get_free_devs())
+
+    def test_requests_that_share_a_card_have_devices_of_their_own(
+        self,
+    ) -> None:
+        _, *functions = devices_of_card = self.cards(1, 3)
+        taken = self.stats(*devices_of_card).consume_requests(
+            [
+                devices.request(1, {'dev_type': 'type-VF'}),
+                devices.request(1, {'dev_type': 'type-V.'}),
+                devices.request(1, {'dev_type': '.*VF'}),
+            ]
+        )
+        self.assertEqual(
+            sorted(function.address for function in functions),
+            sorted(device.address for device in taken),
+        )
+
+    def test_scheduler_takes_what_depends_on_a_device(self) -> None:
+        for taken, gone in ((self.PF, self.VF), (self.VF, self.PF)):
+            host = self.reported(*self.cards(1, 2))
+            host.apply_requests([devices.request(1, taken)], None)
+            self.assertFalse(
+                host.support_requests([devices.request(1, gone)], None)
+            )
+
+    def test_functions_alone_are_one_pool(self) -> None:
+        self.offer('[{"dev_type": "type-VF"}, {}]')
+        host = self.reported(
+            *(
+                device
+                for device in self.cards(2, 2)
+                if device.dev_type == 'type-VF'
+            )
+        )
+        self.assertEqual([4], [pool['count'] for pool in host.pools])
+        self.assertNotIn('address', host.pools[0])
+
+    def test_physical_function_leaves_with_its_first_virtual_one(self) -> None:
+        host = self.stats(*self.cards(1, 2))
+        host.consume_requests([devices.request(2, self.VF)])
+        self.assertEqual([], host.get_free_devs())

@@ -1,0 +1,229 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from collections.abc import Callable
+from collections.abc import Iterable
+import json
+import os
+from typing import Any
+
+import fixtures
+from oslotest import base
+import urllib3
+import webob
+
+from pci_ext.cmd.allinone import network
+from pci_ext.cmd.allinone import stub_services
+from pci_ext.cmd.allinone import web
+
+
+def echo(
+    environ: dict[str, Any], start_response: Callable[..., Any]
+) -> Iterable[bytes]:
+    start_response('200 OK', [('Content-Type', 'application/json')])
+    names = ('SCRIPT_NAME', 'PATH_INFO', 'QUERY_STRING')
+    return [json.dumps([environ[name] for name in names]).encode()]
+
+
+class TestServer(base.BaseTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = self.enterContext(web.Server(0))
+
+    def get(self, path: str) -> urllib3.BaseHTTPResponse:
+        return urllib3.request(
+            'GET', f'http://127.0.0.1:{self.server.port}{path}', retries=False
+        )
+
+    def test_applications_below_their_names(self) -> None:
+        self.server.mount('a', echo)
+        self.server.mount('ab', echo)
+        for path, expected in (
+            ('/a', ['/a', '', '']),
+            ('/a/', ['/a', '/', '']),
+            ('/ab/c//d?e=f', ['/ab', '/c//d', 'e=f']),
+        ):
+            self.assertEqual(expected, self.get(path).json())
+
+    def test_no_such_application(self) -> None:
+        self.server.mount('a', echo)
+        for path in ('/', '/b', '/ab'):
+            response = self.get(path)
+            self.assertEqual(404, response.status)
+            self.assertEqual(b'Services: a\n', response.data)
+
+    def test_port_that_is_taken(self) -> None:
+        error = self.assertRaises(
+            web.PortUnavailable, web.Server, self.server.port
+        )
+        self.assertIn(f'port {self.server.port}', str(error))
+
+    def test_port_that_is_none(self) -> None:
+        self.assertRaises(web.PortUnavailable, web.Server, 65536)
+
+
+class TestAuthentication(base.BaseTestCase):
+    def who(self, **headers: str) -> list[str]:
+        seen: list[str] = []
+
+        def application(
+            environ: dict[str, Any], start_response: Callable[..., Any]
+        ) -> Iterable[bytes]:
+            names = ('USER_ID', 'PROJECT_ID', 'ROLES')
+            seen.extend(environ[f'HTTP_X_{name}'] for name in names)
+            start_response('200 OK', [])
+            return []
+
+        stand_in = stub_services.auth_filter_factory({})(application)
+        webob.Request.blank('/', headers=headers).get_response(stand_in)
+        return seen
+
+    def test_administrator(self) -> None:
+        self.assertEqual(list(stub_services.ADMIN), self.who())
+        token = {'X-Auth-Token': 'notused'}
+        self.assertEqual(list(stub_services.ADMIN), self.who(**token))
+
+    def test_who_the_token_says(self) -> None:
+        token = {'X-Auth-Token': 'alice:project:member,reader'}
+        self.assertEqual(
+            ['alice', 'project', 'member,reader'], self.who(**token)
+        )
+
+    def test_headers_of_the_client_do_not_count(self) -> None:
+        headers = {'X-Auth-Token': 'alice:project:reader', 'X-Roles': 'admin'}
+        self.assertEqual(['alice', 'project', 'reader'], self.who(**headers))
+
+
+class TestImage(base.BaseTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        directory = self.useFixture(fixtures.TempDir()).path
+        self.path = os.path.join(directory, 'images')
+        self.image = stub_services.Image(self.path)
+
+    def send(
+        self, method: str, path: str, body: object = None
+    ) -> webob.Response:
+        request = webob.Request.blank(path, method=method)
+        if body is not None:
+            request.json = body
+        return request.get_response(self.image)
+
+    def names(self, query: str = '') -> list[str]:
+        listed = self.send('GET', f'/v2/images{query}').json
+        return [image['name'] for image in listed['images']]
+
+    def test_one_image(self) -> None:
+        self.assertEqual(['tiny'], self.names())
+        self.assertEqual(['tiny'], self.names('?name=tiny'))
+        self.assertEqual([], self.names('?name=other'))
+        shown = self.send(
+            'GET', f'/v2/images/{stub_services.IMAGE["id"]}'
+        ).json
+        self.assertEqual('active', shown['status'])
+
+    def test_not_found(self) -> None:
+        self.assertEqual(404, self.send('GET', '/v2/images/other').status_int)
+
+    def test_snapshots_outlive_the_process(self) -> None:
+        created = self.send('POST', '/v2/images', {'name': 'snapshot'})
+        self.assertEqual(201, created.status_int)
+        path = f'/v2/images/{created.json["id"]}'
+        self.assertEqual(204, self.send('PUT', f'{path}/file').status_int)
+        self.image = stub_services.Image(self.path)
+        self.assertEqual('snapshot', self.send('GET', path).json['name'])
+        self.assertEqual(204, self.send('DELETE', path).status_int)
+        self.image = stub_services.Image(self.path)
+        self.assertEqual(['tiny'], self.names())
+
+    def test_content(self) -> None:
+        path = f'/v2/images/{stub_services.IMAGE["id"]}'
+        self.assertEqual(204, self.send('GET', f'{path}/file').status_int)
+        self.assertEqual(204, self.upload(f'{path}/file', b'boot sector'))
+        self.image = stub_services.Image(self.path)
+        content = self.send('GET', f'{path}/file')
+        self.assertEqual('application/octet-stream', content.content_type)
+        self.assertEqual(b'boot sector', content.body)
+        self.assertEqual(11, self.send('GET', path).json['size'])
+        self.send('DELETE', path)
+        self.assertEqual(['images'], os.listdir(os.path.dirname(self.path)))
+
+    def upload(self, path: str, content: bytes) -> int:
+        request = webob.Request.blank(path, method='PUT', body=content)
+        return int(request.get_response(self.image).status_int)
+
+
+class TestIdentity(base.BaseTestCase):
+    def test_every_project_is(self) -> None:
+        response = webob.Request.blank('/v3/projects/a').get_response(
+            stub_services.identity
+        )
+        self.assertEqual('a', response.json['project']['id'])
+
+    def test_versions(self) -> None:
+        for path, status in (('', 300), ('/', 300), ('/v3', 200)):
+            response = webob.Request.blank(path).get_response(
+                stub_services.identity
+            )
+            self.assertEqual(status, response.status_int)
+
+
+class TestNetwork(base.BaseTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.path = os.path.join(
+            self.useFixture(fixtures.TempDir()).path, 'networks'
+        )
+
+    def send(self, method: str, path: str, body: object = None) -> Any:
+        request = webob.Request.blank(f'/v2.0{path}', method=method)
+        if body is not None:
+            request.json = body
+        # A new one each time: what it has outlives the process.
+        return request.get_response(network.Network(self.path))
+
+    def test_nothing_to_begin_with(self) -> None:
+        for name in ('ports', 'networks', 'security-groups'):
+            self.assertEqual(
+                {name.replace('-', '_'): []}, self.send('GET', f'/{name}').json
+            )
+        self.assertEqual(404, self.send('POST', '/subnets', {}).status_int)
+        self.assertEqual(404, self.send('GET', '/ports/other').status_int)
+
+    def test_a_port_is_bound_where_it_is_asked_to_be(self) -> None:
+        net = self.send(
+            'POST',
+            '/networks',
+            {'network': {'provider:segmentation_id': 42}},
+        ).json['network']['id']
+        created = self.send(
+            'POST',
+            '/ports',
+            {'port': {'network_id': net, 'binding:vnic_type': 'direct'}},
+        )
+        self.assertEqual(201, created.status_int)
+        port = created.json['port']
+        self.assertEqual('unbound', port['binding:vif_type'])
+        path = f'/ports/{port["id"]}'
+        self.send('PUT', path, {'port': {'binding:host_id': 'host-1'}})
+        bound = self.send('GET', path).json['port']
+        self.assertEqual('hw_veb', bound['binding:vif_type'])
+        self.assertEqual({'vlan': 42}, bound['binding:vif_details'])
+        for query, expected in (
+            (f'?network_id={net}&fields=id', [bound]),
+            (f'?device_id=x&network_id={net}', []),
+            ('?id=x&id=' + port['id'], [bound]),
+        ):
+            found = self.send('GET', f'/ports{query}').json['ports']
+            self.assertEqual(expected, found)
+        self.assertEqual(204, self.send('DELETE', path).status_int)
+        self.assertEqual([], self.send('GET', '/ports').json['ports'])

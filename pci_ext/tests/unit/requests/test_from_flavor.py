@@ -1,0 +1,178 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from __future__ import annotations
+
+from nova import objects
+from nova.pci import request
+from oslotest import base
+
+from pci_ext.objects import pci_flavor
+from pci_ext.requests import from_flavor
+from pci_ext.tests import fixtures
+
+GPU = {'vendor_id': '10de', 'product_id': '1db[0-9]'}
+QAT = {'vendor_id': '8086', 'product_id': '37c8'}
+
+
+class RequestsTest(base.BaseTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.conf = self.useFixture(fixtures.Activation()).conf
+        self.flavors = {'GPU': GPU, 'QAT': QAT}
+        self.live_migration = 'forbid'
+        self.asked: list[set[str]] = []
+
+    def source(self, names: set[str]) -> list[pci_flavor.PciFlavor]:
+        self.asked.append(set(names))
+        return [
+            pci_flavor.PciFlavor(
+                name=name,
+                specs=self.flavors[name],
+                live_migration=self.live_migration,
+            )
+            for name in names
+            if name in self.flavors
+        ]
+
+    def requests(
+        self, flavor: objects.Flavor, policy: str | None = None
+    ) -> list[objects.InstancePCIRequest]:
+        with from_flavor.resolving(self.source):
+            return self.requests_elsewhere(flavor, policy)
+
+    def requests_elsewhere(
+        self, flavor: objects.Flavor, policy: str | None = None
+    ) -> list[objects.InstancePCIRequest]:
+        """Make the requests outside of nova-api."""
+        return request.get_pci_requests_from_flavor(
+            flavor, affinity_policy=policy
+        ).requests
+
+    def flavor(self, **extra_specs: str) -> objects.Flavor:
+        return objects.Flavor(
+            extra_specs={
+                f'pci_passthrough:{key}': value
+                for key, value in extra_specs.items()
+            }
+        )
+
+    def test_alternatives_in_their_order(self) -> None:
+        found = self.requests(self.flavor(pci_flavor='2:QAT,GPU;GPU'))
+        self.assertEqual([2, 1], [item.count for item in found])
+        self.assertEqual(
+            [{**QAT, 'pci_flavor': 'QAT'}, {**GPU, 'pci_flavor': 'GPU'}],
+            found[0].spec,
+        )
+        self.assertEqual('QAT,GPU', found[0].alias_name)
+        self.assertEqual([{'QAT', 'GPU'}], self.asked)
+        self.assertEqual(
+            objects.InstancePCIRequest.FLAVOR_ALIAS, found[0].source
+        )
+        self.assertNotEqual(found[0].request_id, found[1].request_id)
+
+    def test_names_are_taken_literally(self) -> None:
+        found = self.requests(self.flavor(pci_name='10GE,a.b,10GE'))
+        self.assertEqual([2, 1], [item.count for item in found])
+        self.assertEqual(
+            {
+                'e.name': '10GE',
+                'live_migration': 'hotplug',
+                'pci_name': '10GE',
+            },
+            found[0].spec[0],
+        )
+        self.assertEqual(r'a\.b', found[1].spec[0]['e.name'])
+        self.assertEqual([], self.asked)
+
+    def test_live_migration_travels_along(self) -> None:
+        self.live_migration = 'hotplug'
+        [hotplug] = self.requests(self.flavor(pci_flavor='GPU'))
+        self.live_migration = 'native'
+        [native] = self.requests(self.flavor(pci_flavor='GPU'))
+        self.assertEqual(
+            [{**GPU, 'pci_flavor': 'GPU', 'live_migration': 'hotplug'}],
+            hotplug.spec,
+        )
+        self.assertFalse(hotplug.is_live_migratable())
+        self.assertTrue(native.is_live_migratable())
+
+    def test_numa_policy(self) -> None:
+        flavor = self.flavor(pci_flavor='GPU')
+        self.assertEqual('legacy', self.requests(flavor)[0].numa_policy)
+        self.assertEqual(
+            'required', self.requests(flavor, 'required')[0].numa_policy
+        )
+
+    def test_what_was_resolved_is_kept_with_the_server(self) -> None:
+        flavor = self.flavor(pci_flavor='GPU')
+        before = self.requests(flavor)[0].spec
+        self.flavors['GPU'] = QAT
+        travelled = objects.Flavor.obj_from_primitive(
+            flavor.obj_to_primitive()
+        )
+        again = self.requests_elsewhere(travelled)
+        self.assertEqual(before, again[0].spec)
+        resized = self.requests(self.flavor(pci_flavor='GPU'))
+        self.assertEqual(QAT | {'pci_flavor': 'GPU'}, resized[0].spec[0])
+
+    def test_what_somebody_put_into_a_flavor_is_not_believed(self) -> None:
+        forged = self.flavor(
+            pci_flavor='GPU',
+            pci_requests='[{"count": 9, "alias_name": "x", "spec": [{}]}]',
+        )
+        self.assertEqual(1, self.requests(forged)[0].count)
+
+    def test_not_resolved_by_nova_api(self) -> None:
+        for flavor in (
+            self.flavor(pci_flavor='GPU'),
+            self.flavor(pci_name='10GE'),
+        ):
+            error = self.assertRaises(
+                from_flavor.InvalidPciRequest, self.requests_elsewhere, flavor
+            )
+            self.assertIn('nova-api', error.format_message())
+
+    def test_unknown_pci_flavor_is_named(self) -> None:
+        error = self.assertRaises(
+            from_flavor.InvalidPciRequest,
+            self.requests,
+            self.flavor(pci_flavor='GPU,NoSuch'),
+        )
+        self.assertIn('NoSuch', error.format_message())
+
+    def test_what_does_not_parse(self) -> None:
+        for text in ('0:GPU', '10000:GPU', 'x:GPU', ';;'):
+            error = self.assertRaises(
+                from_flavor.InvalidPciRequest,
+                self.requests,
+                self.flavor(pci_flavor=text),
+            )
+            self.assertIn(text, error.format_message())
+
+    def test_alias_beside_pci_flavor(self) -> None:
+        self.conf.config(
+            group='pci',
+            alias=[
+                '{"name": "a1", "vendor_id": "8086", "product_id": "10c9"}'
+            ],
+        )
+        request.get_alias_from_config.cache_clear()
+        self.addCleanup(request.get_alias_from_config.cache_clear)
+        found = self.requests(self.flavor(alias='a1:2', pci_flavor='GPU'))
+        self.assertEqual(
+            [('a1', 2), ('GPU', 1)],
+            [(item.alias_name, item.count) for item in found],
+        )
+
+    def test_flavor_without_extra_specs(self) -> None:
+        self.assertEqual([], self.requests(objects.Flavor()))

@@ -1,0 +1,179 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import copy
+
+from nova import objects
+from nova.pci import request as pci_request
+from oslo_utils.fixture import uuidsentinel
+from oslotest import base
+
+from pci_ext.objects import pci_flavor
+from pci_ext.requests import from_flavor
+from pci_ext.requests import moves
+from pci_ext.tests import fixtures
+
+SERVER = uuidsentinel.server
+
+
+class KeptTest(base.BaseTestCase):
+    """A server with a flavor that asks for 2:gpu;1:gpu;1:qat."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(fixtures.Activation())
+        self.flavor = self.create_flavor(1, '2:gpu;1:gpu;1:qat')
+        self.instance = objects.Instance(
+            uuid=SERVER,
+            flavor=self.flavor,
+            image_ref=uuidsentinel.image,
+            system_metadata={},
+            pci_requests=objects.InstancePCIRequests(
+                instance_uuid=SERVER, requests=self.of(self.flavor)
+            ),
+        )
+
+    def create_flavor(
+        self, number: int, value: str, **extra_specs: str
+    ) -> objects.Flavor:
+        flavor = objects.Flavor(
+            id=number,
+            extra_specs={from_flavor.PCI_FLAVOR: value, **extra_specs},
+        )
+        with from_flavor.resolving(
+            lambda names: [
+                pci_flavor.PciFlavor(name=name, specs={'vendor_id': '8086'})
+                for name in names
+            ]
+        ):
+            self.of(flavor)
+        return flavor
+
+    def of(self, flavor: objects.Flavor) -> moves.Requests:
+        found = pci_request.get_pci_requests_from_flavor(flavor)
+        return list(found.requests)
+
+    def add(
+        self, name: str | None, requester_id: str | None
+    ) -> objects.InstancePCIRequest:
+        added = objects.InstancePCIRequest(
+            count=1,
+            spec=[{'vendor_id': '8086'}],
+            alias_name=name,
+            request_id=getattr(uuidsentinel, f'{name}-{requester_id}'),
+            requester_id=requester_id,
+        )
+        self.instance.pci_requests.requests.append(added)
+        return added
+
+    def moving(
+        self, flavor: objects.Flavor, alive: bool = False
+    ) -> list[tuple[int, str | None, str | None]]:
+        with moves.keeping(self.instance, alive):
+            found = self.of(flavor)
+        return [
+            (each.count, each.alias_name, each.requester_id) for each in found
+        ]
+
+    def test_a_server_that_nothing_happened_to(self) -> None:
+        expected = [(2, 'gpu', None), (1, 'gpu', None), (1, 'qat', None)]
+        self.assertEqual(expected, self.moving(self.flavor))
+        self.assertEqual(
+            [(1, 'nic', None)], self.moving(self.create_flavor(2, '1:nic'))
+        )
+
+    def test_what_was_attached_is_kept_whatever_the_flavor(self) -> None:
+        hot = self.add('nvme', moves.HOT)
+        self.assertEqual((1, 'nvme', moves.HOT), self.moving(self.flavor)[-1])
+        other = self.create_flavor(2, '1:nic')
+        self.assertEqual(
+            [(1, 'nic', None), (1, 'nvme', moves.HOT)], self.moving(other)
+        )
+        # The devices on the host that it leaves have the old one.
+        with moves.keeping(self.instance):
+            found = self.of(other)[-1]
+        self.assertNotEqual(hot.request_id, found.request_id)
+        self.assertEqual(hot.spec, found.spec)
+
+    def test_nothing_else_is_made_to_keep_it(self) -> None:
+        self.add('nvme', moves.HOT)
+        self.moving(self.flavor)
+        self.assertEqual(3, len(self.of(self.flavor)))
+
+    def test_what_was_detached_comes_back_with_a_new_flavor_only(self) -> None:
+        del self.instance.pci_requests.requests[0]
+        self.assertEqual(
+            [(1, 'gpu', None), (1, 'qat', None)], self.moving(self.flavor)
+        )
+        self.instance.pci_requests.requests.pop()
+        self.assertEqual([(1, 'gpu', None)], self.moving(self.flavor))
+        self.assertEqual(
+            [(3, 'gpu', None)], self.moving(self.create_flavor(2, '3:gpu'))
+        )
+
+    def test_names_of_several_kinds(self) -> None:
+        flavor = self.create_flavor(
+            2, '2:10GE', **{from_flavor.PCI_NAME: '10GE'}
+        )
+        has = self.of(flavor)
+        self.instance.flavor = flavor
+        self.instance.pci_requests.requests = has
+        has[0].count = 1
+        with moves.keeping(self.instance):
+            found = self.of(flavor)
+        self.assertEqual(
+            [(1, has[0].spec), (1, has[1].spec)],
+            [(each.count, each.spec) for each in found],
+        )
+
+    def test_the_numa_policy_of_flavor_or_image(self) -> None:
+        key = 'hw:pci_numa_affinity_policy'
+        flavor = self.create_flavor(2, '1:gpu', **{key: 'required'})
+        with moves.keeping(self.instance):
+            [request] = self.of(flavor)
+            self.assertEqual('required', request.numa_policy)
+            self.instance.system_metadata = {
+                'image_hw_pci_numa_affinity_policy': 'socket'
+            }
+            [request] = self.of(self.create_flavor(3, '1:gpu'))
+            self.assertEqual('socket', request.numa_policy)
+
+    def test_ports_and_interrupted_attaches_are_not_kept_here(self) -> None:
+        self.add(None, uuidsentinel.port)
+        self.add('nvme', 'pci_ext:attaching:req-1')
+        self.assertEqual(3, len(self.moving(self.flavor)))
+
+    def test_a_living_server_keeps_the_very_requests(self) -> None:
+        hot = self.add('nvme', moves.HOT)
+        port = self.add(None, uuidsentinel.port)
+        with moves.keeping(self.instance, alive=True):
+            found = self.of(self.flavor)
+        self.assertEqual(4, len(found))
+        self.assertIs(hot, found[-1])
+        self.assertNotIn(port, found)
+
+    def test_the_request_spec_asks_for_what_the_server_has(self) -> None:
+        spec = objects.RequestSpec(pci_requests=None)
+        moves.count(spec, self.instance)
+        self.assertEqual(3, len(spec.pci_requests.requests))
+        port = copy.deepcopy(self.add(None, uuidsentinel.port))
+        spec.pci_requests.requests = [port]
+        # As Nova changes it on a host.
+        self.instance.pci_requests.requests[-1].spec[0]['parent_ifname'] = 'a'
+        self.add('nvme', moves.HOT)
+        self.add('nvme', 'pci_ext:attaching:req-1')
+        moves.count(spec, self.instance)
+        self.assertEqual(
+            [None, None, None, moves.HOT, uuidsentinel.port],
+            [each.requester_id for each in spec.pci_requests.requests],
+        )
+        self.assertEqual([{'vendor_id': '8086'}], port.spec)

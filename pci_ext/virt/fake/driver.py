@@ -1,0 +1,358 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The simulated form of the driver."""
+
+from collections.abc import Sequence
+import os
+from typing import Any
+
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from nova.compute import power_state
+from oslo_config import cfg
+from oslo_serialization import jsonutils
+
+from pci_ext import exception
+from pci_ext.virt import live_migration
+from pci_ext.virt import mixin
+from pci_ext.virt.fake import hardware
+from pci_ext.virt.fake import hypervisor
+from pci_ext.virt.fake import transfer
+from pci_ext.virt.libvirt import port_networks
+
+CONF = cfg.CONF
+
+
+class FakeDriver(
+    mixin.PciExtDriverMixin,
+    live_migration.LiveMigrationMixin,
+    transfer.TransferDriver,
+):
+    """Nova's fake driver, with the PCI devices of an inventory file.
+
+    Its domains have the devices that a real domain would have, whatever
+    Nova's records say.
+    """
+
+    def __init__(self, virtapi: Any, read_only: bool = False) -> None:
+        super().__init__(virtapi, read_only)
+        self._pci_devices: list[dict[str, Any]] = []
+        self._inventory_host = ''
+        self._inventory_modified: int | None = None
+
+    def init_host(self, host: str) -> None:
+        """Read the devices of this host.
+
+        :raises InvalidInventory: if there is no such file or host, or the
+            file does not parse
+        """
+        self._inventory_host = host
+        self._read_inventory()
+        self._domains = hypervisor.Domains(
+            os.path.join(CONF.state_path, 'domains.json'),
+            hypervisor.Faults(CONF.pci_ext.fake_faults),
+        )
+        hypervisor.HYPERVISORS[host] = self._domains
+
+        self._networks = hypervisor.Networks(
+            os.path.join(CONF.state_path, 'networks.json')
+        )
+        self._remember(host)
+        super().init_host(host)
+
+    def _remember(self, host: str) -> None:
+        """Give Nova's driver the guests that it forgot with nova-compute.
+
+        Those of a hypervisor go on.
+        """
+        context = nova_context.get_admin_context()
+        instances = objects.InstanceList.get_by_host(
+            context, host, expected_attrs=['flavor']
+        )
+        for instance in instances:
+            # Nova's alone: what is kept here of a guest is in files.
+            super().spawn(
+                context,
+                instance,
+                image_meta=None,
+                injected_files=[],
+                admin_password=None,
+                allocations={},
+                power_on=instance.power_state == power_state.RUNNING,
+            )
+
+    def _read_inventory(self) -> None:
+        """Read the devices, unless the file is as it was.
+
+        :raises InvalidInventory: as for init_host
+        """
+        path = CONF.pci_ext.fake_inventory
+        if not path:
+            return
+        try:
+            modified = os.stat(path).st_mtime_ns
+        except OSError:
+            # What is wrong is said where the file is read.
+            modified = None
+        if modified is not None and modified == self._inventory_modified:
+            return
+        hosts = hardware.load(path)
+        host = self._inventory_host
+        if host not in hosts:
+            raise exception.InvalidInventory(
+                path=path,
+                reason=f'it has no host {host}, only '
+                f'{", ".join(sorted(hosts))}',
+            )
+        self._pci_devices = hosts[host]
+        self._inventory_modified = modified
+
+    def get_available_resource(self, nodename: str) -> dict[str, Any]:
+        self._read_inventory()
+        resources: dict[str, Any] = super().get_available_resource(nodename)
+        resources['pci_passthrough_devices'] = jsonutils.dumps(
+            self._pci_devices
+        )
+        return resources
+
+    def list_instance_uuids(self) -> list[str]:
+        """Give the servers that have a guest here.
+
+        Those that were evacuated while nova-compute was down are among them,
+        for Nova to destroy.
+        """
+        known: list[str] = super().list_instance_uuids()
+        return sorted({*known, *self._domains.uuids()})
+
+    def check_pci_ports(
+        self, instance: 'objects.Instance', count: int
+    ) -> None:
+        self._domains.check_ports(instance.uuid, count)
+
+    def attach_pci(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        devices: 'Sequence[objects.PciDevice]',
+    ) -> None:
+        if self.attached_pci(instance) is not None:
+            for device in devices:
+                self._domains.attach(instance.uuid, device.address)
+
+    def detach_pci(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        devices: 'Sequence[objects.PciDevice]',
+    ) -> None:
+        if self.attached_pci(instance) is not None:
+            for device in devices:
+                self._domains.detach(
+                    instance.uuid, device.address, self.pci_removed
+                )
+
+    def attached_pci(
+        self, instance: 'objects.Instance'
+    ) -> frozenset[str] | None:
+        return self._domains.devices(instance.uuid)
+
+    def _runs(self, instance: 'objects.Instance') -> bool:
+        return self._domains.devices(instance.uuid) is not None
+
+    def port_networks(self) -> dict[str, tuple[str, str]]:
+        return {
+            name: (port_networks.server_of(name) or '', address)
+            for name, address in self._networks.all().items()
+        }
+
+    def remove_port_network(self, name: str) -> None:
+        self._networks.remove(name)
+
+    def plug_vifs(
+        self, instance: 'objects.Instance', network_info: Any
+    ) -> None:
+        super().plug_vifs(instance, network_info)
+        for vif in network_info:
+            if port_networks.needs_network(vif):
+                self._networks.make(
+                    port_networks.name_of(instance.uuid, vif['id']),
+                    vif['profile']['pci_slot'],
+                )
+
+    def unplug_vifs(
+        self, instance: 'objects.Instance', network_info: Any
+    ) -> None:
+        super().unplug_vifs(instance, network_info)
+        for vif in network_info:
+            self._networks.remove(
+                port_networks.name_of(instance.uuid, vif['id'])
+            )
+
+    def _start_domain(self, instance: 'objects.Instance') -> None:
+        """Run a domain, defined anew as Nova's libvirt driver does."""
+        self.plug_vifs(instance, instance.get_network_info())
+        self._domains.start(
+            instance.uuid,
+            [device.address for device in instance.get_pci_devices()],
+        )
+
+    def spawn(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().spawn(context, instance, *args, **kwargs)
+        # A server that is being started need not have it in its cache yet.
+        self.plug_vifs(instance, kwargs.get('network_info') or ())
+        # After a live migration it runs already.
+        if kwargs.get('power_on', True) and not self._runs(instance):
+            self._domains.check_usable(
+                device.address for device in instance.get_pci_devices()
+            )
+            self._start_domain(instance)
+
+    def power_on(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().power_on(context, instance, *args, **kwargs)
+        self._start_domain(instance)
+
+    def power_off(
+        self, instance: 'objects.Instance', *args: Any, **kwargs: Any
+    ) -> None:
+        super().power_off(instance, *args, **kwargs)
+        self._domains.stop(instance.uuid)
+
+    def destroy(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        network_info: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().destroy(context, instance, network_info, *args, **kwargs)
+        self._domains.stop(instance.uuid)
+        self.unplug_vifs(instance, network_info)
+
+    def attach_interface(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        image_meta: 'objects.ImageMeta',
+        vif: Any,
+    ) -> None:
+        super().attach_interface(context, instance, image_meta, vif)
+        self.plug_vifs(instance, [vif])
+        address = vif['profile'].get('pci_slot')
+        if address and self._runs(instance):
+            self._domains.attach(instance.uuid, address)
+
+    def detach_interface(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        vif: Any,
+    ) -> None:
+        super().detach_interface(context, instance, vif)
+        address = vif['profile'].get('pci_slot')
+        if address and self._runs(instance):
+            self._domains.detach(instance.uuid, address, self.pci_removed)
+        self.unplug_vifs(instance, [vif])
+
+    def migrate_disk_and_power_off(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        self._domains.stop(instance.uuid)
+        return super().migrate_disk_and_power_off(
+            context, instance, *args, **kwargs
+        )
+
+    def finish_revert_migration(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().finish_revert_migration(context, instance, *args, **kwargs)
+        self._start_domain(instance)
+
+    def suspend(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+    ) -> None:
+        """Take the devices out of the guest, and save it."""
+        super().suspend(context, instance)
+        devices = instance.get_pci_devices()
+        try:
+            self.detach_pci(context, instance, devices)
+        except exception.PciDeviceNotUnplugged as error:
+            attached = self.attached_pci(instance) or ()
+            self.attach_pci(
+                context,
+                instance,
+                [each for each in devices if each.address not in attached],
+            )
+            raise nova_exception.InstanceFaultRollback(
+                inner_exception=error
+            ) from error
+        self._domains.stop(instance.uuid)
+
+    def pause(self, instance: 'objects.Instance') -> None:
+        super().pause(instance)
+        self._domains.pause(instance.uuid)
+
+    def unpause(self, instance: 'objects.Instance') -> None:
+        super().unpause(instance)
+        self._domains.unpause(instance.uuid)
+
+    def resume(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().resume(context, instance, *args, **kwargs)
+        self._start_domain(instance)
+
+    def rescue(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        super().rescue(context, instance, *args, **kwargs)
+        self._start_domain(instance)
+
+    def unrescue(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+    ) -> None:
+        super().unrescue(context, instance)
+        self._start_domain(instance)

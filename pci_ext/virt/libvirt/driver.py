@@ -1,0 +1,173 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The libvirt form of the driver."""
+
+import functools
+import inspect
+from typing import Any
+
+from lxml import etree
+from nova import context as nova_context
+from nova import objects
+from nova.virt import event as virtevent
+from nova.virt.libvirt import config as vconfig
+from nova.virt.libvirt import driver
+from nova.virt.libvirt import event as libvirtevent
+from oslo_config import cfg
+from oslo_log import log as logging
+from oslo_serialization import jsonutils
+
+from pci_ext.requests import teaming
+from pci_ext.virt import live_migration
+from pci_ext.virt import mixin
+from pci_ext.virt.libvirt import device_metadata
+from pci_ext.virt.libvirt import domain_xml
+from pci_ext.virt.libvirt import hotplug
+from pci_ext.virt.libvirt import port_networks
+from pci_ext.virt.libvirt import suspend
+from pci_ext.virt.libvirt import vif
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+#: Begins the aliases that libvirt gives to host devices.
+_HOSTDEV = 'hostdev'
+
+
+class LibvirtDriver(
+    hotplug.HotplugMixin,
+    mixin.PciExtDriverMixin,
+    live_migration.LiveMigrationMixin,
+    suspend.SuspendMixin,
+    driver.LibvirtDriver,
+):
+    """Nova's libvirt driver, with all that libvirt says of a device."""
+
+    _pci_names: frozenset[str] = frozenset()
+
+    def __init__(self, virtapi: Any, read_only: bool = False) -> None:
+        super().__init__(virtapi, read_only)
+        self.vif_driver = vif.VifDriver(self._host)
+
+    def get_available_resource(self, nodename: str) -> dict[str, Any]:
+        """Look at the devices anew where the host has others than before.
+
+        Nova looks at them once, which takes a call of libvirt a device.
+        """
+        names = frozenset(self._host.list_pci_devices())
+        if names != self._pci_names:
+            self._pci_names = names
+            self._get_pci_passthrough_devices.cache_clear()
+        resources: dict[str, Any] = super().get_available_resource(nodename)
+        return resources
+
+    @functools.cache  # noqa: B019  as in Nova, which clears it by this name
+    def _get_pci_passthrough_devices(self) -> str:
+        """Add what Nova leaves out: the class code of each device.
+
+        :returns: JSON, as the method that it extends
+        """
+        # Past the cache of Nova: what is to be kept is the result of this.
+        look = driver.LibvirtDriver._get_pci_passthrough_devices
+        devices = jsonutils.loads(inspect.unwrap(look)(self))
+        for device in devices:
+            device.update(self._more_properties(device['dev_id']))
+        return str(jsonutils.dumps(devices))
+
+    def _more_properties(self, dev_id: str) -> dict[str, Any]:
+        xml = self._describe(dev_id)
+        found = etree.fromstring(xml).findtext('./capability/class')
+        return {'class': found.removeprefix('0x')} if found else {}
+
+    def _describe(self, dev_id: str) -> str:
+        return str(self._host.device_lookup_by_name(dev_id).XMLDesc(0))
+
+    def _guest_add_pci_devices(
+        self, guest: vconfig.LibvirtConfigGuest, instance: 'objects.Instance'
+    ) -> None:
+        """Put devices into the description of a guest that is to start."""
+        devices = instance.get_pci_devices(
+            source=objects.InstancePCIRequest.FLAVOR_ALIAS
+        )
+        self._check_iommu_groups(
+            devices, [device.address for device in devices]
+        )
+        self._check_virtual_functions(devices)
+        super()._guest_add_pci_devices(guest, instance)
+
+    def _get_guest_config(
+        self,
+        instance: 'objects.Instance',
+        network_info: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> vconfig.LibvirtConfigGuest:
+        with teaming.among(network_info):
+            return super()._get_guest_config(
+                instance, network_info, *args, **kwargs
+            )
+
+    def port_networks(self) -> dict[str, tuple[str, str]]:
+        return {
+            name: (port_networks.server_of(name) or '', address)
+            for name, address in self.vif_driver.networks().items()
+        }
+
+    def remove_port_network(self, name: str) -> None:
+        self.vif_driver.remove_network(name)
+
+    def _build_device_metadata(
+        self, context: nova_context.RequestContext, instance: Any
+    ) -> 'objects.InstanceDeviceMetadata | None':
+        """Add the devices of PCI flavors to those that Nova tells guests of.
+
+        Nova calls this when it has defined a domain, and when an interface or
+        volume with a tag is attached.
+        """
+        metadata = super()._build_device_metadata(context, instance)
+        guest = self._find_guest(instance)
+        if guest is None:
+            return metadata
+        devices = [
+            *(metadata.devices if metadata else ()),
+            *device_metadata.describe(
+                self.virtapi._compute.rt,
+                instance,
+                domain_xml.guest_addresses(guest.get_xml_desc()),
+            ),
+        ]
+        if not devices:
+            return None
+        return objects.InstanceDeviceMetadata(devices=devices)
+
+    def _tell_guest(
+        self, context: nova_context.RequestContext, instance: Any
+    ) -> None:
+        """Record what the metadata service says of devices from now on."""
+        try:
+            instance.device_metadata = self._build_device_metadata(
+                context, instance
+            )
+            instance.save()
+        except Exception:
+            LOG.exception(
+                'The metadata of devices stays as it was', instance=instance
+            )
+
+    def emit_event(self, event: virtevent.InstanceEvent) -> None:
+        """Look after a device that is out of a guest, maybe late."""
+        super().emit_event(event)
+        if isinstance(
+            event, libvirtevent.DeviceRemovedEvent
+        ) and event.dev.startswith(_HOSTDEV):
+            self.pci_removed(event.uuid)

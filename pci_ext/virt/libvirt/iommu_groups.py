@@ -1,0 +1,106 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What libvirt's node devices say of IOMMU groups.
+
+An IOMMU cannot keep the devices of a group apart. The kernel gives a group to
+a guest only if none of its devices is in use by the host (Documentation of
+the kernel, "VFIO - Virtual Function I/O").
+"""
+
+from collections.abc import Callable
+from collections.abc import Collection
+import dataclasses
+import re
+
+from lxml import etree
+
+from pci_ext.i18n import _
+from pci_ext.virt.libvirt import domain_xml
+
+#: Drivers that do not use the device that they are bound to for the host.
+_HARMLESS = re.compile('pci-stub|vfio-pci|.*[_-]vfio[_-]pci')
+
+#: Class codes of bridges, which belong to the fabric.
+_BRIDGE = '0x06'
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """An IOMMU group.
+
+    :ivar number: as the kernel counts them
+    :ivar addresses: of all devices in it, bridges too
+    """
+
+    number: int
+    addresses: frozenset[str]
+
+
+def group_of(xml: str) -> Group | None:
+    """Give the group that a device is in.
+
+    :param xml: libvirt's description of the node device
+    :returns: None where no IOMMU is in use
+    """
+    found = etree.fromstring(xml).find("capability[@type='pci']/iommuGroup")
+    if found is None:
+        return None
+    return Group(
+        int(found.get('number', ''), 0),
+        frozenset(map(domain_xml.address, found.iterfind('address'))),
+    )
+
+
+def host_driver(xml: str) -> str | None:
+    """Give the driver by which the host uses a device.
+
+    :param xml: libvirt's description of the node device
+    :returns: None where it does not, or where it is a bridge
+    """
+    device = etree.fromstring(xml)
+    driver = device.findtext('driver/name')
+    code = device.findtext('capability/class', '')
+    if not driver or _HARMLESS.fullmatch(driver) or code.startswith(_BRIDGE):
+        return None
+    return driver
+
+
+def node_device(address: str) -> str:
+    """Give libvirt's name of the device at an address."""
+    return 'pci_' + re.sub('[:.]', '_', address)
+
+
+def conflict(
+    address: str, together: Collection[str], describe: Callable[[str], str]
+) -> str | None:
+    """Say why a device cannot be given to a guest because of its group.
+
+    :param address: of the device
+    :param together: addresses of all devices that the guest is to have
+    :param describe: gives libvirt's description of a device by its name
+    :returns: None if it can be
+    """
+    group = group_of(describe(node_device(address)))
+    if group is None:
+        return None
+    drivers = {
+        other: host_driver(describe(node_device(other)))
+        for other in sorted(group.addresses.difference(together))
+    }
+    used = [f'{other} ({name})' for other, name in drivers.items() if name]
+    if not used:
+        return None
+    return _(
+        'it shares IOMMU group %(number)d with %(members)s, which the host '
+        'uses.'
+    ) % {'number': group.number, 'members': ', '.join(used)}

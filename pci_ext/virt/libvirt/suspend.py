@@ -1,0 +1,100 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Suspend a guest of libvirt that has devices.
+
+A guest cannot be saved with devices of its host, so Nova takes them out first
+and puts them in again when it is resumed. But it looks once, and at once,
+whether they are out, which a real guest needs time for; and where one stays in
+it gives up with the others out.
+"""
+
+from collections.abc import Sequence
+import contextlib
+import functools
+from typing import Any
+
+from nova import context as nova_context
+from nova import exception as nova_exception
+from nova import objects
+from nova.virt.libvirt import guest as libvirt_guest
+
+Devices = Sequence['objects.PciDevice']
+
+
+class SuspendMixin:
+    """To be mixed in before Nova's libvirt driver.
+
+    What it needs beyond that is in ``pci_ext.virt.libvirt.driver``.
+    """
+
+    attached_pci: Any
+    _attach_pci_devices: Any
+    _detach_from_live_with_retry: Any
+    _find_guest: Any
+    _find_hostdev: Any
+
+    def suspend(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+    ) -> None:
+        """Suspend a guest, or let it go on with all its devices.
+
+        :raises nova.exception.InstanceFaultRollback: if the guest keeps one
+        """
+        try:
+            super().suspend(context, instance)  # type: ignore[misc]
+        except nova_exception.PciDeviceDetachFailed as error:
+            self._plug_again(instance)
+            # Any other error tells Nova that the server is broken.
+            raise nova_exception.InstanceFaultRollback(
+                inner_exception=error
+            ) from error
+
+    def _plug_again(self, instance: 'objects.Instance') -> None:
+        attached = self.attached_pci(instance)
+        if attached is None:
+            return
+        self._attach_pci_devices(
+            self._find_guest(instance),
+            [
+                device
+                for device in instance.get_pci_devices(
+                    source=objects.InstancePCIRequest.FLAVOR_ALIAS
+                )
+                if device.address not in attached
+            ],
+        )
+
+    def _detach_pci_devices(
+        self, guest: libvirt_guest.Guest, pci_devs: Devices
+    ) -> None:
+        """Take devices out of a running guest, and wait for it.
+
+        They stay in its definition, by which it is resumed.
+        """
+        for device in pci_devs:
+            find = functools.partial(self._find_hostdev, guest, device)
+            found = find()
+            if found is None:
+                continue
+            try:
+                # It may let go of it between two attempts.
+                with contextlib.suppress(nova_exception.DeviceNotFound):
+                    self._detach_from_live_with_retry(
+                        guest, guest.uuid, found, find, device.address
+                    )
+            except nova_exception.DeviceDetachFailed as error:
+                raise nova_exception.PciDeviceDetachFailed(
+                    dev=device.address, reason=error.format_message()
+                ) from error

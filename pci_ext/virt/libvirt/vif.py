@@ -1,0 +1,161 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""How ports are plugged on a host with libvirt.
+
+Nova plugs a port before the guest or the migration needs it on a host, and
+unplugs it when the guest is gone or has lost the port: these are the times at
+which the network of the port is made and removed.
+"""
+
+from collections.abc import Iterator
+from collections.abc import Mapping
+import contextlib
+from typing import Any
+
+from nova import objects
+from nova.network import model
+from nova.pci import utils as pci_utils
+from nova.virt.libvirt import config as vconfig
+from nova.virt.libvirt import driver
+from nova.virt.libvirt import vif as libvirt_vif
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from pci_ext.requests import teaming
+from pci_ext.virt.libvirt import guest_interfaces
+from pci_ext.virt.libvirt import port_networks
+
+CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+
+class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
+    """Nova's, with networks of ports and pairs of ports."""
+
+    def get_config(
+        self,
+        instance: 'objects.Instance',
+        vif: Mapping[str, Any],
+        image_meta: Any,
+        flavor: 'objects.Flavor',
+        virt_type: str,
+    ) -> Any:
+        found = super().get_config(
+            instance, vif, image_meta, flavor, virt_type
+        )
+        if not isinstance(found, vconfig.LibvirtConfigGuestInterface):
+            # A device that is not an interface to libvirt.
+            return found
+        pairs = teaming.pairs(instance)
+        if not (
+            port_networks.may_have_network(vif)
+            or vif['id'] in {*pairs, *pairs.values()}
+        ):
+            return found
+        interface = guest_interfaces.Interface(found, vif['id'])
+        if port_networks.needs_network(vif):
+            interface.net_type = 'network'
+            interface.network = port_networks.name_of(instance.uuid, vif['id'])
+        interface.standby = pairs.get(vif['id'])
+        interface.stands_in = vif['id'] in pairs.values()
+        return interface
+
+    def plug(
+        self, instance: 'objects.Instance', vif: Mapping[str, Any]
+    ) -> None:
+        super().plug(instance, vif)
+        if port_networks.needs_network(vif):
+            self._make_network(instance, vif)
+
+    def unplug(
+        self, instance: 'objects.Instance', vif: Mapping[str, Any]
+    ) -> None:
+        # Whatever is configured by now.
+        if vif['vnic_type'] in port_networks.VNIC_TYPES:
+            self._let_go(port_networks.name_of(instance.uuid, vif['id']))
+        super().unplug(instance, vif)
+
+    def _make_network(
+        self, instance: 'objects.Instance', vif: Mapping[str, Any]
+    ) -> None:
+        name = port_networks.name_of(instance.uuid, vif['id'])
+        address = vif['profile']['pci_slot']
+        connection = self.host.get_connection()
+        with _if_there():
+            network = connection.networkLookupByName(name)
+            if port_networks.address_in(network.XMLDesc(0)) == address:
+                return
+            # The port has another device than the last time.
+            network.destroy()
+        xml = port_networks.network_xml(
+            name,
+            address,
+            int(vif['details'].get(model.VIF_DETAILS_VLAN) or 0),
+            interface=(
+                pci_utils.get_ifname_by_pci_address(address)
+                if vif['vnic_type'] == model.VNIC_TYPE_MACVTAP
+                else None
+            ),
+        )
+        LOG.info('Making network %s of %s', name, address, instance=instance)
+        # Not defined: it is not to be there when the host is started again.
+        connection.networkCreateXML(xml)
+
+    def _let_go(self, name: str) -> None:
+        """Remove the network of a port, or leave it to the next start.
+
+        A host need not have libvirt's driver of networks, and a network that
+        stays is in nobody's way.
+        """
+        try:
+            self.remove_network(name)
+        except driver.libvirt.libvirtError as error:
+            LOG.log(
+                logging.WARNING
+                if CONF.pci_ext.port_plug == 'network'
+                else logging.DEBUG,
+                'Network %s was not removed: %s',
+                name,
+                error,
+            )
+
+    def networks(self) -> dict[str, str]:
+        """Give the networks of ports on this host by name, and the device.
+
+        Without libvirt's driver of networks there are none.
+        """
+        found = {}
+        try:
+            for network in self.host.get_connection().listAllNetworks(0):
+                if port_networks.server_of(network.name()) is not None:
+                    address = port_networks.address_in(network.XMLDesc(0))
+                    found[network.name()] = address or ''
+        except driver.libvirt.libvirtError as error:
+            LOG.warning('libvirt does not tell of its networks: %s', error)
+        return found
+
+    def remove_network(self, name: str) -> None:
+        """Remove the network of a port, if there is one."""
+        with _if_there():
+            self.host.get_connection().networkLookupByName(name).destroy()
+            LOG.info('Removed network %s', name)
+
+
+@contextlib.contextmanager
+def _if_there() -> Iterator[None]:
+    """Do something with a network unless there is none."""
+    libvirt = driver.libvirt
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        if error.get_error_code() != libvirt.VIR_ERR_NO_NETWORK:
+            raise
