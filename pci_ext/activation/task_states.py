@@ -19,16 +19,17 @@ versioned notifications, where it would drop or break the notification.
 
 from nova.objects import fields
 
-ATTACHING_PCI = 'attaching_pci'
-DETACHING_PCI = 'detaching_pci'
-
-ALL = (ATTACHING_PCI, DETACHING_PCI)
+from pci_ext import server_state
 
 
 def make_known() -> None:
     """Let notifications of Nova carry our task states; repeatable."""
     known = fields.InstanceTaskStateField.AUTO_TYPE
     known._valid_values = (
-        *(value for value in known.valid_values if value not in ALL),
-        *ALL,
+        *(
+            value
+            for value in known.valid_values
+            if value not in server_state.TASK_STATES
+        ),
+        *server_state.TASK_STATES,
     )

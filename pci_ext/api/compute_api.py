@@ -31,9 +31,8 @@ from nova.compute import instance_actions
 from nova.pci import request
 from oslo_utils import excutils
 
-from pci_ext import reservations
+from pci_ext import server_state
 from pci_ext.activation import seam
-from pci_ext.requests import moves
 from pci_ext.requests import request_specs
 
 #: The parameters that methods of Nova's are expected to begin with.
@@ -189,7 +188,7 @@ class API(request_specs.API):
             requests.requests = [
                 each
                 for each in requests.requests
-                if each.requester_id != moves.HOT
+                if each.requester_id != server_state.HOT_ATTACHED
             ]
             _asked.set(
                 self._pci_quota.check_resize(context, instance, requests)
@@ -248,17 +247,17 @@ class API(request_specs.API):
         """
         devices = _asked.get() or {}
         task_state = instance.task_state
-        if note and reservations.note(instance, devices):
+        if note and server_state.reserve(instance, devices):
             # Only now nobody else writes these.
             instance.refresh()
-            reservations.note(instance, devices)
+            server_state.reserve(instance, devices)
             instance.save(expected_task_state=[task_state])
         try:
             self._pci_quota.recheck(context, instance.project_id, devices)
         except Exception:
             with excutils.save_and_reraise_exception():
                 instance.task_state = None
-                reservations.forget(instance)
+                server_state.release_reservation(instance)
                 instance.save(expected_task_state=[task_state])
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from nova import exception as nova_exception
 from nova.api.validation.extra_specs import base
 
+from pci_ext import server_state
 from pci_ext.i18n import _
 from pci_ext.requests import from_flavor
 
@@ -78,7 +79,7 @@ _VALIDATORS = [
         value={'type': str},
     ),
     ReservedValidator(
-        name=from_flavor.RESOLVED,
+        name=server_state.RESOLVED,
         description=(
             'Reserved: what the requests for PCI devices of a server were '
             'resolved to.'

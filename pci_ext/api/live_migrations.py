@@ -19,7 +19,7 @@ from nova import objects
 from nova.api.openstack.compute import migrate_server
 import webob.exc
 
-from pci_ext import pending_detach
+from pci_ext import server_state
 from pci_ext.api import compute_api
 from pci_ext.api import policy
 from pci_ext.api.inventory import server_devices
@@ -33,7 +33,7 @@ def refusal(
     instance: 'objects.Instance', devices: list[server_devices.Held]
 ) -> str | None:
     """Say why a server cannot be migrated live, as far as is known here."""
-    if pending_detach.addresses(instance):
+    if server_state.pending_detach(instance):
         return _(
             'A PCI device of the server is being detached: its guest has not '
             'let go of it.'

@@ -32,12 +32,10 @@ import oslo_messaging as messaging
 from oslo_utils import excutils
 
 from pci_ext import exception
-from pci_ext import reservations
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.api.quota import checks
 from pci_ext.api.quota import usage
 from pci_ext.compute import rpcapi
-from pci_ext.compute.operations import operation
 from pci_ext.i18n import _
 from pci_ext.matching import request_grammar
 
@@ -142,7 +140,7 @@ class API:
             context,
             instance,
             'attach_pci',
-            task_states.ATTACHING_PCI,
+            server_state.ATTACHING_PCI,
             lambda operation_id: self._rpcapi.attach_pci(
                 context, instance, operation_id, requests
             ),
@@ -169,7 +167,7 @@ class API:
             context,
             instance,
             'detach_pci',
-            task_states.DETACHING_PCI,
+            server_state.DETACHING_PCI,
             lambda operation_id: self._rpcapi.detach_pci(
                 context, instance, operation_id, list(dev_ids)
             ),
@@ -194,7 +192,7 @@ class API:
             context,
             instance,
             'reattach_pci',
-            task_states.ATTACHING_PCI,
+            server_state.ATTACHING_PCI,
             lambda operation_id: self._rpcapi.reattach_pci(
                 context, instance, operation_id
             ),
@@ -256,8 +254,8 @@ def _take(
         # Only now nobody else writes these, and what was read before may be
         # old.
         instance.refresh()
-        instance.system_metadata[operation.OPERATION] = operation_id
-        reservations.note(instance, devices)
+        instance.system_metadata[server_state.OPERATION] = operation_id
+        server_state.reserve(instance, devices)
         # A delete takes the server from anybody.
         instance.save(expected_task_state=[task_state])
     except nova_exception.InstanceUpdateConflict as error:
@@ -278,11 +276,11 @@ def _give_up(instance: Any, task_state: str, operation_id: str) -> None:
     """
     instance.refresh()
     metadata = instance.system_metadata
-    if metadata.get(operation.OPERATION) != operation_id:
+    if metadata.get(server_state.OPERATION) != operation_id:
         return
     instance.task_state = None
-    del metadata[operation.OPERATION]
-    reservations.forget(instance)
+    del metadata[server_state.OPERATION]
+    server_state.release_reservation(instance)
     try:
         instance.save(expected_task_state=[task_state])
     except nova_exception.UnexpectedTaskStateError:

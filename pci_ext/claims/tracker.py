@@ -33,15 +33,13 @@ from oslo_log import log as logging
 from oslo_utils import excutils
 
 from pci_ext import exception
+from pci_ext import server_state
 from pci_ext.activation import seam
 from pci_ext.claims import offered_devices
 from pci_ext.claims import sriov_status
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
-
-#: Key in the record of a device that is offered no more but is in use.
-WITHDRAWN = 'pci_ext:withdrawn'
 
 Options = tuple[tuple[str, ...], tuple[str, ...]]
 
@@ -53,14 +51,14 @@ def _options() -> Options:
 
 
 def _mark(device: 'objects.PciDevice', withdrawn: bool) -> None:
-    if withdrawn == (WITHDRAWN in device.extra_info):
+    if withdrawn == (server_state.WITHDRAWN in device.extra_info):
         return
     # Only what is set anew is saved.
     changed = dict(device.extra_info)
     if withdrawn:
-        changed[WITHDRAWN] = 'true'
+        changed[server_state.WITHDRAWN] = 'true'
     else:
-        del changed[WITHDRAWN]
+        del changed[server_state.WITHDRAWN]
     device.extra_info = changed
 
 

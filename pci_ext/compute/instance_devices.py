@@ -26,13 +26,10 @@ from nova import exception as nova_exception
 from nova import objects
 from oslo_log import log as logging
 
+from pci_ext import server_state
 from pci_ext.requests import moves
 
 LOG = logging.getLogger(__name__)
-
-#: Begins the requester_id of requests that are being attached; followed by
-#: the id of the operation.
-_ATTACHING = 'pci_ext:attaching:'
 
 Devices = list['objects.PciDevice']
 Requests = list['objects.InstancePCIRequest']
@@ -60,22 +57,20 @@ def requests_of(instance: 'objects.Instance') -> Requests:
 def begin(requests: Requests, operation_id: str) -> None:
     """Say of requests that they are not all attached yet."""
     for request in requests:
-        request.requester_id = f'{_ATTACHING}{operation_id}'
+        request.requester_id = f'{server_state.ATTACHING}{operation_id}'
 
 
 def operation_of(request: 'objects.InstancePCIRequest') -> str:
     """Give the id of the operation that attaches a request."""
-    return str(request.requester_id).removeprefix(_ATTACHING)
-
-
-def is_unfinished(request: 'objects.InstancePCIRequest') -> bool:
-    return (request.requester_id or '').startswith(_ATTACHING)
+    return str(request.requester_id).removeprefix(server_state.ATTACHING)
 
 
 def unfinished(instance: 'objects.Instance') -> Requests:
     """Give the requests that are being attached, or were in the past."""
     return [
-        request for request in requests_of(instance) if is_unfinished(request)
+        request
+        for request in requests_of(instance)
+        if server_state.is_attaching(request)
     ]
 
 
@@ -86,7 +81,7 @@ def confirm(
     requests = requests_of(instance)
     for request in requests:
         if request.request_id in request_ids:
-            request.requester_id = moves.HOT
+            request.requester_id = server_state.HOT_ATTACHED
     set_requests(instance, requests)
 
 

@@ -35,8 +35,8 @@ from nova import utils
 from nova.objects import fields
 from oslo_utils import excutils
 
+from pci_ext import server_state
 from pci_ext.activation import seam
-from pci_ext.activation import task_states
 from pci_ext.requests import port_attach
 
 _ATTACH = '_attach_interface'
@@ -154,7 +154,7 @@ def _refuse_while_busy(
     task_state = objects.Instance.get_by_uuid(
         context, instance.uuid, expected_attrs=[]
     ).task_state
-    if task_state in task_states.ALL:
+    if task_state in server_state.TASK_STATES:
         raise nova_exception.InstanceInvalidState(
             attr='task_state',
             instance_uuid=instance.uuid,

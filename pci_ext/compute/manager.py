@@ -22,7 +22,7 @@ from nova import objects
 from nova import utils
 from oslo_log import log as logging
 
-from pci_ext import pending_reattach
+from pci_ext import server_state
 from pci_ext.compute import workers
 from pci_ext.compute.migration import destination
 from pci_ext.compute.operations import reattach
@@ -124,8 +124,8 @@ class Manager:
         @utils.synchronized(server_uuid)
         def attempt() -> None:
             again.reload()
-            if pending_reattach.request_ids(again.instance):
-                again.attempt(pending_reattach.RETRYING)
+            if server_state.pending_reattach(again.instance):
+                again.attempt(server_state.RETRYING)
 
         try:
             attempt()

@@ -40,6 +40,7 @@ from oslo_serialization import jsonutils
 from oslo_utils import uuidutils
 
 from pci_ext import exception
+from pci_ext import server_state
 from pci_ext.activation import seam
 from pci_ext.i18n import _
 from pci_ext.i18n import _P
@@ -55,9 +56,6 @@ LOG = logging.getLogger(__name__)
 ALIAS = 'pci_passthrough:alias'
 PCI_FLAVOR = 'pci_passthrough:pci_flavor'
 PCI_NAME = 'pci_passthrough:pci_name'
-#: Extra spec that carries what the two above were resolved to. It is set by
-#: nova-api alone and shown to nobody.
-RESOLVED = 'pci_passthrough:pci_requests'
 
 Source = Callable[[Collection[str]], Iterable[pci_flavor.PciFlavor]]
 
@@ -188,8 +186,10 @@ def _requests_of(
     if not (PCI_FLAVOR in extra_specs or PCI_NAME in extra_specs):
         return []
     if _source.get() is not None:
-        extra_specs[RESOLVED] = jsonutils.dumps(resolve(extra_specs))
-    elif RESOLVED not in extra_specs:
+        extra_specs[server_state.RESOLVED] = jsonutils.dumps(
+            resolve(extra_specs)
+        )
+    elif server_state.RESOLVED not in extra_specs:
         raise _not_resolved()
     return [
         objects.InstancePCIRequest(
@@ -201,7 +201,7 @@ def _requests_of(
             ),
             request_id=uuidutils.generate_uuid(),
         )
-        for item in jsonutils.loads(extra_specs[RESOLVED])
+        for item in jsonutils.loads(extra_specs[server_state.RESOLVED])
     ]
 
 

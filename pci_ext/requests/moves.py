@@ -26,15 +26,8 @@ from nova import objects
 from nova.virt import hardware
 from oslo_utils import uuidutils
 
-from pci_ext import server_metadata
+from pci_ext import server_state
 from pci_ext.matching import compiled_requests
-
-#: The requester_id of requests that were attached to a living server. Nova
-#: leaves it empty in requests that come from the flavor.
-HOT = 'pci_ext:hot'
-
-#: Begins the requester_id of every request that pci_ext makes for an attach.
-_ATTACH = 'pci_ext:'
 
 Requests = list['objects.InstancePCIRequest']
 
@@ -78,7 +71,7 @@ def adjust(flavor: 'objects.Flavor', requests: Requests) -> Requests:
     if flavor.id == instance.flavor.id:
         requests = _less(requests, owned)
     return requests + [
-        _anew(each) for each in owned if each.requester_id == HOT
+        _anew(each) for each in owned if server_state.is_hot_attached(each)
     ]
 
 
@@ -96,11 +89,6 @@ def affinity_policy(flavor: 'objects.Flavor') -> str | None:
         flavor, instance.image_meta
     )
     return policy
-
-
-def is_of_attach(request: 'objects.InstancePCIRequest') -> bool:
-    """Tell a request that was or is being attached from one of the flavor."""
-    return (request.requester_id or '').startswith(_ATTACH)
 
 
 def of_devices(instance: 'objects.Instance') -> Requests:
@@ -139,8 +127,8 @@ def forget_asked_for(instance: 'objects.Instance') -> None:
     It is started anew, on the new host or once more on the old one, and has
     been asked for nothing then.
     """
-    server_metadata.ASKED_FOR.remove(
-        instance, server_metadata.ASKED_FOR.of(instance)
+    server_state.PENDING_DETACH.remove(
+        instance, server_state.PENDING_DETACH.get(instance)
     )
 
 
@@ -153,14 +141,14 @@ def _is_whole(request: 'objects.InstancePCIRequest') -> bool:
 
     What is left of that stays behind.
     """
-    return request.requester_id in (None, HOT)
+    return request.requester_id in (None, server_state.HOT_ATTACHED)
 
 
 def _less(requests: Requests, owned: Requests) -> Requests:
     """Lower the counts of requests to what a server has of them."""
     left: collections.Counter[tuple[str, ...]] = collections.Counter()
     for request in owned:
-        if request.requester_id != HOT:
+        if not server_state.is_hot_attached(request):
             left[_asked_for(request)] += request.count
     for request in requests:
         key = _asked_for(request)

@@ -27,9 +27,7 @@ import contextvars
 from nova import objects
 from oslo_utils import uuidutils
 
-#: Begins the requester_id of a request that is on its way; followed by the
-#: port.
-_ON_ITS_WAY = 'pci_ext:port:'
+from pci_ext import server_state
 
 #: A selector an alternative, without what the port itself needs.
 Spec = list[dict[str, str]]
@@ -46,7 +44,7 @@ def send(instance: 'objects.Instance', port_id: str, spec: Spec) -> None:
             count=1,
             spec=spec,
             request_id=uuidutils.generate_uuid(),
-            requester_id=f'{_ON_ITS_WAY}{port_id}',
+            requester_id=f'{server_state.PORT}{port_id}',
         )
     )
 
@@ -55,9 +53,9 @@ def sent(instance: 'objects.Instance') -> dict[str, Spec]:
     """Give what ports ask for by what came with a server."""
     requests = instance.pci_requests.requests if instance.pci_requests else ()
     return {
-        request.requester_id.removeprefix(_ON_ITS_WAY): request.spec
+        request.requester_id.removeprefix(server_state.PORT): request.spec
         for request in requests
-        if (request.requester_id or '').startswith(_ON_ITS_WAY)
+        if (request.requester_id or '').startswith(server_state.PORT)
     }
 
 

@@ -20,6 +20,7 @@ from nova.api import validation
 from nova.api.openstack import wsgi
 from nova.compute import api as compute
 
+from pci_ext import server_state
 from pci_ext.api import extension
 from pci_ext.api import microversions
 from pci_ext.api import policy
@@ -29,7 +30,6 @@ from pci_ext.api.inventory import server_devices
 from pci_ext.api.schemas import server_devices as schema
 from pci_ext.i18n import _
 from pci_ext.policies import pci_devices as policies
-from pci_ext.requests import moves
 from pci_ext.requests import teaming
 
 View = dict[str, Any]
@@ -83,7 +83,9 @@ def _show(
     not_detached: str | None,
     pairs: Mapping[str, str],
 ) -> View:
-    is_hot = each.request is not None and moves.is_of_attach(each.request)
+    is_hot = each.request is not None and server_state.is_of_attach(
+        each.request
+    )
     port_id = _port_of(each.request)
     item = each.device.as_object()
     return {

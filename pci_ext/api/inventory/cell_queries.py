@@ -18,19 +18,18 @@ import dataclasses
 from typing import Any
 
 from nova import context as nova_context
-from nova.compute import task_states as nova_task_states
+from nova.compute import task_states
 from nova.db.main import models
 from nova.objects import fields
 import sqlalchemy as sa
 
-from pci_ext import reservations
-from pci_ext.activation import task_states
+from pci_ext import server_state
 
 #: The status of a device that can be had.
 FREE = fields.PciDeviceStatus.AVAILABLE
 
 #: Those of servers that may ask for what no host has on record yet.
-ASKING = (task_states.ATTACHING_PCI, nova_task_states.RESIZE_PREP)
+ASKING = (server_state.ATTACHING_PCI, task_states.RESIZE_PREP)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +174,7 @@ def asked(
             server.deleted == 0,
             server.task_state.in_(ASKING),
             metadata.deleted == 0,
-            metadata.key.startswith(reservations.PREFIX, autoescape=True),
+            metadata.key.startswith(server_state.RESERVED, autoescape=True),
         )
     ):
         found.setdefault(uuid, {})[key] = value

@@ -15,7 +15,7 @@
 from nova import exception as nova_exception
 from nova import objects
 
-from pci_ext import pending_detach
+from pci_ext import server_state
 
 
 def by_address(instance: 'objects.Instance') -> dict[str, str]:
@@ -29,7 +29,7 @@ def by_address(instance: 'objects.Instance') -> dict[str, str]:
     :returns: by the address of the device; those that nothing went wrong
         with, or not yet, are missing
     """
-    operations = pending_detach.operations(instance)
+    operations = server_state.PENDING_DETACH.get(instance)
     errors = {
         operation_id: _error_of(instance, operation_id)
         for operation_id in set(operations.values())

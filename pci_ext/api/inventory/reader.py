@@ -28,10 +28,10 @@ from nova.db.main import api as db_api
 from nova.objects import fields
 from oslo_serialization import jsonutils
 
+from pci_ext import server_state
 from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import pool_lookup
 from pci_ext.claims import reported_pools
-from pci_ext.claims import tracker
 from pci_ext.matching import pools as matching_pools
 from pci_ext.objects import pci_device
 from pci_ext.objects import pci_pool
@@ -98,7 +98,7 @@ class Device:
     @property
     def withdrawn(self) -> bool:
         """Whether it is offered no more, and kept until it is freed."""
-        return tracker.WITHDRAWN in self.properties
+        return server_state.WITHDRAWN in self.properties
 
     def as_object(self) -> pci_device.PciDevice:
         row = self.row

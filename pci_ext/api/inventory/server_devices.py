@@ -22,8 +22,7 @@ from nova.compute import api as compute_api
 from nova.compute import task_states
 import webob.exc
 
-from pci_ext import pending_detach
-from pci_ext import pending_reattach
+from pci_ext import server_state
 from pci_ext.api.inventory import alternatives
 from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import device_query
@@ -45,8 +44,8 @@ class State:
     ATTACHING = 'attaching'
     DETACHING = 'detaching'
     DETACHED = 'detached'
-    RETRYING = pending_reattach.RETRYING
-    FAILED = pending_reattach.FAILED
+    RETRYING = server_state.RETRYING
+    FAILED = server_state.FAILED
 
     ALL = (ATTACHED, ATTACHING, DETACHING, DETACHED, RETRYING, FAILED)
 
@@ -95,8 +94,8 @@ class Held:
         )
 
     @property
-    def _problem(self) -> pending_reattach.Problem | None:
-        return pending_reattach.problems(self.instance).get(
+    def _problem(self) -> server_state.ReattachError | None:
+        return server_state.reattach_errors(self.instance).get(
             self.device.row.address
         )
 
@@ -104,7 +103,7 @@ class Held:
     def state(self) -> str:
         """Whether the guest has it, and what is being done about that."""
         address = self.device.row.address
-        if address in pending_detach.addresses(self.instance):
+        if address in server_state.pending_detach(self.instance):
             return State.DETACHING
         if self.request in instance_devices.unfinished(self.instance):
             return State.ATTACHING
@@ -113,7 +112,7 @@ class Held:
         if (
             self.request is not None
             and self.request.request_id
-            in pending_reattach.request_ids(self.instance)
+            in server_state.pending_reattach(self.instance)
             and self.instance.task_state == task_states.MIGRATING
         ):
             return State.DETACHED

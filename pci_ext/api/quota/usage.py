@@ -23,18 +23,15 @@ from typing import Any
 
 from nova import context as nova_context
 from nova import objects
-from nova.compute import task_states as nova_task_states
+from nova.compute import task_states
 from nova.compute import vm_states
 from nova.db.main import api as db_api
 from oslo_log import log as logging
 
-from pci_ext import reservations
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.api.inventory import alternatives
 from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import reader
-from pci_ext.compute import instance_devices
-from pci_ext.requests import moves
 
 LOG = logging.getLogger(__name__)
 
@@ -51,7 +48,7 @@ def is_of_flavor(request: 'objects.InstancePCIRequest') -> bool:
     """
     return not (
         request.source == objects.InstancePCIRequest.NEUTRON_PORT
-        or moves.is_of_attach(request)
+        or server_state.is_of_attach(request)
     )
 
 
@@ -152,12 +149,12 @@ def _in_cell(
         )
         if _takes(row):
             charges[row.uuid] += _charge_rest(devices, current)
-        if row.task_state == nova_task_states.RESIZE_PREP:
+        if row.task_state == task_states.RESIZE_PREP:
             charges[row.uuid] += _charge_rest(
                 devices, _moving_to(row.migration_context)
             )
         if not _is_recorded(row, current):
-            charges[row.uuid] += reservations.of_metadata(
+            charges[row.uuid] += server_state.reserved(
                 asking.get(row.uuid, {})
             )
     return charges
@@ -167,18 +164,18 @@ def _takes(row: Any) -> bool:
     """Tell whether a server is to get all that its requests ask for."""
     return (
         row.vm_state == vm_states.BUILDING
-        or row.task_state == task_states.ATTACHING_PCI
+        or row.task_state == server_state.ATTACHING_PCI
         or (
             row.vm_state == vm_states.SHELVED_OFFLOADED
-            and row.task_state == nova_task_states.UNSHELVING
+            and row.task_state == task_states.UNSHELVING
         )
     )
 
 
 def _is_recorded(row: Any, current: Requests) -> bool:
     """Tell whether the host has recorded what a server asks for."""
-    if row.task_state == task_states.ATTACHING_PCI:
-        return any(map(instance_devices.is_unfinished, current))
+    if row.task_state == server_state.ATTACHING_PCI:
+        return any(map(server_state.is_attaching, current))
     return row.migration_context is not None
 
 

@@ -18,7 +18,7 @@ from nova import objects
 from nova.api.openstack import wsgi
 from nova.api.openstack.compute.views import servers
 
-from pci_ext.requests import from_flavor
+from pci_ext import server_state
 
 
 class ViewBuilder(servers.ViewBuilder):
@@ -35,6 +35,6 @@ class ViewBuilder(servers.ViewBuilder):
             view['extra_specs'] = {
                 key: value
                 for key, value in view['extra_specs'].items()
-                if key != from_flavor.RESOLVED
+                if key != server_state.RESOLVED
             }
         return view

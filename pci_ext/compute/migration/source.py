@@ -21,8 +21,7 @@ from nova import objects
 from nova.compute import utils as compute_utils
 from oslo_log import log as logging
 
-from pci_ext import pending_detach
-from pci_ext import pending_reattach
+from pci_ext import server_state
 from pci_ext.compute import instance_devices
 from pci_ext.compute.operations import operation
 from pci_ext.i18n import _
@@ -63,7 +62,7 @@ class Departure(operation.Operation):
         :raises nova.exception.MigrationPreCheckError: if one does
         """
         self.reload()
-        if pending_detach.addresses(self.instance):
+        if server_state.pending_detach(self.instance):
             raise nova_exception.MigrationPreCheckError(
                 reason=_('A PCI device of the server is being detached.')
             )
@@ -127,7 +126,7 @@ class Departure(operation.Operation):
         return True
 
     def _detach(self, devices: instance_devices.Devices) -> None:
-        pending_reattach.mark(
+        server_state.PENDING_REATTACH.mark(
             self.instance,
             {device.request_id for device in devices},
             self.operation_id,

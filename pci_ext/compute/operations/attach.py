@@ -22,8 +22,7 @@ from nova import objects
 from oslo_log import log as logging
 
 from pci_ext import exception
-from pci_ext import reservations
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
 from pci_ext.compute.operations import operation
@@ -44,7 +43,7 @@ class Attach(operation.Operation):
     """
 
     name = 'attach_pci'
-    task_state = task_states.ATTACHING_PCI
+    task_state = server_state.ATTACHING_PCI
     action = action_notifications.ATTACH
 
     def __init__(
@@ -125,7 +124,7 @@ class Attach(operation.Operation):
 
     def _record(self) -> None:
         # On record now.
-        reservations.forget(self.instance)
+        server_state.release_reservation(self.instance)
         instance_devices.set_requests(
             self.instance,
             [*instance_devices.requests_of(self.instance), *self.requests],

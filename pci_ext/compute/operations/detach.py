@@ -23,8 +23,7 @@ from oslo_log import log as logging
 from oslo_utils import excutils
 
 from pci_ext import exception
-from pci_ext import pending_detach
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
 from pci_ext.compute.operations import operation
@@ -44,7 +43,7 @@ class Detach(operation.Operation):
     """
 
     name = 'detach_pci'
-    task_state = task_states.DETACHING_PCI
+    task_state = server_state.DETACHING_PCI
     action = action_notifications.DETACH
 
     def __init__(
@@ -95,7 +94,9 @@ class Detach(operation.Operation):
         :raises PciDeviceNotUnplugged: if the guest keeps a device
         """
         self.reload()
-        asked_for = pending_detach.addresses(self.instance, self.operation_id)
+        asked_for = server_state.pending_detach(
+            self.instance, self.operation_id
+        )
         if not asked_for and not self.is_done():
             self.give_back()
             return False
@@ -168,12 +169,12 @@ class Detach(operation.Operation):
         return [device.address for device in self.devices]
 
     def _mark(self) -> None:
-        pending_detach.mark(
+        server_state.PENDING_DETACH.mark(
             self.instance, self._addresses(), self.operation_id
         )
 
     def _unmark(self) -> None:
-        pending_detach.unmark(
+        server_state.PENDING_DETACH.remove(
             self.instance, set(self._addresses()) - self._kept
         )
 
@@ -206,7 +207,8 @@ class Detach(operation.Operation):
     def _settle(self) -> None:
         self.settle(self._request_ids)
         owned = {device.address for device in self.owned()}
-        pending_detach.unmark(
+        server_state.PENDING_DETACH.remove(
             self.instance,
-            pending_detach.addresses(self.instance, self.operation_id) - owned,
+            server_state.pending_detach(self.instance, self.operation_id)
+            - owned,
         )

@@ -26,31 +26,17 @@ from oslo_log import log as logging
 from oslo_utils import excutils
 
 from pci_ext import exception
-from pci_ext import pending_detach
-from pci_ext import reservations
+from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
 from pci_ext.i18n import _
 
 LOG = logging.getLogger(__name__)
 
-#: The key in the system metadata of a server that names the operation which
-#: has the server now; set by nova-api together with the task state.
-OPERATION = 'pci_ext:operation'
-
-#: The key that names the operation once nothing is left of it but to record
-#: the outcome and to give the server back.
-_DONE = 'pci_ext:done'
-
 #: While a server has one of these Nova has its devices out of its guest.
 _DEVICES_ARE_OUT = (task_states.SUSPENDING, task_states.RESUMING)
 
 _ATTRS = ['system_metadata', 'pci_requests', 'numa_topology', 'flavor']
-
-
-def of(instance: 'objects.Instance') -> str:
-    """Give the id of the operation that has a server; empty if unknown."""
-    return str(instance.system_metadata.get(OPERATION, ''))
 
 
 class Operation:
@@ -136,7 +122,7 @@ class Operation:
         return (
             instance.host == self.compute.host
             and instance.task_state == self.task_state
-            and of(instance) == self.operation_id
+            and server_state.operation_id(instance) == self.operation_id
         )
 
     def owned(self) -> instance_devices.Devices:
@@ -167,7 +153,7 @@ class Operation:
         Such a device is freed when the guest lets go of it.
         """
         held = self.held()
-        pending_detach.mark(
+        server_state.PENDING_DETACH.mark(
             self.instance,
             [device.address for device in devices if device.address in held],
             self.operation_id,
@@ -191,18 +177,23 @@ class Operation:
 
     def conclude(self) -> None:
         """Note, for who comes after a crash, that all is done."""
-        self.instance.system_metadata[_DONE] = self.operation_id
+        self.instance.system_metadata[server_state.COMPLETED] = (
+            self.operation_id
+        )
         self.instance.save()
 
     def reopen(self) -> None:
         """Take back what :meth:`conclude` noted."""
         # Another copy: the server may have been given back.
         instance = self._read()
-        if instance.system_metadata.pop(_DONE, None) is not None:
+        if (
+            instance.system_metadata.pop(server_state.COMPLETED, None)
+            is not None
+        ):
             instance.save()
 
     def is_done(self) -> bool:
-        noted = self.instance.system_metadata.get(_DONE)
+        noted = self.instance.system_metadata.get(server_state.COMPLETED)
         return bool(noted == self.operation_id)
 
     def finish(self) -> None:
@@ -215,9 +206,9 @@ class Operation:
         instance = self._read()
         self._check_current(instance)
         instance.task_state = None
-        for key in (OPERATION, _DONE):
+        for key in (server_state.OPERATION, server_state.COMPLETED):
             instance.system_metadata.pop(key, None)
-        reservations.forget(instance)
+        server_state.release_reservation(instance)
         instance.save(expected_task_state=[self.task_state])
 
     def give_back(self) -> None:

@@ -20,9 +20,7 @@ from nova import objects
 from oslo_log import log as logging
 
 from pci_ext import exception
-from pci_ext import pending_detach
-from pci_ext import pending_reattach
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
 from pci_ext.compute.operations import operation
@@ -40,7 +38,7 @@ class Reattach(operation.Operation):
     """
 
     name = 'reattach_pci'
-    task_state = task_states.ATTACHING_PCI
+    task_state = server_state.ATTACHING_PCI
 
     def run(self, answer: Callable[[], None]) -> None:
         """Make an attempt because somebody asks for it.
@@ -63,12 +61,12 @@ class Reattach(operation.Operation):
         return action_notifications.Subject([], [])
 
     def _check(self) -> None:
-        if not pending_reattach.request_ids(self.instance):
+        if not server_state.pending_reattach(self.instance):
             raise exception.PciActionRefused(
                 reason=_('The server lacks none of its PCI devices.')
             )
 
-    def attempt(self, state: str = pending_reattach.FAILED) -> None:
+    def attempt(self, state: str = server_state.FAILED) -> None:
         """Attach what is missing to the guest, if it runs.
 
         What is stopped gets its devices back when it is started.
@@ -91,7 +89,7 @@ class Reattach(operation.Operation):
                 errors[device.address] = exception.PciDeviceNotPlugged(
                     address=device.address, reason=error
                 )
-        pending_reattach.settle(
+        server_state.record_reattach(
             self.instance,
             {
                 address: error.format_message()
@@ -107,8 +105,8 @@ class Reattach(operation.Operation):
         attached = self.driver.firmly_attached_pci(self.instance)
         if attached is None:
             return []
-        not_wanted = attached | pending_detach.addresses(self.instance)
-        request_ids = pending_reattach.request_ids(self.instance)
+        not_wanted = attached | server_state.pending_detach(self.instance)
+        request_ids = server_state.pending_reattach(self.instance)
         return [
             device
             for device in self.owned()
@@ -133,7 +131,7 @@ class Reattach(operation.Operation):
             request.request_id
             for request in instance_devices.unfinished(self.instance)
         }
-        not_wanted = attached | pending_detach.addresses(self.instance)
+        not_wanted = attached | server_state.pending_detach(self.instance)
         return {
             device.request_id
             for device in self.owned()
@@ -142,7 +140,9 @@ class Reattach(operation.Operation):
 
     def notice(self) -> None:
         """Mark what the guest let go of without need."""
-        pending_reattach.mark(self.instance, self.unasked(), self.operation_id)
+        server_state.PENDING_REATTACH.mark(
+            self.instance, self.unasked(), self.operation_id
+        )
 
     def take(self) -> bool:
         """Take the server for an attempt.
@@ -150,7 +150,9 @@ class Reattach(operation.Operation):
         :returns: whether nobody else has it
         """
         self.instance.task_state = self.task_state
-        self.instance.system_metadata[operation.OPERATION] = self.operation_id
+        self.instance.system_metadata[server_state.OPERATION] = (
+            self.operation_id
+        )
         try:
             self.instance.save(expected_task_state=[None])
         except nova_exception.UnexpectedTaskStateError:
@@ -170,6 +172,6 @@ def lacks(
         again.reload()
     except nova_exception.InstanceNotFound:
         return False
-    if pending_reattach.request_ids(again.instance):
+    if server_state.pending_reattach(again.instance):
         return False
     return bool(again.unasked())

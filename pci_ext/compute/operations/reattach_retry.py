@@ -25,7 +25,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from pci_ext import exception
-from pci_ext import pending_reattach
+from pci_ext import server_state
 from pci_ext.compute.operations import reattach
 
 CONF = cfg.CONF
@@ -78,7 +78,7 @@ def _persist(
                 reattach.Reattach(
                     compute, context, server_uuid, str(context.request_id)
                 ),
-                pending_reattach.FAILED if last else pending_reattach.RETRYING,
+                server_state.FAILED if last else server_state.RETRYING,
             )
         except nova_exception.InstanceNotFound:
             return
@@ -109,7 +109,7 @@ def _attempt(again: reattach.Reattach, state: str) -> _Outcome:
                 else _Outcome.BUSY
             )
         again.notice()
-        if not pending_reattach.request_ids(again.instance):
+        if not server_state.pending_reattach(again.instance):
             return _Outcome.DONE
         if again.instance.task_state or not again.take():
             return _Outcome.BUSY

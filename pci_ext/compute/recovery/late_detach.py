@@ -17,7 +17,7 @@ from nova import exception as nova_exception
 from nova import objects
 from oslo_log import log as logging
 
-from pci_ext import pending_detach
+from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
 from pci_ext.compute.operations import operation
@@ -45,7 +45,7 @@ class Late(operation.Operation):
             )
         except nova_exception.InstanceNotFound:
             return
-        asked_for = pending_detach.addresses(self.instance)
+        asked_for = server_state.pending_detach(self.instance)
         attached = self.attached()
         if not asked_for or attached is None:
             return
@@ -73,7 +73,7 @@ class Late(operation.Operation):
         )
         self.free(devices)
         self.settle(request_ids)
-        pending_detach.unmark(self.instance, addresses)
+        server_state.PENDING_DETACH.remove(self.instance, addresses)
         self.publish()
         self.notify(action_notifications.END)
 

@@ -29,9 +29,7 @@ from nova.compute import utils as compute_utils
 from oslo_log import log as logging
 
 from pci_ext import exception
-from pci_ext import pending_detach
-from pci_ext import pending_reattach
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
 from pci_ext.compute.operations import attach
@@ -64,11 +62,11 @@ def find(context: nova_context.RequestContext, host: str) -> list[str]:
     return [
         instance.uuid
         for instance in instances
-        if instance.task_state in task_states.ALL
+        if instance.task_state in server_state.TASK_STATES
         or instance.uuid in migrated
-        or pending_detach.addresses(instance)
+        or server_state.pending_detach(instance)
         or instance_devices.unfinished(instance)
-        or pending_reattach.request_ids(instance)
+        or server_state.pending_reattach(instance)
     ]
 
 
@@ -89,8 +87,8 @@ def reconcile_lost(
     except nova_exception.InstanceNotFound:
         return None
     if (
-        instance.task_state not in task_states.ALL
-        or operation.of(instance) != operation_id
+        instance.task_state not in server_state.TASK_STATES
+        or server_state.operation_id(instance) != operation_id
     ):
         LOG.info('The server was given back meanwhile', instance=instance)
         return None
@@ -122,13 +120,13 @@ def reconcile(
     attaching = _by_operation(instance_devices.unfinished(instance))
     for requests in attaching:
         _end_attach(compute, instance, requests, cause)
-    if instance.task_state == task_states.DETACHING_PCI:
+    if instance.task_state == server_state.DETACHING_PCI:
         _end_detach(compute, instance, cause)
-    elif instance.task_state == task_states.ATTACHING_PCI and not attaching:
+    elif instance.task_state == server_state.ATTACHING_PCI and not attaching:
         _end_attach_without_requests(compute, instance, cause)
     late_detach.release(compute, context, server_uuid)
     interrupted_migrations.release_claims(compute, context, server_uuid)
-    migration = pending_reattach.operation_of(instance)
+    migration = server_state.reattach_operation(instance)
     return None if migration is None else _context_of(migration)
 
 
@@ -168,7 +166,7 @@ def _end_attach(
 def _end_detach(
     compute: Any, instance: 'objects.Instance', cause: str
 ) -> None:
-    operation_id = operation.of(instance)
+    operation_id = server_state.operation_id(instance)
     context = _context_of(operation_id)
     task = detach.Detach(compute, context, instance.uuid, operation_id, [])
     try:
@@ -184,7 +182,7 @@ def _end_attach_without_requests(
     compute: Any, instance: 'objects.Instance', cause: str
 ) -> None:
     """End an attach that had not recorded anything, or had done all."""
-    operation_id = operation.of(instance)
+    operation_id = server_state.operation_id(instance)
     context = _context_of(operation_id)
     if _action(context, instance.uuid) not in (None, attach.Attach.name):
         again = reattach.Reattach(

@@ -28,8 +28,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_service import periodic_task
 
-from pci_ext.activation import task_states
-from pci_ext.compute.operations import operation
+from pci_ext import server_state
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -92,13 +91,13 @@ class Watch:
             context,
             {
                 'host': self._host,
-                'task_state': list(task_states.ALL),
+                'task_state': list(server_state.TASK_STATES),
                 'deleted': False,
             },
             expected_attrs=['system_metadata'],
         )
         return [
-            (instance.uuid, operation.of(instance))
+            (instance.uuid, server_state.operation_id(instance))
             for instance in instances
             if not self._is_busy(instance.uuid)
         ]

@@ -30,6 +30,7 @@ from nova.compute import vm_states
 from oslo_log import log as logging
 
 from pci_ext import exception
+from pci_ext import server_state
 from pci_ext.compute import instance_devices
 from pci_ext.requests import moves
 
@@ -37,9 +38,6 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds between looks at whether Nova has its devices tracked.
 _POLL_INTERVAL = 0.2
-
-#: Begins the system metadata of servers that something is going on with.
-_OURS = 'pci_ext:'
 
 
 def start(compute: Any) -> None:
@@ -106,7 +104,10 @@ def _is_idle(instance: 'objects.Instance') -> bool:
         instance.vm_state in (vm_states.ACTIVE, vm_states.PAUSED)
         and instance.task_state is None
         and not instance_devices.unfinished(instance)
-        and not any(key.startswith(_OURS) for key in instance.system_metadata)
+        and not any(
+            key.startswith(server_state.PREFIX)
+            for key in instance.system_metadata
+        )
     )
 
 

@@ -21,7 +21,7 @@ from nova.tests.functional.api import client
 from nova.tests.functional.libvirt import base
 from nova.virt.libvirt import event as libvirtevent
 
-from pci_ext import pending_reattach
+from pci_ext import server_state
 from pci_ext.tests.nova import test_libvirt
 
 
@@ -110,7 +110,7 @@ class LibvirtLiveMigrationTest(
         instance = objects.Instance.get_by_uuid(
             self.ctxt, self.server['id'], expected_attrs=['system_metadata']
         )
-        self.assertEqual(frozenset(), pending_reattach.request_ids(instance))
+        self.assertEqual(frozenset(), server_state.pending_reattach(instance))
 
     def test_hotplug(self) -> None:
         self.boot_there('2:mobile')

@@ -20,11 +20,9 @@ from nova import objects
 import oslo_messaging as messaging
 
 from pci_ext import exception
-from pci_ext import reservations
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.api.quota import checks
 from pci_ext.compute import rpcapi
-from pci_ext.compute.operations import operation
 from pci_ext.db import pci_flavor_limits as limits_db
 from pci_ext.db import pci_flavors as db
 from pci_ext.objects import pci_flavor
@@ -88,10 +86,10 @@ class AttachmentsTestCase(base.RouterTestCase):
     def test_server_is_taken_before_the_host_is_called(self) -> None:
         self.host(lambda: None)
         self.assertEqual(202, self.detach().status_int)
-        self.assertEqual([task_states.DETACHING_PCI], self.called)
+        self.assertEqual([server_state.DETACHING_PCI], self.called)
         # Until the host gives it back.
         self.assertEqual(409, self.detach().status_int)
-        self.assertEqual([task_states.DETACHING_PCI], self.called)
+        self.assertEqual([server_state.DETACHING_PCI], self.called)
 
     def test_server_is_not_taken_for_what_cannot_be(self) -> None:
         self.host(lambda: None)
@@ -189,7 +187,7 @@ class AttachmentsTestCase(base.RouterTestCase):
         self.assertEqual(202, self.detach().status_int)
         metadata = self.instance().system_metadata
         self.assertEqual('written', metadata['pci_ext:test'])
-        self.assertIn(operation.OPERATION, metadata)
+        self.assertIn(server_state.OPERATION, metadata)
 
 
 class HostsTestCase(AttachmentsTestCase):
@@ -214,7 +212,7 @@ class HostsTestCase(AttachmentsTestCase):
         self.service.forced_down = True
         self.service.save()
         # Also where nobody gives the server back for that reason.
-        for task_state in None, task_states.DETACHING_PCI:
+        for task_state in None, server_state.DETACHING_PCI:
             self.save(task_state=task_state)
             self.assertRefused(503, 'is down')
             self.assertEqual(task_state, self.instance().task_state)
@@ -286,9 +284,7 @@ class QuotaTestCase(AttachmentsTestCase):
         # It is charged for what it asks for, before its host answers.
         self.assertEqual(
             {'gpu': 1},
-            reservations.of_metadata(
-                self.instance(self.other).system_metadata
-            ),
+            server_state.reserved(self.instance(self.other).system_metadata),
         )
         self.assertEqual(403, self.attach(self.server).status_int)
         self.assertGivenBack(self.server)

@@ -22,7 +22,7 @@ from nova import objects
 from oslo_serialization import jsonutils
 from oslo_utils import uuidutils
 
-from pci_ext.claims import tracker
+from pci_ext import server_state
 from pci_ext.compute import instance_devices
 from pci_ext.tests.unit.compute import base
 from pci_ext.virt.fake import hardware_cards
@@ -51,7 +51,7 @@ class TrackerTest(base.HostTestCase):
             record.address: (
                 record.status,
                 record.extra_info.get('e.name'),
-                tracker.WITHDRAWN in record.extra_info,
+                server_state.WITHDRAWN in record.extra_info,
             )
             for record in objects.PciDeviceList.get_by_compute_node(
                 self.context, self.node.id

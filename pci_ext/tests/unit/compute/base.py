@@ -34,8 +34,8 @@ from oslo_serialization import jsonutils
 from oslo_utils import uuidutils
 import yaml
 
+from pci_ext import server_state
 from pci_ext.compute import instance_devices
-from pci_ext.compute.operations import operation
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.virt.fake import driver
 from pci_ext.virt.fake import hardware_cards
@@ -248,7 +248,9 @@ class HostTestCase(test.TestCase):
         self.context.request_id = f'req-{uuidutils.generate_uuid()}'
         instance = self.instance(server)
         instance.task_state = task_state
-        instance.system_metadata[operation.OPERATION] = self.context.request_id
+        instance.system_metadata[server_state.OPERATION] = (
+            self.context.request_id
+        )
         instance.save(expected_task_state=[None])
         action = task_state.replace('ing_', '_')
         objects.InstanceAction.action_start(
@@ -267,7 +269,7 @@ class HostTestCase(test.TestCase):
         """Give the devices of a server, and check that all agree on them."""
         instance = self.instance(server)
         self.assertIsNone(instance.task_state)
-        self.assertNotIn(operation.OPERATION, instance.system_metadata)
+        self.assertNotIn(server_state.OPERATION, instance.system_metadata)
         self.assertEqual([], instance_devices.unfinished(instance))
         addresses = sorted(dev.address for dev in instance.pci_devices)
         domain = self.compute.driver.attached_pci(instance)

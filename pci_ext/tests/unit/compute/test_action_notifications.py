@@ -16,6 +16,7 @@ from nova.tests import fixtures as nova_fixtures
 from oslo_versionedobjects import fixture as ovo_fixture
 from oslotest import base as test_base
 
+from pci_ext import server_state
 from pci_ext.activation import task_states
 from pci_ext.compute import action_notifications
 from pci_ext.compute.operations import attach
@@ -122,7 +123,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
     def test_task_state_is_that_of_the_moment(self) -> None:
         self.attach(self.server, 1)
         self.assertEqual(
-            [task_states.ATTACHING_PCI, None],
+            [server_state.ATTACHING_PCI, None],
             [
                 each['payload']['nova_object.data']['task_state']
                 for each in self.received()
@@ -184,7 +185,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
             self.compute,
             self.context,
             self.server,
-            self.take(self.server, task_states.ATTACHING_PCI),
+            self.take(self.server, server_state.ATTACHING_PCI),
             [self.request(2)],
         )
         with test_faults.Fault(step, test_faults.KILLED, after=False):

@@ -18,10 +18,9 @@ from oslo_concurrency import lockutils
 from oslo_utils.fixture import uuidsentinel
 
 from pci_ext import exception
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.compute import instance_devices
 from pci_ext.compute import interface_lock
-from pci_ext.requests import moves
 from pci_ext.tests.unit.compute import base
 
 #: As it is where nobody made it start at once.
@@ -50,7 +49,7 @@ class InterfacesTest(base.HostTestCase):
         ]
 
     def attach_device(self) -> None:
-        operation_id = self.take(self.server, task_states.ATTACHING_PCI)
+        operation_id = self.take(self.server, server_state.ATTACHING_PCI)
         answer = self.endpoint.attach_pci(
             self.context, self.stale, operation_id, [self.request(1)]
         )
@@ -60,13 +59,17 @@ class InterfacesTest(base.HostTestCase):
         self.attach_device()
         self.attach_port()
         self.assertEqual(
-            [None, moves.HOT, uuidsentinel.port], self.requesters()
+            [None, server_state.HOT_ATTACHED, uuidsentinel.port],
+            self.requesters(),
         )
         self.attach_device()
         self.compute._detach_interface(
             self.context, self.stale, uuidsentinel.port
         )
-        self.assertEqual([None, moves.HOT, moves.HOT], self.requesters())
+        self.assertEqual(
+            [None, server_state.HOT_ATTACHED, server_state.HOT_ATTACHED],
+            self.requesters(),
+        )
 
     def test_a_port_waits_for_what_is_under_way(self) -> None:
         self.stale = self.instance(self.server)
@@ -79,7 +82,7 @@ class InterfacesTest(base.HostTestCase):
         self.assertEqual([None, uuidsentinel.port], self.requesters())
 
     def test_a_port_is_refused_while_devices_are_attached(self) -> None:
-        self.take(self.server, task_states.ATTACHING_PCI)
+        self.take(self.server, server_state.ATTACHING_PCI)
         error = self.assertRaises(
             nova_exception.InstanceInvalidState, self.attach_port
         )

@@ -17,6 +17,7 @@ from nova.pci import request as pci_request
 from oslo_utils.fixture import uuidsentinel
 from oslotest import base
 
+from pci_ext import server_state
 from pci_ext.objects import pci_flavor
 from pci_ext.requests import from_flavor
 from pci_ext.requests import moves
@@ -92,11 +93,15 @@ class KeptTest(base.BaseTestCase):
         )
 
     def test_what_was_attached_is_kept_whatever_the_flavor(self) -> None:
-        hot = self.add('nvme', moves.HOT)
-        self.assertEqual((1, 'nvme', moves.HOT), self.moving(self.flavor)[-1])
+        hot = self.add('nvme', server_state.HOT_ATTACHED)
+        self.assertEqual(
+            (1, 'nvme', server_state.HOT_ATTACHED),
+            self.moving(self.flavor)[-1],
+        )
         other = self.create_flavor(2, '1:nic')
         self.assertEqual(
-            [(1, 'nic', None), (1, 'nvme', moves.HOT)], self.moving(other)
+            [(1, 'nic', None), (1, 'nvme', server_state.HOT_ATTACHED)],
+            self.moving(other),
         )
         # The devices on the host that it leaves have the old one.
         with moves.keeping(self.instance):
@@ -105,7 +110,7 @@ class KeptTest(base.BaseTestCase):
         self.assertEqual(hot.spec, found.spec)
 
     def test_nothing_else_is_made_to_keep_it(self) -> None:
-        self.add('nvme', moves.HOT)
+        self.add('nvme', server_state.HOT_ATTACHED)
         self.moving(self.flavor)
         self.assertEqual(3, len(self.of(self.flavor)))
 
@@ -153,7 +158,7 @@ class KeptTest(base.BaseTestCase):
         self.assertEqual(3, len(self.moving(self.flavor)))
 
     def test_a_living_server_keeps_the_very_requests(self) -> None:
-        hot = self.add('nvme', moves.HOT)
+        hot = self.add('nvme', server_state.HOT_ATTACHED)
         port = self.add(None, uuidsentinel.port)
         with moves.keeping(self.instance, alive=True):
             found = self.of(self.flavor)
@@ -169,11 +174,11 @@ class KeptTest(base.BaseTestCase):
         spec.pci_requests.requests = [port]
         # As Nova changes it on a host.
         self.instance.pci_requests.requests[-1].spec[0]['parent_ifname'] = 'a'
-        self.add('nvme', moves.HOT)
+        self.add('nvme', server_state.HOT_ATTACHED)
         self.add('nvme', 'pci_ext:attaching:req-1')
         moves.count(spec, self.instance)
         self.assertEqual(
-            [None, None, None, moves.HOT, uuidsentinel.port],
+            [None, None, None, server_state.HOT_ATTACHED, uuidsentinel.port],
             [each.requester_id for each in spec.pci_requests.requests],
         )
         self.assertEqual([{'vendor_id': '8086'}], port.spec)

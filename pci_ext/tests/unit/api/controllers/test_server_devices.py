@@ -18,7 +18,7 @@ from oslo_utils import uuidutils
 from oslo_utils.fixture import uuidsentinel
 
 from pci_ext import exception
-from pci_ext import pending_detach
+from pci_ext import server_state
 from pci_ext.policies import pci_devices as policies
 from pci_ext.tests.unit.api import base
 
@@ -169,7 +169,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
             instance = objects.Instance.get_by_uuid(
                 cell_context, self.server, expected_attrs=['system_metadata']
             )
-            pending_detach.mark(
+            server_state.PENDING_DETACH.mark(
                 instance, [f'0000:0{slot}:00.0'], cell_context.request_id
             )
             objects.InstanceAction.action_start(
@@ -215,7 +215,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
         with nova_context.target_cell(
             self.context, self.cell_mappings['cell1']
         ) as cell_context:
-            pending_detach.mark(
+            server_state.PENDING_DETACH.mark(
                 objects.Instance.get_by_uuid(
                     cell_context,
                     self.server,

@@ -15,16 +15,16 @@ from unittest import mock
 
 from nova.tests import fixtures as nova_fixtures
 
+from pci_ext import server_state
 from pci_ext.api.inventory import device_query
 from pci_ext.policies import pci_devices as policies
-from pci_ext.requests import from_flavor
 from pci_ext.tests.unit.api import base
 
 #: The first microversion that shows extra specs, and a recent one.
 EXTRA_SPECS, RECENT = '2.47', '2.98'
 
 EXTRA_SPECS_GIVEN = {'pci_passthrough:pci_flavor': '1:bigGPU'}
-EXTRA_SPECS_KEPT = EXTRA_SPECS_GIVEN | {from_flavor.RESOLVED: '[]'}
+EXTRA_SPECS_KEPT = EXTRA_SPECS_GIVEN | {server_state.RESOLVED: '[]'}
 
 DEVICE = {
     'dev_id': 'pci_0000_02_00_0',

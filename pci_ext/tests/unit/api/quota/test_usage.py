@@ -16,13 +16,12 @@ from typing import Any
 
 from nova import context as nova_context
 from nova import objects
-from nova.compute import task_states as nova_task_states
+from nova.compute import task_states
 from nova.compute import vm_states
 from nova.objects import fields
 from oslo_utils.fixture import uuidsentinel
 
-from pci_ext import reservations
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.api.quota import usage
 from pci_ext.tests.unit.api import base
 
@@ -188,7 +187,7 @@ class ChargesTestCase(ProjectTestCase):
             'server',
             request('one', 1, FIRST),
             request('hot', 1, FIRST, SECOND, requester_id='pci_ext:x'),
-            task_state=task_states.ATTACHING_PCI,
+            task_state=server_state.ATTACHING_PCI,
         )
         self.give(server, 1, 'one', **INTEL)
         self.assertEqual({'IntelGPU': 2, 'NvGPU': 1}, self.charged())
@@ -200,12 +199,12 @@ class ChargesTestCase(ProjectTestCase):
     ) -> None:
         instance = self.instance('cell1', server)
         instance.task_state = task_state
-        reservations.note(instance, devices)
+        server_state.reserve(instance, devices)
         instance.save()
 
     def test_that_asks_for_an_attach(self) -> None:
         server = self.create_server('cell1', 'server', self.hosts['cell1'])
-        self.asks(server, task_states.ATTACHING_PCI, IntelGPU=2, NvGPU=1)
+        self.asks(server, server_state.ATTACHING_PCI, IntelGPU=2, NvGPU=1)
         self.assertEqual({'IntelGPU': 2, 'NvGPU': 1}, self.charged())
         # The host records it.
         self.save_requests(
@@ -226,7 +225,7 @@ class ChargesTestCase(ProjectTestCase):
         old, new = request('old', 1, FIRST), request('new', 2, FIRST)
         server = self.create('server', old)
         self.give(server, 1, 'old', **INTEL)
-        self.asks(server, nova_task_states.RESIZE_PREP, IntelGPU=1)
+        self.asks(server, task_states.RESIZE_PREP, IntelGPU=1)
         self.assertEqual({'IntelGPU': 2}, self.charged())
         # The host claims: first the requests are on record, then the devices.
         instance = self.instance('cell1', server)
@@ -250,7 +249,7 @@ class ChargesTestCase(ProjectTestCase):
         )
         self.assertEqual({}, self.charged())
         instance = self.instance('cell1', server)
-        instance.task_state = nova_task_states.UNSHELVING
+        instance.task_state = task_states.UNSHELVING
         instance.save()
         self.assertEqual({'IntelGPU': 1}, self.charged())
 

@@ -14,8 +14,8 @@ from nova import objects
 from nova import test
 from nova.api.openstack import wsgi
 
+from pci_ext import server_state
 from pci_ext.api.views import servers as views
-from pci_ext.requests import from_flavor
 
 GIVEN = {'pci_passthrough:pci_flavor': '1:bigGPU', 'hw:cpu_policy': 'shared'}
 
@@ -30,7 +30,7 @@ class ViewBuilderTestCase(test.NoDBTestCase):
             root_gb=3,
             ephemeral_gb=4,
             swap=5,
-            extra_specs=GIVEN | {from_flavor.RESOLVED: '[]'},
+            extra_specs=GIVEN | {server_state.RESOLVED: '[]'},
         )
         self.request = wsgi.Request.blank('/servers')
 
@@ -46,7 +46,7 @@ class ViewBuilderTestCase(test.NoDBTestCase):
             self.request, self.flavor, show_extra_specs=True
         )
         self.assertEqual(
-            GIVEN | {from_flavor.RESOLVED: '[]'}, self.flavor.extra_specs
+            GIVEN | {server_state.RESOLVED: '[]'}, self.flavor.extra_specs
         )
 
     def test_no_extra_specs_are_shown_where_nova_shows_none(self) -> None:

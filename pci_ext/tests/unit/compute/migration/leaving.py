@@ -14,7 +14,7 @@
 
 from nova import objects
 
-from pci_ext import pending_reattach
+from pci_ext import server_state
 from pci_ext.compute import instance_devices
 from pci_ext.tests.unit.compute import base
 
@@ -46,5 +46,5 @@ class LeavingTestCase(base.HostTestCase):
 
     def assertNothingIsMarked(self) -> None:
         instance = self.instance(self.server)
-        self.assertEqual(frozenset(), pending_reattach.request_ids(instance))
-        self.assertEqual({}, pending_reattach.problems(instance))
+        self.assertEqual(frozenset(), server_state.pending_reattach(instance))
+        self.assertEqual({}, server_state.reattach_errors(instance))

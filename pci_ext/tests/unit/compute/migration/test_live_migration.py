@@ -18,9 +18,7 @@ from nova import exception as nova_exception
 from nova import objects
 from oslo_serialization import jsonutils
 
-from pci_ext import pending_detach
-from pci_ext import pending_reattach
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.compute import instance_devices
 from pci_ext.compute.migration import destination
 from pci_ext.compute.migration import source
@@ -51,7 +49,7 @@ class ReattachTestCase(base.HostTestCase):
 
     def take_out(self) -> None:
         instance = self.instance(self.server)
-        pending_reattach.mark(
+        server_state.PENDING_REATTACH.mark(
             instance, self.request_ids(), str(self.context.request_id)
         )
         self.compute.driver.detach_pci(
@@ -62,15 +60,15 @@ class ReattachTestCase(base.HostTestCase):
         self.manager.settled(self.context, self.server)
 
     def states(self) -> list[str]:
-        found = pending_reattach.problems(self.instance(self.server))
+        found = server_state.reattach_errors(self.instance(self.server))
         return [problem.state for problem in found.values()]
 
     def assertWhole(self) -> None:
         self.assertEqual(2, len(self.devices(self.server)))
         self.assertConsistent(self.server)
         instance = self.instance(self.server)
-        self.assertEqual(frozenset(), pending_reattach.request_ids(instance))
-        self.assertEqual({}, pending_reattach.problems(instance))
+        self.assertEqual(frozenset(), server_state.pending_reattach(instance))
+        self.assertEqual({}, server_state.reattach_errors(instance))
 
     def test_at_once(self) -> None:
         self.take_out()
@@ -81,14 +79,14 @@ class ReattachTestCase(base.HostTestCase):
         self.take_out()
         self.misbehave(busy=list(self.ADDRESSES))
         self.settle()
-        self.assertEqual([pending_reattach.FAILED] * 2, self.states())
+        self.assertEqual([server_state.FAILED] * 2, self.states())
         self.assertIsNone(self.instance(self.server).task_state)
         self.misbehave()
         self.assertIsNone(self.reattach())
         self.assertWhole()
 
     def reattach(self) -> dict[str, str] | None:
-        operation_id = self.take(self.server, task_states.ATTACHING_PCI)
+        operation_id = self.take(self.server, server_state.ATTACHING_PCI)
         return self.endpoint.reattach_pci(
             self.context, self.instance(self.server), operation_id
         )
@@ -100,7 +98,7 @@ class ReattachTestCase(base.HostTestCase):
         self.settle()
         self.assertEqual(
             [first],
-            list(pending_reattach.problems(self.instance(self.server))),
+            list(server_state.reattach_errors(self.instance(self.server))),
         )
         self.misbehave()
         self.start()
@@ -175,12 +173,14 @@ class ReattachTestCase(base.HostTestCase):
             again.notice()
             self.assertEqual(
                 frozenset(),
-                pending_reattach.request_ids(self.instance(self.server)),
+                server_state.pending_reattach(self.instance(self.server)),
             )
 
     def test_a_guest_that_lets_go_of_what_is_to_be_detached(self) -> None:
         [address, kept] = self.devices(self.server)
-        pending_detach.mark(self.instance(self.server), [address], 'req-1')
+        server_state.PENDING_DETACH.mark(
+            self.instance(self.server), [address], 'req-1'
+        )
         self.compute.driver._domains._release(self.server, address)
         self.manager.removed(self.server)
         self.assertEqual([kept], self.devices(self.server))
@@ -270,7 +270,7 @@ class DepartureTestCase(leaving.LeavingTestCase):
 
     def test_a_detach_that_has_not_ended(self) -> None:
         self.say(live_migration='hotplug')
-        pending_detach.mark(
+        server_state.PENDING_DETACH.mark(
             self.instance(self.server), [self.domain()[0]], 'req-1'
         )
         self.assertRaises(

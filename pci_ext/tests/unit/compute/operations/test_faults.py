@@ -25,7 +25,7 @@ import sys
 import fixtures
 from nova import objects
 
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.compute.operations import attach
 from pci_ext.compute.operations import detach
 from pci_ext.compute.operations import operation
@@ -84,7 +84,7 @@ class FaultsTestCase(base.HostTestCase):
             self.compute,
             self.context,
             server,
-            self.take(server, task_states.ATTACHING_PCI),
+            self.take(server, server_state.ATTACHING_PCI),
             [self.request(2)],
         )
 
@@ -93,7 +93,7 @@ class FaultsTestCase(base.HostTestCase):
             self.compute,
             self.context,
             server,
-            self.take(server, task_states.DETACHING_PCI),
+            self.take(server, server_state.DETACHING_PCI),
             [device.dev_id for device in self.instance(server).pci_devices],
         )
 

@@ -14,22 +14,20 @@
 
 from nova import exception as nova_exception
 from nova import objects
-from nova.compute import task_states as nova_task_states
+from nova.compute import task_states
 
 from pci_ext import exception
-from pci_ext import pending_detach
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.compute import endpoint
 from pci_ext.compute import instance_devices
 from pci_ext.compute import rpcapi
-from pci_ext.compute.operations import operation
 from pci_ext.requests import moves
 from pci_ext.tests.unit.compute import base
 
 
 class OperationsTestCase(base.HostTestCase):
     def attach(self, server: str, count: int) -> endpoint.Answer:
-        operation_id = self.take(server, task_states.ATTACHING_PCI)
+        operation_id = self.take(server, server_state.ATTACHING_PCI)
         return self.endpoint.attach_pci(
             self.context,
             self.instance(server),
@@ -38,7 +36,7 @@ class OperationsTestCase(base.HostTestCase):
         )
 
     def detach(self, server: str, *addresses: str) -> endpoint.Answer:
-        operation_id = self.take(server, task_states.DETACHING_PCI)
+        operation_id = self.take(server, server_state.DETACHING_PCI)
         return self.endpoint.detach_pci(
             self.context,
             self.instance(server),
@@ -77,7 +75,7 @@ class AttachTestCase(OperationsTestCase):
         server = self.create_server(1)
         self.attach(server, 1)
         self.assertEqual(
-            [None, moves.HOT],
+            [None, server_state.HOT_ATTACHED],
             [
                 request.requester_id
                 for request in instance_devices.requests_of(
@@ -129,15 +127,15 @@ class AttachTestCase(OperationsTestCase):
         self.assertEqual(
             domain, {device.address for device in instance.pci_devices}
         )
-        self.assertEqual(domain, pending_detach.addresses(instance))
+        self.assertEqual(domain, server_state.pending_detach(instance))
         [request] = instance_devices.requests_of(instance)
         self.assertEqual(len(domain), request.count)
 
     def test_given_up_by_the_api(self) -> None:
         server = self.create_server(1)
-        operation_id = self.take(server, task_states.ATTACHING_PCI)
+        operation_id = self.take(server, server_state.ATTACHING_PCI)
         instance = self.instance(server)
-        instance.system_metadata[operation.OPERATION] = 'another'
+        instance.system_metadata[server_state.OPERATION] = 'another'
         instance.save()
         answer = self.endpoint.attach_pci(
             self.context, instance, operation_id, [self.request(1)]
@@ -145,7 +143,7 @@ class AttachTestCase(OperationsTestCase):
         self.assertRaises(exception.PciActionRefused, rpcapi.unpack, answer)
         # It is somebody else's now.
         instance = self.instance(server)
-        self.assertEqual(task_states.ATTACHING_PCI, instance.task_state)
+        self.assertEqual(server_state.ATTACHING_PCI, instance.task_state)
         self.assertEqual(1, len(instance.pci_devices))
 
     def test_given_up_while_it_went_on(self) -> None:
@@ -155,22 +153,22 @@ class AttachTestCase(OperationsTestCase):
         def attach_pci(*args: object) -> None:
             original(*args)
             instance = self.instance(server)
-            instance.task_state = nova_task_states.DELETING
+            instance.task_state = task_states.DELETING
             instance.save()
 
         self.compute.driver.attach_pci = attach_pci
         self.attach(server, 2)
         instance = self.instance(server)
-        self.assertEqual(nova_task_states.DELETING, instance.task_state)
+        self.assertEqual(task_states.DELETING, instance.task_state)
         self.assertEqual(1, len(instance.pci_devices))
         instance.task_state = None
-        del instance.system_metadata[operation.OPERATION]
+        del instance.system_metadata[server_state.OPERATION]
         instance.save()
         self.assertConsistent(server)
 
     def test_server_that_is_gone(self) -> None:
         server = self.create_server(0)
-        operation_id = self.take(server, task_states.ATTACHING_PCI)
+        operation_id = self.take(server, server_state.ATTACHING_PCI)
         instance = self.instance(server)
         self.instance(server).destroy()
         self.assertRaises(
@@ -233,7 +231,8 @@ class DetachTestCase(OperationsTestCase):
         self.assertEqual(self.all, self.devices(self.server))
         self.assertConsistent(self.server)
         self.assertEqual(
-            {self.all[1]}, pending_detach.addresses(self.instance(self.server))
+            {self.all[1]},
+            server_state.pending_detach(self.instance(self.server)),
         )
 
     def test_late(self) -> None:
@@ -243,13 +242,14 @@ class DetachTestCase(OperationsTestCase):
         self.assertEqual(self.all[:1], self.devices(self.server))
         self.assertConsistent(self.server)
         self.assertEqual(
-            frozenset(), pending_detach.addresses(self.instance(self.server))
+            frozenset(),
+            server_state.pending_detach(self.instance(self.server)),
         )
 
     def test_being_suspended_is_not_late(self) -> None:
         self.test_deaf()
         instance = self.instance(self.server)
-        instance.task_state = nova_task_states.SUSPENDING
+        instance.task_state = task_states.SUSPENDING
         instance.save()
         self.compute.driver._domains._release(self.server, self.all[1])
         self.compute.driver.pci_removed(self.server)
@@ -259,7 +259,8 @@ class DetachTestCase(OperationsTestCase):
         self.test_deaf()
         moves.forget_asked_for(self.instance(self.server))
         self.assertEqual(
-            frozenset(), pending_detach.addresses(self.instance(self.server))
+            frozenset(),
+            server_state.pending_detach(self.instance(self.server)),
         )
 
     def test_late_while_nova_compute_was_down(self) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import fixtures
 from oslo_utils.fixture import uuidsentinel as uuids
 
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.tests.unit.compute import base
 from pci_ext.virt.fake import driver
 from pci_ext.virt.libvirt import port_networks
@@ -69,7 +69,7 @@ class SweepTest(base.HostTestCase):
 
     def test_servers_do_without(self) -> None:
         server = self.create_server()
-        self.take(server, task_states.ATTACHING_PCI)
+        self.take(server, server_state.ATTACHING_PCI)
         self.useFixture(
             fixtures.MonkeyPatch(
                 'pci_ext.virt.fake.driver.FakeDriver.port_networks', self.fail

@@ -21,9 +21,8 @@ from nova import manager
 from nova import objects
 
 from pci_ext import exception
-from pci_ext.activation import task_states
+from pci_ext import server_state
 from pci_ext.compute import rpcapi
-from pci_ext.compute.operations import operation
 from pci_ext.compute.recovery import stale_operations
 from pci_ext.tests.unit.compute import base
 from pci_ext.tests.unit.compute.operations import test_faults
@@ -76,10 +75,10 @@ class LostTestCase(base.HostTestCase):
 
 class LostTest(LostTestCase):
     def test_attach(self) -> None:
-        self.take(self.server, task_states.ATTACHING_PCI)
+        self.take(self.server, server_state.ATTACHING_PCI)
         self.look()
         self.look(after=PATIENCE - 1)
-        self.assertTaken(task_states.ATTACHING_PCI)
+        self.assertTaken(server_state.ATTACHING_PCI)
         self.look(after=1)
         self.assertEqual(1, len(self.devices(self.server)))
         self.assertConsistent(self.server)
@@ -87,19 +86,19 @@ class LostTest(LostTestCase):
         self.assertIn('it is taken for lost', self.stdlog.logger.output)
 
     def test_detach(self) -> None:
-        self.take(self.server, task_states.DETACHING_PCI)
+        self.take(self.server, server_state.DETACHING_PCI)
         self.lose()
         self.assertEqual(1, len(self.devices(self.server)))
         self.assertConsistent(self.server)
         self.assertTold('detach_pci', 'was lost', 'no device was detached')
 
     def test_reattach(self) -> None:
-        self.take(self.server, task_states.ATTACHING_PCI)
+        self.take(self.server, server_state.ATTACHING_PCI)
         # What it is an action of is not in the task state.
         operation_id = f'{self.context.request_id}-again'
         self.context.request_id = operation_id
         instance = self.instance(self.server)
-        instance.system_metadata[operation.OPERATION] = operation_id
+        instance.system_metadata[server_state.OPERATION] = operation_id
         instance.save()
         objects.InstanceAction.action_start(
             self.context, self.server, 'reattach_pci', want_result=False
@@ -109,7 +108,7 @@ class LostTest(LostTestCase):
         self.assertTold('reattach_pci', 'was lost', 'will be tried again')
 
     def test_a_call_that_comes_after_all(self) -> None:
-        operation_id = self.take(self.server, task_states.ATTACHING_PCI)
+        operation_id = self.take(self.server, server_state.ATTACHING_PCI)
         instance = self.instance(self.server)
         self.lose()
         answer = self.endpoint.attach_pci(
@@ -131,7 +130,7 @@ class LostTest(LostTestCase):
         self.assertEqual(['Error'] * 2, [event.result for event in events])
 
     def test_a_call_that_comes_when_the_server_is_deleted(self) -> None:
-        operation_id = self.take(self.server, task_states.DETACHING_PCI)
+        operation_id = self.take(self.server, server_state.DETACHING_PCI)
         instance = self.instance(self.server)
         instance.task_state = 'deleting'
         instance.save()
@@ -144,33 +143,33 @@ class LostTest(LostTestCase):
         self.assertIn('in task state deleting', error.format_message())
 
     def test_a_call_that_comes_when_another_has_the_server(self) -> None:
-        operation_id = self.take(self.server, task_states.DETACHING_PCI)
+        operation_id = self.take(self.server, server_state.DETACHING_PCI)
         self.lose()
-        other = self.take(self.server, task_states.DETACHING_PCI)
+        other = self.take(self.server, server_state.DETACHING_PCI)
         answer = self.endpoint.detach_pci(
             self.context, self.instance(self.server), operation_id, []
         )
         self.assertRaises(exception.PciActionRefused, rpcapi.unpack, answer)
         instance = self.instance(self.server)
-        self.assertEqual(task_states.DETACHING_PCI, instance.task_state)
-        self.assertEqual(other, operation.of(instance))
+        self.assertEqual(server_state.DETACHING_PCI, instance.task_state)
+        self.assertEqual(other, server_state.operation_id(instance))
 
     def test_each_operation_has_its_time(self) -> None:
-        self.take(self.server, task_states.ATTACHING_PCI)
+        self.take(self.server, server_state.ATTACHING_PCI)
         self.look()
         instance = self.instance(self.server)
-        instance.system_metadata[operation.OPERATION] = 'the next one'
+        instance.system_metadata[server_state.OPERATION] = 'the next one'
         instance.save()
         self.look(after=PATIENCE)
-        self.assertTaken(task_states.ATTACHING_PCI)
+        self.assertTaken(server_state.ATTACHING_PCI)
 
     def test_another_has_the_server_by_then(self) -> None:
-        operation_id = self.take(self.server, task_states.ATTACHING_PCI)
+        operation_id = self.take(self.server, server_state.ATTACHING_PCI)
         instance = self.instance(self.server)
-        instance.system_metadata[operation.OPERATION] = 'the next one'
+        instance.system_metadata[server_state.OPERATION] = 'the next one'
         instance.save()
         self.manager._end(self.server, operation_id)
-        self.assertTaken(task_states.ATTACHING_PCI)
+        self.assertTaken(server_state.ATTACHING_PCI)
 
     def test_what_is_worked_at_is_not_lost(self) -> None:
         original = self.compute.driver.attach_pci
@@ -182,7 +181,7 @@ class LostTest(LostTestCase):
             original(*args)
 
         self.compute.driver.attach_pci = attach_pci
-        operation_id = self.take(self.server, task_states.ATTACHING_PCI)
+        operation_id = self.take(self.server, server_state.ATTACHING_PCI)
         answer = self.endpoint.attach_pci(
             self.context,
             self.instance(self.server),
@@ -190,18 +189,18 @@ class LostTest(LostTestCase):
             [self.request(2)],
         )
         rpcapi.unpack(answer)
-        self.assertEqual([task_states.ATTACHING_PCI], looked)
+        self.assertEqual([server_state.ATTACHING_PCI], looked)
         self.assertEqual(3, len(self.devices(self.server)))
         # Nothing is left of it that would keep others from being found.
-        self.take(self.server, task_states.DETACHING_PCI)
+        self.take(self.server, server_state.DETACHING_PCI)
         self.lose()
         self.assertConsistent(self.server)
 
     def test_killed_before_the_action_was_recorded(self) -> None:
-        self.take(self.server, task_states.ATTACHING_PCI)
+        self.take(self.server, server_state.ATTACHING_PCI)
         self.context.request_id = 'req-not-recorded'
         instance = self.instance(self.server)
-        instance.system_metadata[operation.OPERATION] = 'req-not-recorded'
+        instance.system_metadata[server_state.OPERATION] = 'req-not-recorded'
         instance.save()
         self.lose()
         self.assertConsistent(self.server)
@@ -212,7 +211,7 @@ class LostTest(LostTestCase):
             self.context, self.server, 'attach_pci', want_result=False
         )
         instance = self.instance(self.server)
-        instance.task_state = task_states.ATTACHING_PCI
+        instance.task_state = server_state.ATTACHING_PCI
         instance.save()
         self.lose()
         self.assertConsistent(self.server)
@@ -223,22 +222,22 @@ class LostTest(LostTestCase):
         self.assertIsNone(action.message)
 
     def test_before_devices_are_tracked(self) -> None:
-        self.take(self.server, task_states.ATTACHING_PCI)
+        self.take(self.server, server_state.ATTACHING_PCI)
         tracker = self.compute.rt.pci_tracker
         self.compute.rt.pci_tracker = None
         self.lose()
-        self.assertTaken(task_states.ATTACHING_PCI)
+        self.assertTaken(server_state.ATTACHING_PCI)
         self.compute.rt.pci_tracker = tracker
         self.lose()
         self.assertConsistent(self.server)
 
     def test_of_another_host(self) -> None:
-        self.take(self.server, task_states.ATTACHING_PCI)
+        self.take(self.server, server_state.ATTACHING_PCI)
         instance = self.instance(self.server)
         instance.host = 'host-2'
         instance.save()
         self.lose()
-        self.assertTaken(task_states.ATTACHING_PCI)
+        self.assertTaken(server_state.ATTACHING_PCI)
 
 
 class EndedTest(LostTestCase):
@@ -275,21 +274,21 @@ class EndedTest(LostTestCase):
         )
 
     def test_attach_with_nothing_recorded(self) -> None:
-        self.end(self.attach, task_states.ATTACHING_PCI, 'own')
+        self.end(self.attach, server_state.ATTACHING_PCI, 'own')
         self.assertEqual(1, len(self.devices(self.server)))
         self.assertTold('attach_pci', 'no device was attached')
 
     def test_attach_with_devices_claimed(self) -> None:
-        self.end(self.attach, task_states.ATTACHING_PCI, 'claim')
+        self.end(self.attach, server_state.ATTACHING_PCI, 'claim')
         self.assertEqual(1, len(self.devices(self.server)))
         self.assertTold('attach_pci', 'not all devices were attached')
 
     def test_attach_with_devices_in_the_guest(self) -> None:
-        self.end(self.attach, task_states.ATTACHING_PCI, 'plug')
+        self.end(self.attach, server_state.ATTACHING_PCI, 'plug')
         self.assertEqual(3, len(self.devices(self.server)))
 
     def test_detach(self) -> None:
-        self.end(self.detach, task_states.DETACHING_PCI, 'mark')
+        self.end(self.detach, server_state.DETACHING_PCI, 'mark')
         self.assertEqual([], self.devices(self.server))
 
 
