@@ -24,6 +24,7 @@ extensions = [
     'oslo_config.sphinxext',
     'oslo_policy.sphinxext',
     'oslo_policy.sphinxpolicygen',
+    'sphinx.ext.graphviz',
     'pci_api',
 ]
 
@@ -41,6 +42,8 @@ project = 'pci_ext'
 copyright = 'pci_ext contributors'  # noqa: A001
 master_doc = 'index'
 exclude_patterns = ['_static', '_ext']
+
+graphviz_output_format = 'svg'
 
 html_theme = 'openstackdocs'
 pygments_style = 'native'

@@ -45,7 +45,7 @@ _EXCERPTS = {
     'servers.create': ('server', ('id', 'links')),
     'servers.show': ('server', ('id', 'name', 'status', 'pci_devices')),
     'servers.detail': ('servers', ('id', 'name', 'status', 'pci_devices')),
-    'descriptions.show': ('paths', ('/os-pci',)),
+    'openapi_document.show': ('paths', ('/os-pci',)),
 }
 
 GPU = {
@@ -122,7 +122,7 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
             for item in (items if isinstance(items, list) else [items])
         ]
         shown = excerpt if isinstance(items, list) else excerpt[0]
-        if name == 'descriptions.show':
+        if name == 'openapi_document.show':
             return {
                 'openapi': answer['openapi'],
                 'info': answer['info'],
@@ -156,7 +156,7 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
 
     def _versions(self) -> None:
         self.sample('pci_versions.index', 'GET', '/os-pci')
-        self.sample('descriptions.show', 'GET', '/os-pci/openapi.json')
+        self.sample('openapi_document.show', 'GET', '/os-pci/openapi.json')
 
     def _flavors(self) -> None:
         self.sample(
