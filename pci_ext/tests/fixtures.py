@@ -12,6 +12,8 @@
 
 """Fixtures shared by the tests."""
 
+import functools
+
 import fixtures
 from nova import conf as nova_conf
 from nova import objects as nova_objects
@@ -19,6 +21,10 @@ from oslo_config import fixture as config_fixture
 
 from pci_ext import conf
 from pci_ext.activation import activator
+from pci_ext.activation import seam as seam_module
+
+#: Looks through all modules of Nova once for each seam, not in each test.
+_holders_of = functools.cache(seam_module._holders_of)
 
 
 class Activation(fixtures.Fixture):
@@ -33,4 +39,7 @@ class Activation(fixtures.Fixture):
             self.useFixture(
                 fixtures.MonkeyPatch(seam.qualified_name, seam.current)
             )
-        activator.activate()
+        with fixtures.MonkeyPatch(
+            'pci_ext.activation.seam._holders_of', _holders_of
+        ):
+            activator.activate()

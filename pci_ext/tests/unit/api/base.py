@@ -43,6 +43,7 @@ from pci_ext import conf
 from pci_ext.api import router
 from pci_ext.conf import database
 from pci_ext.db import api as pci_ext_db_api
+from pci_ext.tests import databases
 from pci_ext.tests.unit.db import base as db_base
 
 OWN_PROJECT = 'd2b25c3ebf6847e2b1a5a0d4fc09e2ae'
@@ -132,6 +133,7 @@ class CellsTestCase(test.TestCase):
     NUMBER_OF_CELLS = 2
 
     def setUp(self) -> None:
+        self.useFixture(databases.SharedSetUp())
         super().setUp()
         self.context = self.context_of('admin', 'member', 'reader')
 

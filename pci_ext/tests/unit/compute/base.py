@@ -36,6 +36,7 @@ import yaml
 
 from pci_ext import server_state
 from pci_ext.compute import instance_devices
+from pci_ext.tests import databases
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.virt.fake import driver
 from pci_ext.virt.fake import hardware_cards
@@ -64,6 +65,7 @@ class HostTestCase(test.TestCase):
     ADDRESSES = tuple(f'0000:0{bus}:00.0' for bus in range(1, 5))
 
     def setUp(self) -> None:
+        self.useFixture(databases.SharedSetUp())
         super().setUp()
         self.conf = self.useFixture(pci_ext_fixtures.Activation()).conf
         self.directory = self.useFixture(fixtures.TempDir()).path

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 from pci_ext import conf
 from pci_ext.db import api
 from pci_ext.db import migration
+from pci_ext.tests import databases
 
 
 def config(connection=None):
@@ -46,18 +47,22 @@ class Database(fixtures.Fixture):
         self.sync = sync
 
     def _setUp(self):
-        self.connection = os.environ.get('PCI_EXT_TEST_DATABASE')
-        if not self.connection:
-            folder = self.useFixture(fixtures.TempDir())
-            self.connection = f'sqlite:///{folder.join("pci_ext.sqlite")}'
+        named = os.environ.get('PCI_EXT_TEST_DATABASE')
+        folder = self.useFixture(fixtures.TempDir())
+        self.connection = named or f'sqlite:///{folder.join("pci_ext.sqlite")}'
         self.useFixture(
             fixtures.MonkeyPatch('pci_ext.db.api._database', api._Database())
         )
         api.configure(config(self.connection))
-        self.addCleanup(empty, api.get_engine())
-        empty(api.get_engine())
-        if self.sync:
+        self.addCleanup(
+            empty if named else sa.Engine.dispose, api.get_engine()
+        )
+        if named:
+            empty(api.get_engine())
+        if self.sync and named:
             migration.upgrade()
+        elif self.sync:
+            databases.fill('pci_ext', api.get_engine(), migration.upgrade)
 
 
 def empty(engine):

@@ -18,6 +18,7 @@ from nova.tests import fixtures as nova_fixtures
 from oslo_utils.fixture import uuidsentinel
 
 from pci_ext.requests import request_specs
+from pci_ext.tests import databases
 from pci_ext.tests import fixtures
 
 
@@ -25,6 +26,7 @@ class MovesTestCase(test.TestCase):
     """A server that had a request when nova-api read it."""
 
     def setUp(self) -> None:
+        self.useFixture(databases.SharedSetUp())
         super().setUp()
         self.useFixture(fixtures.Activation())
         self.useFixture(nova_fixtures.NeutronFixture(self))
