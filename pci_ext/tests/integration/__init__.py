@@ -10,5 +10,4 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-# Before all else it chooses the concurrency mode of Nova.
-from pci_ext.tests import unit  # noqa: F401
+from pci_ext.tests import nova_process  # noqa: F401

@@ -16,7 +16,7 @@ from concurrent import futures
 import threading
 
 from pci_ext.db import pci_flavors
-from pci_ext.tests.unit.api import base
+from pci_ext.tests.component.api import base
 
 PATH = '/os-pci-flavors'
 AT_ONCE = 8

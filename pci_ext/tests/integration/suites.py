@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The unit tests that use a database, for a real server."""
+"""The component tests that use a database, for a real server."""
 
 from collections.abc import Iterator
 import importlib
@@ -20,11 +20,12 @@ import unittest
 
 import fixtures
 
+from pci_ext.tests.component import api
+from pci_ext.tests.component import db
+from pci_ext.tests.component.api import controllers
+from pci_ext.tests.component.cmd import test_manage
 from pci_ext.tests.integration import concurrency
 from pci_ext.tests.integration import servers
-from pci_ext.tests.unit import api
-from pci_ext.tests.unit import db
-from pci_ext.tests.unit.cmd import test_manage
 
 
 def of(
@@ -59,8 +60,9 @@ def _cases() -> Iterator[type[unittest.TestCase]]:
     for module in _modules(db, 'test_'):
         yield from _in_module(module)
     # The other resources of the API are Nova's, and in its databases.
-    for module in _modules(api, 'test_pci_flavor'):
-        yield from _in_module(module)
+    for package in api, controllers:
+        for module in _modules(package, 'test_pci_flavor'):
+            yield from _in_module(module)
 
 
 def _modules(package: ModuleType, prefix: str) -> Iterator[ModuleType]:

@@ -23,8 +23,8 @@ from nova.virt.libvirt import event as libvirtevent
 from oslo_context import context as oslo_context
 
 from pci_ext.api import pci_actions
+from pci_ext.tests.component.db import base as db_base
 from pci_ext.tests.nova import test_libvirt
-from pci_ext.tests.unit.db import base as db_base
 
 REQUEST = 'pci_passthrough:pci_flavor'
 

@@ -10,13 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-import os
+"""Tests without a database or a service; they mirror the package."""
 
-# Nova's tests default to eventlet, its services to threads.
-os.environ.setdefault('OS_NOVA_DISABLE_EVENTLET_PATCHING', 'true')
-
-# Before anything else is imported: Nova's test fixtures refuse to load where
-# eventlet has been imported before Nova has chosen.
-from nova import monkey_patch  # noqa: E402
-
-monkey_patch.patch()
+from pci_ext.tests import nova_process  # noqa: F401

@@ -1,0 +1,155 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from typing import Any
+
+from pci_ext.api.inventory import reader
+from pci_ext.db import pci_flavors as db
+from pci_ext.objects import pci_flavor
+from pci_ext.tests.component.api import base
+
+PATH = '/os-pci-flavors/evaluate'
+
+INTEL = {'vendor_id': '8086', 'product_id': '0001', 'dev_type': 'type-PCI'}
+NVIDIA = INTEL | {'vendor_id': '10de'}
+QA = INTEL | {'product_id': '37c8'}
+
+
+class EvaluateTestCase(base.RouterTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.create_host('cell1', 'none')
+        self.create_host(
+            'cell1', 'few', {**NVIDIA, 'count': 1}, {**INTEL, 'count': 0}
+        )
+        self.create_host(
+            'cell2', 'all', {**NVIDIA, 'count': 8}, {**QA, 'count': 1}
+        )
+        for name, specs in (
+            ('IntelGPU', {'vendor_id': '8086', 'product_id': '0001'}),
+            ('NvGPU', {'vendor_id': '10de'}),
+            ('QA', {'product_id': '37c8'}),
+        ):
+            db.create(
+                pci_flavor.PciFlavor(name=name, specs=specs, is_public=False)
+            )
+
+    def evaluate(self, request: str) -> dict[str, Any]:
+        response = self.call('POST', PATH, {'evaluate': {'request': request}})
+        self.assertEqual(200, response.status_int, response.text)
+        return response.json['evaluation']
+
+    def test_which_hosts_fit_and_how(self) -> None:
+        found = self.evaluate('IntelGPU,NvGPU;1:QA;')
+        self.assertEqual('1:IntelGPU,NvGPU;1:QA', found['request'])
+        self.assertEqual([], found['cells_down'])
+        everything, few, none = found['hosts']
+        self.assertEqual(
+            {
+                'host': 'all',
+                'fits': True,
+                'explanation': (
+                    'The host fits: 1 of NvGPU from the pool '
+                    'dev_type=type-PCI, product_id=0001, vendor_id=10de; 1 of '
+                    'QA from the pool dev_type=type-PCI, product_id=37c8, '
+                    'vendor_id=8086.'
+                ),
+                'assignment': [
+                    {
+                        'request': '1:IntelGPU,NvGPU',
+                        'pci_flavor': 'NvGPU',
+                        'count': 1,
+                        'pool': NVIDIA,
+                    },
+                    {
+                        'request': '1:QA',
+                        'pci_flavor': 'QA',
+                        'count': 1,
+                        'pool': QA,
+                    },
+                ],
+                'requests': [
+                    {
+                        'request': '1:IntelGPU,NvGPU',
+                        'count': 1,
+                        'found': 1,
+                        'matching': 8,
+                    },
+                    {
+                        'request': '1:QA',
+                        'count': 1,
+                        'found': 1,
+                        'matching': 1,
+                    },
+                ],
+            },
+            everything,
+        )
+        self.assertEqual(
+            {
+                'host': 'few',
+                'fits': False,
+                'explanation': 'The host does not fit. QA: found 0 of 1.',
+                'assignment': [],
+                'requests': [
+                    {
+                        'request': '1:IntelGPU,NvGPU',
+                        'count': 1,
+                        'found': 1,
+                        'matching': 1,
+                    },
+                    {
+                        'request': '1:QA',
+                        'count': 1,
+                        'found': 0,
+                        'matching': 0,
+                    },
+                ],
+            },
+            few,
+        )
+        self.assertEqual(('none', False), (none['host'], none['fits']))
+
+    def test_bad_requests(self) -> None:
+        for request, text in (
+            ('1:nosuch', 'PCI flavor nosuch could not be found'),
+            ('0:QA', '0'),
+            ('', ''),
+            ('1:QA\0', ''),
+            ('1:\ud800', ''),
+        ):
+            response = self.call(
+                'POST', PATH, {'evaluate': {'request': request}}
+            )
+            self.assertEqual(400, response.status_int, request)
+            self.assertIn(text, response.json['badRequest']['message'])
+        for body in (
+            {},
+            {'evaluate': {}},
+            {'evaluate': {'request': 1}},
+            {'evaluate': {'request': '1:QA', 'host': 'all'}},
+            {'evaluate': {'request': '1:QA'}, 'more': 1},
+        ):
+            response = self.call('POST', PATH, body)
+            self.assertEqual(400, response.status_int, body)
+
+    def test_a_cell_that_does_not_answer(self) -> None:
+        cell = self.cell_mappings['cell1']
+        self.useFixture(base.BrokenCell(reader, 'pools_in_cell', cell))
+        found = self.evaluate('1:NvGPU')
+        self.assertEqual([cell.uuid], found['cells_down'])
+        self.assertEqual(['all'], [each['host'] for each in found['hosts']])
+
+    def test_a_pci_flavor_of_that_name(self) -> None:
+        db.create(pci_flavor.PciFlavor(name='evaluate'))
+        response = self.call('GET', PATH)
+        self.assertEqual('evaluate', response.json['pci_flavor']['name'])

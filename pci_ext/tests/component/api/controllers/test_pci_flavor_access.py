@@ -1,0 +1,220 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from typing import Any
+
+from oslo_utils.fixture import uuidsentinel
+import webob
+
+from pci_ext.api import visible_flavors
+from pci_ext.db import pci_flavors as db
+from pci_ext.objects import pci_flavor
+from pci_ext.tests.component.api import base
+
+PATH = '/os-pci-flavors/private/access'
+
+
+class PciFlavorAccessTestCase(base.RouterTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(base.Projects(base.OWN_PROJECT, base.OTHER_PROJECT))
+        self.flavor = db.create(
+            pci_flavor.PciFlavor(name='private', is_public=False)
+        )
+        db.create(pci_flavor.PciFlavor(name='public'))
+        self.member = self.context_of('member', 'reader')
+
+    def add(self, project_id: str, **kwargs: Any) -> webob.Response:
+        return self.call(
+            'POST',
+            PATH,
+            {'pci_flavor_access': {'project_id': project_id}},
+            **kwargs,
+        )
+
+    def projects(self) -> list[str]:
+        response = self.call('GET', PATH)
+        self.assertEqual(200, response.status_int, response.text)
+        (accesses,) = response.json.values()
+        return [access['project_id'] for access in accesses]
+
+    def assert_refused(
+        self, status: int, response: webob.Response, *texts: str
+    ) -> None:
+        self.assertEqual(status, response.status_int, response.text)
+        (fault,) = response.json.values()
+        for text in texts:
+            self.assertIn(text, fault['message'])
+
+    def test_index(self) -> None:
+        self.assertEqual(
+            {'pci_flavor_access': []}, self.call('GET', PATH).json
+        )
+        db.add_project(self.flavor, base.OWN_PROJECT)
+        for id in ('private', self.flavor.uuid):
+            self.assertEqual(
+                {'pci_flavor_access': [{'project_id': base.OWN_PROJECT}]},
+                self.call('GET', f'/os-pci-flavors/{id}/access').json,
+            )
+
+    def test_add(self) -> None:
+        response = self.add(base.OWN_PROJECT)
+        self.assertEqual(201, response.status_int, response.text)
+        self.assertEqual(
+            {'pci_flavor_access': {'project_id': base.OWN_PROJECT}},
+            response.json,
+        )
+        self.assertEqual([base.OWN_PROJECT], self.projects())
+
+    def test_the_pci_flavor_appears_and_disappears(self) -> None:
+        def names() -> list[str]:
+            return [each.name for each in visible_flavors.get_all(self.member)]
+
+        self.assertEqual(['public'], names())
+        self.add(base.OWN_PROJECT)
+        self.assertEqual(['private', 'public'], names())
+        self.call('DELETE', f'{PATH}/{base.OWN_PROJECT}')
+        self.assertEqual(['public'], names())
+
+    def test_with_the_project_in_the_path(self) -> None:
+        path = f'/{base.OWN_PROJECT}{PATH}'
+        body = {'pci_flavor_access': {'project_id': base.OTHER_PROJECT}}
+        self.assertEqual(201, self.call('POST', path, body).status_int)
+        self.assertEqual([base.OTHER_PROJECT], self.projects())
+        self.assertEqual(
+            204,
+            self.call('DELETE', f'{path}/{base.OTHER_PROJECT}').status_int,
+        )
+        self.assertEqual([], self.projects())
+
+    def test_add_twice(self) -> None:
+        self.add(base.OWN_PROJECT)
+        self.assert_refused(
+            409,
+            self.add(base.OWN_PROJECT),
+            f'Project {base.OWN_PROJECT} has access to PCI flavor private ',
+        )
+        self.assertEqual([base.OWN_PROJECT], self.projects())
+
+    def test_add_a_project_that_is_none(self) -> None:
+        self.assert_refused(
+            400, self.add(uuidsentinel.nosuch), uuidsentinel.nosuch
+        )
+        self.assertEqual([], self.projects())
+
+    def test_bad_bodies(self) -> None:
+        for body in (
+            None,
+            {},
+            [],
+            {'pci_flavor_access': {}},
+            {'pci_flavor_access': base.OWN_PROJECT},
+            {'pci_flavor_access': {'project_id': ''}},
+            {'pci_flavor_access': {'project_id': 'a b'}},
+            {'pci_flavor_access': {'project_id': 'a' * 256}},
+            {'pci_flavor_access': {'project_id': None}},
+            {
+                'pci_flavor_access': {
+                    'project_id': base.OWN_PROJECT,
+                    'color': 'red',
+                }
+            },
+        ):
+            self.assert_refused(400, self.call('POST', PATH, body))
+        self.assertEqual([], self.projects())
+
+    def test_remove(self) -> None:
+        self.add(base.OWN_PROJECT)
+        self.add(base.OTHER_PROJECT)
+        response = self.call('DELETE', f'{PATH}/{base.OWN_PROJECT}')
+        self.assertEqual(204, response.status_int, response.text)
+        self.assertEqual(b'', response.body)
+        self.assertEqual([base.OTHER_PROJECT], self.projects())
+
+    def test_remove_a_project_that_keystone_has_forgotten(self) -> None:
+        db.add_project(self.flavor, uuidsentinel.gone)
+        response = self.call('DELETE', f'{PATH}/{uuidsentinel.gone}')
+        self.assertEqual(204, response.status_int, response.text)
+        self.assertEqual([], self.projects())
+
+    def test_remove_a_project_without_access(self) -> None:
+        for id in (base.OWN_PROJECT, 'nosuch', '0'):
+            self.assert_refused(
+                404,
+                self.call('DELETE', f'{PATH}/{id}'),
+                f'Project {id} has not been given access to PCI flavor '
+                'private.',
+            )
+
+    def test_public(self) -> None:
+        path = '/os-pci-flavors/public/access'
+        text = 'PCI flavor public is public'
+        self.assert_refused(404, self.call('GET', path), text)
+        self.assert_refused(
+            409,
+            self.call(
+                'POST',
+                path,
+                {'pci_flavor_access': {'project_id': base.OWN_PROJECT}},
+            ),
+            text,
+        )
+        self.assert_refused(
+            409, self.call('DELETE', f'{path}/{base.OWN_PROJECT}'), text
+        )
+
+    def test_access_outlives_that_the_pci_flavor_is_public(self) -> None:
+        self.add(base.OWN_PROJECT)
+        for is_public in (True, False):
+            db.update_by_uuid(self.flavor.uuid, {'is_public': is_public})
+        self.assertEqual([base.OWN_PROJECT], self.projects())
+
+    def test_unknown_pci_flavor(self) -> None:
+        for id in ('nosuch', '0', '_flavor_attrs', uuidsentinel.nosuch):
+            path = f'/os-pci-flavors/{id}/access'
+            self.assert_refused(404, self.call('GET', path), id)
+            self.assert_refused(
+                404,
+                self.call(
+                    'POST',
+                    path,
+                    {'pci_flavor_access': {'project_id': base.OWN_PROJECT}},
+                ),
+                id,
+            )
+            self.assert_refused(
+                404, self.call('DELETE', f'{path}/{base.OWN_PROJECT}'), id
+            )
+
+    def test_unknown_query(self) -> None:
+        self.assert_refused(400, self.call('GET', f'{PATH}?a=b'), "'a'")
+
+    def test_only_the_admin_may(self) -> None:
+        db.add_project(self.flavor, base.OWN_PROJECT)
+        for response in (
+            self.call('GET', PATH, context=self.member),
+            self.add(base.OTHER_PROJECT, context=self.member),
+            self.call(
+                'DELETE', f'{PATH}/{base.OWN_PROJECT}', context=self.member
+            ),
+        ):
+            self.assert_refused(403, response, 'os-pci-flavor-access')
+        self.assertEqual([base.OWN_PROJECT], self.projects())
+
+    def test_those_who_may_by_policy_find_what_they_see(self) -> None:
+        self.policy.set_rules(
+            {'os_compute_api:os-pci-flavor-access:index': '@'},
+            overwrite=False,
+        )
+        self.assert_refused(
+            404, self.call('GET', PATH, context=self.member), 'private'
+        )

@@ -1,0 +1,599 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from typing import Any
+
+from nova import context
+from oslo_utils import timeutils
+from oslo_utils import uuidutils
+from oslo_utils.fixture import uuidsentinel
+import webob
+
+from pci_ext.db import pci_flavors as db
+from pci_ext.objects import pci_flavor
+from pci_ext.tests.component.api import base
+
+PATH = '/os-pci-flavors'
+
+#: A project that exists.
+KNOWN = uuidsentinel.project
+
+POOL = {
+    'vendor_id': '8086',
+    'product_id': '0001',
+    'numa_node': 0,
+    'dev_type': 'type-PCI',
+    'e.group': 'gpu',
+    'count': 1,
+}
+
+
+class PciFlavorsTestCase(base.RouterTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.host = self.create_host('cell1', 'host1', POOL)
+        self.useFixture(base.Projects(KNOWN))
+        self.reader = self.context_of('reader')
+
+    def create(self, name: str, **values: Any) -> dict[str, Any]:
+        response = self.call(
+            'POST', PATH, {'pci_flavor': {'name': name} | values}
+        )
+        self.assertEqual(201, response.status_int, response.text)
+        return response.json['pci_flavor']
+
+    def show(
+        self, id: str, as_user: context.RequestContext | None = None
+    ) -> dict[str, Any]:
+        response = self.call('GET', f'{PATH}/{id}', context=as_user)
+        self.assertEqual(200, response.status_int, response.text)
+        flavor: dict[str, Any] = response.json['pci_flavor']
+        # No test here is about devices but those that are about usage.
+        flavor.pop('usage', None)
+        return flavor
+
+    def names(
+        self,
+        as_user: context.RequestContext | None = None,
+        path: str = PATH,
+    ) -> list[str]:
+        response = self.call('GET', path, context=as_user)
+        self.assertEqual(200, response.status_int, response.text)
+        return [flavor['name'] for flavor in response.json['pci_flavors']]
+
+    def assert_refused(
+        self, status: int, response: webob.Response, *texts: str
+    ) -> None:
+        self.assertEqual(status, response.status_int, response.text)
+        (fault,) = response.json.values()
+        for text in texts:
+            self.assertIn(text, fault['message'])
+
+
+class CreateTestCase(PciFlavorsTestCase):
+    def test_all_fields(self) -> None:
+        values = {
+            'name': 'bigGPU',
+            'description': 'the big ones',
+            'is_public': False,
+            'live_migration': 'hotplug',
+            'specs': {'vendor_id': '8086', 'product_id': '000[1-2]'},
+        }
+        response = self.call('POST', PATH, {'pci_flavor': values})
+        self.assertEqual(201, response.status_int, response.text)
+        flavor = response.json['pci_flavor']
+        self.assertEqual(flavor, flavor | values)
+        self.assertTrue(uuidutils.is_uuid_like(flavor['uuid']))
+        timeutils.parse_isotime(flavor['created_at'])
+        self.assertIsNone(flavor['updated_at'])
+        self.assertEqual(
+            f'http://localhost/v2.1{PATH}/{flavor["uuid"]}',
+            response.headers['Location'],
+        )
+        self.assertEqual(flavor, self.show(flavor['uuid']))
+
+    def test_defaults(self) -> None:
+        flavor = self.create('bigGPU')
+        self.assertEqual(
+            flavor,
+            flavor
+            | {
+                'description': None,
+                'is_public': True,
+                'live_migration': 'forbid',
+                'specs': {},
+            },
+        )
+
+    def test_device_id_is_stored_as_product_id(self) -> None:
+        flavor = self.create('bigGPU', specs={'device_id': '0001'})
+        self.assertEqual({'product_id': '0001'}, flavor['specs'])
+
+    def test_name_taken(self) -> None:
+        flavor = self.create('bigGPU')
+        self.assert_refused(
+            409,
+            self.call(
+                'POST',
+                PATH,
+                {'pci_flavor': {'name': 'bigGPU', 'description': 'other'}},
+            ),
+            'bigGPU',
+        )
+        self.assertEqual(flavor, self.show('bigGPU'))
+
+    def test_bad_values(self) -> None:
+        cases: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
+            # Names.
+            ({'name': '1234'}, ('name', 'digits')),
+            ({'name': uuidsentinel.other}, ('name', 'reads as a uuid')),
+            ({'name': uuidsentinel.other.upper()}, ('name', 'a uuid')),
+            ({'name': 'detail'}, ('name', 'reserved')),
+            ({'name': 'x' * 256}, ('name', '255')),
+            ({'name': ''}, ('name', 'empty')),
+            ({'name': ' GPU'}, ('name', 'white space')),
+            ({'name': 'a,b'}, ('name', ', ; or :')),
+            ({'name': 'a;b'}, ('name', ', ; or :')),
+            ({'name': 'a:b'}, ('name', ', ; or :')),
+            ({'name': 'a\ud800'}, ('name', 'printed')),
+            ({'name': '_flavor_attrs'}, ('name', 'reserved')),
+            ({'name': 7}, ('name', '7')),
+            # Specs.
+            ({'specs': {'e.color': 'red'}}, ('e.color', 'e.group')),
+            ({'specs': {'address': '0000:02:00.0'}}, ('address', 'machine')),
+            ({'specs': {'host': 'host1'}}, ('host', 'machine')),
+            (
+                {'specs': {'vendor_id': '8086['}},
+                ('vendor_id', '8086['),
+            ),
+            ({'specs': {'e.group': '(?=gpu)'}}, ('e.group', '(?=gpu)')),
+            ({'specs': {'e.group': '\ud800'}}, ('e.group',)),
+            ({'specs': {'e.group': 'x' * 70000}}, ('e.group', 'too long')),
+            ({'specs': {'vendor_id': 8086}}, ('vendor_id', '8086', 'string')),
+            ({'specs': {'vendor_id': None}}, ('vendor_id', 'string')),
+            ({'specs': {'': '8086'}}, ("''",)),
+            ({'specs': {'x' * 256: '8086'}}, ('255',)),
+            (
+                {'specs': {'device_id': '0001', 'product_id': '0002'}},
+                ('product_id', 'device_id'),
+            ),
+            ({'specs': [{'vendor_id': '8086'}]}, ('specs', 'object')),
+            # Other fields.
+            ({'description': 5}, ('description', '5')),
+            ({'description': 'x' * 70000}, ('description', 'too long')),
+            ({'description': 'a\0b'}, ('description',)),
+            ({'description': 'a\ud800b'}, ('description',)),
+            ({'is_public': 'yes'}, ('is_public', 'yes')),
+            ({'live_migration': 'maybe'}, ('live_migration', 'maybe')),
+            ({'color': 'red'}, ('color',)),
+            ({'uuid': uuidsentinel.mine}, ('uuid',)),
+            # Projects.
+            ({'projects': [KNOWN]}, ('projects', 'public', 'is_public')),
+            (
+                {'projects': [KNOWN], 'is_public': True},
+                ('projects', 'public'),
+            ),
+            (
+                {'projects': [KNOWN, 'nosuch'], 'is_public': False},
+                ('nosuch',),
+            ),
+            (
+                {'projects': [KNOWN, KNOWN], 'is_public': False},
+                ('projects', 'unique'),
+            ),
+            ({'projects': KNOWN, 'is_public': False}, ('projects', 'array')),
+            ({'projects': [''], 'is_public': False}, ('non-empty',)),
+            ({'projects': ['a b'], 'is_public': False}, ('a b',)),
+            ({'projects': [1], 'is_public': False}, ('1', 'string')),
+        )
+        for values, texts in cases:
+            with self.subTest(values=str(values)[:80]):
+                self.assert_refused(
+                    400,
+                    self.call(
+                        'POST', PATH, {'pci_flavor': {'name': 'new'} | values}
+                    ),
+                    *texts,
+                )
+        self.assertEqual([], self.names())
+
+    def test_bad_bodies(self) -> None:
+        for body in (
+            None,
+            b'',
+            b'{"pci_flavor"',
+            [],
+            'GPU',
+            1,
+            [{'pci_flavor': {'name': 'new'}}],
+            {},
+            {'pci_flavor': None},
+            {'pci_flavor': ['new']},
+            {'pci_flavor': {}},
+            {'flavor': {'name': 'new'}},
+            {'pci_flavor': {'name': 'new'}, 'more': 1},
+        ):
+            with self.subTest(body=body):
+                self.assert_refused(400, self.call('POST', PATH, body))
+        self.assertEqual([], self.names())
+
+    def test_projects(self) -> None:
+        flavor = self.create('ours', is_public=False, projects=[KNOWN])
+        self.assertNotIn('projects', flavor)
+        self.assertEqual([KNOWN], db.get_by_name('ours').projects)
+        self.create('none', is_public=False, projects=[])
+        self.create('all', is_public=True, projects=[])
+
+    def test_legacy_v2_ignores_what_it_does_not_know(self) -> None:
+        response = self.call(
+            'POST',
+            PATH,
+            {'pci_flavor': {'name': 'bigGPU', 'color': 'red'}},
+            legacy_v2=True,
+        )
+        self.assertEqual(201, response.status_int, response.text)
+
+    def test_legacy_v2_checks_specs(self) -> None:
+        for specs in ({'vendor_id': 8086}, {'': 'x'}, {'vendor_id': None}):
+            with self.subTest(specs=specs):
+                self.assert_refused(
+                    400,
+                    self.call(
+                        'POST',
+                        PATH,
+                        {'pci_flavor': {'name': 'new', 'specs': specs}},
+                        legacy_v2=True,
+                    ),
+                )
+        self.assertEqual([], self.names())
+
+    def test_only_the_admin_may(self) -> None:
+        self.assert_refused(
+            403,
+            self.call(
+                'POST',
+                PATH,
+                {'pci_flavor': {'name': 'new'}},
+                context=self.context_of('member', 'reader'),
+            ),
+            'os-pci-flavors:create',
+        )
+        self.assertEqual([], self.names())
+
+
+class ShowTestCase(PciFlavorsTestCase):
+    def test_by_uuid_and_by_name(self) -> None:
+        flavor = self.create('bigGPU', specs={'vendor_id': '8086'})
+        self.assertEqual(flavor, self.show('bigGPU'))
+        self.assertEqual(flavor, self.show(flavor['uuid']))
+        self.assertEqual(flavor, self.show('bigGPU', self.reader))
+
+    def test_names_with_special_characters(self) -> None:
+        flavor = self.create('10GE nic.v2 ü')
+        self.assertEqual(flavor, self.show('10GE%20nic.v2%20%C3%BC'))
+
+    def test_a_name_that_is_the_uuid_of_another(self) -> None:
+        flavor = self.create('bigGPU')
+        # From before the API refused it.
+        db.create(pci_flavor.PciFlavor(name=flavor['uuid']))
+        self.assertEqual(flavor, self.show(flavor['uuid']))
+
+    def test_links_of_the_project(self) -> None:
+        flavor = self.create('bigGPU')
+        response = self.call('GET', f'/{base.OWN_PROJECT}{PATH}/bigGPU')
+        self.assertEqual(
+            [
+                {
+                    'rel': 'self',
+                    'href': f'http://localhost/v2.1/{base.OWN_PROJECT}'
+                    f'{PATH}/{flavor["uuid"]}',
+                },
+                {
+                    'rel': 'bookmark',
+                    'href': f'http://localhost/{base.OWN_PROJECT}'
+                    f'{PATH}/{flavor["uuid"]}',
+                },
+            ],
+            response.json['pci_flavor']['links'],
+        )
+
+    def test_unknown(self) -> None:
+        for id in ('nosuch', uuidsentinel.nosuch, '1'):
+            self.assert_refused(404, self.call('GET', f'{PATH}/{id}'), id)
+
+    def test_unknown_query(self) -> None:
+        for path in (PATH, f'{PATH}/detail', f'{PATH}/0'):
+            self.assert_refused(
+                400, self.call('GET', f'{path}?color=red'), 'color'
+            )
+
+    def test_readers_only(self) -> None:
+        self.create('bigGPU')
+        nobody = self.context_of('something-else')
+        for path in ('', '/detail', '/bigGPU', '/0'):
+            self.assert_refused(
+                403, self.call('GET', PATH + path, context=nobody)
+            )
+
+
+class AvailableAttributesTestCase(PciFlavorsTestCase):
+    def test_show(self) -> None:
+        expected = {
+            'uuid': '0',
+            'name': '_flavor_attrs',
+            'description': 'Available attributes for PCI flavors',
+            'specs': {
+                'dev_type': 'True',
+                'e.group': 'True',
+                'numa_node': 'True',
+                'product_id': 'True',
+                'vendor_id': 'True',
+            },
+        }
+        self.assertEqual(expected, self.show('0', self.reader))
+        self.assertEqual(expected, self.show('_flavor_attrs'))
+
+    def test_show_none(self) -> None:
+        self.host.destroy()
+        self.assertEqual({}, self.show('0')['specs'])
+
+    def test_not_listed(self) -> None:
+        self.assertEqual([], self.names())
+
+    def test_cannot_be_changed(self) -> None:
+        for id in ('0', '_flavor_attrs'):
+            self.assert_refused(400, self.call('DELETE', f'{PATH}/{id}'), id)
+            self.assert_refused(
+                400,
+                self.call(
+                    'PUT',
+                    f'{PATH}/{id}',
+                    {'pci_flavor': {'description': 'mine'}},
+                ),
+                id,
+            )
+
+
+class ListTestCase(PciFlavorsTestCase):
+    def test_index(self) -> None:
+        flavor = self.create('bigGPU', specs={'vendor_id': '8086'})
+        response = self.call('GET', PATH)
+        self.assertEqual(
+            {
+                'pci_flavors': [
+                    {
+                        key: flavor[key]
+                        for key in ('uuid', 'name', 'description', 'links')
+                    }
+                ]
+            },
+            response.json,
+        )
+
+    def test_detail(self) -> None:
+        flavors = [
+            self.create('bigGPU', specs={'vendor_id': '8086'}),
+            self.create('smallGPU'),
+        ]
+        response = self.call('GET', f'{PATH}/detail')
+        usage = {'total': 0, 'available': 0, 'allocated': 0}
+        self.assertCountEqual(
+            [flavor | {'usage': usage} for flavor in flavors],
+            response.json['pci_flavors'],
+        )
+
+
+class VisibilityTestCase(PciFlavorsTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.create('public')
+        self.create('private', is_public=False)
+
+    def test_public(self) -> None:
+        for path in (PATH, f'{PATH}/detail'):
+            self.assertCountEqual(['public', 'private'], self.names(path=path))
+            self.assertEqual(['public'], self.names(self.reader, path))
+        self.assert_refused(
+            404,
+            self.call('GET', f'{PATH}/private', context=self.reader),
+            'private',
+        )
+
+    def test_with_access(self) -> None:
+        db.create(
+            pci_flavor.PciFlavor(
+                name='ours',
+                description=None,
+                is_public=False,
+                live_migration='forbid',
+                specs={},
+                projects=[base.OWN_PROJECT],
+            )
+        )
+        self.assertCountEqual(['public', 'ours'], self.names(self.reader))
+        self.assertEqual('ours', self.show('ours', self.reader)['name'])
+        other = self.context_of('reader', project_id=base.OTHER_PROJECT)
+        self.assertEqual(['public'], self.names(other))
+        self.assert_refused(
+            404, self.call('GET', f'{PATH}/ours', context=other)
+        )
+
+
+class UpdateTestCase(PciFlavorsTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.flavor = self.create(
+            'bigGPU', specs={'vendor_id': '8086', 'product_id': '0001'}
+        )
+
+    def update(
+        self, id: str = 'bigGPU', legacy_v2: bool = False, **values: Any
+    ) -> webob.Response:
+        return self.call(
+            'PUT',
+            f'{PATH}/{id}',
+            {'pci_flavor': values},
+            legacy_v2=legacy_v2,
+        )
+
+    def assert_changed(self, response: webob.Response, **values: Any) -> None:
+        self.assertEqual(200, response.status_int, response.text)
+        flavor = response.json['pci_flavor']
+        timeutils.parse_isotime(flavor.pop('updated_at'))
+        expected = self.flavor | values
+        del expected['updated_at']
+        self.assertEqual(expected, flavor)
+        self.assertEqual(
+            response.json['pci_flavor'], self.show(self.flavor['uuid'])
+        )
+
+    def test_each_field(self) -> None:
+        for field, value in {
+            'description': 'changed',
+            'is_public': False,
+            'live_migration': 'native',
+            'name': 'biggerGPU',
+        }.items():
+            response = self.update(self.flavor['uuid'], **{field: value})
+            self.assert_changed(response, **{field: value})
+            self.flavor[field] = value
+
+    def test_by_name(self) -> None:
+        self.assert_changed(
+            self.update('bigGPU', description='changed'),
+            description='changed',
+        )
+
+    def test_a_spec_is_changed_added_and_removed(self) -> None:
+        self.assert_changed(
+            self.update(
+                specs={
+                    'product_id': '000[12]',
+                    'e.group': 'gpu',
+                    'vendor_id': None,
+                }
+            ),
+            specs={'product_id': '000[12]', 'e.group': 'gpu'},
+        )
+
+    def test_a_spec_is_removed_by_its_other_name(self) -> None:
+        self.assert_changed(
+            self.update(specs={'device_id': None}),
+            specs={'vendor_id': '8086'},
+        )
+
+    def test_attributes_that_are_gone_can_be_kept_and_removed(self) -> None:
+        self.host.destroy()
+        self.create_host('cell1', 'other', {**POOL, 'vendor_id': ''})
+        self.flavor['description'] = 'changed'
+        self.assert_changed(self.update(description='changed'))
+        self.assert_changed(
+            self.update(specs={'vendor_id': None}),
+            specs={'product_id': '0001'},
+        )
+
+    def test_bad_values(self) -> None:
+        cases: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
+            ({'name': '12'}, ('digits',)),
+            ({'name': uuidsentinel.other}, ('reads as a uuid',)),
+            ({'name': None}, ('name',)),
+            ({'specs': {'e.color': 'red', 'vendor_id': None}}, ('e.color',)),
+            (
+                {'specs': {'product_id': '(', 'vendor_id': None}},
+                ('product_id', '('),
+            ),
+            ({'specs': {'address': '*'}}, ('address',)),
+            ({'specs': {'vendor_id': 1}}, ('vendor_id',)),
+            ({'live_migration': None}, ('live_migration',)),
+            ({'color': 'red'}, ('color',)),
+            ({}, ()),
+        )
+        for values, texts in cases:
+            with self.subTest(values=values):
+                self.assert_refused(400, self.update(**values), *texts)
+        self.assertEqual(self.flavor, self.show('bigGPU'))
+
+    def test_nothing_is_changed_if_one_value_is_bad(self) -> None:
+        self.assert_refused(
+            400,
+            self.update(
+                description='changed', specs={'vendor_id': '1', 'e.no': '1'}
+            ),
+        )
+        self.assertEqual(self.flavor, self.show('bigGPU'))
+
+    def test_name_taken(self) -> None:
+        self.create('smallGPU')
+        self.assert_refused(
+            409, self.update(name='smallGPU', description='x'), 'smallGPU'
+        )
+        self.assertEqual(self.flavor, self.show('bigGPU'))
+
+    def test_legacy_v2_ignores_what_it_does_not_know(self) -> None:
+        self.assert_changed(
+            self.update(legacy_v2=True, color='red', description='new'),
+            description='new',
+        )
+        self.assertEqual(
+            200, self.update(legacy_v2=True, color='red').status_int
+        )
+
+    def test_unknown(self) -> None:
+        self.assert_refused(
+            404, self.update('nosuch', description='x'), 'nosuch'
+        )
+
+    def test_only_the_admin_may(self) -> None:
+        self.assert_refused(
+            403,
+            self.call(
+                'PUT',
+                f'{PATH}/bigGPU',
+                {'pci_flavor': {'description': 'x'}},
+                context=self.context_of('member', 'reader'),
+            ),
+        )
+        self.assertEqual(self.flavor, self.show('bigGPU'))
+
+
+class DeleteTestCase(PciFlavorsTestCase):
+    def test_by_uuid_and_by_name(self) -> None:
+        uuid = self.create('bigGPU', specs={'vendor_id': '8086'})['uuid']
+        self.create('smallGPU')
+        for id in (uuid, 'smallGPU'):
+            response = self.call('DELETE', f'{PATH}/{id}')
+            self.assertEqual(204, response.status_int, response.text)
+            self.assertEqual(b'', response.body)
+            self.assert_refused(404, self.call('GET', f'{PATH}/{id}'))
+        self.assertEqual([], self.names())
+
+    def test_the_name_can_be_used_again(self) -> None:
+        self.create('bigGPU', specs={'vendor_id': '8086'})
+        self.call('DELETE', f'{PATH}/bigGPU')
+        self.assertEqual({}, self.create('bigGPU')['specs'])
+
+    def test_unknown(self) -> None:
+        self.assert_refused(
+            404, self.call('DELETE', f'{PATH}/nosuch'), 'nosuch'
+        )
+
+    def test_only_the_admin_may(self) -> None:
+        self.create('bigGPU')
+        self.assert_refused(
+            403,
+            self.call(
+                'DELETE',
+                f'{PATH}/bigGPU',
+                context=self.context_of('member', 'reader'),
+            ),
+        )
+        self.assertEqual(['bigGPU'], self.names())

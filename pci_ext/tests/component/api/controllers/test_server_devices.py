@@ -1,0 +1,272 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from typing import Any
+
+from nova import context as nova_context
+from nova import objects
+from oslo_utils import uuidutils
+from oslo_utils.fixture import uuidsentinel
+
+from pci_ext import exception
+from pci_ext import server_state
+from pci_ext.policies import pci_devices as policies
+from pci_ext.tests.component.api import base
+
+INTEL = {'vendor_id': '8086', 'product_id': '0001', 'numa_node': None}
+NVIDIA = INTEL | {'vendor_id': '10de'}
+
+FIRST = {'vendor_id': '8086', 'pci_flavor': 'IntelGPU'}
+SECOND = {'vendor_id': '10de', 'pci_flavor': 'NvGPU'}
+NAMED = {'e.name': '10GE', 'pci_name': '10GE'}
+
+
+class ServerDevicesTestCase(base.RouterTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.host = self.create_host(
+            'cell1', 'host1', {**INTEL, 'dev_type': 'type-PCI', 'count': 1}
+        )
+        self.server = self.create_server('cell1', 'server', self.host)
+        self.record_requests(
+            self.request('boot', FIRST, SECOND),
+            self.request('hot', SECOND, requester_id='pci_ext:hot'),
+            self.request('attaching', FIRST, requester_id='pci_ext:attaching'),
+            self.request('named', NAMED),
+        )
+        self.path = f'/servers/{self.server}/os-pci-devices'
+
+    def request(
+        self, name: str, *spec: dict[str, str], **values: Any
+    ) -> objects.InstancePCIRequest:
+        return objects.InstancePCIRequest(
+            count=1,
+            spec=list(spec),
+            alias_name='name',
+            request_id=getattr(uuidsentinel, name),
+            **values,
+        )
+
+    def record_requests(self, *requests: objects.InstancePCIRequest) -> None:
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            instance = objects.Instance.get_by_uuid(
+                cell_context, self.server, expected_attrs=['pci_requests']
+            )
+            instance.pci_requests = objects.InstancePCIRequests(
+                instance_uuid=self.server, requests=list(requests)
+            )
+            instance.save()
+
+    def add(self, slot: int, request: str, **values: Any) -> None:
+        self.create_device(
+            'cell1',
+            self.host,
+            f'0000:0{slot}:00.0',
+            self.server,
+            request_id=getattr(uuidsentinel, request),
+            **values,
+        )
+
+    def get_list(self, **how: Any) -> list[dict[str, Any]]:
+        response = self.call('GET', self.path, **how)
+        self.assertEqual(200, response.status_int, response.text)
+        return list(response.json['pci_devices'])
+
+    def test_what_is_shown(self) -> None:
+        self.add(2, 'boot', **NVIDIA)
+        self.assertEqual(
+            [
+                {
+                    'address': '0000:02:00.0',
+                    'dev_id': 'pci_0000_02_00_0',
+                    'vendor_id': '10de',
+                    'product_id': '0001',
+                    'pci_flavor': 'NvGPU',
+                    'alternatives': ['IntelGPU', 'NvGPU'],
+                    'status': 'allocated',
+                    'attached': 'boot',
+                    'state': 'attached',
+                    'last_error': None,
+                    'port_id': None,
+                    'standby_port_id': None,
+                }
+            ],
+            self.get_list(context=self.context_of('reader')),
+        )
+
+    def test_what_devices_serve(self) -> None:
+        self.add(1, 'attaching', status='claimed', **INTEL)
+        self.add(2, 'boot', **INTEL)
+        self.add(3, 'hot', **NVIDIA)
+        self.add(4, 'named', **INTEL)
+        self.add(5, 'of no request', **INTEL)
+        self.assertEqual(
+            [
+                ('IntelGPU', ['IntelGPU'], 'claimed', 'hot'),
+                ('IntelGPU', ['IntelGPU', 'NvGPU'], 'allocated', 'boot'),
+                ('NvGPU', ['NvGPU'], 'allocated', 'hot'),
+                (None, [], 'allocated', 'boot'),
+                (None, [], 'allocated', 'boot'),
+            ],
+            [
+                (
+                    each['pci_flavor'],
+                    each['alternatives'],
+                    each['status'],
+                    each['attached'],
+                )
+                for each in self.get_list()
+            ],
+        )
+
+    def test_only_of_the_server_where_it_is(self) -> None:
+        other = self.create_server('cell1', 'other', self.host)
+        host2 = self.create_host('cell1', 'host2')
+        self.create_device('cell1', self.host, '0000:01:00.0')
+        self.create_device('cell1', self.host, '0000:02:00.0', other)
+        self.create_device('cell1', host2, '0000:03:00.0', self.server)
+        self.assertEqual([], self.get_list())
+
+    def test_two_hosts_of_one_hypervisor_name(self) -> None:
+        # As where a host is set up anew under another name, or in a move.
+        other = self.create_host('cell1', 'host2', hypervisor_hostname='host1')
+        self.create_device('cell1', other, '0000:03:00.0', self.server)
+        self.add(2, 'boot', **INTEL)
+        self.assertEqual(
+            ['0000:02:00.0'], [each['address'] for each in self.get_list()]
+        )
+
+    def test_place_is_for_those_who_may_see_it(self) -> None:
+        self.add(2, 'boot', **INTEL)
+        self.policy.set_rules(
+            {policies.SERVER: '@', policies.SERVER_PLACE: '!'}, overwrite=False
+        )
+        (shown,) = self.get_list()
+        self.assertNotIn('address', shown)
+        self.assertNotIn('dev_id', shown)
+        self.assertEqual('IntelGPU', shown['pci_flavor'])
+
+    def fail(self, slot: int, text: str | None) -> None:
+        """Let a guest be asked for a device, and keep it if a text is given.
+
+        The text is what the event of the operation says.
+        """
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            cell_context.request_id = f'req-{uuidutils.generate_uuid()}'
+            instance = objects.Instance.get_by_uuid(
+                cell_context, self.server, expected_attrs=['system_metadata']
+            )
+            server_state.PENDING_DETACH.mark(
+                instance, [f'0000:0{slot}:00.0'], cell_context.request_id
+            )
+            objects.InstanceAction.action_start(
+                cell_context, self.server, 'detach_pci', want_result=False
+            )
+            event = objects.InstanceActionEvent
+            event.event_start(
+                cell_context,
+                self.server,
+                'compute_detach_pci',
+                want_result=False,
+            )
+            if text is not None:
+                event.event_finish_with_failure(
+                    cell_context,
+                    self.server,
+                    'compute_detach_pci',
+                    exc_val=exception.PciExtException(text),
+                    exc_tb='traceback',
+                    want_result=False,
+                )
+
+    def last_errors(self) -> list[str | None]:
+        return [each['last_error'] for each in self.get_list()]
+
+    def test_last_error(self) -> None:
+        for slot in range(1, 4):
+            self.add(slot, 'boot', **INTEL)
+        self.fail(2, 'the guest kept it')
+        self.fail(3, None)
+        self.assertEqual([None, 'the guest kept it', None], self.last_errors())
+        self.fail(2, 'and again')
+        self.fail(3, 'it as well')
+        self.assertEqual([None, 'and again', 'it as well'], self.last_errors())
+        self.policy.set_rules(
+            {policies.SERVER: '@', policies.SERVER_PLACE: '!'}, overwrite=False
+        )
+        other = 'The device was not detached.'
+        self.assertEqual([None, other, other], self.last_errors())
+
+    def test_last_error_of_an_operation_that_is_not_on_record(self) -> None:
+        self.add(1, 'boot', **INTEL)
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            server_state.PENDING_DETACH.mark(
+                objects.Instance.get_by_uuid(
+                    cell_context,
+                    self.server,
+                    expected_attrs=['system_metadata'],
+                ),
+                ['0000:01:00.0'],
+                'req-none',
+            )
+        self.assertEqual([None], self.last_errors())
+
+    def test_who_may_not(self) -> None:
+        for roles, project_id, status in (
+            (['something-else'], base.OWN_PROJECT, 403),
+            (['member'], base.OTHER_PROJECT, 404),
+        ):
+            response = self.call(
+                'GET',
+                self.path,
+                context=self.context_of(*roles, project_id=project_id),
+            )
+            self.assertEqual(status, response.status_int, roles)
+
+    def test_no_such_server(self) -> None:
+        for id in (uuidsentinel.none, 'x', '%00'):
+            response = self.call('GET', f'/servers/{id}/os-pci-devices')
+            self.assertEqual(404, response.status_int, id)
+
+    def test_server_without_a_host(self) -> None:
+        uuid = self.create_server('cell1', 'failed')
+        response = self.call('GET', f'/servers/{uuid}/os-pci-devices')
+        self.assertEqual({'pci_devices': []}, response.json)
+
+    def test_unknown_parameters(self) -> None:
+        response = self.call('GET', f'{self.path}?color=red')
+        self.assertEqual(400, response.status_int)
+
+    def test_a_cell_that_does_not_answer(self) -> None:
+        self.useFixture(
+            base.fixtures.MockPatchObject(
+                objects.Instance,
+                'get_by_uuid',
+                side_effect=OSError('no route to the database'),
+            )
+        )
+        response = self.call('GET', self.path)
+        self.assertEqual(503, response.status_int)
+        self.assertIn(self.cell_mappings['cell1'].uuid, response.text)
+
+    def test_one_query(self) -> None:
+        for slot in range(1, 6):
+            self.add(slot, 'boot', **INTEL)
+        with base.statements('pci_devices') as statements:
+            self.assertEqual(5, len(self.get_list()))
+        self.assertEqual(1, len(statements))

@@ -1,0 +1,208 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from typing import Any
+from unittest import mock
+
+from nova.tests import fixtures as nova_fixtures
+
+from pci_ext import server_state
+from pci_ext.api.inventory import device_query
+from pci_ext.policies import pci_devices as policies
+from pci_ext.tests.component.api import base
+
+#: The first microversion that shows extra specs, and a recent one.
+EXTRA_SPECS, RECENT = '2.47', '2.98'
+
+EXTRA_SPECS_GIVEN = {'pci_passthrough:pci_flavor': '1:bigGPU'}
+EXTRA_SPECS_KEPT = EXTRA_SPECS_GIVEN | {server_state.RESOLVED: '[]'}
+
+DEVICE = {
+    'dev_id': 'pci_0000_02_00_0',
+    'address': '0000:02:00.0',
+    'vendor_id': '8086',
+    'product_id': '10c9',
+}
+
+
+class ServersTestCase(base.RouterTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(nova_fixtures.NeutronFixture(self))
+        # What Nova answers is to stay what Nova's schemas say.
+        self.flags(response_validation='error', group='api')
+        self.reader = self.context_of('reader')
+        self.host1 = self.create_host('cell1', 'host1')
+        self.host2 = self.create_host('cell2', 'host2')
+        self.server = self.create_server(
+            'cell1', 'server', self.host1, EXTRA_SPECS_KEPT
+        )
+        self.create_device('cell1', self.host1, '0000:02:00.0', self.server)
+
+    def show(self, uuid: str, **how: Any) -> dict[str, Any]:
+        response = self.call('GET', f'/servers/{uuid}', **how)
+        self.assertEqual(200, response.status_int, response.text)
+        return response.json['server']
+
+    def detail(self, query: str = '', **how: Any) -> dict[str, Any]:
+        response = self.call('GET', f'/servers/detail{query}', **how)
+        self.assertEqual(200, response.status_int, response.text)
+        return {each['id']: each for each in response.json['servers']}
+
+
+class PciDevicesTestCase(ServersTestCase):
+    def test_without_the_place_of_devices(self) -> None:
+        self.policy.set_rules(
+            {policies.SERVER: '@', policies.SERVER_PLACE: '!'}, overwrite=False
+        )
+        expected = [{'vendor_id': '8086', 'product_id': '10c9'}]
+        self.assertEqual(expected, self.show(self.server)['pci_devices'])
+        shown = self.detail()[self.server]
+        self.assertEqual(expected, shown['pci_devices'])
+
+    def test_show(self) -> None:
+        for version in ('2.1', RECENT):
+            server = self.show(
+                self.server, context=self.reader, version=version
+            )
+            self.assertEqual([DEVICE], server['pci_devices'])
+            self.assertEqual('server', server['name'])
+
+    def test_show_none(self) -> None:
+        plain = self.create_server('cell2', 'plain', self.host2)
+        self.assertEqual([], self.show(plain)['pci_devices'])
+
+    def test_show_unknown(self) -> None:
+        response = self.call('GET', '/servers/nosuch')
+        self.assertEqual(404, response.status_int, response.text)
+
+    def test_detail(self) -> None:
+        plain = self.create_server('cell2', 'plain', self.host2)
+        for version in ('2.1', RECENT):
+            servers = self.detail(context=self.reader, version=version)
+            self.assertEqual(
+                {self.server: [DEVICE], plain: []},
+                {uuid: each['pci_devices'] for uuid, each in servers.items()},
+            )
+
+    def test_detail_without_servers(self) -> None:
+        other = self.context_of('reader', project_id=base.OTHER_PROJECT)
+        self.assertEqual({}, self.detail(context=other))
+
+    def test_detail_bad_query(self) -> None:
+        response = self.call('GET', '/servers/detail?limit=x')
+        self.assertEqual(400, response.status_int, response.text)
+
+    def test_detail_queries_do_not_grow_with_servers(self) -> None:
+        for number in range(4):
+            self.create_server('cell1', f'one{number}', self.host1)
+            self.create_server('cell2', f'two{number}', self.host2)
+        with base.statements('pci_devices') as statements:
+            self.assertEqual(9, len(self.detail()))
+        self.assertEqual(2, len(statements))
+
+    def test_list_without_details_has_no_devices(self) -> None:
+        with base.statements('pci_devices') as statements:
+            response = self.call('GET', '/servers')
+        self.assertNotIn('pci_devices', response.json['servers'][0])
+        self.assertEqual([], statements)
+
+    def test_policy(self) -> None:
+        self.policy.set_rules(
+            {policies.SERVER: 'role:auditor', policies.SERVER_PLACE: '@'},
+            overwrite=False,
+        )
+        self.assertNotIn('pci_devices', self.show(self.server))
+        self.assertNotIn('pci_devices', self.detail()[self.server])
+        auditor = self.context_of('auditor', 'reader')
+        self.assertEqual(
+            [DEVICE], self.show(self.server, context=auditor)['pci_devices']
+        )
+
+    def test_admin_sees_those_of_other_projects(self) -> None:
+        foreign = self.create_server(
+            'cell2', 'foreign', self.host2, project_id=base.OTHER_PROJECT
+        )
+        self.create_device('cell2', self.host2, '0000:02:00.0', foreign)
+        self.assertEqual([DEVICE], self.show(foreign)['pci_devices'])
+        self.assertEqual(
+            [DEVICE],
+            self.detail('?all_tenants=1')[foreign]['pci_devices'],
+        )
+        response = self.call('GET', f'/servers/{foreign}', context=self.reader)
+        self.assertEqual(404, response.status_int)
+
+    def test_policy_is_asked_for_the_project_of_the_server(self) -> None:
+        foreign = self.create_server(
+            'cell2', 'foreign', self.host2, project_id=base.OTHER_PROJECT
+        )
+        self.policy.set_rules(
+            {
+                policies.SERVER: 'project_id:%(project_id)s',
+                policies.SERVER_PLACE: '@',
+            },
+            overwrite=False,
+        )
+        self.assertIn('pci_devices', self.show(self.server))
+        self.assertNotIn('pci_devices', self.show(foreign))
+
+    def test_cell_that_does_not_answer(self) -> None:
+        plain = self.create_server('cell2', 'plain', self.host2)
+        self.useFixture(
+            base.BrokenCell(
+                device_query, '_get_in_cell', self.cell_mappings['cell1']
+            )
+        )
+        self.assertNotIn('pci_devices', self.show(self.server))
+        servers = self.detail()
+        self.assertNotIn('pci_devices', servers[self.server])
+        self.assertEqual([], servers[plain]['pci_devices'])
+
+
+class ExtraSpecsTestCase(ServersTestCase):
+    def assert_hidden(self, server: dict[str, Any]) -> None:
+        self.assertEqual(EXTRA_SPECS_GIVEN, server['flavor']['extra_specs'])
+
+    def test_show(self) -> None:
+        for version in (EXTRA_SPECS, RECENT):
+            self.assert_hidden(self.show(self.server, version=version))
+
+    def test_detail(self) -> None:
+        for version in (EXTRA_SPECS, RECENT):
+            self.assert_hidden(self.detail(version=version)[self.server])
+
+    def test_update(self) -> None:
+        for version in (EXTRA_SPECS, RECENT):
+            response = self.call(
+                'PUT',
+                f'/servers/{self.server}',
+                {'server': {'name': 'renamed'}},
+                version=version,
+            )
+            self.assertEqual(200, response.status_int, response.text)
+            self.assert_hidden(response.json['server'])
+
+    def test_rebuild(self) -> None:
+        for version in (EXTRA_SPECS, RECENT):
+            with mock.patch('nova.compute.api.API.rebuild', autospec=True):
+                response = self.call(
+                    'POST',
+                    f'/servers/{self.server}/action',
+                    {
+                        'rebuild': {
+                            'imageRef': '155d900f-4e14-4e4c-a73d-069cbf4541e6'
+                        }
+                    },
+                    version=version,
+                )
+            self.assertEqual(202, response.status_int, response.text)
+            self.assert_hidden(response.json['server'])

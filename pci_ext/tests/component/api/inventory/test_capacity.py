@@ -1,0 +1,126 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from typing import Any
+
+from nova.objects import fields
+
+from pci_ext.api.inventory import capacity
+from pci_ext.api.inventory import reader
+from pci_ext.db import pci_flavors as db
+from pci_ext.objects import pci_flavor
+from pci_ext.tests.component.api import base
+
+VF = {
+    'vendor_id': '8086',
+    'product_id': '1515',
+    'dev_type': 'type-VF',
+    'numa_node': None,
+}
+PF = VF | {'product_id': '1563', 'dev_type': 'type-PF'}
+STATUS = fields.PciDeviceStatus
+
+
+class UsageTestCase(base.RouterTestCase):
+    """Two hosts: of host1 a card has a used VF, that of host2 is whole."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.host1 = self.create_host('cell1', 'host1', {**VF, 'count': 2})
+        self.host2 = self.create_host('cell2', 'host2', {**PF, 'count': 1})
+        server = self.create_server('cell1', 'server', self.host1)
+        for cell, host, address, values in (
+            ('cell1', self.host1, '0000:01:00.0', {'status': 'unavailable'}),
+            ('cell2', self.host2, '0000:01:00.0', {}),
+        ):
+            self.create_device(cell, host, address, **PF, **values)
+        for number in range(1, 6):
+            self.create_device(
+                'cell1',
+                self.host1,
+                f'0000:01:10.{number}',
+                server if number == 5 else None,
+                parent_addr='0000:01:00.0',
+                **VF,
+                **{
+                    3: {'status': STATUS.REMOVED},
+                    4: {'status': STATUS.CLAIMED},
+                }.get(number, {}),
+            )
+        for name, specs, is_public in (
+            ('card', {'dev_type': 'type-PF', 'vendor_id': '8086'}, True),
+            ('intel', {'vendor_id': '8086'}, True),
+            ('mine', {'product_id': '15.*'}, False),
+            ('none', {'vendor_id': '10de'}, True),
+        ):
+            db.create(
+                pci_flavor.PciFlavor(
+                    name=name, specs=specs, is_public=is_public
+                )
+            )
+
+    def usage(self, **roles: Any) -> dict[str, dict[str, Any]]:
+        response = self.call('GET', '/os-pci-flavors/detail', **roles)
+        self.assertEqual(200, response.status_int, response.text)
+        return {
+            each['name']: each['usage']
+            for each in response.json['pci_flavors']
+        }
+
+    def test_of_all_hosts(self) -> None:
+        vfs = {'total': 4, 'available': 2, 'allocated': 2}
+        self.assertEqual(
+            {
+                'card': {'total': 2, 'available': 1, 'allocated': 0},
+                'intel': vfs,
+                'mine': vfs,
+                'none': {'total': 0, 'available': 0, 'allocated': 0},
+            },
+            self.usage(),
+        )
+
+    def test_of_what_the_user_sees(self) -> None:
+        self.assertEqual(
+            {'card', 'intel', 'none'},
+            set(self.usage(context=self.context_of('reader'))),
+        )
+
+    def test_show_as_in_the_list(self) -> None:
+        for name, expected in self.usage().items():
+            response = self.call('GET', f'/os-pci-flavors/{name}')
+            self.assertEqual(expected, response.json['pci_flavor']['usage'])
+
+    def test_no_names_of_hosts(self) -> None:
+        for path in ('detail', 'intel'):
+            text = self.call('GET', f'/os-pci-flavors/{path}').text
+            self.assertNotIn('host1', text)
+            self.assertNotIn(self.cell_mappings['cell1'].uuid, text)
+
+    def test_where_it_is_not_shown(self) -> None:
+        for flavor in self.call('GET', '/os-pci-flavors').json['pci_flavors']:
+            self.assertNotIn('usage', flavor)
+
+    def test_a_cell_that_does_not_answer(self) -> None:
+        cell = self.cell_mappings['cell1']
+        self.useFixture(base.BrokenCell(reader, 'devices_in_cell', cell))
+        self.assertEqual(
+            {'total': 1, 'available': 1, 'allocated': 0, 'partial': True},
+            self.usage()['card'],
+        )
+
+    def test_one_query_a_cell(self) -> None:
+        with base.statements('pci_devices') as statements:
+            self.usage()
+        self.assertEqual(2, len(statements))
+
+    def test_of_no_flavors(self) -> None:
+        self.assertEqual({}, capacity.of_flavors(self.context, []))

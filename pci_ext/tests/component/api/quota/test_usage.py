@@ -1,0 +1,326 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Projects with servers in two cells, in every state that is charged for."""
+
+from typing import Any
+
+from nova import context as nova_context
+from nova import objects
+from nova.compute import task_states
+from nova.compute import vm_states
+from nova.objects import fields
+from oslo_utils.fixture import uuidsentinel
+
+from pci_ext import server_state
+from pci_ext.api.quota import usage
+from pci_ext.tests.component.api import base
+
+INTEL = {'vendor_id': '8086', 'product_id': '0001', 'numa_node': None}
+NVIDIA = INTEL | {'vendor_id': '10de'}
+#: The requester_id of what the host has recorded of an attach.
+ATTACHING = 'pci_ext:attaching:req'
+
+POOL = {'dev_type': 'type-PCI', 'count': 1}
+
+FIRST = {'vendor_id': '8086', 'pci_flavor': 'IntelGPU'}
+SECOND = {'vendor_id': '10de', 'pci_flavor': 'NvGPU'}
+
+
+def request(
+    name: str, count: int, *spec: dict[str, str], **values: Any
+) -> objects.InstancePCIRequest:
+    return objects.InstancePCIRequest(
+        count=count,
+        spec=list(spec),
+        alias_name='name',
+        request_id=getattr(uuidsentinel, name),
+        numa_policy=fields.PCINUMAAffinityPolicy.LEGACY,
+        **values,
+    )
+
+
+def requests(
+    *items: objects.InstancePCIRequest,
+) -> objects.InstancePCIRequests:
+    return objects.InstancePCIRequests(requests=list(items))
+
+
+class ProjectTestCase(base.RouterTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.hosts = {
+            cell: self.create_host(
+                cell, f'{cell}-host', {**INTEL, **POOL}, {**NVIDIA, **POOL}
+            )
+            for cell in ('cell1', 'cell2')
+        }
+
+    def instance(self, cell: str, server: str) -> objects.Instance:
+        context = self.context_of('admin')
+        nova_context.set_target_cell(context, self.cell_mappings[cell])
+        return objects.Instance.get_by_uuid(
+            context, server, expected_attrs=['pci_requests']
+        )
+
+    def create(
+        self,
+        name: str,
+        *items: objects.InstancePCIRequest,
+        cell: str = 'cell1',
+        project_id: str = base.OWN_PROJECT,
+        **values: Any,
+    ) -> str:
+        """Create a server with requests."""
+        server = self.create_server(
+            cell, name, self.hosts[cell], project_id=project_id
+        )
+        instance = self.instance(cell, server)
+        instance.pci_requests = objects.InstancePCIRequests(
+            instance_uuid=server, requests=list(items)
+        )
+        for key, value in values.items():
+            setattr(instance, key, value)
+        instance.save()
+        return server
+
+    def give(
+        self,
+        server: str,
+        slot: int,
+        request: str,
+        cell: str = 'cell1',
+        **values: Any,
+    ) -> None:
+        """Let a server have a device for a request."""
+        self.create_device(
+            cell,
+            self.hosts[cell],
+            f'0000:{slot:02x}:00.0',
+            server,
+            request_id=getattr(uuidsentinel, request),
+            **values,
+        )
+
+    def ask(self, name: str, *items: objects.InstancePCIRequest) -> str:
+        """Ask for a server that is not in a cell yet."""
+        server: str = getattr(uuidsentinel, name)
+        objects.BuildRequest(
+            self.context,
+            instance_uuid=server,
+            project_id=base.OWN_PROJECT,
+            instance=objects.Instance(
+                uuid=server,
+                project_id=base.OWN_PROJECT,
+                pci_requests=objects.InstancePCIRequests(
+                    instance_uuid=server, requests=list(items)
+                ),
+            ),
+            block_device_mappings=objects.BlockDeviceMappingList(),
+            tags=objects.TagList(),
+        ).create()
+        return server
+
+
+class ChargesTestCase(ProjectTestCase):
+    def charged(self, project_id: str = base.OWN_PROJECT) -> dict[str, int]:
+        return dict(usage.of_project(self.context, project_id))
+
+    def test_nothing(self) -> None:
+        self.create_server('cell1', 'server', self.hosts['cell1'])
+        self.assertEqual({}, self.charged())
+
+    def test_what_is_allocated_is_charged_as_what_it_is(self) -> None:
+        server = self.create('server', request('both', 2, FIRST, SECOND))
+        self.give(server, 1, 'both', **INTEL)
+        self.give(server, 2, 'both', status='claimed', **NVIDIA)
+        other = self.create('other', request('one', 1, SECOND), cell='cell2')
+        self.give(other, 1, 'one', 'cell2', **NVIDIA)
+        self.assertEqual({'IntelGPU': 1, 'NvGPU': 2}, self.charged())
+
+    def test_only_what_the_project_has(self) -> None:
+        server = self.create(
+            'server',
+            request('one', 1, FIRST),
+            project_id=base.OTHER_PROJECT,
+        )
+        self.give(server, 1, 'one', **INTEL)
+        self.assertEqual({}, self.charged())
+        self.assertEqual({'IntelGPU': 1}, self.charged(base.OTHER_PROJECT))
+
+    def test_by_alias_is_not_charged(self) -> None:
+        server = self.create('server', request('one', 1, INTEL))
+        self.give(server, 1, 'one', **INTEL)
+        self.give(server, 2, 'of no request', **INTEL)
+        self.assertEqual({}, self.charged())
+
+    def test_that_was_asked_for_but_is_in_no_cell(self) -> None:
+        self.ask('server', request('both', 2, FIRST, SECOND))
+        self.assertEqual({'IntelGPU': 2, 'NvGPU': 2}, self.charged())
+        self.assertEqual({}, self.charged(base.OTHER_PROJECT))
+
+    def test_that_is_in_a_cell_is_charged_once(self) -> None:
+        item = request('both', 2, FIRST, SECOND)
+        self.ask('server', item)
+        server = self.create('server', item, vm_state=vm_states.BUILDING)
+        self.assertEqual({'IntelGPU': 2, 'NvGPU': 2}, self.charged())
+        self.give(server, 1, 'both', status='claimed', **NVIDIA)
+        self.assertEqual({'IntelGPU': 1, 'NvGPU': 2}, self.charged())
+
+    def test_that_found_no_host(self) -> None:
+        self.create(
+            'server', request('one', 1, FIRST), vm_state=vm_states.ERROR
+        )
+        self.assertEqual({}, self.charged())
+
+    def test_that_is_being_attached(self) -> None:
+        server = self.create(
+            'server',
+            request('one', 1, FIRST),
+            request('hot', 1, FIRST, SECOND, requester_id='pci_ext:x'),
+            task_state=server_state.ATTACHING_PCI,
+        )
+        self.give(server, 1, 'one', **INTEL)
+        self.assertEqual({'IntelGPU': 2, 'NvGPU': 1}, self.charged())
+        self.give(server, 2, 'hot', status='claimed', **NVIDIA)
+        self.assertEqual({'IntelGPU': 1, 'NvGPU': 1}, self.charged())
+
+    def asks(
+        self, server: str, task_state: str | None, **devices: int
+    ) -> None:
+        instance = self.instance('cell1', server)
+        instance.task_state = task_state
+        server_state.reserve(instance, devices)
+        instance.save()
+
+    def test_that_asks_for_an_attach(self) -> None:
+        server = self.create_server('cell1', 'server', self.hosts['cell1'])
+        self.asks(server, server_state.ATTACHING_PCI, IntelGPU=2, NvGPU=1)
+        self.assertEqual({'IntelGPU': 2, 'NvGPU': 1}, self.charged())
+        # The host records it.
+        self.save_requests(
+            server, request('hot', 2, FIRST, requester_id=ATTACHING)
+        )
+        self.assertEqual({'IntelGPU': 2}, self.charged())
+        self.give(server, 1, 'hot', status='claimed', **INTEL)
+        self.assertEqual({'IntelGPU': 2}, self.charged())
+
+    def test_that_does_not_ask_any_more(self) -> None:
+        server = self.create('server', request('one', 1, FIRST))
+        self.give(server, 1, 'one', **INTEL)
+        for task_state in None, 'deleting':
+            self.asks(server, task_state, IntelGPU=2, NvGPU=1)
+            self.assertEqual({'IntelGPU': 1}, self.charged())
+
+    def test_that_asks_for_a_resize(self) -> None:
+        old, new = request('old', 1, FIRST), request('new', 2, FIRST)
+        server = self.create('server', old)
+        self.give(server, 1, 'old', **INTEL)
+        self.asks(server, task_states.RESIZE_PREP, IntelGPU=1)
+        self.assertEqual({'IntelGPU': 2}, self.charged())
+        # The host claims: first the requests are on record, then the devices.
+        instance = self.instance('cell1', server)
+        instance.migration_context = objects.MigrationContext(
+            instance_uuid=server,
+            migration_id=1,
+            old_pci_requests=requests(old),
+            new_pci_requests=requests(new),
+        )
+        instance.save()
+        self.assertEqual({'IntelGPU': 3}, self.charged())
+        for slot in 2, 3:
+            self.give(server, slot, 'new', status='claimed', **INTEL)
+            self.assertEqual({'IntelGPU': 3}, self.charged())
+
+    def test_that_is_being_unshelved(self) -> None:
+        server = self.create(
+            'server',
+            request('one', 1, FIRST),
+            vm_state=vm_states.SHELVED_OFFLOADED,
+        )
+        self.assertEqual({}, self.charged())
+        instance = self.instance('cell1', server)
+        instance.task_state = task_states.UNSHELVING
+        instance.save()
+        self.assertEqual({'IntelGPU': 1}, self.charged())
+
+    def save_requests(
+        self, server: str, *items: objects.InstancePCIRequest
+    ) -> None:
+        instance = self.instance('cell1', server)
+        instance.pci_requests = objects.InstancePCIRequests(
+            instance_uuid=server, requests=list(items)
+        )
+        instance.save()
+
+    def test_that_moves_is_charged_on_both_hosts(self) -> None:
+        old = request('old', 1, FIRST)
+        new = request('new', 1, SECOND)
+        for current in (old, new):
+            server = self.create(current.spec[0]['pci_flavor'], current)
+            instance = self.instance('cell1', server)
+            instance.migration_context = objects.MigrationContext(
+                instance_uuid=server,
+                migration_id=1,
+                old_pci_requests=requests(old),
+                new_pci_requests=requests(new),
+            )
+            instance.save()
+            slot = 2 * (current is new)
+            self.give(server, slot + 1, 'old', **INTEL)
+            self.give(server, slot + 2, 'new', **NVIDIA)
+        self.assertEqual({'IntelGPU': 2, 'NvGPU': 2}, self.charged())
+
+    def test_what_cannot_be_told_is_charged_as_asked_for(self) -> None:
+        server = self.create('server', request('both', 1, FIRST, SECOND))
+        self.give(server, 1, 'both', **INTEL | {'vendor_id': '1234'})
+        self.assertEqual({'IntelGPU': 1, 'NvGPU': 1}, self.charged())
+
+    def test_a_cell_that_does_not_answer(self) -> None:
+        for cell in ('cell1', 'cell2'):
+            server = self.create(cell, request(cell, 1, FIRST), cell=cell)
+            self.give(server, 1, cell, cell, **INTEL)
+        self.useFixture(
+            base.BrokenCell(usage, '_in_cell', self.cell_mappings['cell1'])
+        )
+        self.assertEqual({'IntelGPU': 1}, self.charged())
+
+    def test_of_flavor(self) -> None:
+        port = request('port', 1, FIRST)
+        port.alias_name = None
+        server = self.create(
+            'server',
+            request('boot', 1, FIRST, SECOND),
+            request('hot', 1, FIRST, requester_id='pci_ext:hot'),
+            port,
+        )
+        self.give(server, 1, 'boot', **NVIDIA)
+        self.give(server, 2, 'hot', **INTEL)
+        self.give(server, 3, 'port', **INTEL)
+        self.assertEqual(
+            {'NvGPU': 1}, usage.of_flavor(self.instance('cell1', server))
+        )
+
+    def test_queries_do_not_grow_with_servers(self) -> None:
+        for number in range(1, 6):
+            server = self.create(
+                f'server{number}', request(f'r{number}', 1, FIRST)
+            )
+            self.give(server, number, f'r{number}', **INTEL)
+        with (
+            base.statements('pci_devices') as devices,
+            base.statements('instances') as instances,
+        ):
+            self.assertEqual({'IntelGPU': 5}, self.charged())
+        # In each of two cells.
+        self.assertEqual(2 * 2, len(devices), devices)
+        self.assertEqual(4 * 2, len(instances), instances)

@@ -1,0 +1,144 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from typing import Any
+
+import fixtures
+from nova import context as nova_context
+from nova import objects
+from nova.compute import api as compute_api
+from oslo_utils.fixture import uuidsentinel
+
+from pci_ext.policies import pci_devices as policies
+from pci_ext.tests.component.api import base
+
+INTEL = {'vendor_id': '8086', 'product_id': '0001', 'numa_node': None}
+NVIDIA = INTEL | {'vendor_id': '10de'}
+
+FORBID = {'vendor_id': '8086', 'pci_flavor': 'IntelGPU'}
+HOTPLUG = {
+    'vendor_id': '10de',
+    'pci_flavor': 'NvGPU',
+    'live_migration': 'hotplug',
+}
+NATIVE = {
+    'vendor_id': '10de',
+    'pci_flavor': 'NvGPU',
+    'live_migration': 'native',
+    'live_migratable': 'true',
+}
+
+
+class ServerTestCase(base.RouterTestCase):
+    """A server whose live migration is recorded and goes no further."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.host = self.create_host(
+            'cell1', 'host1', {**INTEL, 'dev_type': 'type-PCI', 'count': 1}
+        )
+        self.server = self.create_server('cell1', 'server', self.host)
+        self.begun: list[tuple[Any, ...]] = []
+        self.useFixture(
+            fixtures.MockPatchObject(
+                compute_api.API,
+                'live_migrate',
+                lambda api, *args: self.begun.append(args),
+            )
+        )
+
+    def have(self, device: dict[str, Any], *spec: dict[str, str]) -> None:
+        """Give the server a device, for a request with alternatives."""
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            instance = objects.Instance.get_by_uuid(
+                cell_context, self.server, expected_attrs=['pci_requests']
+            )
+            requests = list(instance.pci_requests.requests)
+            slot = len(requests)
+            request_id = getattr(uuidsentinel, f'request{slot}')
+            requests.append(
+                objects.InstancePCIRequest(
+                    count=1,
+                    spec=list(spec),
+                    alias_name='name',
+                    request_id=request_id,
+                )
+            )
+            instance.pci_requests = objects.InstancePCIRequests(
+                instance_uuid=self.server, requests=requests
+            )
+            instance.save()
+        self.create_device(
+            'cell1',
+            self.host,
+            f'0000:0{slot}:00.0',
+            self.server,
+            request_id=request_id,
+            **device,
+        )
+
+
+class LiveMigrationsTestCase(ServerTestCase):
+    def migrate(self, status: int, version: str = '2.96') -> str:
+        """Begin a live migration and check what comes of it."""
+        response = self.call(
+            'POST',
+            f'/servers/{self.server}/action',
+            {'os-migrateLive': {'host': None, 'block_migration': 'auto'}},
+            version=version,
+        )
+        self.assertEqual(status, response.status_int, response.text)
+        self.assertEqual(1 if status == 202 else 0, len(self.begun))
+        return str(response.text)
+
+    def test_a_device_that_forbids_it_is_named(self) -> None:
+        self.have(NVIDIA, HOTPLUG)
+        self.have(INTEL, FORBID)
+        text = self.migrate(409)
+        self.assertIn('0000:01:00.0 (PCI flavor IntelGPU)', text)
+        self.assertNotIn('NvGPU', text)
+        self.migrate(409, '2.25')
+
+    def test_each_device_goes_by_its_own(self) -> None:
+        self.have(NVIDIA, HOTPLUG)
+        self.have(NVIDIA, NATIVE)
+        self.have(NVIDIA, FORBID, HOTPLUG)
+        self.migrate(202)
+
+    def test_the_alternative_that_the_device_is(self) -> None:
+        self.have(INTEL, HOTPLUG, FORBID)
+        self.assertIn('IntelGPU', self.migrate(409))
+
+    def test_what_is_up_to_nova(self) -> None:
+        self.have(INTEL, {'vendor_id': '8086'})
+        self.migrate(202)
+
+    def test_a_detach_that_has_not_ended(self) -> None:
+        self.have(NVIDIA, HOTPLUG)
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            instance = objects.Instance.get_by_uuid(
+                cell_context, self.server, expected_attrs=['system_metadata']
+            )
+            instance.system_metadata['pci_ext:detach:0000:00:00.0'] = 'req-1'
+            instance.save()
+        self.assertIn('being detached', self.migrate(409))
+
+    def test_place_is_for_those_who_may_see_it(self) -> None:
+        self.have(INTEL, FORBID)
+        self.policy.set_rules({policies.SERVER_PLACE: '!'}, overwrite=False)
+        text = self.migrate(409)
+        self.assertIn('IntelGPU', text)
+        self.assertNotIn('0000', text)

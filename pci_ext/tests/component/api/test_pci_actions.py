@@ -1,0 +1,290 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What nova-api does of an attach, with a host that answers as told."""
+
+from collections.abc import Callable
+from typing import Any
+
+from nova import context as nova_context
+from nova import objects
+import oslo_messaging as messaging
+
+from pci_ext import exception
+from pci_ext import server_state
+from pci_ext.api.quota import checks
+from pci_ext.compute import rpcapi
+from pci_ext.db import pci_flavor_limits as limits_db
+from pci_ext.db import pci_flavors as db
+from pci_ext.objects import pci_flavor
+from pci_ext.tests import fixtures as pci_ext_fixtures
+from pci_ext.tests.component.api import base
+
+
+class AttachmentsTestCase(base.RouterTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        node = self.create_host('cell1', 'host1')
+        self.service = self.create_service('host1')
+        self.server = self.create_server('cell1', 'server', node)
+        self.save(launched_at='2026-01-01T00:00:00Z')
+        self.called: list[str] = []
+
+    def create_service(self, host: str) -> objects.Service:
+        context = self.context_of('admin')
+        nova_context.set_target_cell(context, self.cell_mappings['cell1'])
+        created = objects.Service(
+            context, host=host, binary='nova-compute', topic='compute'
+        )
+        created.create()
+        return created
+
+    def save(self, **values: Any) -> None:
+        instance = self.instance(self.server)
+        for key, value in values.items():
+            setattr(instance, key, value)
+        instance.save()
+
+    def instance(self, server: str = '') -> objects.Instance:
+        server = server or self.server
+        mapping = objects.InstanceMapping.get_by_instance_uuid(
+            self.context, server
+        )
+        base.context.set_target_cell(self.context, mapping.cell_mapping)
+        return objects.Instance.get_by_uuid(
+            self.context, server, expected_attrs=['system_metadata']
+        )
+
+    def host(self, behave: Callable[[], None]) -> None:
+        def call(*args: Any, **kwargs: Any) -> None:
+            self.called.append(self.instance().task_state)
+            behave()
+
+        self.stub_out('pci_ext.compute.rpcapi.ComputeAPI._call', call)
+
+    def detach(self, dev_id: str = 'pci_0000_01_00_0') -> Any:
+        return self.call(
+            'POST',
+            f'/servers/{self.server}/action',
+            {'detach_pci': [{'dev_id': dev_id}]},
+        )
+
+    def assertGivenBack(self, server: str = '') -> None:
+        instance = self.instance(server)
+        self.assertIsNone(instance.task_state)
+        self.assertEqual({}, instance.system_metadata)
+
+    def test_server_is_taken_before_the_host_is_called(self) -> None:
+        self.host(lambda: None)
+        self.assertEqual(202, self.detach().status_int)
+        self.assertEqual([server_state.DETACHING_PCI], self.called)
+        # Until the host gives it back.
+        self.assertEqual(409, self.detach().status_int)
+        self.assertEqual([server_state.DETACHING_PCI], self.called)
+
+    def test_server_is_not_taken_for_what_cannot_be(self) -> None:
+        self.host(lambda: None)
+        for dev_id in '', 'pci_\ud800', 'pci_\x00':
+            response = self.detach(dev_id)
+            self.assertEqual(400, response.status_int, response.text)
+        self.assertEqual([], self.called)
+        self.assertGivenBack()
+
+    def test_host_does_not_answer(self) -> None:
+        def behave() -> None:
+            raise messaging.MessagingTimeout()
+
+        self.host(behave)
+        response = self.detach()
+        self.assertEqual(503, response.status_int, response.text)
+        self.assertIn('did not answer', response.text)
+        self.assertGivenBack()
+        [action] = objects.InstanceActionList.get_by_instance_uuid(
+            self.context, self.server
+        )
+        self.assertEqual('Error', action.message)
+
+    def test_call_that_is_not_delivered(self) -> None:
+        def behave() -> None:
+            raise messaging.MessageDeliveryFailure()
+
+        self.host(behave)
+        response = self.detach()
+        self.assertEqual(500, response.status_int, response.text)
+        self.assertGivenBack()
+        [action] = objects.InstanceActionList.get_by_instance_uuid(
+            self.context, self.server
+        )
+        self.assertEqual('Error', action.message)
+
+    def test_host_does_not_answer_and_another_has_the_server(self) -> None:
+        def behave() -> None:
+            self.save(task_state='deleting')
+            raise messaging.MessagingTimeout()
+
+        self.host(behave)
+        self.assertEqual(503, self.detach().status_int)
+        self.assertEqual('deleting', self.instance().task_state)
+
+    def test_refusals(self) -> None:
+        for error, status in (
+            (exception.PciActionRefused(reason='why'), 409),
+            (exception.PciDeviceNotAttached(dev_id='why'), 404),
+            (exception.PciDeviceOfPort(dev_id='why'), 409),
+        ):
+            answer = rpcapi.pack(error)
+            self.host(lambda answer=answer: rpcapi.unpack(answer))
+            response = self.detach()
+            self.assertEqual(status, response.status_int, response.text)
+            self.assertIn('why', response.text)
+            self.save(task_state=None)
+
+    def before_save(self, number: int, happen: Callable[[], None]) -> None:
+        """Let something happen before the server is saved."""
+        original = objects.Instance.save
+        saves = iter(range(1, number + 1))
+
+        def save(instance: Any, *args: Any, **kwargs: Any) -> None:
+            if next(saves) == number:
+                self.stub_out('nova.objects.Instance.save', original)
+                happen()
+            original(instance, *args, **kwargs)
+
+        self.stub_out('nova.objects.Instance.save', save)
+
+    def test_taken_by_two_at_once(self) -> None:
+        self.host(lambda: None)
+        self.before_save(1, lambda: self.save(task_state='rebooting'))
+        response = self.detach()
+        self.assertEqual(409, response.status_int, response.text)
+        self.assertIn('rebooting', response.text)
+        self.assertEqual([], self.called)
+
+    def test_deleted_once_taken(self) -> None:
+        self.host(lambda: None)
+        self.before_save(2, lambda: self.save(task_state='deleting'))
+        response = self.detach()
+        self.assertEqual(409, response.status_int, response.text)
+        self.assertIn('task_state deleting', response.text)
+        self.assertEqual([], self.called)
+        self.assertEqual('deleting', self.instance().task_state)
+
+    def test_what_the_host_wrote_meanwhile_stays(self) -> None:
+        self.host(lambda: None)
+        self.before_save(
+            1,
+            lambda: self.save(system_metadata={'pci_ext:test': 'written'}),
+        )
+        self.assertEqual(202, self.detach().status_int)
+        metadata = self.instance().system_metadata
+        self.assertEqual('written', metadata['pci_ext:test'])
+        self.assertIn(server_state.OPERATION, metadata)
+
+
+class HostsTestCase(AttachmentsTestCase):
+    """Servers whose host is not there to be called."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.host(lambda: None)
+
+    def assertRefused(self, status: int, text: str) -> None:
+        response = self.detach()
+        self.assertEqual(status, response.status_int, response.text)
+        self.assertIn(text, response.text)
+        self.assertEqual([], self.called)
+
+    def test_no_host(self) -> None:
+        self.save(host=None, node=None, compute_id=None)
+        self.assertRefused(409, 'is on no host')
+        self.assertGivenBack()
+
+    def test_host_that_is_down(self) -> None:
+        self.service.forced_down = True
+        self.service.save()
+        # Also where nobody gives the server back for that reason.
+        for task_state in None, server_state.DETACHING_PCI:
+            self.save(task_state=task_state)
+            self.assertRefused(503, 'is down')
+            self.assertEqual(task_state, self.instance().task_state)
+
+
+class QuotaTestCase(AttachmentsTestCase):
+    """Two attaches at the same time, and a limit of one device."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(pci_ext_fixtures.Activation())
+        node = self.create_host('cell1', 'host2')
+        self.create_service('host2')
+        self.other = self.create_server('cell1', 'other', node)
+        instance = self.instance(self.other)
+        instance.launched_at = '2026-01-01T00:00:00Z'
+        instance.save()
+        created = db.create(
+            pci_flavor.PciFlavor(name='gpu', specs={'vendor_id': '10de'})
+        )
+        limits_db.update(created.uuid, {limits_db.DEFAULT: 1})
+        self.host(lambda: None)
+
+    def attach(self, server: str) -> Any:
+        return self.call(
+            'POST',
+            f'/servers/{server}/action',
+            {'attach_pci': {'pci_passthrough:pci_flavor': '1:gpu'}},
+        )
+
+    def between(self, happen: Callable[[], None]) -> None:
+        """Let something happen when the quota of an attach is checked."""
+        original = checks.Quota.check_attach
+
+        def check_attach(*args: Any) -> Any:
+            checked = original(*args)
+            self.stub_out(
+                'pci_ext.api.quota.checks.Quota.check_attach', original
+            )
+            happen()
+            return checked
+
+        self.stub_out(
+            'pci_ext.api.quota.checks.Quota.check_attach', check_attach
+        )
+
+    def test_one_is_taken_back(self) -> None:
+        answers = []
+        self.between(lambda: answers.append(self.attach(self.other)))
+        response = self.attach(self.server)
+        self.assertEqual(403, response.status_int, response.text)
+        self.assertIn('requested 1, but already used 1 of 1', response.text)
+        self.assertGivenBack(self.server)
+        self.assertEqual([202], [each.status_int for each in answers])
+        # No host was called for it, and no action is left unfinished.
+        self.assertEqual(1, len(self.called))
+        actions = objects.InstanceActionList.get_by_instance_uuid(
+            self.instance()._context, self.server
+        )
+        self.assertEqual([], list(actions))
+
+    def test_unless_quotas_are_not_rechecked(self) -> None:
+        self.flags(recheck_quota=False, group='quota')
+        self.between(lambda: self.attach(self.other))
+        self.assertEqual(202, self.attach(self.server).status_int)
+
+    def test_one_after_the_other(self) -> None:
+        self.assertEqual(202, self.attach(self.other).status_int)
+        # It is charged for what it asks for, before its host answers.
+        self.assertEqual(
+            {'gpu': 1},
+            server_state.reserved(self.instance(self.other).system_metadata),
+        )
+        self.assertEqual(403, self.attach(self.server).status_int)
+        self.assertGivenBack(self.server)

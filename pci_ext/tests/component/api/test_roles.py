@@ -1,0 +1,353 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Who may do what, by the pipeline of Nova's api-paste.ini.
+
+Tokens are checked by keystonemiddleware; keystone alone is a stand-in.
+"""
+
+import configparser
+import pathlib
+from typing import Any
+
+from keystonemiddleware import fixture as keystone_fixture
+from nova import context as nova_context
+from nova import objects
+from nova.api import wsgi
+from nova.api.openstack.compute import routes
+from nova.compute import vm_states
+from nova.tests import fixtures as nova_fixtures
+from oslo_config import cfg
+from oslo_serialization import jsonutils
+from oslo_utils.fixture import uuidsentinel
+import webob
+
+import pci_ext
+from pci_ext.api import router
+from pci_ext.db import pci_flavor_limits as limits_db
+from pci_ext.db import pci_flavors as db
+from pci_ext.objects import pci_flavor
+from pci_ext.tests import fixtures
+from pci_ext.tests.component.api import base
+
+SNIPPET = 'etc/pci_ext/api-paste.ini.snippet'
+
+#: Project and roles by user.
+USERS = {
+    'admin': (base.OTHER_PROJECT, ('admin', 'manager', 'member', 'reader')),
+    'member': (base.OWN_PROJECT, ('member', 'reader')),
+    'reader': (base.OWN_PROJECT, ('reader',)),
+    'other': (base.OTHER_PROJECT, ('member', 'reader')),
+    'roleless': (base.OWN_PROJECT, ('something-else',)),
+}
+
+NEW = {'pci_flavor': {'name': 'new'}}
+CHANGE = {'pci_flavor': {'description': 'changed'}}
+ACCESS = {'pci_flavor_access': {'project_id': base.OTHER_PROJECT}}
+LIMIT = {'pci_flavor_limits': {'default': 1}}
+EVALUATE = {'evaluate': {'request': '1:public'}}
+
+FLAVOR = '/os-pci-flavors/{id}'
+PROJECTS = '/os-pci-flavors/{pci_flavor_id}/access'
+PROJECT = '/os-pci-flavors/{pci_flavor_id}/access/{id}'
+LIMITS = '/os-pci-flavors/{pci_flavor_id}/limits'
+
+#: Method, route, path and body; then the status that each user gets.
+MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
+    (
+        method,
+        route,
+        path,
+        body,
+        {**dict(zip(USERS, statuses, strict=True)), 'nobody': 401},
+    )
+    # In the order of USERS: admin, member, reader, other, roleless.
+    for method, route, path, body, statuses in (
+        (
+            *('GET', '/os-pci', '/os-pci', None),
+            (200, 200, 200, 200, 200),
+        ),
+        (
+            *('GET', '/os-pci/openapi.json', '/os-pci/openapi.json', None),
+            (200, 200, 200, 200, 200),
+        ),
+        (
+            *('GET', '/os-pci-flavors', '/os-pci-flavors', None),
+            (200, 200, 200, 200, 403),
+        ),
+        (
+            *('GET', '/os-pci-flavors/detail', '/os-pci-flavors/detail', None),
+            (200, 200, 200, 200, 403),
+        ),
+        (
+            *('POST', '/os-pci-flavors', '/os-pci-flavors', NEW),
+            (201, 403, 403, 403, 403),
+        ),
+        (
+            *('GET', FLAVOR, '/os-pci-flavors/0', None),
+            (200, 200, 200, 200, 403),
+        ),
+        (
+            *('GET', FLAVOR, '/os-pci-flavors/public', None),
+            (200, 200, 200, 200, 403),
+        ),
+        (
+            *('GET', FLAVOR, '/os-pci-flavors/private', None),
+            (200, 200, 200, 404, 403),
+        ),
+        (
+            *('PUT', FLAVOR, '/os-pci-flavors/private', CHANGE),
+            (200, 403, 403, 403, 403),
+        ),
+        (
+            *('DELETE', FLAVOR, '/os-pci-flavors/private', None),
+            (204, 403, 403, 403, 403),
+        ),
+        (
+            *('GET', PROJECTS, '/os-pci-flavors/private/access', None),
+            (200, 403, 403, 403, 403),
+        ),
+        (
+            *('POST', PROJECTS, '/os-pci-flavors/private/access', ACCESS),
+            (201, 403, 403, 403, 403),
+        ),
+        (
+            *('DELETE', PROJECT),
+            f'/os-pci-flavors/private/access/{base.OWN_PROJECT}',
+            None,
+            (204, 403, 403, 403, 403),
+        ),
+        (
+            *('GET', LIMITS, '/os-pci-flavors/private/limits', None),
+            (200, 403, 403, 403, 403),
+        ),
+        (
+            *('PUT', LIMITS, '/os-pci-flavors/private/limits', LIMIT),
+            (200, 403, 403, 403, 403),
+        ),
+        (
+            *('POST', '/os-pci-flavors/evaluate', '/os-pci-flavors/evaluate'),
+            EVALUATE,
+            (200, 403, 403, 403, 403),
+        ),
+        (
+            *('GET', '/os-pci-pools', '/os-pci-pools', None),
+            (200, 403, 403, 403, 403),
+        ),
+        (
+            *('GET', '/os-pci-devices', '/os-pci-devices', None),
+            (200, 403, 403, 403, 403),
+        ),
+        (
+            *('GET', '/os-pci-devices/{id}'),
+            f'/os-pci-devices/{uuidsentinel.device}',
+            None,
+            (404, 403, 403, 403, 403),
+        ),
+        (
+            *('GET', '/servers/{server_id}/os-pci-devices'),
+            f'/servers/{uuidsentinel.server}/os-pci-devices',
+            None,
+            (200, 200, 200, 404, 403),
+        ),
+        (
+            *('GET', '/servers/{server_id}/os-pci-migration-plan'),
+            f'/servers/{uuidsentinel.server}/os-pci-migration-plan',
+            None,
+            (200, 403, 403, 404, 403),
+        ),
+    )
+)
+
+SERVER = f'/servers/{uuidsentinel.server}'
+
+#: Of servers what pci_ext adds to them, for one of OWN_PROJECT; as above.
+#: Whoever may act gets an answer about what is asked for, as the server has no
+#: devices and the PCI flavor is none.
+SERVERS: tuple[tuple[str, str, Any, dict[str, int]], ...] = tuple(
+    (
+        method,
+        path,
+        body,
+        {**dict(zip(USERS, statuses, strict=True)), 'nobody': 401},
+    )
+    for method, path, body, statuses in (
+        ('GET', SERVER, None, (200, 200, 200, 404, 403)),
+        (
+            'POST',
+            f'{SERVER}/action',
+            {'attach_pci': {'pci_passthrough:pci_flavor': '1:nosuch'}},
+            (400, 400, 403, 404, 403),
+        ),
+        (
+            'POST',
+            f'{SERVER}/action',
+            {'detach_pci': [{'dev_id': 'pci_0000_02_00_0'}]},
+            (409, 409, 403, 404, 403),
+        ),
+        (
+            'POST',
+            f'{SERVER}/action',
+            {'reattach_pci': None},
+            (409, 409, 403, 404, 403),
+        ),
+    )
+)
+
+
+class RolesTestCase(base.CellsTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(nova_fixtures.RealPolicyFixture())
+        self.useFixture(nova_fixtures.NeutronFixture(self))
+        self.useFixture(fixtures.Activation())
+        self.useFixture(base.Database())
+        self.useFixture(base.Projects(base.OWN_PROJECT, base.OTHER_PROJECT))
+        keystone = self.useFixture(keystone_fixture.AuthTokenFixture())
+        for user, (project_id, roles) in USERS.items():
+            keystone.add_token_data(
+                token_id=user,
+                user_id=user,
+                project_id=project_id,
+                role_list=list(roles),
+            )
+        self.app = wsgi.Loader(self._write_paste_file()).load_app(
+            'osapi_compute'
+        )
+
+    def _write_paste_file(self) -> str:
+        """Do to Nova's file what the documentation tells to."""
+        snippet = configparser.RawConfigParser()
+        root = pathlib.Path(pci_ext.__file__).parents[1]
+        self.assertTrue(snippet.read(root / SNIPPET))
+        (section,) = snippet.sections()
+        paste = configparser.RawConfigParser()
+        paste.optionxform = str  # type: ignore[assignment,method-assign]
+        self.assertTrue(paste.read(cfg.CONF.wsgi.api_paste_config))
+        self.assertTrue(paste.remove_section(section))
+        paste[section] = snippet[section]
+        paste['filter:authtoken']['www_authenticate_uri'] = 'http://keystone/'
+        path = self.useFixture(base.fixtures.TempDir()).join('api-paste.ini')
+        with open(path, 'w', encoding='utf-8') as stream:
+            paste.write(stream)
+        return path
+
+    def call(
+        self, method: str, path: str, body: Any, token: str | None
+    ) -> webob.Response:
+        request = webob.Request.blank(f'/v2.1{path}', method=method)
+        request.headers['OpenStack-API-Version'] = 'pci latest'
+        if token:
+            request.headers['X-Auth-Token'] = token
+        if body is not None:
+            request.content_type = 'application/json'
+            request.body = jsonutils.dump_as_bytes(body)
+        return request.get_response(self.app)
+
+    @staticmethod
+    def reset() -> None:
+        for flavor in db.get_all():
+            db.delete_by_uuid(flavor.uuid)
+        db.create(pci_flavor.PciFlavor(name='public'))
+        db.create(
+            pci_flavor.PciFlavor(
+                name='private', is_public=False, projects=[base.OWN_PROJECT]
+            )
+        )
+
+    def test_every_route_is_in_the_matrix(self) -> None:
+        def mounted(app: routes.APIRouterV21) -> set[tuple[str, str]]:
+            return {
+                (*route.conditions['method'], route.routepath)
+                for route in app.map.matchlist
+                if route.conditions
+                and not route.routepath.startswith('/{project_id')
+            }
+
+        ours = mounted(router.APIRouter(router.load_extensions()))
+        self.assertEqual(
+            ours - mounted(routes.APIRouterV21()),
+            {(method, route) for method, route, *_ in MATRIX},
+        )
+
+    def test_matrix(self) -> None:
+        self.create_server('cell1', 'server')
+        for method, _, path, body, expected in MATRIX:
+            got = {}
+            for user in expected:
+                self.reset()
+                response = self.call(
+                    method, path, body, None if user == 'nobody' else user
+                )
+                got[user] = response.status_int
+            self.assertEqual(expected, got, f'{method} {path}')
+
+    def test_servers(self) -> None:
+        uuid = self.create_server('cell1', 'server')
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            server = objects.Instance.get_by_uuid(cell_context, uuid)
+            # In this state it refuses to be acted on.
+            server.vm_state = vm_states.SUSPENDED
+            server.save()
+        for method, path, body, expected in SERVERS:
+            got = {
+                user: self.call(
+                    method, path, body, None if user == 'nobody' else user
+                ).status_int
+                for user in expected
+            }
+            self.assertEqual(expected, got, f'{method} {path} {body}')
+
+    def test_who_sees_the_devices_of_servers(self) -> None:
+        self.create_server('cell1', 'server')
+        for user in ('admin', 'member', 'reader'):
+            response = self.call('GET', SERVER, None, user)
+            self.assertEqual([], response.json['server']['pci_devices'])
+
+    def test_nothing_is_done_for_those_who_may_not(self) -> None:
+        for method, _, path, body, expected in MATRIX:
+            self.reset()
+            before = self.stored()
+            for user, status in expected.items():
+                if status >= 400:
+                    self.call(method, path, body, user)
+            self.assertEqual(before, self.stored())
+
+    @staticmethod
+    def stored() -> list[Any]:
+        return [
+            (each.obj_to_primitive(), limits_db.get(each.uuid))
+            for each in db.get_all()
+        ]
+
+    def test_a_token_that_is_none(self) -> None:
+        for method, _, path, body, _ in MATRIX:
+            response = self.call(method, path, body, 'stolen')
+            self.assertEqual(401, response.status_int, f'{method} {path}')
+
+    def test_lists_have_what_the_user_sees(self) -> None:
+        self.reset()
+        both = ['private', 'public']
+        for user, expected in {
+            'admin': both,
+            'member': both,
+            'reader': both,
+            'other': ['public'],
+        }.items():
+            for path in ('/os-pci-flavors', '/os-pci-flavors/detail'):
+                response = self.call('GET', path, None, user)
+                self.assertEqual(
+                    expected,
+                    [each['name'] for each in response.json['pci_flavors']],
+                )

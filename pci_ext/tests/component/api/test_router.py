@@ -1,0 +1,245 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from typing import Any
+
+import fixtures
+from nova import policy as nova_policy
+from nova import test
+from nova.api.openstack.compute import routes
+from oslo_config import cfg
+from stevedore import extension as stevedore_extension
+
+from pci_ext import exception
+from pci_ext.api import extension
+from pci_ext.api import router
+from pci_ext.api.controllers import attach_interfaces
+from pci_ext.api.controllers import evaluations
+from pci_ext.api.controllers import migration_plans
+from pci_ext.api.controllers import openapi_document
+from pci_ext.api.controllers import pci_devices
+from pci_ext.api.controllers import pci_flavor_access
+from pci_ext.api.controllers import pci_flavor_limits
+from pci_ext.api.controllers import pci_flavors
+from pci_ext.api.controllers import pci_pools
+from pci_ext.api.controllers import pci_versions
+from pci_ext.api.controllers import server_devices
+from pci_ext.api.controllers import servers
+from pci_ext.policies import pci_flavors as policies
+from pci_ext.tests import fixtures as pci_ext_fixtures
+from pci_ext.tests.component.api import base
+
+Mounted = dict[tuple[str, str], tuple[str, str]]
+
+
+def mounted(app: routes.APIRouterV21) -> Mounted:
+    """Name class and action by path and method."""
+    found: Mounted = {}
+    for route in app.map.matchlist:
+        if route.redirect:
+            found[route.routepath, ''] = ('redirect', route.redirect_status)
+            continue
+        (method,) = route.conditions['method']
+        found[route.routepath, method] = (
+            type(route.defaults['controller'].controller).__qualname__,
+            route.defaults['action'],
+        )
+    return found
+
+
+class APIRouterTestCase(test.NoDBTestCase):
+    def test_the_extensions_of_pci_ext(self) -> None:
+        self.assertCountEqual(
+            [
+                openapi_document.Descriptions,
+                evaluations.Evaluations,
+                attach_interfaces.Interfaces,
+                migration_plans.MigrationPlans,
+                pci_devices.PciDevices,
+                pci_flavor_access.PciFlavorAccess,
+                pci_flavor_limits.PciFlavorLimits,
+                pci_flavors.PciFlavors,
+                pci_pools.PciPools,
+                pci_versions.PciVersions,
+                server_devices.ServerDevices,
+                servers.Servers,
+            ],
+            [type(each) for each in router.load_extensions()],
+        )
+
+    def test_all_of_nova_and_the_paths_of_extensions(self) -> None:
+        nova = mounted(routes.APIRouterV21())
+        ours = mounted(router.APIRouter(router.load_extensions()))
+        self.assertEqual(nova, {key: ours.get(key) for key in nova})
+        self.assertEqual(
+            {
+                (prefix + path, method): (controller, action)
+                for prefix in ('', '/{project_id:[0-9a-f-]+}')
+                for path, controller, actions in (
+                    ('/os-pci', 'PciVersionsController', {'GET': 'index'}),
+                    (
+                        '/os-pci/openapi.json',
+                        'DescriptionsController',
+                        {'GET': 'show'},
+                    ),
+                    (
+                        '/os-pci-devices',
+                        'PciDevicesController',
+                        {'GET': 'index'},
+                    ),
+                    (
+                        '/os-pci-devices/{id}',
+                        'PciDevicesController',
+                        {'GET': 'show'},
+                    ),
+                    (
+                        '/os-pci-flavors/evaluate',
+                        'EvaluationsController',
+                        {'POST': 'create'},
+                    ),
+                    ('/os-pci-pools', 'PciPoolsController', {'GET': 'index'}),
+                    (
+                        '/servers/{server_id}/os-pci-devices',
+                        'ServerDevicesController',
+                        {'GET': 'index'},
+                    ),
+                    (
+                        '/os-pci-flavors',
+                        'PciFlavorsController',
+                        {'GET': 'index', 'POST': 'create'},
+                    ),
+                    (
+                        '/os-pci-flavors/detail',
+                        'PciFlavorsController',
+                        {'GET': 'detail'},
+                    ),
+                    (
+                        '/os-pci-flavors/{id}',
+                        'PciFlavorsController',
+                        {'GET': 'show', 'PUT': 'update', 'DELETE': 'delete'},
+                    ),
+                    (
+                        '/os-pci-flavors/{pci_flavor_id}/access',
+                        'PciFlavorAccessController',
+                        {'GET': 'index', 'POST': 'create'},
+                    ),
+                    (
+                        '/os-pci-flavors/{pci_flavor_id}/access/{id}',
+                        'PciFlavorAccessController',
+                        {'DELETE': 'delete'},
+                    ),
+                    (
+                        '/servers/{server_id}/os-pci-migration-plan',
+                        'MigrationPlansController',
+                        {'GET': 'index'},
+                    ),
+                    (
+                        '/os-pci-flavors/{pci_flavor_id}/limits',
+                        'PciFlavorLimitsController',
+                        {'GET': 'index', 'PUT': 'update'},
+                    ),
+                )
+                for method, action in actions.items()
+            },
+            {key: ours[key] for key in set(ours) - set(nova)},
+        )
+
+    def test_servers_keep_their_actions(self) -> None:
+        def actions(app: routes.APIRouterV21) -> dict[str, str]:
+            (resource,) = {
+                route.defaults['controller']
+                for route in app.map.matchlist
+                if route.routepath == '/servers/{id}/action'
+            }
+            return {
+                name: method.__qualname__
+                for name, method in resource.wsgi_actions.items()
+            }
+
+        nova = actions(routes.APIRouterV21())
+        ours = actions(router.APIRouter(router.load_extensions()))
+        self.assertIn('rebuild', nova)
+        self.assertIn('pause', nova)
+        self.assertEqual(nova, {name: ours.get(name) for name in nova})
+        self.assertEqual(
+            {'attach_pci', 'detach_pci', 'reattach_pci'},
+            set(ours) - set(nova),
+        )
+
+    def test_two_replacements_of_one_controller(self) -> None:
+        error = self.assertRaises(
+            exception.UnsupportedConfiguration,
+            router.APIRouter,
+            [servers.Servers(), servers.Servers()],
+        )
+        self.assertIn('two API extensions replace', str(error))
+
+    def test_an_extension_that_does_not_load(self) -> None:
+        class Broken(extension.ApiExtension):
+            def __init__(self) -> None:
+                raise RuntimeError('broken')
+
+            def routes(self) -> tuple[extension.Route, ...]:
+                return ()
+
+        class EntryPoint:
+            name = 'broken'
+
+            def load(self, *args: Any, **kwargs: Any) -> type[Broken]:
+                return Broken
+
+        self.useFixture(
+            fixtures.MockPatchObject(
+                stevedore_extension.ExtensionManager,
+                'list_entry_points',
+                return_value=[EntryPoint()],
+            )
+        )
+        self.assertRaisesRegex(RuntimeError, 'broken', router.load_extensions)
+
+
+class RoutingTestCase(base.RouterTestCase):
+    def test_a_broken_form(self) -> None:
+        for path in ('/os-pci-flavors', '/flavors'):
+            request = base.wsgi.Request.blank(
+                path, method='POST', base_url='http://localhost/v2.1'
+            )
+            request.environ['nova.context'] = self.context
+            request.environ['CONTENT_TYPE'] = 'multipart/form-data'
+            request.body = b'{}'
+            response = request.get_response(self.app)
+            self.assertEqual(415, response.status_int, response.text)
+
+    def test_no_parameter_stands_in_for_the_method(self) -> None:
+        self.call('POST', '/os-pci-flavors', {'pci_flavor': {'name': 'gpu'}})
+        self.call('GET', '/os-pci-flavors/gpu?_method=DELETE')
+        response = self.call('GET', '/os-pci-flavors/gpu')
+        self.assertEqual(200, response.status_int)
+
+
+class AppFactoryTestCase(test.NoDBTestCase):
+    # Not Nova's databases: that of pci_ext.
+    USES_DB_SELF = True
+
+    def test_refuses_where_pci_ext_is_not_active(self) -> None:
+        error = self.assertRaises(
+            exception.NotActivated, router.app_factory, {}
+        )
+        self.assertIn('[oslo_messaging_notifications]', str(error))
+
+    def test_twice(self) -> None:
+        self.useFixture(pci_ext_fixtures.Activation())
+        self.useFixture(base.Database())
+        for app in (router.app_factory({}), router.app_factory({})):
+            self.assertIsInstance(app, routes.APIRouterV21)
+        self.assertIn(policies.CREATE, nova_policy._ENFORCER.registered_rules)
+        self.assertIn('connection', cfg.CONF.pci_ext_database)

@@ -1,0 +1,134 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from typing import Any
+
+from nova import context as nova_context
+from nova import objects
+from nova.api.openstack.compute import flavors as nova_flavors
+from nova.api.validation.extra_specs import validators
+from nova.pci import request as pci_request
+
+from pci_ext.api import router
+from pci_ext.api import visible_flavors
+from pci_ext.db import pci_flavors as db
+from pci_ext.objects import pci_flavor
+from pci_ext.requests import from_flavor
+from pci_ext.tests import fixtures
+from pci_ext.tests.component.api import base
+
+
+class VisibilityTestCase(base.CellsTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(fixtures.Activation())
+        self.useFixture(base.Database())
+        # It connects the requests of servers with what is tested here.
+        self.app = router.app_factory({})
+        for name, projects in (('private', []), ('ours', [base.OWN_PROJECT])):
+            db.create(
+                pci_flavor.PciFlavor(
+                    name=name, is_public=False, projects=projects
+                )
+            )
+        db.create(pci_flavor.PciFlavor(name='public'))
+        self.member = self.context_of('member', 'reader')
+        self.other = self.context_of(
+            'member', 'reader', project_id=base.OTHER_PROJECT
+        )
+
+    def usable(self) -> set[str]:
+        """Name the PCI flavors that a flavor of Nova can ask for."""
+        usable = set()
+        for name in ('public', 'private', 'ours'):
+            flavor = objects.Flavor(extra_specs={from_flavor.PCI_FLAVOR: name})
+            try:
+                pci_request.get_pci_requests_from_flavor(flavor)
+                usable.add(name)
+            except from_flavor.InvalidPciRequest as error:
+                self.assertIn(
+                    f'PCI flavor {name} could not be found', str(error)
+                )
+        return usable
+
+    def test_each_user_can_use_what_the_user_sees(self) -> None:
+        for context, expected in (
+            (self.context, {'public', 'private', 'ours'}),
+            (self.member, {'public', 'ours'}),
+            (self.other, {'public'}),
+        ):
+            self.assertEqual(
+                expected,
+                {flavor.name for flavor in visible_flavors.get_all(context)},
+            )
+            with visible_flavors.for_request(context):
+                self.assertEqual(expected, self.usable())
+
+    def test_public_ones_only_where_nobody_asks(self) -> None:
+        with visible_flavors.for_request(None):
+            self.assertEqual({'public'}, self.usable())
+
+    def test_none_outside_of_a_request(self) -> None:
+        with visible_flavors.for_request(self.context):
+            pass
+        error = self.assertRaises(
+            from_flavor.InvalidPciRequest,
+            from_flavor.resolve,
+            {from_flavor.PCI_FLAVOR: 'public'},
+        )
+        self.assertIn('was not resolved by nova-api', str(error))
+
+    def test_one_alternative_that_is_not_seen_refuses_all(self) -> None:
+        with visible_flavors.for_request(self.other):
+            error = self.assertRaises(
+                from_flavor.InvalidPciRequest,
+                from_flavor.resolve,
+                {from_flavor.PCI_FLAVOR: '1:public,ours'},
+            )
+        self.assertIn('PCI flavor ours could not be found', str(error))
+
+    def test_contexts_that_nova_makes_for_itself_change_nothing(self) -> None:
+        # As it does to learn the versions of the compute services.
+        with visible_flavors.for_request(self.other):
+            with nova_context.target_cell(
+                nova_context.get_admin_context(), self.cell_mappings['cell1']
+            ):
+                self.assertEqual({'public'}, self.usable())
+            self.assertEqual({'public'}, self.usable())
+
+    def test_who_asks_is_who_sent_the_request(self) -> None:
+        seen: list[set[str]] = []
+
+        def index(*args: Any, **kwargs: Any) -> dict[str, Any]:
+            seen.append(self.usable())
+            return {'flavors': []}
+
+        self.stub_out(
+            f'{nova_flavors.__name__}.FlavorsController.index', index
+        )
+        for context in (self.other, self.context):
+            request = base.wsgi.Request.blank('/flavors')
+            request.environ['nova.context'] = context
+            self.assertEqual(200, request.get_response(self.app).status_int)
+        self.assertEqual([{'public'}, {'public', 'private', 'ours'}], seen)
+
+    def test_extra_specs_of_flavors_are_validated_so(self) -> None:
+        with visible_flavors.for_request(self.context):
+            validators.validate(from_flavor.PCI_FLAVOR, '1:private')
+        with visible_flavors.for_request(self.other):
+            self.assertRaisesRegex(
+                Exception,
+                'private could not be found',
+                validators.validate,
+                from_flavor.PCI_FLAVOR,
+                '1:private',
+            )

@@ -1,0 +1,478 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterator
+from typing import Any
+
+import fixtures
+from nova import exception as nova_exception
+from nova import objects
+from oslo_serialization import jsonutils
+from oslo_utils import uuidutils
+
+from pci_ext import server_state
+from pci_ext.compute import instance_devices
+from pci_ext.tests.component.compute import base
+from pci_ext.virt.fake import hardware_cards
+
+PF, VF_1, VF_2 = (f'0000:81:00.{function}' for function in range(3))
+
+
+class TrackerTest(base.HostTestCase):
+    def scan(self, *named: str) -> None:
+        """Let the periodic scan find these named devices on offer."""
+        self.conf.config(
+            group='pci_ext',
+            pci_information=[],
+            pci_devices=list(named),
+            pci_flavor_attrs=['vendor_id', 'product_id', 'e.name'],
+        )
+        pci_tracker = self.compute.rt.pci_tracker
+        pci_tracker.update_devices_from_hypervisor_resources(
+            jsonutils.dumps(list(self.devices_of_hypervisor()))
+        )
+        pci_tracker.save(self.context)
+
+    def records(self) -> dict[str, tuple[str, str | None, bool]]:
+        """Give for each device its status, its name and if it is marked."""
+        return {
+            record.address: (
+                record.status,
+                record.extra_info.get('e.name'),
+                server_state.WITHDRAWN in record.extra_info,
+            )
+            for record in objects.PciDeviceList.get_by_compute_node(
+                self.context, self.node.id
+            )
+        }
+
+    def pools(self) -> dict[str | None, int]:
+        return {
+            pool.get('e.name'): pool['count']
+            for pool in self.compute.rt.pci_tracker.stats.pools
+        }
+
+    def test_added_removed_and_renamed_while_free(self) -> None:
+        self.scan('01:00.0|10GE', '02:00.0|10GE')
+        self.assertEqual({'10GE': 2}, self.pools())
+        self.scan('02:00.0|25GE', '03:00.0|10GE')
+        self.assertEqual({'25GE': 1, '10GE': 1}, self.pools())
+        # Nova forgets the record of what was removed one scan later.
+        self.scan('02:00.0|25GE', '03:00.0|10GE')
+        self.assertEqual(
+            {
+                '0000:02:00.0': ('available', '25GE', False),
+                '0000:03:00.0': ('available', '10GE', False),
+            },
+            self.records(),
+        )
+
+    def test_what_is_in_use_is_kept_until_freed(self) -> None:
+        server = self.create_server()
+        [address] = self.devices(server)
+        self.scan()
+        self.assertEqual(
+            {address: ('allocated', None, True)},
+            {
+                key: value
+                for key, value in self.records().items()
+                if value[0] != 'removed'
+            },
+        )
+        self.compute.rt.pci_tracker.free_instance(
+            self.context, self.instance(server)
+        )
+        self.scan()
+        self.scan()
+        self.assertEqual({}, self.records())
+        self.assertEqual({}, self.pools())
+
+    def test_what_is_offered_again_stays(self) -> None:
+        server = self.create_server()
+        [address] = self.devices(server)
+        self.scan()
+        self.scan(f'{address}|10GE')
+        self.assertEqual(('allocated', None, False), self.records()[address])
+        self.compute.rt.pci_tracker.free_instance(
+            self.context, self.instance(server)
+        )
+        self.compute.rt.pci_tracker.save(self.context)
+        self.assertEqual(('available', '10GE', False), self.records()[address])
+        self.assertEqual({'10GE': 1}, self.pools())
+
+    def test_what_does_not_parse_changes_nothing(self) -> None:
+        self.scan('01:00.0|10GE')
+        self.scan('01:00.0')
+        self.assertEqual({'10GE': 1}, self.pools())
+
+    def test_who_looks_during_a_scan_sees_all_devices(self) -> None:
+        server = self.create_server(devices=2)
+        instance = self.instance(server)
+        address_of = objects.PciDevice.address
+        seen = []
+
+        def look(device: objects.PciDevice) -> str:
+            # As another thread may, in the midst of all that a scan does.
+            seen.append(
+                len(instance_devices.devices_of(self.compute.rt, instance))
+            )
+            return str(address_of.fget(device))
+
+        with fixtures.MonkeyPatch(
+            'nova.objects.PciDevice.address', property(look, address_of.fset)
+        ):
+            self.scan(*(f'{address}|10GE' for address in self.ADDRESSES))
+        self.assertEqual({2}, set(seen))
+        self.assertEqual(
+            sorted(self.ADDRESSES),
+            [
+                device.address
+                for device in self.compute.rt.pci_tracker.pci_devs
+            ],
+        )
+
+    def test_a_scan_that_saw_neither_server_nor_migration(self) -> None:
+        server = self.create_server()
+        [address] = self.devices(server)
+        pci_tracker = self.compute.rt.pci_tracker
+        for values, expected in (
+            # It came back, or set out, while the scan was reading.
+            ({}, 'allocated'),
+            ({'host': 'other', 'task_state': 'migrating'}, 'allocated'),
+            ({'host': 'other', 'task_state': None}, 'available'),
+        ):
+            instance = objects.Instance.get_by_uuid(self.context, server)
+            instance.update(values)
+            instance.save()
+            pci_tracker.clean_usage([], [])
+            [status] = [
+                device.status
+                for device in pci_tracker.pci_devs
+                if device.address == address
+            ]
+            self.assertEqual(expected, status, values)
+
+    def arriving(self, **values: object) -> objects.Instance:
+        """Make a server that is migrated live from another host to here."""
+        instance = objects.Instance.get_by_uuid(
+            self.context, self.create_server(devices=0)
+        )
+        instance.update({'host': 'other', 'task_state': 'migrating', **values})
+        instance.save()
+        return instance
+
+    def claim(self, instance: objects.Instance) -> objects.PciDevice:
+        [device] = self.compute.rt.claim_pci_devices(
+            self.context,
+            objects.InstancePCIRequests(
+                instance_uuid=instance.uuid, requests=[self.request(1)]
+            ),
+            None,
+        )
+        return device
+
+    def test_a_live_migration_that_ended_in_an_error(self) -> None:
+        running: set[str] = set()
+        pci_tracker = self.compute.rt.pci_tracker
+        pci_tracker.runs_here = lambda instance: instance.uuid in running
+        lost = ('live-migration', 'error')
+        for migrations, task_state, runs, expected in (
+            ([lost], 'migrating', False, 'claimed'),
+            # Its guest has come, and nobody has noted it.
+            ([lost], None, True, 'claimed'),
+            # It was resized since, and that can be reverted.
+            ([lost, ('resize', 'finished')], None, False, 'claimed'),
+            ([('resize', 'error')], None, False, 'claimed'),
+            ([('live-migration', 'running')], None, False, 'claimed'),
+            ([lost, lost], None, False, 'available'),
+        ):
+            instance = self.arriving(task_state=task_state)
+            device = self.claim(instance)
+            if runs:
+                running.add(instance.uuid)
+            pci_tracker.clean_usage(
+                [], [self.migration(instance, *each) for each in migrations]
+            )
+            self.assertEqual(expected, device.status, (migrations, runs))
+            instance.destroy()
+            pci_tracker.clean_usage([], [])
+            self.assertEqual('available', device.status)
+
+    def test_a_driver_that_does_not_know_who_runs(self) -> None:
+        instance = self.arriving(task_state=None)
+        device = self.claim(instance)
+        lost = self.migration(instance, 'live-migration', 'error')
+        self.compute.rt.pci_tracker.clean_usage([], [lost])
+        self.assertEqual('claimed', device.status)
+
+    def migration(
+        self, instance: objects.Instance, kind: str, status: str
+    ) -> objects.Migration:
+        return objects.Migration(
+            instance_uuid=instance.uuid, migration_type=kind, status=status
+        )
+
+    def test_a_scan_that_sees_a_server_on_its_way(self) -> None:
+        instance = self.arriving()
+        device = self.claim(instance)
+        pci_tracker = self.compute.rt.pci_tracker
+        pci_tracker.update_pci_for_instance(self.context, instance, 1)
+        self.assertEqual('claimed', device.status)
+        self.compute.rt.free_pci_device_claims_for_instance(
+            self.context, instance
+        )
+        self.assertEqual('available', device.status)
+
+    def test_a_scan_that_sees_a_server_in_a_resize(self) -> None:
+        instance = self.arriving(task_state='resize_prep')
+        device = self.claim(instance)
+        pci_tracker = self.compute.rt.pci_tracker
+        pci_tracker.update_pci_for_instance(self.context, instance, 1)
+        self.assertEqual('allocated', device.status)
+
+    def test_two_claims_of_a_server_on_its_way(self) -> None:
+        instance = self.arriving()
+        devices = [self.claim(instance), self.claim(instance)]
+        self.compute.rt.allocate_pci_devices_for_instance(
+            self.context, instance
+        )
+        self.assertEqual(
+            ['allocated'] * 2, [device.status for device in devices]
+        )
+
+
+class CardTest(base.HostTestCase):
+    """A card with two virtual functions, parts of which come and go."""
+
+    WHOLE = '[{"product_id": "1572"}, {}]'
+    PARTS = '[{"product_id": "154c"}, {}]'
+
+    def devices_of_hypervisor(self) -> Iterator[dict[str, Any]]:
+        for device in hardware_cards.expand(
+            {
+                'kind': 'nic',
+                'vendor_id': '8086',
+                'product_id': '1572',
+                'address': PF,
+                'vfs': {
+                    'count': 2,
+                    'product_id': '154c',
+                    'offset': 1,
+                    'stride': 1,
+                },
+            },
+            '',
+        ):
+            if device['address'] not in self.gone:
+                yield device
+
+    def setUp(self) -> None:
+        self.gone: set[str] = set()
+        super().setUp()
+
+    def scan(self, *offered: str, gone: set[str] | None = None) -> None:
+        """Let the periodic scan see what is offered and what is gone."""
+        if offered:
+            self.conf.config(group='pci_ext', pci_information=list(offered))
+        self.gone = gone or set()
+        pci_tracker = self.compute.rt.pci_tracker
+        pci_tracker.rescan(jsonutils.dumps(list(self.devices_of_hypervisor())))
+        pci_tracker.save(self.context)
+
+    def claim(self, address: str) -> objects.Instance:
+        """Claim the only device of a kind that is free for a new server."""
+        instance = self.instance(self.create_server(devices=0))
+        [device] = self.claim_for(instance, address)
+        self.assertEqual(address, device.address)
+        return instance
+
+    def claim_for(
+        self, instance: objects.Instance, address: str
+    ) -> list[objects.PciDevice]:
+        request = objects.InstancePCIRequest(
+            count=1,
+            spec=[
+                {
+                    'product_id': '1572' if address == PF else '154c',
+                    'dev_type': 'type-PF' if address == PF else 'type-VF',
+                    'pci_flavor': 'nic',
+                }
+            ],
+            alias_name='nic',
+            request_id=uuidutils.generate_uuid(),
+            numa_policy='legacy',
+        )
+        devices: list[objects.PciDevice] = self.compute.rt.claim_pci_devices(
+            self.context,
+            objects.InstancePCIRequests(
+                instance_uuid=instance.uuid, requests=[request]
+            ),
+            None,
+        )
+        return devices
+
+    def allocate(self, instance: objects.Instance) -> None:
+        self.compute.rt.allocate_pci_devices_for_instance(
+            self.context, instance
+        )
+
+    def free(self, instance: objects.Instance) -> None:
+        self.compute.rt.free_pci_device_claims_for_instance(
+            self.context, instance
+        )
+        self.compute.rt.free_pci_device_allocations_for_instance(
+            self.context, self.instance(instance.uuid)
+        )
+
+    def assertCard(self, **expected: str) -> None:
+        """Check status by device, and that what is free is in one pool."""
+        names = {PF: 'pf', VF_1: 'vf_1', VF_2: 'vf_2'}
+        pci_tracker = self.compute.rt.pci_tracker
+        for devices in (
+            pci_tracker.pci_devs,
+            objects.PciDeviceList.get_by_compute_node(
+                self.context, self.node.id
+            ),
+        ):
+            self.assertEqual(
+                expected,
+                {names[each.address]: each.status for each in devices},
+            )
+        self.assertEqual(
+            {
+                name: 1
+                for name, status in expected.items()
+                if status == 'available'
+            },
+            collections.Counter(
+                names[device.address]
+                for device in pci_tracker.stats.get_free_devs()
+            ),
+        )
+
+    def test_parts_that_come_back_while_the_whole_is_in_use(self) -> None:
+        self.scan(self.WHOLE, self.PARTS)
+        self.assertCard(pf='available', vf_1='available', vf_2='available')
+        server = self.claim(PF)
+        self.scan(gone={VF_1, VF_2})
+        self.assertCard(pf='claimed')
+        self.scan()
+        self.assertCard(pf='claimed', vf_1='unclaimable', vf_2='unclaimable')
+        self.assertRaises(
+            nova_exception.PciDeviceRequestFailed, self.claim, VF_1
+        )
+        self.allocate(server)
+        self.assertCard(pf='allocated', vf_1='unavailable', vf_2='unavailable')
+        self.scan(gone={VF_1, VF_2})
+        self.assertCard(pf='allocated')
+        self.scan()
+        self.assertCard(pf='allocated', vf_1='unavailable', vf_2='unavailable')
+        self.free(server)
+        self.assertCard(pf='available', vf_1='available', vf_2='available')
+
+    def test_the_whole_is_offered_while_a_part_is_in_use(self) -> None:
+        self.scan(self.PARTS)
+        server = self.claim(VF_2)
+        self.scan(self.PARTS, self.WHOLE)
+        self.assertCard(pf='unclaimable', vf_1='available', vf_2='claimed')
+        self.assertRaises(
+            nova_exception.PciDeviceRequestFailed, self.claim, PF
+        )
+        self.assertCard(pf='unclaimable', vf_1='available', vf_2='claimed')
+        self.allocate(server)
+        self.assertCard(pf='unavailable', vf_1='available', vf_2='allocated')
+        self.free(server)
+        self.assertCard(pf='available', vf_1='available', vf_2='available')
+        self.claim(PF)
+
+    def test_a_part_is_withdrawn_while_in_use(self) -> None:
+        self.scan(self.PARTS, self.WHOLE)
+        server = self.claim(VF_1)
+        self.allocate(server)
+        self.scan(self.WHOLE)
+        self.assertCard(pf='unavailable', vf_1='allocated')
+        self.free(server)
+        self.assertCard(pf='available')
+        self.claim(PF)
+        self.assertCard(pf='claimed')
+
+    def test_the_whole_is_withdrawn_while_in_use(self) -> None:
+        self.scan(self.PARTS, self.WHOLE)
+        server = self.claim(PF)
+        self.allocate(server)
+        self.scan(self.PARTS)
+        self.assertCard(pf='allocated', vf_1='unavailable', vf_2='unavailable')
+        self.free(server)
+        self.assertCard(vf_1='available', vf_2='available')
+        self.claim(VF_1)
+        self.assertCard(vf_1='claimed', vf_2='available')
+
+    def test_a_part_that_is_freed_by_the_scan_that_finds_another(self) -> None:
+        self.scan(self.PARTS, self.WHOLE, gone={VF_1})
+        server = self.claim(VF_2)
+        pci_tracker = self.compute.rt.pci_tracker
+        self.gone = set()
+        pci_tracker.rescan(jsonutils.dumps(list(self.devices_of_hypervisor())))
+        server.destroy()
+        pci_tracker.clean_usage([], [])
+        pci_tracker.save(self.context)
+        self.assertCard(pf='available', vf_1='available', vf_2='available')
+
+    def test_a_claim_that_fails_halfway(self) -> None:
+        self.scan(self.PARTS, self.WHOLE)
+        instance = self.instance(self.create_server(devices=0))
+        self.assertRaises(
+            nova_exception.PciDeviceRequestFailed,
+            self.compute.rt.claim_pci_devices,
+            self.context,
+            objects.InstancePCIRequests(
+                instance_uuid=instance.uuid,
+                requests=[
+                    objects.InstancePCIRequest(
+                        count=1,
+                        spec=[{'product_id': product, 'dev_type': 'type-VF'}],
+                        alias_name='vf',
+                        request_id=uuidutils.generate_uuid(),
+                    )
+                    for product in ('154c', 'ffff')
+                ],
+            ),
+            None,
+        )
+        self.assertCard(pf='available', vf_1='available', vf_2='available')
+
+    def test_records_that_do_not_agree(self) -> None:
+        self.scan(self.PARTS, self.WHOLE)
+        self.claim(VF_1)
+        for device in self.compute.rt.pci_tracker.pci_devs:
+            device.status = {
+                PF: 'available',
+                VF_2: 'unclaimable',
+                VF_1: 'claimed',
+            }[device.address]
+        self.compute.rt.pci_tracker.save(self.context)
+        self.start()
+        self.assertCard(pf='unavailable', vf_1='allocated', vf_2='available')
+
+    def test_attributes_that_change_while_in_use(self) -> None:
+        self.scan('[{"product_id": "154c"}, {"e.old": "1"}]')
+        server = self.claim(VF_2)
+        self.scan('[{"product_id": "154c"}, {"e.new": "1"}]')
+        self.free(server)
+        for device in self.compute.rt.pci_tracker.pci_devs:
+            self.assertEqual(
+                {'e.new'},
+                {key for key in device.extra_info if key.startswith('e.')},
+            )

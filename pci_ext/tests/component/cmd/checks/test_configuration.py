@@ -1,0 +1,134 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import dataclasses
+
+from pci_ext.activation import activator
+from pci_ext.cmd.checks import configuration
+from pci_ext.tests.component.cmd.checks import base
+
+NOTIFICATIONS = 'oslo_messaging_notifications'
+NOVA_FILTERS = 'nova.scheduler.filters.all_filters'
+OUR_FILTERS = 'pci_ext.scheduler.filters.all_filters'
+
+
+class ActivatedTestCase(base.CheckTestCase):
+    def configure(self, *drivers: str) -> None:
+        configuration.register_messaging()
+        self.flags(group=NOTIFICATIONS, driver=list(drivers))
+
+    def test_active(self) -> None:
+        for drivers in (['pci_ext'], ['messagingv2', 'pci_ext']):
+            self.configure(*drivers)
+            self.assert_success(configuration.activated)
+
+    def test_line_missing(self) -> None:
+        for drivers in ([], ['messagingv2']):
+            self.configure(*drivers)
+            self.assert_problem(
+                base.FAILURE,
+                configuration.activated,
+                'add "driver = pci_ext"',
+                '[oslo_messaging_notifications]',
+            )
+
+    def test_nova_has_changed(self) -> None:
+        self.configure('pci_ext')
+        first, *others = activator.seams()
+        changed = dataclasses.replace(first, signatures={'gone': ('self',)})
+        self.patch(activator, 'seams', lambda: (changed, *others))
+        self.assert_problem(
+            base.FAILURE,
+            configuration.activated,
+            'Whitelist.gone',
+            'Install a release of pci_ext that supports this version of Nova',
+        )
+
+
+class FilterTestCase(base.CheckTestCase):
+    def configure(
+        self,
+        *enabled: str,
+        available: tuple[str, ...] = (NOVA_FILTERS, OUR_FILTERS),
+    ) -> None:
+        self.flags(
+            group='filter_scheduler',
+            enabled_filters=['ComputeFilter', *enabled],
+            available_filters=list(available),
+        )
+
+    def test_enabled(self) -> None:
+        for ours in (
+            OUR_FILTERS,
+            'pci_ext.scheduler.filters.pci_flavor_filter.PciFlavorFilter',
+        ):
+            self.configure('PciFlavorFilter', available=(NOVA_FILTERS, ours))
+            self.assert_success(configuration.filter_enabled)
+
+    def test_not_enabled(self) -> None:
+        self.configure()
+        details = self.assert_problem(
+            base.FAILURE,
+            configuration.filter_enabled,
+            'Add PciFlavorFilter to enabled_filters.',
+        )
+        self.assertNotIn('available_filters', details)
+
+    def test_that_of_nova_is_enabled(self) -> None:
+        self.configure('PciPassthroughFilter')
+        self.assert_problem(
+            base.FAILURE,
+            configuration.filter_enabled,
+            'Put PciFlavorFilter in place of PciPassthroughFilter in '
+            'enabled_filters.',
+        )
+
+    def test_not_available(self) -> None:
+        self.configure('PciFlavorFilter', available=(NOVA_FILTERS,))
+        details = self.assert_problem(
+            base.FAILURE,
+            configuration.filter_enabled,
+            f'Add the line "available_filters = {OUR_FILTERS}"',
+        )
+        self.assertNotIn('enabled_filters', details)
+
+    def test_not_loadable(self) -> None:
+        self.configure('PciFlavorFilter', available=('pci_ext.no.filters',))
+        self.assert_problem(
+            base.FAILURE,
+            configuration.filter_enabled,
+            'available_filters cannot be loaded: ',
+            'pci_ext.no',
+        )
+
+    def test_both_enabled(self) -> None:
+        self.configure('PciPassthroughFilter', 'PciFlavorFilter')
+        self.assert_problem(
+            base.WARNING,
+            configuration.filter_enabled,
+            'Remove PciPassthroughFilter',
+        )
+
+    def test_scheduled_by_placement(self) -> None:
+        self.configure('PciFlavorFilter')
+        self.flags(group='filter_scheduler', pci_in_placement=True)
+        self.assert_problem(
+            base.FAILURE,
+            configuration.filter_enabled,
+            'pci_in_placement = true',
+            'Set it to false.',
+        )
+
+    def test_on_a_compute_host(self) -> None:
+        self.configure()
+        self.flags(connection=None, group='api_database')
+        self.assert_not_checked(configuration.filter_enabled)

@@ -1,0 +1,107 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import os
+
+import sqlalchemy as sa
+
+from pci_ext.cmd import manage
+from pci_ext.db import api
+from pci_ext.db import migration
+from pci_ext.tests.component.cmd import base
+
+
+class TestDb(base.ProgramTestCase):
+    def manage(self, *arguments):
+        return self.run_program(
+            manage.main, '--config-file', self.conf_file, *arguments
+        )
+
+    def test_sync(self):
+        for _ in range(2):
+            code, stdout, stderr = self.manage('db', 'sync')
+            self.assertEqual((0, ''), (code, stderr))
+            self.assertEqual(
+                f'The database is at version {migration.head()}.\n', stdout
+            )
+            self.assertEqual(migration.head(), migration.version())
+
+    def test_version(self):
+        self.assertEqual((0, 'none\n', ''), self.manage('db', 'version'))
+        self.manage('db', 'sync')
+        self.assertEqual(
+            (0, f'{migration.head()}\n', ''), self.manage('db', 'version')
+        )
+
+    def test_the_configuration_file_of_nova_is_found(self):
+        os.mkdir(self.home.join('.nova'))
+        os.rename(self.conf_file, self.home.join('.nova', 'nova.conf'))
+        code, stdout, stderr = self.run_program(manage.main, 'db', 'sync')
+        self.assertEqual((0, ''), (code, stderr))
+        self.assertIsNotNone(migration.version())
+
+    def test_without_a_connection_the_option_is_named(self):
+        self.write_conf('')
+        for command in ('sync', 'version'):
+            code, stdout, stderr = self.manage('db', command)
+            self.assertEqual((1, ''), (code, stdout))
+            self.assertIn('[pci_ext_database] connection', stderr)
+            self.assertNotIn('Traceback', stderr)
+
+    def test_a_database_that_is_not_there(self):
+        self.write_conf(
+            'connection = sqlite:////nowhere/at/all\nmax_retries=0'
+        )
+        code, stdout, stderr = self.manage('db', 'sync')
+        self.assertEqual((1, ''), (code, stdout))
+        self.assertIn('unable to open database file', stderr)
+        self.assertNotIn('Traceback', stderr)
+
+    def test_a_connection_that_is_none(self):
+        for connection in base.BAD_CONNECTIONS:
+            self.write_conf(f'connection = {connection}')
+            for command in ('sync', 'version'):
+                code, stdout, stderr = self.manage('db', command)
+                self.assertEqual((1, ''), (code, stdout))
+                self.assertIn('[pci_ext_database] connection', stderr)
+
+    def test_an_error_that_oslo_db_lets_through(self):
+        path = self.home.join('empty.sqlite')
+        with open(path, 'w'):
+            pass
+        self.write_conf(f'connection = sqlite:///file:{path}?mode=ro&uri=true')
+        code, stdout, stderr = self.manage('db', 'sync')
+        self.assertEqual((1, ''), (code, stdout))
+        self.assertIn('readonly', stderr)
+
+    def test_a_database_of_a_later_release(self):
+        self.manage('db', 'sync')
+        with api.get_engine().begin() as connection:
+            connection.execute(
+                sa.text("UPDATE alembic_version SET version_num = 'later'")
+            )
+        code, stdout, stderr = self.manage('db', 'sync')
+        self.assertEqual((1, ''), (code, stdout))
+        self.assertIn(
+            'is at version later, which this release does not know', stderr
+        )
+        self.assertEqual((0, 'later\n', ''), self.manage('db', 'version'))
+
+    def test_without_a_command_help_is_given(self):
+        code, stdout, _ = self.manage()
+        self.assertEqual(1, code)
+        self.assertIn('usage:', stdout)
+
+    def test_db_alone_is_refused(self):
+        code, _, stderr = self.manage('db')
+        self.assertEqual(2, code)
+        self.assertIn('required: {sync,version}', stderr)

@@ -1,0 +1,104 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import json
+import os
+import subprocess
+import sys
+
+import fixtures
+from oslotest import base
+
+from pci_ext.db import migration
+from pci_ext.tests.component.db import base as db_base
+
+PROGRAM = 'import sys; from pci_ext.cmd import status; sys.exit(status.main())'
+
+#: Not set up, but for what the configuration has besides.
+CONTROLLER = '[api_database]\nconnection = sqlite:///{folder}/api.sqlite\n'
+
+
+class TestUpgradeCheck(base.BaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.useFixture(fixtures.TempDir())
+
+    def run_program(self, configuration, *arguments):
+        """Run it in a process of its own: it configures all of Nova.
+
+        :returns: the exit code, and what it printed
+        """
+        path = self.folder.join('nova.conf')
+        with open(path, 'w') as file:
+            file.write(configuration.format(folder=self.folder.path))
+        done = subprocess.run(
+            [
+                *(sys.executable, '-c', PROGRAM, '--config-file', path),
+                *('upgrade', 'check', *arguments),
+            ],
+            env={
+                **os.environ,
+                'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'true',
+            },
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        return done.returncode, done.stdout
+
+    def test_a_controller_that_is_not_set_up(self):
+        self.useFixture(db_base.Database())
+        code, stdout = self.run_program(CONTROLLER, '--json')
+        self.assertEqual(2, code)
+        checks = {
+            check['check']: check for check in json.loads(stdout)['checks']
+        }
+        self.assertEqual(
+            {
+                'Database Schema': 2,
+                'Activation': 2,
+                'Scheduler Filter': 2,
+                'Attributes of PCI Flavors': 1,
+                'Extra Specs of Flavors': 1,
+                'Offered Devices': 0,
+            },
+            {name: check['result'] for name, check in checks.items()},
+        )
+        self.assertIn(
+            '[pci_ext_database] connection',
+            checks['Database Schema']['details'],
+        )
+
+    def test_nova_has_no_tables(self):
+        connection = self.useFixture(db_base.Database()).connection
+        self.assertIsNotNone(migration.version())
+        code, stdout = self.run_program(
+            f'{CONTROLLER}\n[pci_ext_database]\nconnection = {connection}\n',
+            '--json',
+        )
+        self.assertEqual(2, code)
+        results = {
+            check['check']: (check['result'], check['details'])
+            for check in json.loads(stdout)['checks']
+        }
+        self.assertEqual((0, None), results['Database Schema'])
+        for name in ('Attributes of PCI Flavors', 'Extra Specs of Flavors'):
+            code, details = results[name]
+            self.assertEqual(1, code)
+            self.assertIn('a database cannot be read: ', details)
+
+    def test_for_people(self):
+        code, stdout = self.run_program(
+            '[oslo_messaging_notifications]\ndriver = pci_ext\n'
+        )
+        self.assertEqual(0, code)
+        self.assertIn('Check: Activation', stdout)
+        self.assertEqual(6, stdout.count('Result: Success'))

@@ -1,0 +1,479 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import threading
+from typing import Any
+
+import fixtures
+from nova import exception as nova_exception
+from nova import objects
+from oslo_serialization import jsonutils
+
+from pci_ext import server_state
+from pci_ext.compute import instance_devices
+from pci_ext.compute.migration import destination
+from pci_ext.compute.migration import source
+from pci_ext.compute.operations import reattach
+from pci_ext.tests.component.compute import base
+from pci_ext.tests.component.compute.migration import leaving
+
+#: Not that of the tests.
+_Thread = threading.Thread
+
+
+class ReattachTestCase(base.HostTestCase):
+    """A guest that a live migration took its devices from."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.conf.config(
+            group='pci_ext', reattach_attempts=2, reattach_delay=0
+        )
+        self.server = self.create_server(devices=2)
+        objects.InstanceAction.action_start(
+            self.context, self.server, 'live-migration', want_result=False
+        )
+
+    def request_ids(self) -> set[str]:
+        requests = self.instance(self.server).pci_requests.requests
+        return {request.request_id for request in requests}
+
+    def take_out(self) -> None:
+        instance = self.instance(self.server)
+        server_state.PENDING_REATTACH.mark(
+            instance, self.request_ids(), str(self.context.request_id)
+        )
+        self.compute.driver.detach_pci(
+            self.context, instance, instance.pci_devices
+        )
+
+    def settle(self) -> None:
+        self.manager.settled(self.context, self.server)
+
+    def states(self) -> list[str]:
+        found = server_state.reattach_errors(self.instance(self.server))
+        return [problem.state for problem in found.values()]
+
+    def assertWhole(self) -> None:
+        self.assertEqual(2, len(self.devices(self.server)))
+        self.assertConsistent(self.server)
+        instance = self.instance(self.server)
+        self.assertEqual(frozenset(), server_state.pending_reattach(instance))
+        self.assertEqual({}, server_state.reattach_errors(instance))
+
+    def test_at_once(self) -> None:
+        self.take_out()
+        self.settle()
+        self.assertWhole()
+
+    def test_when_somebody_asks(self) -> None:
+        self.take_out()
+        self.misbehave(busy=list(self.ADDRESSES))
+        self.settle()
+        self.assertEqual([server_state.FAILED] * 2, self.states())
+        self.assertIsNone(self.instance(self.server).task_state)
+        self.misbehave()
+        self.assertIsNone(self.reattach())
+        self.assertWhole()
+
+    def reattach(self) -> dict[str, str] | None:
+        operation_id = self.take(self.server, server_state.ATTACHING_PCI)
+        return self.endpoint.reattach_pci(
+            self.context, self.instance(self.server), operation_id
+        )
+
+    def test_one_device_of_two(self) -> None:
+        first, *_ = self.devices(self.server)
+        self.take_out()
+        self.misbehave(busy=[first])
+        self.settle()
+        self.assertEqual(
+            [first],
+            list(server_state.reattach_errors(self.instance(self.server))),
+        )
+        self.misbehave()
+        self.start()
+        self.assertWhole()
+
+    def test_nothing_to_attach(self) -> None:
+        answer = self.reattach()
+        assert answer is not None
+        self.assertEqual('conflict', answer['kind'])
+        self.assertWhole()
+
+    def test_after_a_restart(self) -> None:
+        self.take_out()
+        self.start()
+        self.assertWhole()
+
+    def test_a_guest_that_lets_go_when_it_is_too_late(self) -> None:
+        instance = self.instance(self.server)
+        [address, _] = self.devices(self.server)
+        self.compute.driver._domains._release(self.server, address)
+        self.manager.removed(instance.uuid)
+        self.assertWhole()
+
+    def test_a_guest_that_lets_go_while_its_devices_are_looked_at(
+        self,
+    ) -> None:
+        [first, second] = self.devices(self.server)
+        self.take_out()
+        instance = self.instance(self.server)
+        driver = self.compute.driver
+        driver.attach_pci(self.context, instance, instance.pci_devices[:1])
+        let_go = instance.pci_devices[0].address
+        self.assertIn(let_go, (first, second))
+        missing = reattach.Reattach.missing
+        notice = _Thread(target=self.manager.removed, args=[self.server])
+
+        def look(again: reattach.Reattach) -> instance_devices.Devices:
+            found = missing(again)
+            if not notice.ident:
+                driver._domains._release(self.server, let_go)
+                notice.start()
+                # It has to wait: what it sees now is to be settled.
+                notice.join(1)
+            return found
+
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'pci_ext.compute.operations.reattach.Reattach.missing', look
+            )
+        )
+        self.settle()
+        notice.join()
+        self.assertWhole()
+
+    def test_a_guest_that_is_suspended(self) -> None:
+        [address, _] = self.devices(self.server)
+        persisting: list[str] = []
+        self.manager.workers.persist = lambda context, uuid: persisting.append(
+            uuid
+        )
+        for task_state in 'suspending', 'resuming':
+            instance = self.instance(self.server)
+            instance.task_state = task_state
+            instance.save()
+            self.compute.driver._domains._release(self.server, address)
+            self.manager.removed(self.server)
+            self.assertEqual([], persisting)
+            again = reattach.Reattach(
+                self.compute, self.context, self.server, 'req-1'
+            )
+            again.reload()
+            again.notice()
+            self.assertEqual(
+                frozenset(),
+                server_state.pending_reattach(self.instance(self.server)),
+            )
+
+    def test_a_guest_that_lets_go_of_what_is_to_be_detached(self) -> None:
+        [address, kept] = self.devices(self.server)
+        server_state.PENDING_DETACH.mark(
+            self.instance(self.server), [address], 'req-1'
+        )
+        self.compute.driver._domains._release(self.server, address)
+        self.manager.removed(self.server)
+        self.assertEqual([kept], self.devices(self.server))
+
+    def test_a_stopped_server_gets_its_devices_when_it_starts(self) -> None:
+        self.take_out()
+        self.compute.driver._domains.stop(self.server)
+        self.settle()
+        self.compute.driver._start_domain(self.instance(self.server))
+        self.assertWhole()
+
+
+class DepartureTestCase(leaving.LeavingTestCase):
+    def departure(self) -> source.Departure:
+        return source.Departure(self.compute, self.context, self.server)
+
+    def test_forbid(self) -> None:
+        error = self.assertRaises(
+            nova_exception.MigrationPreCheckError, self.departure().check
+        )
+        self.assertIn('0000:0', error.format_message())
+
+    def test_detach(self) -> None:
+        self.say(live_migration='hotplug')
+        leaver = self.departure()
+        leaver.check()
+        self.assertTrue(leaver.detach())
+        self.assertEqual([], self.domain())
+        data = objects.LibvirtLiveMigrateData(
+            pci_dev_map_src_dst={
+                **dict.fromkeys(self.devices_on_record(), '0000:99:00.0'),
+                '0000:77:00.0': '0000:88:00.0',
+            }
+        )
+        leaver.strip(data)
+        self.assertEqual(
+            {'0000:77:00.0': '0000:88:00.0'}, data.pci_dev_map_src_dst
+        )
+
+    def devices_on_record(self) -> list[str]:
+        devices = self.instance(self.server).pci_devices
+        return [device.address for device in devices]
+
+    def test_native_devices_stay(self) -> None:
+        self.say(live_migration='native')
+        leaver = self.departure()
+        leaver.check()
+        self.assertTrue(leaver.detach())
+        self.assertEqual(2, len(self.domain()))
+
+    def test_deaf(self) -> None:
+        self.say(live_migration='hotplug')
+        self.misbehave(release={self.domain()[1]: 'deaf'}, timeout=0)
+        self.assertFalse(self.departure().detach())
+        self.manager.settled(self.context, self.server)
+        self.assertEqual(2, len(self.devices(self.server)))
+        self.assertConsistent(self.server)
+
+    def test_aborted(self) -> None:
+        self.say(live_migration='hotplug')
+        leaver = self.departure()
+        self.assertTrue(leaver.abort())
+        self.assertFalse(leaver.detach())
+        self.assertEqual(2, len(self.domain()))
+
+    def test_aborted_with_all_out_of_the_guest(self) -> None:
+        self.say(live_migration='hotplug')
+        leaver = self.departure()
+
+        def end(reporter: object, *error: object) -> None:
+            self.assertEqual([], self.domain())
+            self.assertTrue(leaver.abort())
+
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'nova.compute.utils.EventReporter.__exit__', end
+            )
+        )
+        self.assertFalse(leaver.detach())
+
+    def test_aborted_in_the_transfer(self) -> None:
+        self.say(live_migration='hotplug')
+        leaver = self.departure()
+        self.assertTrue(leaver.detach())
+        # The hypervisor has to do it.
+        self.assertFalse(leaver.abort())
+
+    def test_a_detach_that_has_not_ended(self) -> None:
+        self.say(live_migration='hotplug')
+        server_state.PENDING_DETACH.mark(
+            self.instance(self.server), [self.domain()[0]], 'req-1'
+        )
+        self.assertRaises(
+            nova_exception.MigrationPreCheckError, self.departure().check
+        )
+
+
+class ClaimsTestCase(base.HostTestCase):
+    """What is claimed for a server that is on its way to this host."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'nova.compute.resource_tracker.ResourceTracker.'
+                '_update_to_placement',
+                lambda *args: None,
+            )
+        )
+        self.context = self.context.elevated()
+        self.compute.rt.compute_nodes = {base.HOST: self.node}
+        uuid = self.create_server(devices=0)
+        self.compute.driver._domains.stop(uuid)
+        self.server = objects.Instance.get_by_uuid(self.context, uuid)
+        self.server.host = 'other'
+        self.server.task_state = 'migrating'
+        self.server.save()
+        self.migration = self.create_migration()
+        self.compute.rt.claim_pci_devices(
+            self.context,
+            objects.InstancePCIRequests(
+                instance_uuid=uuid, requests=[self.request(2)]
+            ),
+            None,
+        )
+
+    def create_migration(self) -> objects.Migration:
+        migration = objects.Migration(
+            self.context,
+            instance_uuid=self.server.uuid,
+            source_compute='other',
+            dest_compute=base.HOST,
+            migration_type='live-migration',
+            status='accepted',
+        )
+        migration.create()
+        return migration
+
+    def scan(self) -> None:
+        """Report the pools, as a scan does while all that is under way."""
+        self.compute.rt._update(self.context, self.node)
+
+    def reported(self) -> int:
+        """Give the free devices that the scheduler knows of."""
+        node = objects.ComputeNode.get_by_id(self.context, self.node.id)
+        return sum(pool.count for pool in node.pci_device_pools)
+
+    def test_what_is_freed_is_reported_at_once(self) -> None:
+        self.scan()
+        self.assertEqual(2, self.reported())
+        destination.forget(self.compute, self.context, self.server)
+        self.assertEqual(4, self.reported())
+
+    def test_placement_that_does_not_answer(self) -> None:
+        def fail(*args: object) -> None:
+            raise nova_exception.PlacementAPIConnectFailure()
+
+        self.compute.rt._update_to_placement = fail
+        destination.forget(self.compute, self.context, self.server)
+        self.assertEqual({}, dict(self.compute.rt.pci_tracker.claims))
+
+    def test_the_migration_that_is_over(self) -> None:
+        self.migration.status = 'cancelled'
+        self.migration.save()
+        self.release()
+        self.assertEqual({}, dict(self.compute.rt.pci_tracker.claims))
+
+    def test_another_has_been_begun_since(self) -> None:
+        self.migration.status = 'cancelled'
+        self.migration.save()
+        self.create_migration()
+        self.release()
+        claims = self.compute.rt.pci_tracker.claims[self.server.uuid]
+        self.assertEqual(2, len(claims))
+
+    def test_a_guest_that_has_come(self) -> None:
+        domains = self.compute.driver._domains
+        domains.start(self.server.uuid, [])
+        self.release()
+        claims = self.compute.rt.pci_tracker.claims[self.server.uuid]
+        self.assertEqual(2, len(claims))
+        domains.stop(self.server.uuid)
+        self.release()
+        self.assertEqual({}, dict(self.compute.rt.pci_tracker.claims))
+
+    def test_a_scan_after_an_error(self) -> None:
+        self.server.task_state = None
+        self.server.save()
+        self.migration.status = 'error'
+        tracker, domains = self.restart(), self.compute.driver._domains
+        # It has come, and the source has not told of it.
+        domains.start(self.server.uuid, [])
+        tracker.clean_usage([], [self.migration])
+        self.assertEqual(2, len(tracker.claims[self.server.uuid]))
+        domains.stop(self.server.uuid)
+        tracker.clean_usage([], [self.migration])
+        self.assertEqual({}, dict(tracker.claims))
+
+    def restart(self) -> Any:
+        """Track the devices as nova-compute does when it is started."""
+        self.compute.rt.pci_tracker.save(self.context)
+        self.compute.rt.pci_tracker = None
+        devices = jsonutils.dumps(list(self.devices_of_hypervisor()))
+        self.compute.rt._setup_pci_tracker(
+            self.context, self.node, {'pci_passthrough_devices': devices}
+        )
+        return self.compute.rt.pci_tracker
+
+    def test_a_guest_that_may_be_anywhere(self) -> None:
+        """Nova's driver has failed at the source, which has the guest."""
+        scans: list[object] = []
+        self.compute.update_available_resource = scans.append
+        self.server.task_state = None
+        self.server.save()
+        self.conf.config(group='pci_ext', reattach_delay=0)
+        objects.InstanceAction.action_start(
+            self.context, self.server.uuid, 'live-migration', want_result=False
+        )
+        self.manager.attach_again(self.context, self.server)
+        self.assertEqual(1, len(scans))
+
+    def release(self) -> None:
+        # Not by the manager, which waits for the end of the migration.
+        destination.forget(
+            self.compute, self.context, self.server, self.migration.id
+        )
+
+
+class AbortTestCase(base.HostTestCase):
+    """Migrations that leave this host, and are aborted."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.released: list[tuple[str, int]] = []
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'pci_ext.compute.rpcapi.ComputeAPI.release_claims',
+                lambda api, context, instance, *to: self.released.append(to),
+            )
+        )
+        self.server = self.create_server()
+        self.migration = objects.Migration(
+            self.context,
+            instance_uuid=self.server,
+            source_compute=base.HOST,
+            dest_compute='other',
+            migration_type='live-migration',
+            status='queued',
+        )
+        self.migration.create()
+
+    def abort(self) -> None:
+        self.compute.live_migration_abort(
+            self.context, self.instance(self.server), self.migration.id
+        )
+
+    def test_in_the_queue(self) -> None:
+        self.abort()
+        self.assertEqual([('other', self.migration.id)], self.released)
+
+    def test_interrupted_by_a_restart(self) -> None:
+        # None of them has taken a device out of the guest.
+        for status in 'accepted', 'queued', 'preparing', 'running', 'error':
+            self.migration.status = status
+            self.migration.save()
+            self.released.clear()
+            self.start()
+            self.assertEqual(
+                [('other', self.migration.id)], self.released, status
+            )
+
+    def test_begun_since_the_restart(self) -> None:
+        instance = self.instance(self.server)
+        instance.task_state = 'migrating'
+        instance.save()
+        self.start()
+        self.assertEqual([], self.released)
+
+    def test_over_before_the_restart(self) -> None:
+        self.migration.status = 'failed'
+        self.migration.save()
+        self.start()
+        self.assertEqual([], self.released)
+
+    def test_while_it_runs(self) -> None:
+        def leave_to_the_driver(
+            context: object, instance: object, migration_id: int
+        ) -> None:
+            self.migration.status = 'running'
+            self.migration.save()
+
+        self.live_migration_abort = leave_to_the_driver  # type: ignore[method-assign]
+        self.start()
+        self.released.clear()
+        self.abort()
+        self.assertEqual([], self.released)

@@ -1,0 +1,207 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""A fault at every step of attach and detach.
+
+The step raises an exception before or after it did its work, or nova-compute
+is killed before or after it. In every case each device is in the end of one
+server or free, in all records and in the domain alike.
+"""
+
+from collections.abc import Callable
+from collections.abc import Sequence
+import dataclasses
+import sys
+
+import fixtures
+from nova import objects
+
+from pci_ext import server_state
+from pci_ext.compute.operations import attach
+from pci_ext.compute.operations import detach
+from pci_ext.compute.operations import operation
+from pci_ext.compute.operations import steps
+from pci_ext.compute.recovery import reconciler
+from pci_ext.tests.component.compute import base
+
+RAISED, KILLED = 'exception', 'killed'
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f'{line}\n')
+
+
+class Raised(Exception):
+    pass
+
+
+class Killed(BaseException):
+    """Nothing of nova-compute handles this."""
+
+
+class Fault(fixtures.Fixture):
+    """Let one step fail."""
+
+    def __init__(self, step: str, kind: str, after: bool) -> None:
+        self.step = step
+        self.kind = kind
+        self.after = after
+        self.happened = False
+
+    def _setUp(self) -> None:
+        original = steps.run
+
+        def run(taken: Sequence[steps.Step]) -> None:
+            original([self._break(step) for step in taken])
+
+        self.useFixture(fixtures.MockPatchObject(steps, 'run', run))
+
+    def _break(self, step: steps.Step) -> steps.Step:
+        if step.name != self.step:
+            return step
+
+        def do() -> None:
+            if self.after:
+                step.do()
+            self.happened = True
+            raise Raised() if self.kind == RAISED else Killed()
+
+        return dataclasses.replace(step, do=do)
+
+
+class FaultsTestCase(base.HostTestCase):
+    def attach(self, server: str) -> operation.Operation:
+        return attach.Attach(
+            self.compute,
+            self.context,
+            server,
+            self.take(server, server_state.ATTACHING_PCI),
+            [self.request(2)],
+        )
+
+    def detach(self, server: str) -> operation.Operation:
+        return detach.Detach(
+            self.compute,
+            self.context,
+            server,
+            self.take(server, server_state.DETACHING_PCI),
+            [device.dev_id for device in self.instance(server).pci_devices],
+        )
+
+    def outcome(
+        self,
+        begin: Callable[[str], operation.Operation],
+        step: str,
+        kind: str,
+        after: bool,
+    ) -> str:
+        """Let a step fail, and tell what became of the operation."""
+        server = self.create_server(2)
+        other = self.create_server(0)
+        before = self.devices(server)
+        task = begin(server)
+        with Fault(step, kind, after) as fault:
+            self.assertRaises((Raised, Killed), task.run, lambda: None)
+        self.assertTrue(fault.happened)
+        if kind == KILLED:
+            self.start()
+        self.assertConsistent(server, other)
+        self.assertEqual([], reconciler.find(self.context, base.HOST))
+        now = self.devices(server)
+        self.release(server, other)
+        if kind == KILLED and (step, after) != ('finish', True):
+            self.assertEqual(
+                'Error' if now == before else 'Success', self.told(server)
+            )
+        return 'undone' if now == before else f'done, {len(now)} devices'
+
+    def told(self, server: str) -> str:
+        """Give the result that the user is told of the operation."""
+        action = objects.InstanceAction.get_by_request_id(
+            self.context, server, self.context.request_id
+        )
+        [event] = objects.InstanceActionEventList.get_by_action(
+            self.context, action.id
+        )
+        return str(event.result)
+
+    def release(self, *servers: str) -> None:
+        for server in servers:
+            instance = self.instance(server)
+            self.compute.rt.pci_tracker.free_instance(self.context, instance)
+            self.compute.rt.pci_tracker.save(self.context)
+            self.compute.driver._domains.stop(server)
+            instance.destroy()
+
+    def table(
+        self,
+        begin: Callable[[str], operation.Operation],
+        names: Sequence[str],
+    ) -> dict[tuple[str, str, bool], str]:
+        rows = {}
+        for step in names:
+            for kind in RAISED, KILLED:
+                for after in False, True:
+                    key = (step, kind, after)
+                    rows[key] = self.outcome(begin, *key)
+                    when = 'after' if after else 'before'
+                    say(f'{step:10} {kind:10} {when:7} {rows[key]}')
+        return rows
+
+    def test_attach(self) -> None:
+        say('attach of 2 devices to a server that has 2')
+        names = [
+            step.name
+            for step in attach.Attach(
+                self.compute, self.context, '', '', []
+            )._steps(lambda: None)
+        ]
+        rows = self.table(self.attach, names)
+        for (step, kind, after), outcome in rows.items():
+            # Killed with all devices in the guest: there is the way forward.
+            plugged = (names.index(step), after) >= (
+                names.index('plug'),
+                True,
+            )
+            done = plugged and kind == KILLED
+            self.assertEqual(
+                'done, 4 devices' if done else 'undone',
+                outcome,
+                (step, kind, after),
+            )
+
+    def test_detach(self) -> None:
+        say('detach of both devices of a server')
+        names = [
+            'own',
+            'announce',
+            'mark',
+            'answer',
+            'unplug',
+            'free',
+            'conclude',
+            'record',
+            'finish',
+        ]
+        rows = self.table(self.detach, names)
+        for (step, kind, after), outcome in rows.items():
+            freed = (names.index(step), after) >= (names.index('free'), True)
+            marked = (names.index(step), after) >= (
+                names.index('mark'),
+                True,
+            )
+            done = freed or (marked and kind == KILLED)
+            self.assertEqual(
+                'done, 0 devices' if done else 'undone',
+                outcome,
+                (step, kind, after),
+            )

@@ -1,0 +1,282 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Attach and detach through the endpoint, with guests of every kind."""
+
+from nova import exception as nova_exception
+from nova import objects
+from nova.compute import task_states
+
+from pci_ext import exception
+from pci_ext import server_state
+from pci_ext.compute import endpoint
+from pci_ext.compute import instance_devices
+from pci_ext.compute import rpcapi
+from pci_ext.requests import moves
+from pci_ext.tests.component.compute import base
+
+
+class OperationsTestCase(base.HostTestCase):
+    def attach(self, server: str, count: int) -> endpoint.Answer:
+        operation_id = self.take(server, server_state.ATTACHING_PCI)
+        return self.endpoint.attach_pci(
+            self.context,
+            self.instance(server),
+            operation_id,
+            [self.request(count)],
+        )
+
+    def detach(self, server: str, *addresses: str) -> endpoint.Answer:
+        operation_id = self.take(server, server_state.DETACHING_PCI)
+        return self.endpoint.detach_pci(
+            self.context,
+            self.instance(server),
+            operation_id,
+            [
+                'pci_' + address.replace(':', '_').replace('.', '_')
+                for address in addresses
+            ],
+        )
+
+    def event(self, server: str) -> objects.InstanceActionEvent:
+        """Give the event of the last operation."""
+        action = objects.InstanceAction.get_by_request_id(
+            self.context, server, self.context.request_id
+        )
+        [event] = objects.InstanceActionEventList.get_by_action(
+            self.context, action.id
+        )
+        return event
+
+    def assertFailed(self, server: str, text: str) -> None:
+        event = self.event(server)
+        self.assertEqual('Error', event.result)
+        self.assertIn(text, event.details)
+
+
+class AttachTestCase(OperationsTestCase):
+    def test_attach(self) -> None:
+        server = self.create_server(1)
+        self.assertIsNone(self.attach(server, 2))
+        self.assertEqual(3, len(self.devices(server)))
+        self.assertConsistent(server)
+        self.assertEqual('Success', self.event(server).result)
+
+    def test_is_marked_as_hot(self) -> None:
+        server = self.create_server(1)
+        self.attach(server, 1)
+        self.assertEqual(
+            [None, server_state.HOT_ATTACHED],
+            [
+                request.requester_id
+                for request in instance_devices.requests_of(
+                    self.instance(server)
+                )
+            ],
+        )
+
+    def test_too_few(self) -> None:
+        server = self.create_server(2)
+        answer = self.attach(server, 3)
+        error = self.assertRaises(
+            exception.PciActionRefused, rpcapi.unpack, answer
+        )
+        self.assertIn('3:gpu', error.format_message())
+        self.assertEqual(2, len(self.devices(server)))
+        self.assertConsistent(server)
+        self.assertFailed(server, '3:gpu')
+
+    def test_no_port(self) -> None:
+        server = self.create_server(1)
+        self.misbehave(ports=2)
+        error = self.assertRaises(
+            exception.PciActionRefused, rpcapi.unpack, self.attach(server, 2)
+        )
+        self.assertIn('num_pcie_ports', error.format_message())
+        self.assertConsistent(server)
+
+    def test_busy(self) -> None:
+        server = self.create_server(1)
+        free = sorted(set(self.ADDRESSES) - set(self.devices(server)))
+        self.misbehave(busy=free[1:2])
+        self.assertIsNone(self.attach(server, 3))
+        self.assertFailed(server, free[1])
+        self.assertEqual(1, len(self.devices(server)))
+        self.assertConsistent(server)
+
+    def test_domain_keeps_what_cannot_be_undone(self) -> None:
+        server = self.create_server(0)
+        self.misbehave(
+            busy=[self.ADDRESSES[-1]],
+            release=dict.fromkeys(self.ADDRESSES, 'deaf'),
+            timeout=0,
+        )
+        self.attach(server, 4)
+        instance = self.instance(server)
+        self.assertIsNone(instance.task_state)
+        domain = self.compute.driver.attached_pci(instance)
+        self.assertEqual(
+            domain, {device.address for device in instance.pci_devices}
+        )
+        self.assertEqual(domain, server_state.pending_detach(instance))
+        [request] = instance_devices.requests_of(instance)
+        self.assertEqual(len(domain), request.count)
+
+    def test_given_up_by_the_api(self) -> None:
+        server = self.create_server(1)
+        operation_id = self.take(server, server_state.ATTACHING_PCI)
+        instance = self.instance(server)
+        instance.system_metadata[server_state.OPERATION] = 'another'
+        instance.save()
+        answer = self.endpoint.attach_pci(
+            self.context, instance, operation_id, [self.request(1)]
+        )
+        self.assertRaises(exception.PciActionRefused, rpcapi.unpack, answer)
+        # It is somebody else's now.
+        instance = self.instance(server)
+        self.assertEqual(server_state.ATTACHING_PCI, instance.task_state)
+        self.assertEqual(1, len(instance.pci_devices))
+
+    def test_given_up_while_it_went_on(self) -> None:
+        server = self.create_server(1)
+        original = self.compute.driver.attach_pci
+
+        def attach_pci(*args: object) -> None:
+            original(*args)
+            instance = self.instance(server)
+            instance.task_state = task_states.DELETING
+            instance.save()
+
+        self.compute.driver.attach_pci = attach_pci
+        self.attach(server, 2)
+        instance = self.instance(server)
+        self.assertEqual(task_states.DELETING, instance.task_state)
+        self.assertEqual(1, len(instance.pci_devices))
+        instance.task_state = None
+        del instance.system_metadata[server_state.OPERATION]
+        instance.save()
+        self.assertConsistent(server)
+
+    def test_server_that_is_gone(self) -> None:
+        server = self.create_server(0)
+        operation_id = self.take(server, server_state.ATTACHING_PCI)
+        instance = self.instance(server)
+        self.instance(server).destroy()
+        self.assertRaises(
+            nova_exception.InstanceNotFound,
+            self.endpoint.attach_pci,
+            self.context,
+            instance,
+            operation_id,
+            [self.request(1)],
+        )
+
+
+class DetachTestCase(OperationsTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = self.create_server(2)
+        self.all = self.devices(self.server)
+
+    def test_one_of_a_request(self) -> None:
+        self.assertIsNone(self.detach(self.server, self.all[0]))
+        self.assertEqual(self.all[1:], self.devices(self.server))
+        self.assertConsistent(self.server)
+
+    def test_all(self) -> None:
+        self.assertIsNone(self.detach(self.server, *self.all))
+        self.assertEqual([], self.devices(self.server))
+        self.assertEqual(
+            [], instance_devices.requests_of(self.instance(self.server))
+        )
+        self.assertConsistent(self.server)
+
+    def test_named_twice(self) -> None:
+        self.assertIsNone(self.detach(self.server, *self.all[:1] * 2))
+        self.assertConsistent(self.server)
+
+    def test_unknown(self) -> None:
+        other = self.create_server(1)
+        for unknown in (*self.devices(other), 'ffff:00:00.0'):
+            answer = self.detach(self.server, self.all[0], unknown)
+            self.assertRaises(
+                exception.PciDeviceNotAttached, rpcapi.unpack, answer
+            )
+            self.assertEqual(self.all, self.devices(self.server))
+        self.assertConsistent(self.server, other)
+
+    def test_of_a_port(self) -> None:
+        instance = self.instance(self.server)
+        for request in instance.pci_requests.requests:
+            request.alias_name = None
+        instance.save()
+        answer = self.detach(self.server, self.all[0])
+        self.assertRaises(exception.PciDeviceOfPort, rpcapi.unpack, answer)
+        self.assertEqual(2, len(self.instance(self.server).pci_devices))
+
+    def test_deaf(self) -> None:
+        self.misbehave(release={self.all[1]: 'deaf'}, timeout=0)
+        self.assertIsNone(self.detach(self.server, *self.all))
+        self.assertFailed(self.server, self.all[1])
+        # The first one, which was out, is back.
+        self.assertEqual(self.all, self.devices(self.server))
+        self.assertConsistent(self.server)
+        self.assertEqual(
+            {self.all[1]},
+            server_state.pending_detach(self.instance(self.server)),
+        )
+
+    def test_late(self) -> None:
+        self.test_deaf()
+        self.compute.driver._domains._release(self.server, self.all[1])
+        self.compute.driver.pci_removed(self.server)
+        self.assertEqual(self.all[:1], self.devices(self.server))
+        self.assertConsistent(self.server)
+        self.assertEqual(
+            frozenset(),
+            server_state.pending_detach(self.instance(self.server)),
+        )
+
+    def test_being_suspended_is_not_late(self) -> None:
+        self.test_deaf()
+        instance = self.instance(self.server)
+        instance.task_state = task_states.SUSPENDING
+        instance.save()
+        self.compute.driver._domains._release(self.server, self.all[1])
+        self.compute.driver.pci_removed(self.server)
+        self.assertEqual(2, len(self.instance(self.server).pci_devices))
+
+    def test_a_server_that_moves_is_not_late_on_its_new_host(self) -> None:
+        self.test_deaf()
+        moves.forget_asked_for(self.instance(self.server))
+        self.assertEqual(
+            frozenset(),
+            server_state.pending_detach(self.instance(self.server)),
+        )
+
+    def test_late_while_nova_compute_was_down(self) -> None:
+        self.test_deaf()
+        self.compute.driver._domains._release(self.server, self.all[1])
+        self.start()
+        self.assertEqual(self.all[:1], self.devices(self.server))
+        self.assertConsistent(self.server)
+
+    def test_removal_that_nobody_asked_for(self) -> None:
+        self.compute.driver._domains._release(self.server, self.all[0])
+        self.compute.driver.pci_removed(self.server)
+        self.assertEqual(2, len(self.instance(self.server).pci_devices))
+
+    def test_stopped_is_not_late(self) -> None:
+        self.test_deaf()
+        self.compute.driver._domains.stop(self.server)
+        self.start()
+        self.assertEqual(self.all, self.devices(self.server))

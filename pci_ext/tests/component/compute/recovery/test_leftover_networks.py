@@ -1,0 +1,79 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from __future__ import annotations
+
+import fixtures
+from oslo_utils.fixture import uuidsentinel as uuids
+
+from pci_ext import server_state
+from pci_ext.tests.component.compute import base
+from pci_ext.virt.fake import driver
+from pci_ext.virt.libvirt import port_networks
+
+
+class SweepTest(base.HostTestCase):
+    def make(self, server: str, address: str) -> str:
+        name = port_networks.name_of(server, uuids.port)
+        self.compute.driver._networks.make(name, address)
+        return name
+
+    def names(self) -> list[str]:
+        return sorted(self.compute.driver.port_networks())
+
+    def test_what_a_claim_stands_for_stays(self) -> None:
+        server = self.create_server()
+        [address] = self.devices(server)
+        kept = self.make(server, address)
+        self.make(uuids.gone, '0000:04:00.0')
+        self.start()
+        self.assertEqual([kept], self.names())
+
+    def test_a_network_of_another_device_goes(self) -> None:
+        server = self.create_server()
+        [address] = self.devices(server)
+        [other, *_] = sorted(set(self.ADDRESSES) - {address})
+        self.make(server, other)
+        self.start()
+        self.assertEqual([], self.names())
+
+    def test_one_that_cannot_be_removed_does_not_keep_the_others(
+        self,
+    ) -> None:
+        for number, server in enumerate((uuids.one, uuids.two)):
+            self.make(server, f'0000:0{number}:00.0')
+        stuck = self.names()[0]
+
+        def remove_port_network(driver: driver.FakeDriver, name: str) -> None:
+            if name == stuck:
+                raise OSError('busy')
+            driver._networks.remove(name)
+
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'pci_ext.virt.fake.driver.FakeDriver.remove_port_network',
+                remove_port_network,
+            )
+        )
+        self.start()
+        self.assertEqual([stuck], self.names())
+
+    def test_servers_do_without(self) -> None:
+        server = self.create_server()
+        self.take(server, server_state.ATTACHING_PCI)
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'pci_ext.virt.fake.driver.FakeDriver.port_networks', self.fail
+            )
+        )
+        self.start()
+        self.assertIsNone(self.instance(server).task_state)

@@ -1,0 +1,148 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import threading
+
+from nova import exception as nova_exception
+from nova import objects
+from oslo_concurrency import lockutils
+from oslo_utils.fixture import uuidsentinel
+
+from pci_ext import exception
+from pci_ext import server_state
+from pci_ext.compute import instance_devices
+from pci_ext.compute import interface_lock
+from pci_ext.tests.component.compute import base
+
+#: As it is where nobody made it start at once.
+THREAD = threading.Thread
+
+
+class InterfacesTest(base.HostTestCase):
+    """Nova's compute manager has the server as it was when it was called."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = self.create_server(1)
+        self.stale = self.instance(self.server)
+
+    def attach_port(self) -> None:
+        self.compute._attach_interface(
+            self.context, self.stale, None, uuidsentinel.port, None, None
+        )
+
+    def requesters(self) -> list[str | None]:
+        return [
+            request.requester_id
+            for request in instance_devices.requests_of(
+                self.instance(self.server)
+            )
+        ]
+
+    def attach_device(self) -> None:
+        operation_id = self.take(self.server, server_state.ATTACHING_PCI)
+        answer = self.endpoint.attach_pci(
+            self.context, self.stale, operation_id, [self.request(1)]
+        )
+        self.assertIsNone(answer)
+
+    def test_neither_undoes_what_the_other_recorded(self) -> None:
+        self.attach_device()
+        self.attach_port()
+        self.assertEqual(
+            [None, server_state.HOT_ATTACHED, uuidsentinel.port],
+            self.requesters(),
+        )
+        self.attach_device()
+        self.compute._detach_interface(
+            self.context, self.stale, uuidsentinel.port
+        )
+        self.assertEqual(
+            [None, server_state.HOT_ATTACHED, server_state.HOT_ATTACHED],
+            self.requesters(),
+        )
+
+    def test_a_port_waits_for_what_is_under_way(self) -> None:
+        self.stale = self.instance(self.server)
+        attaching = THREAD(target=self.attach_port, daemon=True)
+        with lockutils.lock(self.server, lock_file_prefix='nova-'):
+            attaching.start()
+            attaching.join(0.3)
+            self.assertEqual([None], self.requesters())
+        attaching.join(30)
+        self.assertEqual([None, uuidsentinel.port], self.requesters())
+
+    def test_a_port_is_refused_while_devices_are_attached(self) -> None:
+        self.take(self.server, server_state.ATTACHING_PCI)
+        error = self.assertRaises(
+            nova_exception.InstanceInvalidState, self.attach_port
+        )
+        self.assertIn('attaching_pci', error.format_message())
+        self.assertEqual([None], self.requesters())
+
+    def test_a_manager_that_has_changed_is_refused(self) -> None:
+        self.compute._attach_interface = lambda context, instance: None
+        error = self.assertRaises(
+            exception.SeamChanged, interface_lock.serialize, self.compute
+        )
+        self.assertIn('_attach_interface', error.format_message())
+
+    def claim(self, request: objects.InstancePCIRequest) -> None:
+        self.compute.rt.claim_pci_devices(
+            self.context,
+            objects.InstancePCIRequests(
+                instance_uuid=self.server, requests=[request]
+            ),
+            None,
+        )
+
+    def fail(
+        self,
+        context: object,
+        instance: objects.Instance,
+        network_id: str,
+        port_id: str,
+        requested_ip: str,
+        tag: str,
+    ) -> None:
+        """Claim a device for a port, as Nova does, and fail after that."""
+        request = self.request(1)
+        self.claim(request)
+        instance.pci_requests.requests.append(request)
+        # A scan goes by.
+        self.compute.rt.pci_tracker.update_pci_for_instance(
+            self.context, instance, 1
+        )
+        raise nova_exception.PortNotUsable(port_id=port_id, instance='')
+
+    def test_what_was_claimed_for_a_port_is_freed_if_that_fails(self) -> None:
+        [own] = self.devices(self.server)
+        self.attach_interface = self.fail  # type: ignore[method-assign]
+        self.start()
+        self.assertRaises(nova_exception.PortNotUsable, self.attach_port)
+        self.assertEqual([own], self.devices(self.server))
+        self.assertConsistent(self.server)
+
+    def test_what_a_resize_has_claimed_stays_claimed(self) -> None:
+        self.attach_interface = self.fail  # type: ignore[method-assign]
+        self.start()
+        resized = self.request(2)
+        self.claim(resized)
+        self.assertRaises(nova_exception.PortNotUsable, self.attach_port)
+        self.assertEqual(
+            [resized.request_id] * 2,
+            [
+                device.request_id
+                for device in self.compute.rt.pci_tracker.pci_devs
+                if device.status == 'claimed'
+            ],
+        )

@@ -1,0 +1,406 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+import threading
+
+from oslo_db import exception as db_exception
+from oslo_utils import timeutils
+from oslo_utils.fixture import uuidsentinel as uuids
+import sqlalchemy as sa
+
+from pci_ext import exception
+from pci_ext.db import api
+from pci_ext.db import models
+from pci_ext.db import pci_flavors
+from pci_ext.objects import pci_flavor
+from pci_ext.tests.component.db import base
+
+
+def create(name, **values):
+    return pci_flavors.create(pci_flavor.PciFlavor(name=name, **values))
+
+
+class Statements:
+    """Counts what is sent to the database."""
+
+    def __init__(self):
+        self.sent = []
+
+    def __enter__(self):
+        sa.event.listen(api.get_engine(), 'before_cursor_execute', self._note)
+        return self
+
+    def __exit__(self, *exc_info):
+        sa.event.remove(api.get_engine(), 'before_cursor_execute', self._note)
+
+    def _note(self, connection, cursor, statement, *args):
+        if statement != 'BEGIN':
+            self.sent.append(statement)
+
+
+class TestCreate(base.DatabaseTestCase):
+    def test_all_fields_come_back(self):
+        created = create(
+            'bigGPU',
+            uuid=uuids.gpu,
+            description='passthrough Intel’s on-die GPU \U0001f5a5',
+            is_public=False,
+            live_migration='native',
+            specs={'vendor_id': '8086', 'product_id': '000[1-2]'},
+            projects=['b', 'a'],
+        )
+        found = pci_flavors.get_by_uuid(uuids.gpu)
+        for flavor in (created, found):
+            self.assertEqual('bigGPU', flavor.name)
+            self.assertEqual(
+                'passthrough Intel’s on-die GPU \U0001f5a5',
+                flavor.description,
+            )
+            self.assertIs(False, flavor.is_public)
+            self.assertEqual('native', flavor.live_migration)
+            self.assertEqual(
+                {'vendor_id': '8086', 'product_id': '000[1-2]'}, flavor.specs
+            )
+            self.assertIsNone(flavor.updated_at)
+            self.assertEqual(set(), flavor.obj_what_changed())
+        self.assertEqual(['a', 'b'], found.projects)
+        self.assertEqual(created.created_at, found.created_at)
+        self.assertLess(
+            abs(timeutils.delta_seconds(found.created_at, now())), 60
+        )
+
+    def test_a_uuid_is_given(self):
+        created = create('GPU')
+        self.assertEqual('GPU', pci_flavors.get_by_uuid(created.uuid).name)
+
+    def test_a_name_that_is_taken(self):
+        create('GPU', specs={'vendor_id': '8086'})
+        error = self.assertRaises(exception.PciFlavorExists, create, 'GPU')
+        self.assertIn('GPU', str(error))
+        self.assertEqual(1, len(pci_flavors.get_all()))
+
+    def test_a_name_in_other_case_is_another(self):
+        create('GPU')
+        create('gpu')
+        create('gpü')
+        self.assertEqual('gpu', pci_flavors.get_by_name('gpu').name)
+        self.assertEqual('GPU', pci_flavors.get_by_name('GPU').name)
+
+    def test_a_uuid_that_is_taken_is_no_matter_of_names(self):
+        create('GPU', uuid=uuids.gpu)
+        self.assertRaises(
+            db_exception.DBDuplicateEntry, create, 'NIC', uuid=uuids.gpu
+        )
+
+
+class TestGet(base.DatabaseTestCase):
+    def test_there_is_none(self):
+        for get, value in (
+            (pci_flavors.get_by_uuid, uuids.missing),
+            (pci_flavors.get_by_name, 'missing'),
+        ):
+            error = self.assertRaises(exception.PciFlavorNotFound, get, value)
+            self.assertIn(value, str(error))
+
+    def test_what_cannot_be_a_name_is_not_found(self):
+        create('GPU')
+        for name in ('', ' ', 'GPU ', 'GPU\0', '\0', '%', 'GP_'):
+            self.assertRaises(
+                exception.PciFlavorNotFound, pci_flavors.get_by_name, name
+            )
+            self.assertEqual([], pci_flavors.get_by_names([name]))
+
+    def test_by_names(self):
+        for name in ('C', 'a', 'B'):
+            create(name, specs={'vendor_id': name})
+        found = pci_flavors.get_by_names(['a', 'none', 'C', 'C'])
+        self.assertEqual(
+            [('C', {'vendor_id': 'C'}), ('a', {'vendor_id': 'a'})],
+            [(flavor.name, flavor.specs) for flavor in found],
+        )
+
+    def test_by_no_names_the_database_is_not_asked(self):
+        with Statements() as statements:
+            self.assertEqual([], pci_flavors.get_by_names([]))
+        self.assertEqual([], statements.sent)
+
+    def test_all_in_order(self):
+        for name in ('b', 'a', 'B'):
+            create(name)
+        self.assertEqual(
+            ['B', 'a', 'b'], [flavor.name for flavor in pci_flavors.get_all()]
+        )
+
+    def test_as_many_statements_for_many_as_for_one(self):
+        create('0', specs={'vendor_id': '8086'}, projects=['p'])
+        with Statements() as for_one:
+            pci_flavors.get_all()
+        for number in range(1, 40):
+            create(str(number), specs={'vendor_id': '8086'}, projects=['p'])
+        with Statements() as for_many:
+            self.assertEqual(40, len(pci_flavors.get_all()))
+        self.assertEqual(3, len(for_one.sent))
+        self.assertEqual(for_one.sent[0], for_many.sent[0])
+        self.assertEqual(3, len(for_many.sent))
+
+
+class TestUpdate(base.DatabaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.flavor = create(
+            'GPU',
+            description='old',
+            specs={'vendor_id': '8086', 'e.group': 'a'},
+            projects=['p'],
+        )
+
+    def test_only_what_is_given_changes(self):
+        for update, key in (
+            (pci_flavors.update_by_uuid, self.flavor.uuid),
+            (pci_flavors.update_by_name, 'GPU'),
+        ):
+            updated = update(key, {'description': 'new'})
+            found = pci_flavors.get_by_name('GPU')
+            for flavor in (updated, found):
+                self.assertEqual('new', flavor.description)
+                self.assertEqual(self.flavor.specs, flavor.specs)
+                self.assertEqual(['p'], flavor.projects)
+                self.assertEqual(self.flavor.created_at, flavor.created_at)
+                self.assertLess(
+                    abs(timeutils.delta_seconds(flavor.updated_at, now())),
+                    60,
+                )
+            update(key, {'description': 'old'})
+
+    def test_every_field(self):
+        pci_flavors.update_by_name(
+            'GPU',
+            {
+                'name': 'NIC',
+                'description': None,
+                'is_public': False,
+                'live_migration': 'hotplug',
+            },
+        )
+        found = pci_flavors.get_by_uuid(self.flavor.uuid)
+        self.assertEqual('NIC', found.name)
+        self.assertIsNone(found.description)
+        self.assertIs(False, found.is_public)
+        self.assertEqual('hotplug', found.live_migration)
+
+    def test_specs_are_set_added_and_removed(self):
+        updated = pci_flavors.update_by_name(
+            'GPU',
+            {
+                'specs': {
+                    'vendor_id': '10de',
+                    'product_id': '*',
+                    'e.group': None,
+                    'e.none': None,
+                }
+            },
+        )
+        expected = {'vendor_id': '10de', 'product_id': '*'}
+        self.assertEqual(expected, updated.specs)
+        self.assertEqual(expected, pci_flavors.get_by_name('GPU').specs)
+
+    def test_a_name_that_is_taken(self):
+        create('NIC')
+        error = self.assertRaises(
+            exception.PciFlavorExists,
+            pci_flavors.update_by_name,
+            'GPU',
+            {'name': 'NIC', 'description': 'new'},
+        )
+        self.assertIn('NIC', str(error))
+        self.assertEqual('old', pci_flavors.get_by_name('GPU').description)
+
+    def test_to_its_own_name(self):
+        pci_flavors.update_by_name('GPU', {'name': 'GPU'})
+        self.assertEqual('GPU', pci_flavors.get_by_name('GPU').name)
+
+    def test_there_is_none(self):
+        for update, key in (
+            (pci_flavors.update_by_uuid, uuids.missing),
+            (pci_flavors.update_by_name, 'gpu'),
+            (pci_flavors.update_by_name, 'GPU '),
+        ):
+            self.assertRaises(
+                exception.PciFlavorNotFound, update, key, {'name': 'NIC'}
+            )
+
+    def test_two_at_once_both_count(self):
+        # Each adds keys of its own and the two rename it in turn, so that
+        # either would undo or trip over what the other did.
+        problems = []
+
+        def add(prefix):
+            try:
+                for number in range(20):
+                    pci_flavors.update_by_uuid(
+                        self.flavor.uuid,
+                        {
+                            'name': f'{prefix}{number}',
+                            'specs': {
+                                f'e.{prefix}{number}': 'x',
+                                'e.shared': prefix if number % 2 else None,
+                            },
+                        },
+                    )
+            except Exception as error:
+                problems.append(error)
+
+        threads = [
+            threading.Thread(target=add, args=(prefix,)) for prefix in 'ab'
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([], problems)
+        specs = pci_flavors.get_by_uuid(self.flavor.uuid).specs
+        self.assertEqual(
+            40, len([key for key in specs if key[2:3] in ('a', 'b')])
+        )
+
+    def test_a_deadlock_is_tried_again(self):
+        remaining = [db_exception.DBDeadlock(), db_exception.DBDeadlock()]
+
+        def fail(*args):
+            if remaining:
+                raise remaining.pop()
+
+        sa.event.listen(api.get_engine(), 'before_cursor_execute', fail)
+        updated = pci_flavors.update_by_name('GPU', {'description': 'new'})
+        self.assertEqual([], remaining)
+        self.assertEqual('new', updated.description)
+
+
+class TestDelete(base.DatabaseTestCase):
+    def test_the_rest_stays(self):
+        kept = create('NIC', specs={'vendor_id': '8086'}, projects=['p'])
+        for delete, field in (
+            (pci_flavors.delete_by_uuid, 'uuid'),
+            (pci_flavors.delete_by_name, 'name'),
+        ):
+            flavor = create('GPU', specs={'vendor_id': '10de'}, projects=['p'])
+            delete(getattr(flavor, field))
+            self.assertEqual(
+                [kept.uuid], [left.uuid for left in pci_flavors.get_all()]
+            )
+            with api.reader() as session:
+                for model in (models.PciFlavorSpec, models.PciFlavorProject):
+                    self.assertEqual(
+                        1,
+                        session.scalar(
+                            sa.select(sa.func.count()).select_from(model)
+                        ),
+                    )
+
+    def test_there_is_none(self):
+        create('GPU')
+        for delete, key in (
+            (pci_flavors.delete_by_uuid, uuids.missing),
+            (pci_flavors.delete_by_name, 'gpu'),
+            (pci_flavors.delete_by_name, 'GPU '),
+        ):
+            self.assertRaises(exception.PciFlavorNotFound, delete, key)
+        self.assertEqual(1, len(pci_flavors.get_all()))
+
+
+class TestProjects(base.DatabaseTestCase):
+    def setUp(self):
+        super().setUp()
+        self.flavor = create('GPU', is_public=False, projects=['b'])
+        self.other = create('NIC', is_public=False, projects=['b'])
+
+    def projects(self, name='GPU'):
+        return pci_flavors.get_by_name(name).projects
+
+    def test_one_is_added(self):
+        pci_flavors.add_project(self.flavor, 'a')
+        self.assertEqual(['a', 'b'], self.projects())
+        self.assertEqual(['b'], self.projects('NIC'))
+
+    def test_one_that_is_there_is_named(self):
+        error = self.assertRaises(
+            exception.PciFlavorAccessExists,
+            pci_flavors.add_project,
+            self.flavor,
+            'b',
+        )
+        self.assertEqual(
+            'Project b has access to PCI flavor GPU already.',
+            str(error),
+        )
+        self.assertEqual(['b'], self.projects())
+
+    def test_to_a_pci_flavor_that_is_not(self):
+        for uuid in (uuids.missing, f'{self.flavor.uuid} '):
+            error = self.assertRaises(
+                exception.PciFlavorNotFound,
+                pci_flavors.add_project,
+                pci_flavor.PciFlavor(uuid=uuid, name='gone'),
+                'a',
+            )
+            self.assertIn('PCI flavor gone could not', str(error))
+
+    def test_many_at_once_one_counts(self):
+        outcomes = []
+
+        def add():
+            try:
+                pci_flavors.add_project(self.flavor, 'a')
+                outcomes.append('added')
+            except exception.PciFlavorAccessExists:
+                outcomes.append('exists')
+            except Exception as error:
+                outcomes.append(error)
+
+        threads = [threading.Thread(target=add) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertCountEqual(['added'] + ['exists'] * 7, outcomes)
+        self.assertEqual(['a', 'b'], self.projects())
+
+    def test_one_is_removed(self):
+        pci_flavors.add_project(self.flavor, 'a')
+        pci_flavors.remove_project(self.flavor, 'b')
+        self.assertEqual(['a'], self.projects())
+        self.assertEqual(['b'], self.projects('NIC'))
+
+    def test_one_that_is_not_there_is_named(self):
+        for project_id in ('a', 'B', 'b ', ''):
+            error = self.assertRaises(
+                exception.PciFlavorAccessNotFound,
+                pci_flavors.remove_project,
+                self.flavor,
+                project_id,
+            )
+            self.assertEqual(
+                f'Project {project_id} has not been given access to PCI '
+                'flavor GPU.',
+                str(error),
+            )
+        self.assertRaises(
+            exception.PciFlavorAccessNotFound,
+            pci_flavors.remove_project,
+            pci_flavor.PciFlavor(uuid=uuids.missing, name='gone'),
+            'b',
+        )
+        self.assertEqual(['b'], self.projects())
+
+
+def now():
+    return timeutils.utcnow(with_timezone=True)

@@ -1,0 +1,84 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from nova import context as nova_context
+from nova import objects
+from nova import test
+from nova.compute import instance_actions
+from nova.tests import fixtures as nova_fixtures
+from oslo_utils.fixture import uuidsentinel
+
+from pci_ext.requests import request_specs
+from pci_ext.tests import fixtures
+from pci_ext.tests.component import databases
+
+
+class MovesTestCase(test.TestCase):
+    """A server that had a request when nova-api read it."""
+
+    def setUp(self) -> None:
+        self.useFixture(databases.SharedSetUp())
+        super().setUp()
+        self.useFixture(fixtures.Activation())
+        self.useFixture(nova_fixtures.NeutronFixture(self))
+        self.context = nova_context.RequestContext('user', 'project')
+        self.instance = objects.Instance(
+            self.context,
+            project_id='project',
+            pci_requests=objects.InstancePCIRequests(
+                requests=[self.request(uuidsentinel.booted)]
+            ),
+        )
+        self.instance.create()
+
+    def request(self, request_id: str) -> objects.InstancePCIRequest:
+        return objects.InstancePCIRequest(
+            count=1, spec=[{'vendor_id': '8086'}], request_id=request_id
+        )
+
+    def attach(self) -> None:
+        """Record a request as nova-compute does, beside nova-api."""
+        other = objects.Instance.get_by_uuid(
+            self.context, self.instance.uuid, expected_attrs=['pci_requests']
+        )
+        other.pci_requests.requests.append(self.request(uuidsentinel.hot))
+        other.save()
+
+    def taken_for(self, action: str) -> list[str]:
+        """Give the requests that a server has once it is taken."""
+        request_specs.API()._record_action_start(
+            self.context, self.instance, action
+        )
+        self.assertNotIn('pci_requests', self.instance.obj_what_changed())
+        return [
+            request.request_id
+            for request in self.instance.pci_requests.requests
+        ]
+
+    def test_what_was_attached_before_the_server_was_taken(self) -> None:
+        self.attach()
+        for action in (
+            instance_actions.MIGRATE,
+            instance_actions.RESIZE,
+            instance_actions.LIVE_MIGRATION,
+            instance_actions.EVACUATE,
+            instance_actions.UNSHELVE,
+        ):
+            self.instance.pci_requests.requests = [
+                self.request(uuidsentinel.booted)
+            ]
+            self.instance.obj_reset_changes()
+            self.assertEqual(
+                [uuidsentinel.booted, uuidsentinel.hot],
+                self.taken_for(action),
+                action,
+            )

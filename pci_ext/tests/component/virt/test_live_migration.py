@@ -1,0 +1,120 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Live migrations from simulated hosts, whose undoing fails too."""
+
+from typing import Any
+
+import fixtures
+from nova import exception as nova_exception
+from nova import objects
+
+from pci_ext.tests.component.compute.migration import leaving
+from pci_ext.virt.fake import hypervisor
+
+_API = 'pci_ext.compute.rpcapi.ComputeAPI'
+_ROLLBACK = 'rollback_live_migration_at_source'
+
+
+class FailureTestCase(leaving.LeavingTestCase):
+    """The undoing, which Nova's compute manager does, may fail as well."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.conf.config(group='pci_ext', reattach_delay=0)
+        self.say(live_migration='hotplug')
+        # What is sent to the destination, and what Nova's driver undoes.
+        self.called: list[str] = []
+        for place, name in (
+            (_API, 'attach_again'),
+            (_API, 'release_claims'),
+            ('pci_ext.virt.fake.transfer.TransferDriver', _ROLLBACK),
+        ):
+            self.useFixture(
+                fixtures.MonkeyPatch(f'{place}.{name}', self._record(name))
+            )
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'pci_ext.virt.fake.hypervisor.HYPERVISORS',
+                {'dest': hypervisor.Domains('', hypervisor.Faults(None))},
+            )
+        )
+
+    def _record(self, name: str) -> Any:
+        def called(*_args: object) -> None:
+            self.called.append(name)
+            if name == _ROLLBACK:
+                # libvirt refuses an interface that the guest has.
+                raise nova_exception.InterfaceAttachFailed(
+                    instance_uuid=self.server
+                )
+
+        return called
+
+    def deaf(self) -> None:
+        self.misbehave(release={self.domain()[1]: 'deaf'}, timeout=0)
+
+    def migrate(self) -> None:
+        driver = self.compute.driver
+        data = objects.LibvirtLiveMigrateData(
+            pci_dev_map_src_dst={},
+            migration=objects.Migration(id=1, dest_compute='dest'),
+        )
+
+        def recover(
+            context: Any,
+            instance: objects.Instance,
+            dest: str,
+            migrate_data: Any,
+            migration_status: str,
+        ) -> None:
+            self.undo()
+            getattr(driver, _ROLLBACK)(context, instance, migrate_data)
+
+        instance = self.instance(self.server)
+        driver.live_migration(
+            self.context, instance, 'dest', None, recover, False, data
+        )
+
+    def undo(self) -> None:
+        """Do what Nova does before its driver."""
+
+    def assertWhole(self) -> None:
+        self.assertEqual(2, len(self.devices(self.server)))
+        self.assertConsistent(self.server)
+        self.assertNothingIsMarked()
+
+    def test_what_was_not_transferred(self) -> None:
+        self.deaf()
+        self.migrate()
+        self.assertWhole()
+        self.assertEqual(['release_claims'], self.called)
+
+    def test_transferred_and_not_undone(self) -> None:
+        self.misbehave(transfer_fails=True)
+        self.assertRaises(nova_exception.InterfaceAttachFailed, self.migrate)
+        self.assertWhole()
+        self.assertEqual(
+            [_ROLLBACK, 'release_claims', 'attach_again'], self.called
+        )
+
+    def test_undone_by_nobody(self) -> None:
+        def fail() -> None:
+            raise nova_exception.PlacementAPIConnectFailure()
+
+        self.undo = fail  # type: ignore[method-assign]
+        self.deaf()
+        self.assertRaises(
+            nova_exception.PlacementAPIConnectFailure, self.migrate
+        )
+        self.assertWhole()
+        self.assertEqual(['attach_again'], self.called)

@@ -1,0 +1,29 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Makes a process of tests ready for Nova, before all else is imported."""
+
+import os
+
+# Nova's tests default to eventlet, its services to threads.
+os.environ.setdefault('OS_NOVA_DISABLE_EVENTLET_PATCHING', 'true')
+
+# Nova's test fixtures refuse to load where eventlet has been imported before
+# Nova has chosen.
+from nova import monkey_patch  # noqa: E402
+
+monkey_patch.patch()
+
+# Modules use the names of Nova's objects when they are imported.
+from nova import objects  # noqa: E402
+
+objects.register_all()
