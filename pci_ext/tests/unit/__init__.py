@@ -12,4 +12,26 @@
 
 """Tests without a database or a service; they mirror the package."""
 
+import sys
+from types import FrameType
+
 from pci_ext.tests import nova_process  # noqa: F401
+
+
+def _refuse_databases(event: str, arguments: object) -> None:
+    """Fail a test of this package that opens a database.
+
+    A hook of the interpreter: no way to open one goes past it.
+    """
+    if event != 'sqlite3.connect':
+        return
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if str(frame.f_globals.get('__name__')).startswith(f'{__name__}.'):
+            raise AssertionError(
+                'A unit test opens a database: it belongs to tests/component.'
+            )
+        frame = frame.f_back
+
+
+sys.addaudithook(_refuse_databases)
