@@ -15,6 +15,7 @@
 import signal
 import time
 
+from pci_ext.tests import tags
 from pci_ext.tests.deployment import faults
 from pci_ext.tests.functional import test_attach
 from tools.deploy import computes
@@ -101,6 +102,7 @@ class TestDatabase(faults.FaultsTestCase):
             self.delete_server(server['id'])
 
 
+@tags.tag(tags.DEPLOY_SHORT)
 class TestKilled(faults.FaultsTestCase):
     def kill(self) -> None:
         self.deployed.restart(computes.service('host-1'), signal.SIGKILL)

@@ -15,12 +15,14 @@
 import time
 from typing import Any
 
+from pci_ext.tests import tags
 from pci_ext.tests.deployment import base
 from tools.deploy import hypervisors
 from tools.deploy import images
 from tools.deploy import report
 
 
+@tags.tag(tags.DEPLOY_SHORT)
 class TestServers(base.HostsTestCase):
     def wait_for_greeting(self, server: Any) -> None:
         """Wait until the guest has said that it runs."""
@@ -76,6 +78,7 @@ class TestServers(base.HostsTestCase):
         self.assertEqual([target], self.hosts_of(server))
 
 
+@tags.tag(tags.DEPLOY_SHORT)
 class TestLibvirtd(base.HostsTestCase):
     def test_restart(self) -> None:
         host = hypervisors.HOSTS[0]

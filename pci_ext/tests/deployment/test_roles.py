@@ -16,6 +16,7 @@ from typing import Any
 
 import ddt
 
+from pci_ext.tests import tags
 from pci_ext.tests.deployment import base
 
 #: By cloud of clouds.yaml, the status of each request.
@@ -34,6 +35,7 @@ ADMIN_ONLY = {
 
 
 @ddt.ddt
+@tags.tag(tags.DEPLOY_SHORT)
 class TestRoles(base.HostsTestCase):
     def ask(self, cloud: str, method: str, path: str, body: Any = None) -> int:
         """Give the status of the answer to somebody."""

@@ -21,6 +21,7 @@ from typing import Any
 import fixtures
 import yaml
 
+from pci_ext.tests import tags
 from pci_ext.tests.functional import fault_injection
 from pci_ext.tests.functional import shell
 
@@ -141,6 +142,7 @@ def dev_id(address: str) -> dict[str, str]:
     return {'dev_id': 'pci_' + address.replace(':', '_').replace('.', '_')}
 
 
+@tags.tag(tags.DEPLOY_SHORT, tags.NOVA33_SHORT)
 class TestAttach(AttachTestCase):
     def test_by_pci_flavor(self) -> None:
         server = self.boot('1:two')
@@ -384,6 +386,7 @@ class TestRefusals(AttachTestCase):
         self.assertDevices(self.server)
 
 
+@tags.tag(tags.NOVA33_SHORT)
 class TestGuests(AttachTestCase):
     """Guests that let go of a device slowly, late or never."""
 

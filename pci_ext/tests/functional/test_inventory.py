@@ -14,6 +14,7 @@
 
 from typing import Any
 
+from pci_ext.tests import tags
 from pci_ext.tests.functional import base
 
 INTEL = {
@@ -30,6 +31,7 @@ QAT = INTEL | {
 }
 
 
+@tags.tag(tags.NOVA33_SHORT)
 class TestInventory(base.TestCase):
     HOSTS = {'host-1': [INTEL, NVIDIA], 'host-2': [NVIDIA, QAT]}
     CONFIG = """

@@ -14,9 +14,11 @@
 
 from typing import Any
 
+from pci_ext.tests import tags
 from pci_ext.tests.functional import lifecycle
 
 
+@tags.tag(tags.NOVA33_SHORT)
 class TestLifecycle(lifecycle.LifecycleTestCase):
     """One host."""
 

@@ -12,6 +12,7 @@
 
 """Live migration that attaches equivalent devices on the new host."""
 
+from pci_ext.tests import tags
 from pci_ext.tests.functional import live_migrations
 
 HOTPLUG = {
@@ -30,6 +31,7 @@ ELSEWHERE = [
 ]
 
 
+@tags.tag(tags.NOVA33_SHORT)
 class TestLiveMigration(live_migrations.LiveMigrationTestCase):
     HOSTS = {'host-1': [HOTPLUG, FORBID, NATIVE], 'host-2': ELSEWHERE}
 

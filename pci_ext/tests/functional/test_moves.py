@@ -19,6 +19,7 @@ import sqlite3
 
 import urllib3
 
+from pci_ext.tests import tags
 from pci_ext.tests.functional import lifecycle
 from pci_ext.tests.functional import process
 from pci_ext.tests.functional import test_attach
@@ -32,6 +33,7 @@ shelved_offload_time = -1
 """
 
 
+@tags.tag(tags.NOVA33_SHORT)
 class TestMoves(lifecycle.LifecycleTestCase):
     MORE_CONFIG = CONFIG
 

@@ -12,11 +12,13 @@
 
 """Which devices a request gets where PCI flavors compete or overlap."""
 
+from pci_ext.tests import tags
 from pci_ext.tests.functional import base
 
 VENDOR = {'kind': 'gpu', 'vendor_id': '8086'}
 
 
+@tags.tag(tags.NOVA33_SHORT)
 class TestAlternatives(base.TestCase):
     HOSTS = {
         'host-1': [
@@ -161,6 +163,7 @@ pci_devices = 28:00.1|10GE, 28:00.3|10GE
         self.wait_for(again, 'ERROR')
 
 
+@tags.tag(tags.DEPLOY_SHORT, tags.NOVA33_SHORT)
 class TestVirtualFunctions(base.TestCase):
     HOSTS = {
         'host-1': [

@@ -12,6 +12,7 @@
 
 """The use cases of the design "PCI passthrough SRIOV support"."""
 
+from pci_ext.tests import tags
 from pci_ext.tests.functional import base
 
 GPU_1 = {
@@ -40,6 +41,7 @@ pci_flavor_attrs = device_id, vendor_id
         self.assertNoHost('1:bigGPU;')
 
 
+@tags.tag(tags.DEPLOY_SHORT)
 class TestTwoModels(base.TestCase):
     """Several candidate PCI flavors, and a regular expression."""
 

@@ -15,11 +15,13 @@
 import urllib3
 
 from pci_ext.api import microversions
+from pci_ext.tests import tags
 from pci_ext.tests.functional import base
 
 HEADER = 'OpenStack-API-Version'
 
 
+@tags.tag(tags.NOVA33_SHORT)
 class TestVersions(base.TestCase):
     HOSTS = {'host-1': []}
 

@@ -15,7 +15,17 @@
 import sys
 from types import FrameType
 
+import hypothesis
+
 from pci_ext.tests import nova_process  # noqa: F401
+
+# A machine that is slow for a while is no failure.
+hypothesis.settings.register_profile(
+    'patient',
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile('patient')
 
 
 def _refuse_databases(event: str, arguments: object) -> None:

@@ -1,0 +1,42 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Tags of tests, in their ids, where a filter of stestr finds them."""
+
+from collections.abc import Callable
+from typing import TypeVar
+import unittest
+
+#: The tests of tox environments that run some tests only, by their names.
+NOVA33_SHORT = 'nova33-short'
+DEPLOY_SHORT = 'deploy-short'
+
+_Case = TypeVar('_Case', bound=type[unittest.TestCase])
+
+
+def tag(*tags: str) -> Callable[[_Case], _Case]:
+    """Tag the tests of a class, not those of classes derived from it.
+
+    The id of a test then ends as with testtools' ``attr``: ``[TAG,...]``.
+    """
+
+    def decorate(case: _Case) -> _Case:
+        plain = case.id
+
+        def tagged(self: unittest.TestCase) -> str:
+            end = f'[{",".join(sorted(tags))}]' if type(self) is case else ''
+            return plain(self) + end
+
+        case.id = tagged  # type: ignore[method-assign]
+        return case
+
+    return decorate
