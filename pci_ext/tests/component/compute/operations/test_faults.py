@@ -20,7 +20,7 @@ server or free, in all records and in the domain alike.
 from collections.abc import Callable
 from collections.abc import Sequence
 import dataclasses
-import sys
+import functools
 
 import fixtures
 from nova import objects
@@ -35,9 +35,30 @@ from pci_ext.tests.component.compute import base
 
 RAISED, KILLED = 'exception', 'killed'
 
-
-def say(line: str) -> None:
-    sys.stdout.write(f'{line}\n')
+#: The names of the steps of each operation.
+ATTACH = (
+    'own',
+    'announce',
+    'record',
+    'claim',
+    'answer',
+    'plug',
+    'allocate',
+    'conclude',
+    'confirm',
+    'finish',
+)
+DETACH = (
+    'own',
+    'announce',
+    'mark',
+    'answer',
+    'unplug',
+    'free',
+    'conclude',
+    'record',
+    'finish',
+)
 
 
 class Raised(Exception):
@@ -142,66 +163,42 @@ class FaultsTestCase(base.HostTestCase):
             self.compute.driver._domains.stop(server)
             instance.destroy()
 
-    def table(
-        self,
-        begin: Callable[[str], operation.Operation],
-        names: Sequence[str],
-    ) -> dict[tuple[str, str, bool], str]:
-        rows = {}
-        for step in names:
-            for kind in RAISED, KILLED:
-                for after in False, True:
-                    key = (step, kind, after)
-                    rows[key] = self.outcome(begin, *key)
-                    when = 'after' if after else 'before'
-                    say(f'{step:10} {kind:10} {when:7} {rows[key]}')
-        return rows
+    def check_attach(self, step: str, kind: str, after: bool) -> None:
+        outcome = self.outcome(self.attach, step, kind, after)
+        # Killed with all devices in the guest: there is the way forward.
+        plugged = (ATTACH.index(step), after) >= (ATTACH.index('plug'), True)
+        done = plugged and kind == KILLED
+        self.assertEqual('done, 4 devices' if done else 'undone', outcome)
 
-    def test_attach(self) -> None:
-        say('attach of 2 devices to a server that has 2')
-        names = [
-            step.name
-            for step in attach.Attach(
-                self.compute, self.context, '', '', []
-            )._steps(lambda: None)
-        ]
-        rows = self.table(self.attach, names)
-        for (step, kind, after), outcome in rows.items():
-            # Killed with all devices in the guest: there is the way forward.
-            plugged = (names.index(step), after) >= (
-                names.index('plug'),
-                True,
-            )
-            done = plugged and kind == KILLED
-            self.assertEqual(
-                'done, 4 devices' if done else 'undone',
-                outcome,
-                (step, kind, after),
-            )
+    def check_detach(self, step: str, kind: str, after: bool) -> None:
+        outcome = self.outcome(self.detach, step, kind, after)
+        freed = (DETACH.index(step), after) >= (DETACH.index('free'), True)
+        marked = (DETACH.index(step), after) >= (DETACH.index('mark'), True)
+        done = freed or (marked and kind == KILLED)
+        self.assertEqual('done, 0 devices' if done else 'undone', outcome)
 
-    def test_detach(self) -> None:
-        say('detach of both devices of a server')
-        names = [
-            'own',
-            'announce',
-            'mark',
-            'answer',
-            'unplug',
-            'free',
-            'conclude',
-            'record',
-            'finish',
-        ]
-        rows = self.table(self.detach, names)
-        for (step, kind, after), outcome in rows.items():
-            freed = (names.index(step), after) >= (names.index('free'), True)
-            marked = (names.index(step), after) >= (
-                names.index('mark'),
-                True,
-            )
-            done = freed or (marked and kind == KILLED)
-            self.assertEqual(
-                'done, 0 devices' if done else 'undone',
-                outcome,
-                (step, kind, after),
-            )
+    def test_steps_of_attach(self) -> None:
+        steps_of_attach = attach.Attach(
+            self.compute, self.context, '', '', []
+        )._steps(lambda: None)
+        self.assertEqual(ATTACH, tuple(step.name for step in steps_of_attach))
+
+
+def _add_tests(check: str, taken: Sequence[str]) -> None:
+    """Add a test for each fault at each step."""
+    for step in taken:
+        for kind in RAISED, KILLED:
+            for after in False, True:
+                test = functools.partialmethod(
+                    getattr(FaultsTestCase, f'check_{check}'),
+                    step,
+                    kind,
+                    after,
+                )
+                when = 'after' if after else 'before'
+                name = f'test_{check}_{step}_{kind}_{when}'
+                setattr(FaultsTestCase, name, test)
+
+
+_add_tests('attach', ATTACH)
+_add_tests('detach', DETACH)
