@@ -79,3 +79,20 @@ def upgrade() -> None:
             name='uniq_pci_flavor_projects0pci_flavor_id0project_id',
         ),
     )
+    op.create_table(
+        'pci_flavor_limits',
+        sa.Column('id', sa.Integer(), primary_key=True),
+        sa.Column(
+            'pci_flavor_id',
+            sa.Integer(),
+            sa.ForeignKey('pci_flavors.id', ondelete='CASCADE'),
+            nullable=False,
+        ),
+        sa.Column('project_id', exact_string(255), nullable=False),
+        sa.Column('devices', sa.Integer(), nullable=False),
+        sa.UniqueConstraint(
+            'pci_flavor_id',
+            'project_id',
+            name='uniq_pci_flavor_limits0pci_flavor_id0project_id',
+        ),
+    )
