@@ -35,7 +35,7 @@ if [ ! -x "$venv/bin/tox" ]; then
     say "Making $venv with tox"
     "$python" -m venv --clear "$venv" ||
         fail "cannot make a virtual environment (Debian: python3.11-venv)."
-    "$venv/bin/python" -m pip install --quiet 'tox>=4.6' ||
+    "$venv/bin/python" -m pip install --quiet 'tox>=4.22' ||
         fail 'cannot install tox: is the package registry reached?'
 fi
 tox=$(pwd)/$venv/bin/tox
