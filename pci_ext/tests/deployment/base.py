@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Base of the tests of a deployment of tools/deploy, which is up."""
+"""Base of the tests of a deployment that is up."""
 
 import os
 import time
@@ -21,10 +21,10 @@ import openstack
 from oslotest import base
 from testtools import content
 
-from tools.deploy import cloud
-from tools.deploy import hypervisors
-from tools.deploy import keystone
-from tools.deploy import state
+from pci_ext.tests.deployment.cloud import bringup
+from pci_ext.tests.deployment.cloud import hypervisors
+from pci_ext.tests.deployment.cloud import keystone
+from pci_ext.tests.deployment.cloud import state_directory
 
 #: Seconds within which a server gets somewhere on a machine that is shared.
 PATIENCE = 180
@@ -32,7 +32,7 @@ PATIENCE = 180
 ENVIRONMENT = 'PCI_EXT_TEST_DEPLOYMENT'
 
 
-def deployed() -> cloud.Cloud:
+def deployed() -> bringup.Cloud:
     """Give the deployment to be tested.
 
     :raises SkipTest: if none is named
@@ -40,9 +40,9 @@ def deployed() -> cloud.Cloud:
     directory = os.environ.get(ENVIRONMENT)
     if not directory:
         raise unittest.SkipTest(f'{ENVIRONMENT} names no deployment')
-    found = state.load(directory)
+    found = state_directory.load(directory)
     assert found is not None, f'There is no deployment in {directory}'
-    return cloud.Cloud(found)
+    return bringup.Cloud(found)
 
 
 class HostsTestCase(base.BaseTestCase):

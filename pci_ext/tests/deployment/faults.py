@@ -22,11 +22,11 @@ import unittest
 import urllib3
 
 from pci_ext.tests.deployment import base
+from pci_ext.tests.deployment.cloud import bringup
+from pci_ext.tests.deployment.cloud import databases
+from pci_ext.tests.deployment.cloud import report
+from pci_ext.tests.deployment.cloud import state_directory
 from pci_ext.tests.functional import test_attach
-from tools.deploy import cloud as cloud_module
-from tools.deploy import databases
-from tools.deploy import report
-from tools.deploy import state as state_module
 
 DEVICES = 24
 
@@ -51,8 +51,8 @@ class FaultsTestCase(test_attach.AttachTestCase):
     HOSTS = {'host-1': [GPU]}
     POLL = 0.5
 
-    state: state_module.State
-    deployed: cloud_module.Cloud
+    state: state_directory.State
+    deployed: bringup.Cloud
 
     @classmethod
     def setUpClass(cls) -> None:

@@ -17,8 +17,8 @@ import time
 
 from pci_ext.tests import tags
 from pci_ext.tests.deployment import faults
+from pci_ext.tests.deployment.cloud import computes
 from pci_ext.tests.functional import test_attach
-from tools.deploy import computes
 
 SERVERS = 8
 

@@ -22,16 +22,16 @@ import unittest
 from testtools import content
 
 from pci_ext.tests.deployment import base as deployment_base
+from pci_ext.tests.deployment.cloud import bringup
+from pci_ext.tests.deployment.cloud import computes
+from pci_ext.tests.deployment.cloud import hardware
+from pci_ext.tests.deployment.cloud import report
+from pci_ext.tests.deployment.cloud import state_directory
 from pci_ext.tests.functional import base
-from pci_ext.tests.functional import deployment
+from pci_ext.tests.functional import deployed_cloud
 from pci_ext.tests.functional import shell
 from pci_ext.tests.functional import test_attach
 from pci_ext.virt.libvirt import domain_xml
-from tools.deploy import cloud as cloud_module
-from tools.deploy import computes
-from tools.deploy import hardware
-from tools.deploy import report
-from tools.deploy import state as state_module
 
 #: Seconds: the machine is emulated.
 TIMEOUT = 600
@@ -57,8 +57,8 @@ class TestHardware(base.TestCase):
     IMAGE = IMAGE
     POLL = 1.0
 
-    deployed: ClassVar[cloud_module.Cloud]
-    state: ClassVar[state_module.State]
+    deployed: ClassVar[bringup.Cloud]
+    state: ClassVar[state_directory.State]
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -68,7 +68,8 @@ class TestHardware(base.TestCase):
         cls.state = cls.deployed.state
         if not hardware.is_built():
             raise unittest.SkipTest(
-                'the hardware lab is not built: tools/hwlab/build.sh does it'
+                'the hardware lab is not built: '
+                'pci_ext/tests/hwlab/machine/build.sh does it'
             )
         # What mock patches is restored after the first test.
         cls.addClassCleanup(
@@ -77,7 +78,7 @@ class TestHardware(base.TestCase):
         base.SERVER_TIMEOUT = TIMEOUT
         directory = tempfile.mkdtemp(prefix='pci-ext-hardware-')
         cls.addClassCleanup(shutil.rmtree, directory)
-        cls.cloud = deployment.Deployment(
+        cls.cloud = deployed_cloud.Deployment(
             cls.state.directory, directory, {}, ''
         )
         cls.shell = shell.Shell(cls.cloud.clouds_yaml)

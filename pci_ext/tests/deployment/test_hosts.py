@@ -17,9 +17,9 @@ from typing import Any
 
 from pci_ext.tests import tags
 from pci_ext.tests.deployment import base
-from tools.deploy import hypervisors
-from tools.deploy import images
-from tools.deploy import report
+from pci_ext.tests.deployment.cloud import hypervisors
+from pci_ext.tests.deployment.cloud import images
+from pci_ext.tests.deployment.cloud import report
 
 
 @tags.tag(tags.DEPLOY_SHORT)

@@ -32,7 +32,7 @@ from pci_ext.tests.functional import shell
 from pci_ext.virt.libvirt import iommu_groups
 
 if TYPE_CHECKING:
-    from pci_ext.tests.functional import deployment
+    from pci_ext.tests.functional import deployed_cloud
 
 #: Seconds that a server may take to get into a status, or an action to end.
 SERVER_TIMEOUT = 180
@@ -67,7 +67,7 @@ class TestCase(base.BaseTestCase):
     ALLINONE_ONLY: ClassVar[str] = ''
 
     allinone: ClassVar[process.AllInOne]
-    cloud: ClassVar['process.AllInOne | deployment.Deployment']
+    cloud: ClassVar['process.AllInOne | deployed_cloud.Deployment']
     shell: ClassVar[shell.Shell]
 
     @classmethod
@@ -79,9 +79,9 @@ class TestCase(base.BaseTestCase):
             if cls.ALLINONE_ONLY:
                 raise unittest.SkipTest(cls.ALLINONE_ONLY)
             # What it needs is not installed where there are no deployments.
-            from pci_ext.tests.functional import deployment
+            from pci_ext.tests.functional import deployed_cloud
 
-            cls.cloud = deployment.Deployment(
+            cls.cloud = deployed_cloud.Deployment(
                 deployed, directory, cls.HOSTS, cls.CONFIG
             )
         else:

@@ -17,7 +17,7 @@ import os
 import sys
 import unittest
 
-from pci_ext.tests.hwlab import machine
+from pci_ext.tests.hwlab import sysfs
 from pci_ext.tests.hwlab import tap
 
 
@@ -31,7 +31,7 @@ def main(names: Sequence[str]) -> int:
         )
     else:
         suite = loader.discover(os.path.dirname(__file__), top_level_dir='.')
-    about = '\n'.join(machine.describe())
+    about = '\n'.join(sysfs.describe())
     return 0 if tap.run(suite, sys.stdout, about) else 1
 
 

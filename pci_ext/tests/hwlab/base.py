@@ -23,7 +23,7 @@ from oslotest import base
 
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.tests.hwlab import guests
-from pci_ext.tests.hwlab import machine
+from pci_ext.tests.hwlab import sysfs
 from pci_ext.virt.libvirt import driver
 
 #: Seconds that libvirt may take to send an event.
@@ -76,5 +76,5 @@ class TestCase(base.BaseTestCase):
     def assertDriver(self, expected: str | None, address: str) -> None:
         """Check what a device is bound to, or is after a while."""
         self.assertEqual(
-            expected, machine.wait_for_driver(address, expected), address
+            expected, sysfs.wait_for_driver(address, expected), address
         )

@@ -28,7 +28,7 @@ from pci_ext.tests.functional import process
 from pci_ext.tests.functional import shell
 from pci_ext.tests.hwlab import driver
 from pci_ext.tests.hwlab import guests
-from pci_ext.tests.hwlab import machine
+from pci_ext.tests.hwlab import sysfs
 from pci_ext.virt.libvirt import domain_xml
 
 # Everything takes ten to twenty times as long where it is emulated.
@@ -40,7 +40,7 @@ base.POLL_INTERVAL = 2
 
 #: The libvirt of each host. The second one is made by a script.
 URIS = {'lab': 'qemu:///system', 'lab-2': 'qemu+tcp://lab-2/system'}
-_SECOND_HOST = '/opt/pci_ext/tools/hwlab/second-host.sh'
+_SECOND_HOST = '/opt/pci_ext/pci_ext/tests/hwlab/machine/second-host.sh'
 
 _INSTANCES = '/tmp/instances'
 
@@ -120,11 +120,11 @@ class TestCase(base.TestCase):
     def setUpClass(cls) -> None:
         # Past the parent, whose services are for one class.
         super(base.TestCase, cls).setUpClass()
-        cls.nic, cls.other_nic = machine.nics()
-        cls.sibling = machine.siblings()[0]
-        pf = machine.pf()
+        cls.nic, cls.other_nic = sysfs.nics()
+        cls.sibling = sysfs.siblings()[0]
+        pf = sysfs.pf()
         assert pf is not None
-        cls.vfs = dict(zip(URIS, machine.vfs(pf), strict=True))
+        cls.vfs = dict(zip(URIS, sysfs.vfs(pf), strict=True))
         if TestCase._lab is None:
             lab = cls._make_lab(pf)
             lab.start()
@@ -140,7 +140,7 @@ class TestCase(base.TestCase):
         of_second = {cls.vfs[second]}
         hidden = {
             first: list(of_second),
-            second: list(set(machine.addresses()) - of_second),
+            second: list(set(sysfs.addresses()) - of_second),
         }
         os.environ[driver.HOSTS] = json.dumps(
             {
@@ -156,7 +156,7 @@ class TestCase(base.TestCase):
             'pf': pf,
             'sibling': cls.sibling,
             # Without this card nothing matches.
-            'igb': machine.pf(machine.IGB) or 'ffff:ff:1f.7',
+            'igb': sysfs.pf(sysfs.IGB) or 'ffff:ff:1f.7',
         }
         directory = tempfile.mkdtemp(prefix='pci-ext-lab-')
         return Lab(directory, cls.HOSTS, config)
@@ -204,9 +204,9 @@ class TestCase(base.TestCase):
         xml = self.domain(server).XMLDesc(0)
         self.assertEqual(set(addresses), domain_xml.hostdev_addresses(xml))
         for address in addresses:
-            self.assertEqual('vfio-pci', machine.driver(address))
+            self.assertEqual('vfio-pci', sysfs.driver(address))
 
     def assertGivenBack(self, address: str, driver: str | None) -> None:
         """Check that a device is free, and bound as before."""
         self.assertNotIn(address, self.allocations())
-        self.assertEqual(driver, machine.wait_for_driver(address, driver))
+        self.assertEqual(driver, sysfs.wait_for_driver(address, driver))

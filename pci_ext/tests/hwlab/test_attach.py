@@ -17,7 +17,7 @@ from nova import context as nova_context
 from pci_ext import exception
 from pci_ext.tests.hwlab import base
 from pci_ext.tests.hwlab import guests
-from pci_ext.tests.hwlab import machine
+from pci_ext.tests.hwlab import sysfs
 
 CYCLES = 20
 
@@ -28,10 +28,10 @@ class AttachTestCase(base.TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.context = nova_context.get_admin_context()
-        self.nic, self.other_nic = machine.nics()
-        pf = machine.pf()
+        self.nic, self.other_nic = sysfs.nics()
+        pf = sysfs.pf()
         assert pf is not None
-        self.vf, self.other_vf = machine.vfs(pf)
+        self.vf, self.other_vf = sysfs.vfs(pf)
 
     def attach(self, guest: guests.Guest, *addresses: str) -> None:
         self.driver.attach_pci(
@@ -72,10 +72,10 @@ class AttachTest(AttachTestCase):
         self._cycles(self.vf, None)
 
     def test_cycles_of_a_vf_with_a_driver(self) -> None:
-        pf = machine.pf(machine.IGB)
+        pf = sysfs.pf(sysfs.IGB)
         if pf is None:
             self.skipTest('There is no igb: QEMU is older than 8')
-        self._cycles(machine.vfs(pf)[0], 'igbvf')
+        self._cycles(sysfs.vfs(pf)[0], 'igbvf')
 
     def test_several(self) -> None:
         guest = self.start_guest()

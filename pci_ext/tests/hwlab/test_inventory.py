@@ -14,7 +14,7 @@
 
 from pci_ext.claims import offered_devices
 from pci_ext.tests.hwlab import base
-from pci_ext.tests.hwlab import machine
+from pci_ext.tests.hwlab import sysfs
 
 
 class InventoryTest(base.TestCase):
@@ -22,8 +22,8 @@ class InventoryTest(base.TestCase):
 
     def test_agrees_with_the_kernel(self) -> None:
         reported = self.reported()
-        for address in *machine.nics(), *machine.siblings():
-            vendor_id, product_id = machine.ids(address)
+        for address in *sysfs.nics(), *sysfs.siblings():
+            vendor_id, product_id = sysfs.ids(address)
             self.assertEqual(vendor_id, reported[address]['vendor_id'])
             self.assertEqual(product_id, reported[address]['product_id'])
             self.assertEqual('type-PCI', reported[address]['dev_type'])
@@ -31,21 +31,21 @@ class InventoryTest(base.TestCase):
 
     def test_vfs_have_their_parent(self) -> None:
         reported = self.reported()
-        pf = machine.pf()
+        pf = sysfs.pf()
         self.assertEqual('type-PF', reported[pf]['dev_type'])
         vfs = {
             address
             for address, device in reported.items()
             if device.get('parent_addr') == pf
         }
-        self.assertEqual(set(machine.vfs(pf)), vfs)
+        self.assertEqual(set(sysfs.vfs(pf)), vfs)
         for address in vfs:
             self.assertEqual('type-VF', reported[address]['dev_type'])
-            self.assertEqual(pf, machine.parent(address))
+            self.assertEqual(pf, sysfs.parent(address))
 
     def test_pci_information(self) -> None:
-        nic, other_nic = machine.nics()
-        pf = machine.pf()
+        nic, other_nic = sysfs.nics()
+        pf = sysfs.pf()
         assert pf is not None
         self.conf.config(
             group='pci_ext',
@@ -64,6 +64,6 @@ class InventoryTest(base.TestCase):
                 entry.enhanced_pci_device_with_spec_tags(device)
                 offered[address] = device.get('e.kind')
         expected = {nic: 'first'}
-        expected |= dict.fromkeys([other_nic, *machine.siblings()])
-        expected |= dict.fromkeys(machine.vfs(pf), 'vf')
+        expected |= dict.fromkeys([other_nic, *sysfs.siblings()])
+        expected |= dict.fromkeys(sysfs.vfs(pf), 'vf')
         self.assertEqual(expected, offered)

@@ -13,7 +13,7 @@
 """Devices that the IOMMU cannot keep apart."""
 
 from pci_ext import exception
-from pci_ext.tests.hwlab import machine
+from pci_ext.tests.hwlab import sysfs
 from pci_ext.tests.hwlab import test_attach
 from pci_ext.virt.libvirt import iommu_groups
 
@@ -23,14 +23,14 @@ class IommuGroupsTest(test_attach.AttachTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.first, self.second = machine.siblings()
+        self.first, self.second = sysfs.siblings()
 
     def test_agrees_with_the_kernel(self) -> None:
         for address in self.reported():
             xml = self.driver._describe(iommu_groups.node_device(address))
             group = iommu_groups.group_of(xml)
             assert group is not None
-            self.assertEqual(set(machine.group(address)), group.addresses)
+            self.assertEqual(set(sysfs.group(address)), group.addresses)
 
     def test_attach_one_of_a_group(self) -> None:
         guest = self.start_guest(deaf=True)

@@ -15,7 +15,7 @@
 import libvirt
 
 from pci_ext.tests.hwlab import cloud
-from pci_ext.tests.hwlab import machine
+from pci_ext.tests.hwlab import sysfs
 from pci_ext.virt.libvirt import domain_xml
 
 _RUNNING = ('accepted', 'queued', 'preparing', 'running')
@@ -114,4 +114,4 @@ class LiveMigrationTest(cloud.TestCase):
         self.assertEqual({vf}, domain_xml.hostdev_addresses(definition))
         self.wait_until(lambda: self.in_use() == {(vf, 'allocated')})
         self.assertDevices(server, vf)
-        self.assertIsNone(machine.driver(self.vfs[self.other(source)]))
+        self.assertIsNone(sysfs.driver(self.vfs[self.other(source)]))

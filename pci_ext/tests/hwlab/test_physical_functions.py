@@ -11,7 +11,7 @@
 # under the License.
 
 from pci_ext import exception
-from pci_ext.tests.hwlab import machine
+from pci_ext.tests.hwlab import sysfs
 from pci_ext.tests.hwlab import test_attach
 
 
@@ -20,7 +20,7 @@ class PhysicalFunctionsTest(test_attach.AttachTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        pf = machine.pf()
+        pf = sysfs.pf()
         assert pf is not None
         self.pf = pf
 
@@ -34,7 +34,7 @@ class PhysicalFunctionsTest(test_attach.AttachTestCase):
         self.assertEqual(frozenset(), guest.devices())
         # The host has it as before.
         self.assertDriver('nvme', self.pf)
-        self.assertEqual([self.vf, self.other_vf], machine.vfs(self.pf))
+        self.assertEqual([self.vf, self.other_vf], sysfs.vfs(self.pf))
         self.attach(guest, self.vf)
         self.assertEqual({self.vf}, guest.devices())
 

@@ -21,7 +21,7 @@ from pci_ext.cmd.allinone import stub_services
 from pci_ext.tests.functional import base
 from pci_ext.tests.functional import test_ports
 from pci_ext.tests.hwlab import cloud
-from pci_ext.tests.hwlab import machine
+from pci_ext.tests.hwlab import sysfs
 from pci_ext.virt.libvirt import port_networks
 
 #: The first host has all NICs.
@@ -32,7 +32,7 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
     """Servers with a VF of a NIC, for which the host has a driver."""
 
     def setUp(self) -> None:
-        self.pf = machine.pf(machine.IGB)
+        self.pf = sysfs.pf(sysfs.IGB)
         if self.pf is None:
             self.skipTest('There is no igb: QEMU is older than 8')
         super().setUp()
@@ -74,8 +74,8 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         networks = self.networks()
         self.assertEqual(set(names.values()), set(networks))
         for port in ports:
-            self.assertEqual(self.pf, machine.parent(vfs[port]))
-            self.assertEqual('vfio-pci', machine.driver(vfs[port]))
+            self.assertEqual(self.pf, sysfs.parent(vfs[port]))
+            self.assertEqual('vfio-pci', sysfs.driver(vfs[port]))
             network = networks[names[port]]
             self.assertEqual('hostdev', network.find('forward').get('mode'))
             self.assertEqual(
@@ -121,7 +121,7 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         # One whose server has no claim to its device.
         left = f'pci-ext-{port}-{server}'
         self.libvirt.networkCreateXML(
-            port_networks.network_xml(left, machine.vfs(self.pf)[-1])
+            port_networks.network_xml(left, sysfs.vfs(self.pf)[-1])
         )
         self.allinone.kill_and_start()
         # The network was there, and the server not yet.
@@ -132,5 +132,5 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         self.delete_server(server)
         self.assertEqual({}, self.networks())
         self.assertEqual([], self.allocations())
-        for vf in machine.vfs(self.pf):
+        for vf in sysfs.vfs(self.pf):
             self.assertGivenBack(vf, 'igbvf')

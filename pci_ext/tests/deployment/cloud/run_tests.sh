@@ -3,7 +3,7 @@
 # Run the tests of the deployment that tox has brought up, then the functional
 # tests on it: those, too, if one of the former fails.
 #
-#   tools/deploy/run_tests.sh [FILTER...]
+#   pci_ext/tests/deployment/cloud/run_tests.sh [FILTER...]
 
 run() {
     folder=$1

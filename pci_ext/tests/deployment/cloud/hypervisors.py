@@ -22,9 +22,9 @@ import shlex
 import subprocess
 import uuid
 
-from tools.deploy import processes
-from tools.deploy import programs
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import processes
+from pci_ext.tests.deployment.cloud import programs
+from pci_ext.tests.deployment.cloud import state_directory
 
 HOSTS = ('compute-1', 'compute-2')
 
@@ -45,7 +45,7 @@ def holder_name(host: str) -> str:
     return f'{host}.namespaces'
 
 
-def prepare(state: state_module.State, host: str) -> None:
+def prepare(state: state_directory.State, host: str) -> None:
     for folder in _FOLDERS:
         os.makedirs(_own(state, host, folder), exist_ok=True)
         # The machine may have no libvirt that was ever started.
@@ -61,11 +61,11 @@ def prepare(state: state_module.State, host: str) -> None:
         state.write(f'hosts/{host}/etc-libvirt/{name}', content)
 
 
-def _own(state: state_module.State, host: str, folder: str) -> str:
+def _own(state: state_directory.State, host: str, folder: str) -> str:
     return state.path('hosts', host, folder[1:].replace('/', '-'))
 
 
-def holder(state: state_module.State, host: str) -> processes.Process:
+def holder(state: state_directory.State, host: str) -> processes.Process:
     """Give the process that holds the namespaces of a host."""
     instances = shlex.quote(state.path('instances'))
     lines = [
@@ -103,7 +103,7 @@ def holder(state: state_module.State, host: str) -> processes.Process:
     )
 
 
-def connect(state: state_module.State) -> None:
+def connect(state: state_directory.State) -> None:
     """Give the hosts a network between them, that guests migrate by."""
     supervisor = processes.Supervisor(state)
     ip = programs.find('ip')
@@ -132,11 +132,11 @@ def address(host: str) -> str:
     return f'10.9.0.{HOSTS.index(host) + 1}'
 
 
-def libvirtd(state: state_module.State, host: str) -> processes.Process:
+def libvirtd(state: state_directory.State, host: str) -> processes.Process:
     def is_ready() -> bool:
         try:
             virsh(state, host, 'uri')
-        except (state_module.DeployError, subprocess.CalledProcessError):
+        except (state_directory.DeployError, subprocess.CalledProcessError):
             return False
         return True
 
@@ -156,18 +156,18 @@ def libvirtd(state: state_module.State, host: str) -> processes.Process:
     )
 
 
-def entering(state: state_module.State, host: str) -> tuple[str, ...]:
+def entering(state: state_directory.State, host: str) -> tuple[str, ...]:
     """Give what to put before a command that is to run on a host.
 
     :raises DeployError: if the host does not run
     """
     pid = processes.Supervisor(state).pid(holder_name(host))
     if pid is None:
-        raise state_module.DeployError(f'{host} does not run.')
+        raise state_directory.DeployError(f'{host} does not run.')
     return ('nsenter', f'--target={pid}', '--mount', '--uts', '--')
 
 
-def virsh(state: state_module.State, host: str, *arguments: str) -> str:
+def virsh(state: state_directory.State, host: str, *arguments: str) -> str:
     """Run virsh on a host, and give what it prints.
 
     :raises CalledProcessError: if it fails
@@ -186,12 +186,12 @@ def virsh(state: state_module.State, host: str, *arguments: str) -> str:
     return done.stdout
 
 
-def domains(state: state_module.State, host: str) -> list[str]:
+def domains(state: state_directory.State, host: str) -> list[str]:
     """Name the servers, by their ids, that a host runs."""
     return virsh(state, host, 'list', '--uuid').split()
 
 
-def destroy_domains(state: state_module.State, host: str) -> None:
+def destroy_domains(state: state_directory.State, host: str) -> None:
     """End the servers of a host; those who ran libvirtd may do it."""
     if processes.Supervisor(state).pid(f'{host}.libvirtd') is None:
         return

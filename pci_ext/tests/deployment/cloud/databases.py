@@ -17,9 +17,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from tools.deploy import processes
-from tools.deploy import programs
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import processes
+from pci_ext.tests.deployment.cloud import programs
+from pci_ext.tests.deployment.cloud import state_directory
 
 #: By database, the account that it belongs to.
 DATABASES = {
@@ -33,7 +33,7 @@ DATABASES = {
 }
 
 
-def prepare(state: state_module.State) -> None:
+def prepare(state: state_directory.State) -> None:
     """Make what the server keeps its databases in, if it is not there."""
     if os.path.isdir(state.path('mariadb', 'mysql')):
         return
@@ -48,7 +48,7 @@ def prepare(state: state_module.State) -> None:
     )
 
 
-def process(state: state_module.State) -> processes.Process:
+def process(state: state_directory.State) -> processes.Process:
     def is_ready() -> bool:
         try:
             with _connect(state):
@@ -77,17 +77,17 @@ def process(state: state_module.State) -> processes.Process:
     )
 
 
-def _socket(state: state_module.State) -> str:
+def _socket(state: state_directory.State) -> str:
     return state.path('run', 'mariadb.socket')
 
 
-def _tmpdir(state: state_module.State) -> str:
+def _tmpdir(state: state_directory.State) -> str:
     # Its own: at its start a server removes the temporary tables that it finds
     # there.
     return f'--tmpdir={state.path("run")}'
 
 
-def _connect(state: state_module.State) -> sa.Connection:
+def _connect(state: state_directory.State) -> sa.Connection:
     engine = sa.create_engine(
         f'mysql+pymysql://root@localhost/?unix_socket={_socket(state)}',
         poolclass=sa.NullPool,
@@ -95,7 +95,7 @@ def _connect(state: state_module.State) -> sa.Connection:
     return engine.connect()
 
 
-def create(state: state_module.State, name: str, account: str) -> None:
+def create(state: state_directory.State, name: str, account: str) -> None:
     """Make a database and its user, as for any service."""
     password = state.passwords[account]
     with _connect(state) as connection:
@@ -108,13 +108,13 @@ def create(state: state_module.State, name: str, account: str) -> None:
             connection.execute(sa.text(statement))
 
 
-def create_all(state: state_module.State) -> None:
+def create_all(state: state_directory.State) -> None:
     for name, account in DATABASES.items():
         create(state, name, account)
 
 
 def query(
-    state: state_module.State, statement: str, **values: object
+    state: state_directory.State, statement: str, **values: object
 ) -> list[tuple[Any, ...]]:
     """Ask the server, as its administrator.
 
@@ -125,7 +125,7 @@ def query(
         return [tuple(row) for row in result]
 
 
-def forget_services(state: state_module.State) -> None:
+def forget_services(state: state_directory.State) -> None:
     """Remove the records of the services of Nova that were deleted.
 
     As ``nova-manage db archive_deleted_rows`` does, in an instant. Nova takes
@@ -137,7 +137,7 @@ def forget_services(state: state_module.State) -> None:
         )
 
 
-def reports(state: state_module.State, host: str, binary: str) -> int:
+def reports(state: state_directory.State, host: str, binary: str) -> int:
     """Count how often a service of Nova said that it is up."""
     try:
         rows = query(

@@ -12,8 +12,8 @@
 
 """The machine of the hardware lab as a compute host, with real devices.
 
-It is emulated (``tools/hwlab``), and reaches the services of the deployment at
-an address of its own for what is the loopback interface here.
+It is emulated (``pci_ext/tests/hwlab/machine``). The loopback interface of
+this machine, where the services listen, has an address of its own in it.
 """
 
 import os
@@ -22,13 +22,13 @@ import shutil
 import socket
 import subprocess
 
-from tools.deploy import computes
-from tools.deploy import enabling
-from tools.deploy import ini
-from tools.deploy import install_page
-from tools.deploy import processes
-from tools.deploy import services
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import computes
+from pci_ext.tests.deployment.cloud import enabling
+from pci_ext.tests.deployment.cloud import ini
+from pci_ext.tests.deployment.cloud import install_page
+from pci_ext.tests.deployment.cloud import processes
+from pci_ext.tests.deployment.cloud import services
+from pci_ext.tests.deployment.cloud import state_directory
 
 HOST = 'lab'
 
@@ -39,14 +39,14 @@ _ADDRESS = '10.0.2.15'
 
 _TEMPLATES = ('nova.conf', 'nova-compute.conf', 'nova-compute-lab.conf')
 
-#: What the emulated machine has, see ``tools/hwlab/machine.sh``.
+#: Devices of the emulated machine, see machine.sh of the hardware lab.
 _OFFERS = """
 [pci_ext]
 pci_information = [{"address": "0000:0[12]:00.0"}, {"e.kind": "nic"}]
 pci_information = [{"parent_addr": "0000:03:00.0"}, {"e.kind": "vf"}]
 """
 
-_LAB = os.path.join(enabling.ROOT, 'tools', 'hwlab')
+_LAB = os.path.join(enabling.ROOT, 'pci_ext/tests/hwlab/machine')
 
 #: Seconds within which a command in the machine ends.
 _PATIENCE = 120
@@ -54,12 +54,12 @@ _PATIENCE = 120
 _END = re.compile(rb'(?s)(.*)\nended (\d+)\n')
 
 
-def folder(state: state_module.State) -> str:
+def folder(state: state_directory.State) -> str:
     """Give the folder that the machine shares with this one."""
     return state.path('hosts', HOST)
 
 
-def _write(state: state_module.State) -> str:
+def _write(state: state_directory.State) -> str:
     """Write nova.conf as the install page says, and give its path."""
     text = services.render_nova(
         state,
@@ -80,7 +80,7 @@ def _write(state: state_module.State) -> str:
     return state.write(f'hosts/{HOST}/nova.conf', text)
 
 
-def process(state: state_module.State) -> processes.Process:
+def process(state: state_directory.State) -> processes.Process:
     """Give the machine, which is ready once its nova-compute is."""
     file = _write(state)
     ready = services.nova(state, 'nova-compute', HOST).is_ready
@@ -98,7 +98,7 @@ def process(state: state_module.State) -> processes.Process:
     )
 
 
-def remove(state: state_module.State) -> None:
+def remove(state: state_directory.State) -> None:
     """Remove what Nova and the machine, which has ended, know of it."""
     computes.remove(state, [HOST])
     shutil.rmtree(folder(state), ignore_errors=True)
@@ -112,7 +112,7 @@ def is_built() -> bool:
     return done.returncode == 0
 
 
-def run(state: state_module.State, command: str) -> str:
+def run(state: state_directory.State, command: str) -> str:
     """Run a command in the machine, and give what it prints.
 
     :raises DeployError: if it fails, or the machine does not answer
@@ -126,13 +126,15 @@ def run(state: state_module.State, command: str) -> str:
             try:
                 received = shell.recv(65536)
             except TimeoutError as error:
-                raise state_module.DeployError(
+                raise state_directory.DeployError(
                     f'{HOST} does not answer: {command}'
                 ) from error
             if not received:
-                raise state_module.DeployError(f'{HOST} has ended: {command}')
+                raise state_directory.DeployError(
+                    f'{HOST} has ended: {command}'
+                )
             output += received
     text = ended[1].decode(errors='replace').strip()
     if int(ended[2]):
-        raise state_module.DeployError(f'{HOST}: {command} failed: {text}')
+        raise state_directory.DeployError(f'{HOST}: {command} failed: {text}')
     return text

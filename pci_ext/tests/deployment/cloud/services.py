@@ -21,11 +21,11 @@ import sys
 
 import urllib3
 
-from tools.deploy import databases
-from tools.deploy import ini
-from tools.deploy import processes
-from tools.deploy import programs
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import databases
+from pci_ext.tests.deployment.cloud import ini
+from pci_ext.tests.deployment.cloud import processes
+from pci_ext.tests.deployment.cloud import programs
+from pci_ext.tests.deployment.cloud import state_directory
 
 #: The host of the services that are not on compute hosts.
 CONTROLLER = 'controller'
@@ -57,7 +57,7 @@ _CONFIG_FILES = {
 _THREADS = 16
 
 
-def write(state: state_module.State) -> None:
+def write(state: state_directory.State) -> None:
     """Write the configuration of all services, as without pci_ext."""
     connections = {
         f'{name}_db': state.database(name, account)
@@ -81,7 +81,7 @@ def write(state: state_module.State) -> None:
 
 
 def render_nova(
-    state: state_module.State,
+    state: state_directory.State,
     host: str,
     templates: Iterable[str],
     values: dict[str, str],
@@ -97,19 +97,19 @@ def render_nova(
     return functools.reduce(ini.merge, texts)
 
 
-def write_nova(state: state_module.State, host: str, content: str) -> None:
+def write_nova(state: state_directory.State, host: str, content: str) -> None:
     """Write the nova.conf of a host that runs here."""
     # nova-compute makes a directory there, but not above it.
     os.makedirs(state.path('nova', host, 'instances'), exist_ok=True)
     state.write(f'etc/{host}/nova.conf', content)
 
 
-def nova_conf(state: state_module.State, host: str) -> str:
+def nova_conf(state: state_directory.State, host: str) -> str:
     """Give the path of the nova.conf of a host."""
     return state.path('etc', host, 'nova.conf')
 
 
-def sync(state: state_module.State) -> None:
+def sync(state: state_directory.State) -> None:
     """Bring the databases to the versions of the packages.
 
     Done again only when their versions change: it takes a minute and more.
@@ -145,7 +145,7 @@ def sync(state: state_module.State) -> None:
         )
 
 
-def once(state: state_module.State, *command: str) -> None:
+def once(state: state_directory.State, *command: str) -> None:
     """Run a command that was not run before with these packages."""
     path = state.path('synced.json')
     done: list[str] = []
@@ -160,7 +160,7 @@ def once(state: state_module.State, *command: str) -> None:
         state.write('synced.json', json.dumps([*done, mark]))
 
 
-def web(state: state_module.State, name: str) -> processes.Process:
+def web(state: state_directory.State, name: str) -> processes.Process:
     """Give the process of a service that speaks HTTP."""
     module, folder = _WEB[name]
     directory = state.path('etc', folder)
@@ -203,7 +203,7 @@ def web(state: state_module.State, name: str) -> processes.Process:
 
 
 def nova(
-    state: state_module.State,
+    state: state_directory.State,
     program: str,
     host: str = CONTROLLER,
     *,

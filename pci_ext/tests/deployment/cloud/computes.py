@@ -14,12 +14,12 @@
 
 from collections.abc import Iterable
 
-from tools.deploy import databases
-from tools.deploy import hypervisors
-from tools.deploy import keystone
-from tools.deploy import processes
-from tools.deploy import services
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import databases
+from pci_ext.tests.deployment.cloud import hypervisors
+from pci_ext.tests.deployment.cloud import keystone
+from pci_ext.tests.deployment.cloud import processes
+from pci_ext.tests.deployment.cloud import services
+from pci_ext.tests.deployment.cloud import state_directory
 
 _LIBVIRT = ('nova.conf', 'nova-compute.conf')
 
@@ -29,21 +29,21 @@ def service(host: str) -> str:
     return f'nova-compute-{host}'
 
 
-def write(state: state_module.State, host: str) -> None:
+def write(state: state_directory.State, host: str) -> None:
     """Write the configuration of a host with libvirt, without pci_ext."""
     values = {'address': hypervisors.address(host)}
     content = services.render_nova(state, host, _LIBVIRT, values)
     services.write_nova(state, host, content)
 
 
-def process(state: state_module.State, host: str) -> processes.Process:
+def process(state: state_directory.State, host: str) -> processes.Process:
     inside = None
     if host in hypervisors.HOSTS:
         inside = hypervisors.holder_name(host)
     return services.nova(state, 'nova-compute', host, inside=inside)
 
 
-def remove(state: state_module.State, hosts: Iterable[str]) -> None:
+def remove(state: state_directory.State, hosts: Iterable[str]) -> None:
     """Remove hosts that have ended, and have no servers, from Nova."""
     compute = keystone.connect(state).compute
     for found in list(compute.services(binary='nova-compute')):
@@ -52,7 +52,7 @@ def remove(state: state_module.State, hosts: Iterable[str]) -> None:
     databases.forget_services(state)
 
 
-def mapped(state: state_module.State, host: str) -> bool:
+def mapped(state: state_directory.State, host: str) -> bool:
     """Tell whether the scheduler knows of a host."""
     return bool(
         databases.query(

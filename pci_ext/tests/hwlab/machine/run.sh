@@ -2,7 +2,7 @@
 #
 # Run tests on a machine with PCI devices, vfio and libvirt, all emulated.
 #
-#   tools/hwlab/run.sh [--quick | TEST...]
+#   pci_ext/tests/hwlab/machine/run.sh [--quick | TEST...]
 #
 # Without arguments, all of pci_ext.tests.hwlab; --quick leaves out what takes
 # long: the services of Nova, and attaches by the dozen.

@@ -14,18 +14,18 @@
 
 import json
 
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import state_directory
 
 _FILE = 'report.jsonl'
 
 
-def add(state: state_module.State, done: str, found: str) -> None:
+def add(state: state_directory.State, done: str, found: str) -> None:
     """Add a row to the table."""
     with open(state.path(_FILE), 'a') as stream:
         stream.write(json.dumps([done, found]) + '\n')
 
 
-def table(state: state_module.State) -> str:
+def table(state: state_directory.State) -> str:
     """Give the table; a thing that was done again is in it once."""
     try:
         with open(state.path(_FILE)) as stream:

@@ -14,12 +14,12 @@
 
 import socket
 
-from tools.deploy import processes
-from tools.deploy import programs
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import processes
+from pci_ext.tests.deployment.cloud import programs
+from pci_ext.tests.deployment.cloud import state_directory
 
 
-def _environ(state: state_module.State) -> dict[str, str]:
+def _environ(state: state_directory.State) -> dict[str, str]:
     folder = state.path('rabbitmq')
     return {
         # Of the cookie by which the processes of Erlang know each other.
@@ -41,7 +41,7 @@ def _environ(state: state_module.State) -> dict[str, str]:
     }
 
 
-def prepare(state: state_module.State) -> None:
+def prepare(state: state_directory.State) -> None:
     state.write('rabbitmq/enabled_plugins', '[].\n')
     state.write(
         'rabbitmq/rabbitmq.conf',
@@ -52,7 +52,7 @@ def prepare(state: state_module.State) -> None:
     )
 
 
-def mapper(state: state_module.State) -> processes.Process:
+def mapper(state: state_directory.State) -> processes.Process:
     def is_ready() -> bool:
         return listens(state.port('epmd'))
 
@@ -67,7 +67,7 @@ def mapper(state: state_module.State) -> processes.Process:
     )
 
 
-def process(state: state_module.State) -> processes.Process:
+def process(state: state_directory.State) -> processes.Process:
     def is_ready() -> bool:
         return listens(state.port('rabbitmq'))
 

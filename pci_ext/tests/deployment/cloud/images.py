@@ -18,8 +18,8 @@ Its 512 bytes run on QEMU without hardware support in no time.
 import struct
 from typing import Any
 
-from tools.deploy import keystone
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import keystone
+from pci_ext.tests.deployment.cloud import state_directory
 
 NAME = 'tiny'
 
@@ -49,7 +49,7 @@ def boot_sector() -> bytes:
     return content.ljust(446, b'\0') + partition.ljust(64, b'\0') + b'\x55\xaa'
 
 
-def upload(state: state_module.State) -> None:
+def upload(state: state_directory.State) -> None:
     """Put the image into glance, if it is not there."""
     connection: Any = keystone.connect(state)
     if connection.image.find_image(NAME) is None:

@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import state_directory
 
 #: By program, Debian's package of it.
 PACKAGES = {
@@ -57,7 +57,7 @@ def find(name: str) -> str:
     """
     found = shutil.which(name, path=os.pathsep.join(_FOLDERS))
     if found is None:
-        raise state_module.DeployError(
+        raise state_directory.DeployError(
             f'The program {name} is missing. Run "apt-get install '
             f'{PACKAGES[name]}", or install all that "bindep -b deploy" names.'
         )
@@ -92,7 +92,7 @@ def run(*command: str) -> str:
         text=True,
     )
     if done.returncode:
-        raise state_module.DeployError(
+        raise state_directory.DeployError(
             f'{" ".join(command)} failed with status {done.returncode}:\n'
             f'{done.stdout}'
         )

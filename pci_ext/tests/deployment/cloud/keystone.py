@@ -18,9 +18,9 @@ from typing import Any
 import openstack
 import yaml
 
-from tools.deploy import programs
-from tools.deploy import services
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import programs
+from pci_ext.tests.deployment.cloud import services
+from pci_ext.tests.deployment.cloud import state_directory
 
 #: By the type of a service, its account and where it answers.
 SERVICES = {
@@ -43,7 +43,7 @@ CLOUDS = {
 }
 
 
-def prepare(state: state_module.State) -> None:
+def prepare(state: state_directory.State) -> None:
     """Make the keys, and the user whom everything else is made by."""
     config = state.path('etc', 'keystone', 'keystone.conf')
     for names, command in (
@@ -68,7 +68,7 @@ def prepare(state: state_module.State) -> None:
     )
 
 
-def write_clouds(state: state_module.State) -> str:
+def write_clouds(state: state_directory.State) -> str:
     """Write clouds.yaml, and give its path."""
     clouds = {
         name: {
@@ -89,7 +89,7 @@ def write_clouds(state: state_module.State) -> str:
     return state.write('clouds.yaml', yaml.safe_dump({'clouds': clouds}))
 
 
-def connect(state: state_module.State, cloud: str = 'pci-ext') -> Any:
+def connect(state: state_directory.State, cloud: str = 'pci-ext') -> Any:
     """Give a connection of openstacksdk as a user of clouds.yaml."""
     config = openstack.config.OpenStackConfig(
         config_files=[state.path('clouds.yaml')], load_envvars=False
@@ -97,7 +97,7 @@ def connect(state: state_module.State, cloud: str = 'pci-ext') -> Any:
     return openstack.connection.Connection(config=config.get_one(cloud))
 
 
-def fill(state: state_module.State) -> None:
+def fill(state: state_directory.State) -> None:
     """Make the users, projects and endpoints, those that are not there."""
     identity = connect(state).identity
     roles = {role.name: role for role in identity.roles()}

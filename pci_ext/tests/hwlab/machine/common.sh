@@ -6,7 +6,7 @@ set -euo pipefail
 
 HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 # shellcheck disable=SC2034 # these are for those that source this
-PROJECT=$(readlink -f "$HERE/../..")
+PROJECT=$(readlink -f "$HERE/../../../..")
 # shellcheck disable=SC2034
 CACHE=${PCI_EXT_HWLAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/pci_ext/hwlab}
 

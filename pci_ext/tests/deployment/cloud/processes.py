@@ -28,7 +28,7 @@ import signal
 import subprocess
 import time
 
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import state_directory
 
 #: Seconds within which most processes are ready, or have ended.
 PATIENCE = 180
@@ -61,7 +61,7 @@ class Process:
 class Supervisor:
     """Starts and stops the processes of a deployment."""
 
-    def __init__(self, state: state_module.State) -> None:
+    def __init__(self, state: state_directory.State) -> None:
         self._state = state
         for name in ('run', 'log'):
             os.makedirs(state.path(name), exist_ok=True)
@@ -131,7 +131,9 @@ class Supervisor:
             return ()
         pid = self.pid(process.inside)
         if pid is None:
-            raise state_module.DeployError(f'{process.inside} does not run.')
+            raise state_directory.DeployError(
+                f'{process.inside} does not run.'
+            )
         namespaces = ['--mount', '--uts']
         if process.network:
             namespaces.append('--net')
@@ -146,7 +148,7 @@ class Supervisor:
         while not process.is_ready():
             ended = self.pid(process.name) is None
             if ended or time.monotonic() > deadline:
-                raise state_module.DeployError(
+                raise state_directory.DeployError(
                     f'{process.name} '
                     f'{"has ended" if ended else "does not get ready"}, see '
                     f'{self.log(process.name)}:\n{self.tail(process.name)}'

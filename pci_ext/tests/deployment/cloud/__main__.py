@@ -10,28 +10,28 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The command: ``python -m tools.deploy up|enable|report|status|down``."""
+"""Brings a deployment up, enables pci_ext in it, and takes it down."""
 
 import argparse
 import os
 import sys
 import time
 
-from tools.deploy import cloud as cloud_module
-from tools.deploy import enabling
-from tools.deploy import report
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import bringup
+from pci_ext.tests.deployment.cloud import enabling
+from pci_ext.tests.deployment.cloud import report
+from pci_ext.tests.deployment.cloud import state_directory
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog='python -m tools.deploy',
+        prog='python -m pci_ext.tests.deployment.cloud',
         description='A cloud of real services on the loopback interface.',
     )
     parser.add_argument(
         '--directory',
         type=os.path.abspath,
-        default=state_module.default_directory(),
+        default=state_directory.default_directory(),
         help='what holds all that it has (default: %(default)s)',
     )
     commands = parser.add_subparsers(dest='command', required=True)
@@ -54,29 +54,29 @@ def main() -> int:
     )
     args = parser.parse_args()
     try:
-        with state_module.locked(args.directory):
+        with state_directory.locked(args.directory):
             return _run(args)
-    except state_module.DeployError as error:
-        print(f'tools.deploy: {error}', file=sys.stderr)
+    except state_directory.DeployError as error:
+        print(f'deployment: {error}', file=sys.stderr)
         return 1
 
 
 def _run(args: argparse.Namespace) -> int:
     if args.command == 'up':
         began = time.monotonic()
-        state = state_module.make(args.directory, args.port_base)
-        cloud_module.Cloud(state).up()
+        state = state_directory.make(args.directory, args.port_base)
+        bringup.Cloud(state).up()
         print(
             f'Up after {time.monotonic() - began:.0f} s. To use it: export '
             f'OS_CLIENT_CONFIG_FILE={state.path("clouds.yaml")} '
             'OS_CLOUD=pci-ext'
         )
         return 0
-    found = state_module.load(args.directory)
+    found = state_directory.load(args.directory)
     if found is None:
         print(f'There is no deployment in {args.directory}.')
         return 0 if args.command == 'down' else 3
-    cloud = cloud_module.Cloud(found)
+    cloud = bringup.Cloud(found)
     if args.command == 'down':
         cloud.down()
         if args.remove:

@@ -18,19 +18,19 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from tools.deploy import computes
-from tools.deploy import databases
-from tools.deploy import hypervisors
-from tools.deploy import ini
-from tools.deploy import install_page
-from tools.deploy import programs
-from tools.deploy import services
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import computes
+from pci_ext.tests.deployment.cloud import databases
+from pci_ext.tests.deployment.cloud import hypervisors
+from pci_ext.tests.deployment.cloud import ini
+from pci_ext.tests.deployment.cloud import install_page
+from pci_ext.tests.deployment.cloud import programs
+from pci_ext.tests.deployment.cloud import services
+from pci_ext.tests.deployment.cloud import state_directory
 
 if TYPE_CHECKING:
-    from tools.deploy import cloud as cloud_module
+    from pci_ext.tests.deployment.cloud import bringup
 
-ROOT = os.path.normpath(os.path.join(os.path.dirname(__file__), '../..'))
+ROOT = os.path.normpath(os.path.join(os.path.dirname(__file__), '../../../..'))
 
 #: There once the page has been followed.
 _MARK = 'enabled'
@@ -50,7 +50,7 @@ def hosts_of(section: str) -> tuple[str, ...]:
 class Reader:
     """Somebody who does what the page says."""
 
-    def __init__(self, cloud: 'cloud_module.Cloud') -> None:
+    def __init__(self, cloud: 'bringup.Cloud') -> None:
         self.cloud = cloud
         self.state = cloud.state
 
@@ -153,7 +153,7 @@ class Reader:
             with open(log, errors='replace') as stream:
                 stream.seek(sizes[name])
                 if ACTIVE not in stream.read():
-                    raise state_module.DeployError(
+                    raise state_directory.DeployError(
                         f'{name} did not write at its start: {ACTIVE}...'
                     )
             print(f'{name}: pci_ext is active')
@@ -195,7 +195,7 @@ class Reader:
         print(f'{host}$ {command}\n{done.stdout}', flush=True)
         warned = command.startswith('pci-ext-status') and done.returncode == 1
         if done.returncode and not warned:
-            raise state_module.DeployError(
+            raise state_directory.DeployError(
                 f'{command} failed with status {done.returncode}.'
             )
 

@@ -20,24 +20,24 @@ import shutil
 import signal
 import time
 
-from tools.deploy import computes
-from tools.deploy import databases
-from tools.deploy import enabling
-from tools.deploy import hardware
-from tools.deploy import hypervisors
-from tools.deploy import images
-from tools.deploy import keystone
-from tools.deploy import messaging
-from tools.deploy import processes
-from tools.deploy import programs
-from tools.deploy import services
-from tools.deploy import state as state_module
+from pci_ext.tests.deployment.cloud import computes
+from pci_ext.tests.deployment.cloud import databases
+from pci_ext.tests.deployment.cloud import enabling
+from pci_ext.tests.deployment.cloud import hardware
+from pci_ext.tests.deployment.cloud import hypervisors
+from pci_ext.tests.deployment.cloud import images
+from pci_ext.tests.deployment.cloud import keystone
+from pci_ext.tests.deployment.cloud import messaging
+from pci_ext.tests.deployment.cloud import processes
+from pci_ext.tests.deployment.cloud import programs
+from pci_ext.tests.deployment.cloud import services
+from pci_ext.tests.deployment.cloud import state_directory
 
 
 class Cloud:
     """The processes of a deployment, in the order that they are started."""
 
-    def __init__(self, state: state_module.State) -> None:
+    def __init__(self, state: state_directory.State) -> None:
         self.state = state
         self.supervisor = processes.Supervisor(state)
 
@@ -129,7 +129,7 @@ class Cloud:
         for host in hosts:
             while not computes.mapped(self.state, host):
                 if time.monotonic() > deadline:
-                    raise state_module.DeployError(f'{host} is not found.')
+                    raise state_directory.DeployError(f'{host} is not found.')
                 time.sleep(0.5)
 
     def down(self) -> None:

@@ -20,14 +20,14 @@ from collections.abc import Iterable
 import os
 import shutil
 
-from tools.deploy import cloud as cloud_module
-from tools.deploy import computes
-from tools.deploy import hypervisors
-from tools.deploy import ini
-from tools.deploy import install_page
-from tools.deploy import keystone
-from tools.deploy import processes
-from tools.deploy import services
+from pci_ext.tests.deployment.cloud import bringup
+from pci_ext.tests.deployment.cloud import computes
+from pci_ext.tests.deployment.cloud import hypervisors
+from pci_ext.tests.deployment.cloud import ini
+from pci_ext.tests.deployment.cloud import install_page
+from pci_ext.tests.deployment.cloud import keystone
+from pci_ext.tests.deployment.cloud import processes
+from pci_ext.tests.deployment.cloud import services
 
 _TEMPLATES = ('nova.conf', 'nova-compute-simulated.conf')
 
@@ -54,7 +54,7 @@ class Hosts:
 
     def __init__(
         self,
-        cloud: cloud_module.Cloud,
+        cloud: bringup.Cloud,
         names: Iterable[str],
         inventory: str,
         config: str,

@@ -24,10 +24,10 @@ import os
 import re
 import textwrap
 
-from tools.deploy import ini
+from pci_ext.tests.deployment.cloud import ini
 
 PATH = os.path.join(
-    os.path.dirname(__file__), '../../doc/source/install/index.rst'
+    os.path.dirname(__file__), '../../../../doc/source/install/index.rst'
 )
 
 _FILE = re.compile(r'``(nova\.conf|api-paste\.ini)``')

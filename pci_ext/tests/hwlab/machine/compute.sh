@@ -2,7 +2,7 @@
 #
 # Boots the machine as a compute host of a cloud on this one.
 #
-#   tools/hwlab/compute.sh FOLDER
+#   pci_ext/tests/hwlab/machine/compute.sh FOLDER
 #
 # FOLDER/nova.conf is what nova-compute goes by there; this machine, whose
 # services listen on the loopback interface, is 10.0.2.2 for it. FOLDER/shell

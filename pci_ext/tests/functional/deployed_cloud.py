@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A deployment of tools/deploy as the cloud that is tested.
+"""A deployment of real services as the cloud under test.
 
 Its hosts are simulated, each by a nova-compute of its own; all else is real.
 """
@@ -23,15 +23,15 @@ import signal
 import time
 from typing import Any
 
+from pci_ext.tests.deployment.cloud import bringup
+from pci_ext.tests.deployment.cloud import computes
+from pci_ext.tests.deployment.cloud import databases
+from pci_ext.tests.deployment.cloud import hypervisors
+from pci_ext.tests.deployment.cloud import keystone
+from pci_ext.tests.deployment.cloud import services
+from pci_ext.tests.deployment.cloud import simulated
+from pci_ext.tests.deployment.cloud import state_directory
 from pci_ext.tests.functional import process
-from tools.deploy import cloud
-from tools.deploy import computes
-from tools.deploy import databases
-from tools.deploy import hypervisors
-from tools.deploy import keystone
-from tools.deploy import services
-from tools.deploy import simulated
-from tools.deploy import state
 
 #: Seconds within which servers that tests left behind are gone.
 _PATIENCE = 120
@@ -53,11 +53,11 @@ class Deployment:
         hosts: Mapping[str, Sequence[Mapping[str, Any]]],
         config: str,
     ) -> None:
-        found = state.load(deployed)
+        found = state_directory.load(deployed)
         if found is None:
             raise process.StartError(f'There is no deployment in {deployed}.')
         self._state = found
-        self._cloud = cloud.Cloud(found)
+        self._cloud = bringup.Cloud(found)
         path = os.path.join(directory, 'inventory.json')
         with open(path, 'w', encoding='utf-8') as stream:
             listed = [
