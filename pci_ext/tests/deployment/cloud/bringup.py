@@ -22,7 +22,6 @@ import time
 
 from pci_ext.tests.deployment.cloud import computes
 from pci_ext.tests.deployment.cloud import databases
-from pci_ext.tests.deployment.cloud import enabling
 from pci_ext.tests.deployment.cloud import hardware
 from pci_ext.tests.deployment.cloud import hypervisors
 from pci_ext.tests.deployment.cloud import images
@@ -95,7 +94,6 @@ class Cloud:
         for host in hypervisors.HOSTS:
             hypervisors.prepare(state, host)
             computes.write(state, host)
-        enabling.Reader(self).edit_again()
         databases.prepare(state)
         messaging.prepare(state)
         self._say('database, messages')

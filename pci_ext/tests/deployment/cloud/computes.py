@@ -16,6 +16,7 @@ from collections.abc import Iterable
 
 from pci_ext.tests.deployment.cloud import databases
 from pci_ext.tests.deployment.cloud import hypervisors
+from pci_ext.tests.deployment.cloud import install_page
 from pci_ext.tests.deployment.cloud import keystone
 from pci_ext.tests.deployment.cloud import processes
 from pci_ext.tests.deployment.cloud import services
@@ -30,9 +31,11 @@ def service(host: str) -> str:
 
 
 def write(state: state_directory.State, host: str) -> None:
-    """Write the configuration of a host with libvirt, without pci_ext."""
+    """Write the configuration of a host with libvirt."""
     values = {'address': hypervisors.address(host)}
     content = services.render_nova(state, host, _LIBVIRT, values)
+    if state.enabled:
+        content = install_page.enable(state, content, install_page.COMPUTE)
     services.write_nova(state, host, content)
 
 

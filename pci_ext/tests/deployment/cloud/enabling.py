@@ -16,24 +16,15 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
+from pci_ext.tests.deployment.cloud import bringup
 from pci_ext.tests.deployment.cloud import computes
 from pci_ext.tests.deployment.cloud import databases
 from pci_ext.tests.deployment.cloud import hypervisors
-from pci_ext.tests.deployment.cloud import ini
 from pci_ext.tests.deployment.cloud import install_page
 from pci_ext.tests.deployment.cloud import programs
 from pci_ext.tests.deployment.cloud import services
 from pci_ext.tests.deployment.cloud import state_directory
-
-if TYPE_CHECKING:
-    from pci_ext.tests.deployment.cloud import bringup
-
-ROOT = os.path.normpath(os.path.join(os.path.dirname(__file__), '../../../..'))
-
-#: There once the page has been followed.
-_MARK = 'enabled'
 
 #: What a service writes at its start, as the page says.
 ACTIVE = 'pci_ext is active: it stands in for nova.pci.whitelist.Whitelist, '
@@ -48,9 +39,9 @@ def hosts_of(section: str) -> tuple[str, ...]:
 
 
 class Reader:
-    """Somebody who does what the page says."""
+    """Follows the install page in a cloud that is up."""
 
-    def __init__(self, cloud: 'bringup.Cloud') -> None:
+    def __init__(self, cloud: bringup.Cloud) -> None:
         self.cloud = cloud
         self.state = cloud.state
 
@@ -71,39 +62,31 @@ class Reader:
                 self._create_tables(block)
             elif block.section == 'Check':
                 self._check(block)
-        self.state.write(_MARK, '')
-
-    def edit_again(self) -> None:
-        """Edit the files that were written anew, if they had been edited."""
-        if os.path.exists(self.state.path(_MARK)):
-            for block in install_page.read():
-                if block.language == 'ini':
-                    self._edit(block)
+        self.state.mark_enabled()
 
     def _edit(self, block: install_page.Block) -> None:
         for host in hosts_of(block.section):
             name = f'etc/{host}/{block.file}'
             with open(self.state.path(name)) as stream:
                 before = stream.read()
-            # As the page says: "in place of the section of the same name".
-            whole = block.file == 'api-paste.ini'
-            added = self._adapt(block.text)
-            self.state.write(name, ini.merge(before, added, whole=whole))
-
-    def _adapt(self, text: str) -> str:
-        """Say PASSWORD and controller as it is here."""
-        port = self.state.port('mariadb')
-        return text.replace(
-            'PASSWORD@controller',
-            f'{self.state.passwords["pci_ext"]}@127.0.0.1:{port}',
-        )
+            after = install_page.enable(
+                self.state, before, [block.section], block.file
+            )
+            self.state.write(name, after)
 
     def _build(self) -> dict[str, str]:
         """Make the package of this source, and say where pip finds it."""
         wheels = self.state.path('wheels')
         shutil.rmtree(wheels, ignore_errors=True)
         programs.run(
-            *_pip('wheel', '--quiet', '--no-deps', '--wheel-dir', wheels, ROOT)
+            *_pip(
+                'wheel',
+                '--quiet',
+                '--no-deps',
+                '--wheel-dir',
+                wheels,
+                state_directory.ROOT,
+            )
         )
         programs.run(*_pip('uninstall', '--quiet', '--yes', 'pci_ext'))
         [wheel] = os.listdir(wheels)

@@ -23,7 +23,6 @@ import socket
 import subprocess
 
 from pci_ext.tests.deployment.cloud import computes
-from pci_ext.tests.deployment.cloud import enabling
 from pci_ext.tests.deployment.cloud import ini
 from pci_ext.tests.deployment.cloud import install_page
 from pci_ext.tests.deployment.cloud import processes
@@ -46,7 +45,7 @@ pci_information = [{"address": "0000:0[12]:00.0"}, {"e.kind": "nic"}]
 pci_information = [{"parent_addr": "0000:03:00.0"}, {"e.kind": "vf"}]
 """
 
-_LAB = os.path.join(enabling.ROOT, 'pci_ext/tests/hwlab/machine')
+_LAB = os.path.join(state_directory.ROOT, 'pci_ext/tests/hwlab/machine')
 
 #: Seconds within which a command in the machine ends.
 _PATIENCE = 120
@@ -75,7 +74,7 @@ def _write(state: state_directory.State) -> str:
             )
         },
     )
-    text = install_page.enable(text, 'Every service', 'nova-compute')
+    text = install_page.enable(state, text, install_page.COMPUTE)
     text = ini.merge(text, _OFFERS).replace('127.0.0.1', _GATEWAY)
     return state.write(f'hosts/{HOST}/nova.conf', text)
 

@@ -17,6 +17,7 @@ and commands behind a ``$``. The section that a block stands in says in which
 service, the prose before it in which file.
 """
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 import dataclasses
 import itertools
@@ -25,10 +26,12 @@ import re
 import textwrap
 
 from pci_ext.tests.deployment.cloud import ini
+from pci_ext.tests.deployment.cloud import state_directory
 
-PATH = os.path.join(
-    os.path.dirname(__file__), '../../../../doc/source/install/index.rst'
-)
+PATH = os.path.join(state_directory.ROOT, 'doc/source/install/index.rst')
+
+#: Sections about a compute host; the controller follows all but the last.
+COMPUTE = ('Every service', 'nova-compute')
 
 _FILE = re.compile(r'``(nova\.conf|api-paste\.ini)``')
 _BLOCK = re.compile(r'\.\. code-block:: (\w+)$')
@@ -79,11 +82,29 @@ def blocks(text: str) -> Iterator[Block]:
             yield Block(section, start[1], file, content + '\n')
 
 
-def enable(text: str, *sections: str) -> str:
-    """Put the lines for ``nova.conf`` of some sections into its text."""
+def controller_sections() -> list[str]:
+    """Give the sections about the controller."""
+    return [each.section for each in read() if each.section != COMPUTE[-1]]
+
+
+def enable(
+    state: state_directory.State,
+    text: str,
+    sections: Iterable[str],
+    file: str = 'nova.conf',
+) -> str:
+    """Put the lines of some sections for a file into its text."""
+    database = f'127.0.0.1:{state.port("mariadb")}'
+    account = f'{state.passwords["pci_ext"]}@{database}'
     for block in read():
-        if block.language == 'ini' and block.section in sections:
-            text = ini.merge(text, block.text)
+        if (
+            block.language == 'ini'
+            and block.file == file
+            and block.section in sections
+        ):
+            added = block.text.replace('PASSWORD@controller', account)
+            # As the page says: "in place of the section of the same name".
+            text = ini.merge(text, added, whole=file == 'api-paste.ini')
     return text
 
 

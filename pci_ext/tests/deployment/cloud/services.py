@@ -23,6 +23,7 @@ import urllib3
 
 from pci_ext.tests.deployment.cloud import databases
 from pci_ext.tests.deployment.cloud import ini
+from pci_ext.tests.deployment.cloud import install_page
 from pci_ext.tests.deployment.cloud import processes
 from pci_ext.tests.deployment.cloud import programs
 from pci_ext.tests.deployment.cloud import state_directory
@@ -58,7 +59,7 @@ _THREADS = 16
 
 
 def write(state: state_directory.State) -> None:
-    """Write the configuration of all services, as without pci_ext."""
+    """Write the configuration of all services."""
     connections = {
         f'{name}_db': state.database(name, account)
         for name, account in databases.DATABASES.items()
@@ -70,14 +71,19 @@ def write(state: state_directory.State) -> None:
     for name in ('keystone', 'glance-api', 'placement', 'neutron'):
         content = state.render(f'{name}.conf', **connections, **auth)
         state.write(f'etc/{_WEB[name][1]}/{name}.conf', content)
+    source = os.path.join(sys.prefix, 'etc/nova/api-paste.ini')
+    with open(source) as stream:
+        paste = stream.read()
     content = render_nova(state, CONTROLLER, _TEMPLATES, connections)
+    if state.enabled:
+        sections = install_page.controller_sections()
+        content = install_page.enable(state, content, sections)
+        paste = install_page.enable(state, paste, sections, 'api-paste.ini')
     write_nova(state, CONTROLLER, content)
+    state.write(f'etc/{CONTROLLER}/api-paste.ini', paste)
     log = state.path('log', 'nova-api.log')
     name = f'etc/{CONTROLLER}/{API_FILE}'
     state.write(name, f'[DEFAULT]\nlog_file = {log}\n')
-    source = os.path.join(sys.prefix, 'etc/nova/api-paste.ini')
-    with open(source) as stream:
-        state.write(f'etc/{CONTROLLER}/api-paste.ini', stream.read())
 
 
 def render_nova(

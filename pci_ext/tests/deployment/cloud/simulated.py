@@ -87,7 +87,7 @@ class Hosts:
     def _write(self, name: str) -> None:
         text = services.render_nova(self.state, name, _TEMPLATES, {})
         text = ini.merge(
-            install_page.enable(text, 'Every service'),
+            install_page.enable(self.state, text, ['Every service']),
             '[DEFAULT]\ncompute_driver = pci_ext.FakeDriver\n'
             f'[pci_ext]\nfake_inventory = {self.inventory}\n',
         )

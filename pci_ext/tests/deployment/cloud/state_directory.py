@@ -23,7 +23,13 @@ import socket
 import string
 import sys
 
+#: The source tree, with the install page and the hardware lab.
+ROOT = os.path.normpath(os.path.join(os.path.dirname(__file__), '../../../..'))
+
 TEMPLATES = os.path.join(os.path.dirname(__file__), 'templates')
+
+#: A file that is written once the install page has been followed.
+_ENABLED = 'enabled'
 
 #: What listens on the loopback interface, in the order of the ports.
 LISTENERS = (
@@ -100,6 +106,14 @@ class State:
             'region_name': 'RegionOne',
         }
         return '\n'.join(f'{key} = {value}' for key, value in options.items())
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the install page of pci_ext has been followed."""
+        return os.path.exists(self.path(_ENABLED))
+
+    def mark_enabled(self) -> None:
+        self.write(_ENABLED, '')
 
     def render(self, template: str, **values: str) -> str:
         """Fill a template."""
