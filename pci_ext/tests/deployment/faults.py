@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What must agree after a fault, on simulated hosts of a deployment."""
+"""Checks after a fault, on simulated hosts of a deployment."""
 
 from collections.abc import Callable
 import concurrent.futures
@@ -41,7 +41,7 @@ GPU = {
 #: request was lost for after twice the time that nova-api waits for an answer.
 AGREEMENT = 300
 
-#: What a request has come to that a fault hit.
+#: Outcomes of a request during which a fault happened.
 LOST = 'no answer'
 
 

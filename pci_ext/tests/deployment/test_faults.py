@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Services that end in the middle of what they do."""
+"""Services that end in the middle of an operation."""
 
 import signal
 import time

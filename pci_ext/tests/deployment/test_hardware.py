@@ -44,7 +44,7 @@ PCI_FLAVORS = ('nic', 'vf')
 #: All that the host has.
 ALL = {test_attach.PCI_FLAVOR: '2:nic;2:vf'}
 
-#: What is bound to vfio, in the machine.
+#: The devices bound to vfio, in the machine.
 _BOUND = '/sys/bus/pci/drivers/vfio-pci/*:*'
 
 
@@ -71,7 +71,7 @@ class TestHardware(base.TestCase):
                 'the hardware lab is not built: '
                 'pci_ext/tests/hwlab/machine/build.sh does it'
             )
-        # What mock patches is restored after the first test.
+        # Patches of mock are undone after the first test.
         cls.addClassCleanup(
             setattr, base, 'SERVER_TIMEOUT', base.SERVER_TIMEOUT
         )
@@ -134,7 +134,7 @@ class TestHardware(base.TestCase):
         return set(domain_xml.hostdev_addresses(xml))
 
     def devices(self, pci_flavor: str) -> list[str]:
-        """Give the addresses of what the host offers for a PCI flavor."""
+        """Give the addresses of the devices offered for a PCI flavor."""
         rows = self.openstack('pci', 'device', 'list', '--host', hardware.HOST)
         return [
             row['Address'] for row in rows if pci_flavor in row['PCI Flavors']
@@ -153,7 +153,7 @@ class TestHardware(base.TestCase):
         for address in addresses:
             self.assertNotIn(address, self.allocations())
             expected = 'e1000e' if address in nics else None
-            # libvirt does it after the guest let go, and tells nobody.
+            # libvirt does it after the guest let go, without an event.
             self.wait_until(
                 lambda address=address, expected=expected: (
                     self.driver(address) == expected

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Who may do what, by the tokens that keystone gives."""
+"""Access of each role, by the tokens that keystone gives."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ ADMIN_ONLY = {
 @tags.tag(tags.DEPLOY_SHORT)
 class TestRoles(base.HostsTestCase):
     def ask(self, cloud: str, method: str, path: str, body: Any = None) -> int:
-        """Give the status of the answer to somebody."""
+        """Give the status of the answer to a user."""
         response = self.connect(cloud).compute.request(
             path, method, json=body, raise_exc=False
         )

@@ -38,7 +38,7 @@ class TestCase(base.BaseTestCase):
         self.conf = self.useFixture(pci_ext_fixtures.Activation()).conf
         self.conf.config(group='libvirt', virt_type='qemu')
         self.driver = driver.LibvirtDriver(None)
-        # What init_host does first; the rest of it needs a database.
+        # The first step of init_host; the rest needs a database.
         self.driver._host.initialize()
         self.addCleanup(self.driver.cleanup_host, 'lab')
 
@@ -67,7 +67,7 @@ class TestCase(base.BaseTestCase):
         return objects.PciDevice(address=address, extra_info={})
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait for what follows from an event of libvirt."""
+        """Wait for the effect of an event of libvirt."""
         deadline = time.monotonic() + TIMEOUT
         while not condition():
             self.assertLess(time.monotonic(), deadline)

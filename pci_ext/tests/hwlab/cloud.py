@@ -51,7 +51,7 @@ instances_path = %(instances)s
 rpc_response_timeout = 300
 # The guests do not listen to requests to stop.
 shutdown_timeout = 1
-# What stands in for Neutron tells of no port that it is plugged.
+# The stub of Neutron sends no event for a plugged port.
 vif_plugging_timeout = 0
 vif_plugging_is_fatal = false
 

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The machine of the hardware lab, as its kernel shows it."""
+"""The PCI devices of the lab's machine, as its kernel shows them."""
 
 import glob
 import os
@@ -20,7 +20,7 @@ import time
 
 _DEVICES = '/sys/bus/pci/devices'
 
-#: Vendor and product ids of what QEMU emulates.
+#: Vendor and product ids of the devices that QEMU emulates.
 E1000E = ('8086', '10d3')
 NVME = ('1b36', '0010')
 IGB = ('8086', '10c9')
@@ -114,7 +114,7 @@ def wait_for_driver(address: str, name: str | None) -> str | None:
 
 
 def describe() -> list[str]:
-    """Say what this machine is, a line each."""
+    """Describe this machine, a line each."""
     lines = [f'kernel {platform.release()}']
     version = subprocess.run(
         ['virsh', 'version', '--daemon'], capture_output=True, text=True

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What the driver reports of the devices of a real host."""
+"""The inventory that the driver reports on a real host."""
 
 from pci_ext.claims import offered_devices
 from pci_ext.tests.hwlab import base

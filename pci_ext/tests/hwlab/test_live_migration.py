@@ -107,7 +107,7 @@ class LiveMigrationTest(cloud.TestCase):
         self.assertEqual('cancelled', self.migrate(server))
         self.assertEqual(source, self.host_of(server))
         self.assertEqual({source: {vf}}, self.domains(server))
-        # What a soft reboot starts it by.
+        # A soft reboot starts it by this.
         definition = self.domain(server).XMLDesc(
             libvirt.VIR_DOMAIN_XML_INACTIVE
         )

@@ -82,7 +82,7 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
                 vfs[port],
                 port_networks.address_in(etree.tostring(network).decode()),
             )
-        # What Nova wrote, and what libvirt made of it.
+        # The XML of Nova, and the network that libvirt made of it.
         domain = self.domain(server)
         for written in self.interfaces(domain, 2):
             self.assertEqual('network', written.get('type'))

@@ -32,7 +32,7 @@ def main() -> int:
         '--directory',
         type=os.path.abspath,
         default=state_directory.default_directory(),
-        help='what holds all that it has (default: %(default)s)',
+        help='the directory of the deployment (default: %(default)s)',
     )
     commands = parser.add_subparsers(dest='command', required=True)
     up = commands.add_parser('up', help='Bring up all that does not run.')

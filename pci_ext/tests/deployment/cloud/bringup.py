@@ -66,7 +66,7 @@ class Cloud:
     def start(self, *names: str) -> list[str]:
         """Start what does not run, and wait until all of it is ready.
 
-        :returns: what was started
+        :returns: names of the processes that were started
         """
         found = [self.process(name) for name in names]
         started = [each for each in found if self.supervisor.start(each)]
@@ -146,7 +146,7 @@ class Cloud:
                 os.remove(path)
 
     def status(self) -> list[tuple[str, int | None]]:
-        """Give by name the process ids; None of what has ended."""
+        """Give the process ids by name; None if the process has ended."""
         return [
             (name, self.supervisor.pid(name))
             for name in self.supervisor.names()

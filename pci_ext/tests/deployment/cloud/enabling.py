@@ -26,7 +26,7 @@ from pci_ext.tests.deployment.cloud import programs
 from pci_ext.tests.deployment.cloud import services
 from pci_ext.tests.deployment.cloud import state_directory
 
-#: What a service writes at its start, as the page says.
+#: The line that a service logs at its start, as the page says.
 ACTIVE = 'pci_ext is active: it stands in for nova.pci.whitelist.Whitelist, '
 
 
@@ -105,7 +105,7 @@ class Reader:
             self._run(command, services.CONTROLLER)
 
     def _check(self, block: install_page.Block) -> None:
-        # What a line sets is for the lines after it.
+        # The lines share their shell variables.
         script = '\n'.join(block.commands)
         if script.startswith('pci-ext-status'):
             for host in hosts_of('Every service'):

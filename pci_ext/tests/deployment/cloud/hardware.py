@@ -98,7 +98,7 @@ def process(state: state_directory.State) -> processes.Process:
 
 
 def remove(state: state_directory.State) -> None:
-    """Remove what Nova and the machine, which has ended, know of it."""
+    """Remove the host from Nova, and its folder; its machine has ended."""
     computes.remove(state, [HOST])
     shutil.rmtree(folder(state), ignore_errors=True)
 

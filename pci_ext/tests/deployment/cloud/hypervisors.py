@@ -31,7 +31,7 @@ HOSTS = ('compute-1', 'compute-2')
 #: The interface that each has for migrations.
 _LINK = 'migration'
 
-#: What a host has for its own of the folders of the machine.
+#: Folders of the machine that each host has for its own.
 _FOLDERS = (
     '/run/libvirt',
     '/var/lib/libvirt',
@@ -192,7 +192,7 @@ def domains(state: state_directory.State, host: str) -> list[str]:
 
 
 def destroy_domains(state: state_directory.State, host: str) -> None:
-    """End the servers of a host; those who ran libvirtd may do it."""
+    """Destroy the domains of a host."""
     if processes.Supervisor(state).pid(f'{host}.libvirtd') is None:
         return
     for domain in domains(state, host):

@@ -23,7 +23,7 @@ from pci_ext.tests.deployment.cloud import state_directory
 
 NAME = 'tiny'
 
-#: What the guest writes to its serial port.
+#: The text that the guest writes to its serial port.
 GREETING = b'the guest of pci_ext runs\r\n'
 
 _SIZE = 2**20

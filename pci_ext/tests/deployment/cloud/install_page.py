@@ -10,9 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Reads the install page, as whoever follows it does.
+"""Reads the install page, as an operator does.
 
-What a page says to do are its code blocks: lines for a file in INI format,
+The steps of a page are its code blocks: lines for a file in INI format,
 and commands behind a ``$``. The section that a block stands in says in which
 service, the prose before it in which file.
 """
@@ -44,7 +44,7 @@ class Block:
     :ivar section: the title that it stands under
     :ivar language: ``ini`` or ``console``
     :ivar file: name of the file that lines in INI format are for
-    :ivar text: what stands in the block
+    :ivar text: the content of the block
     """
 
     section: str

@@ -44,7 +44,7 @@ CLOUDS = {
 
 
 def prepare(state: state_directory.State) -> None:
-    """Make the keys, and the user whom everything else is made by."""
+    """Make the keys, and the user that creates everything else."""
     config = state.path('etc', 'keystone', 'keystone.conf')
     for names, command in (
         (('keystone', 'fernet'), 'fernet_setup'),

@@ -80,7 +80,7 @@ def process(state: state_directory.State) -> processes.Process:
 
 
 def listens(port: int) -> bool:
-    """Tell whether somebody answers on a port of the loopback interface."""
+    """Tell whether a port of the loopback interface is listened on."""
     try:
         with socket.create_connection(('127.0.0.1', port), timeout=5):
             return True

@@ -156,7 +156,7 @@ class Supervisor:
             time.sleep(0.2)
 
     def tail(self, name: str, characters: int = 3000) -> str:
-        """Give the end of what a process wrote."""
+        """Give the end of the output of a process."""
         with open(self.log(name), errors='replace') as stream:
             return stream.read()[-characters:]
 
@@ -172,7 +172,7 @@ class Supervisor:
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(pid, signal.SIGKILL)
                 time.sleep(0.05)
-            # What a killed process leaves behind.
+            # Left behind by a killed process.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGTERM)
         with contextlib.suppress(FileNotFoundError):

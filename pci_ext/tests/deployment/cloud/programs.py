@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The programs that a deployment runs, and who has them."""
+"""The programs of a deployment, and the packages they are from."""
 
 import functools
 from importlib import metadata

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The table of what tests did to a deployment, and what they found."""
+"""The table of the faults injected by tests, and their results."""
 
 import json
 

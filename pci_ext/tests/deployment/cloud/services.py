@@ -45,7 +45,7 @@ _WEB = {
     'nova-api': ('nova.wsgi.osapi_compute', CONTROLLER),
 }
 
-#: What nova-api has beside nova.conf for itself.
+#: The file that nova-api alone reads, beside nova.conf.
 API_FILE = 'nova-api.conf'
 
 #: By service, its files if they are not what it looks for.

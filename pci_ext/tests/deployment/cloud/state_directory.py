@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Where a deployment keeps what it has, its ports and its secrets."""
+"""The directory of a deployment, with its ports and secrets."""
 
 from collections.abc import Iterator
 import contextlib
@@ -31,7 +31,7 @@ TEMPLATES = os.path.join(os.path.dirname(__file__), 'templates')
 #: A file that is written once the install page has been followed.
 _ENABLED = 'enabled'
 
-#: What listens on the loopback interface, in the order of the ports.
+#: Listeners on the loopback interface, in the order of their ports.
 LISTENERS = (
     'mariadb',
     'rabbitmq',
@@ -44,7 +44,7 @@ LISTENERS = (
     'nova-api',
 )
 
-#: Whom the databases and keystone know, each with a password of its own.
+#: Accounts of the databases and keystone, each with its own password.
 ACCOUNTS = (
     *('admin', 'member', 'reader', 'other', 'rabbitmq'),
     *('keystone', 'glance', 'placement', 'neutron', 'nova', 'pci_ext'),
@@ -57,7 +57,7 @@ class DeployError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """What makes one deployment differ from another.
+    """The directory, ports and passwords of a deployment.
 
     :ivar directory: absolute path of the directory that holds everything
     :ivar port_base: the first of the TCP ports

@@ -7,7 +7,7 @@
 
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
-# What is built is printed by functions whose output is taken.
+# The path of each part is printed by functions whose output is taken.
 shopt -s inherit_errexit
 
 check=${1:-}

@@ -34,7 +34,7 @@ def _gzip(data: bytes) -> bytes:
 
 
 def _zstd(data: bytes) -> bytes:
-    # What follows the frame is an error that is none.
+    # Bytes after the frame are reported as an error, and are none.
     done = subprocess.run(
         ['zstd', '-dcqq'],
         input=data,
