@@ -13,7 +13,6 @@
 """What nova-compute does for pci_ext when it is called."""
 
 from concurrent import futures
-from typing import Any
 
 from nova import context as nova_context
 from nova import objects
@@ -22,6 +21,7 @@ import oslo_messaging as messaging
 
 from pci_ext import exception
 from pci_ext.compute import manager
+from pci_ext.compute import nova_compute
 from pci_ext.compute import rpcapi
 from pci_ext.compute.operations import attach
 from pci_ext.compute.operations import detach
@@ -45,7 +45,11 @@ class Endpoint:
         namespace=rpcapi.NAMESPACE, version=rpcapi.VERSION
     )
 
-    def __init__(self, compute: Any, pci_manager: manager.Manager) -> None:
+    def __init__(
+        self,
+        compute: nova_compute.ComputeManager,
+        pci_manager: manager.Manager,
+    ) -> None:
         self._compute = compute
         self._manager = pci_manager
 

@@ -27,6 +27,7 @@ from nova import objects
 from oslo_log import log as logging
 
 from pci_ext import server_state
+from pci_ext.compute import nova_compute
 from pci_ext.requests import moves
 
 LOG = logging.getLogger(__name__)
@@ -35,19 +36,38 @@ Devices = list['objects.PciDevice']
 Requests = list['objects.InstancePCIRequest']
 
 
-def devices_of(tracker: Any, instance: 'objects.Instance') -> Devices:
-    """Give the devices that are claimed or allocated for a server here.
+def tracked_devices(rt: nova_compute.ResourceTracker) -> Devices:
+    """Return the devices of this host; none before Nova has scanned them.
 
-    :param tracker: Nova's resource tracker of the host
     :returns: the tracker's own records, which alone may be changed
     """
-    if tracker.pci_tracker is None:
-        return []
+    return [] if rt.pci_tracker is None else list(rt.pci_tracker.pci_devs)
+
+
+def devices_of(
+    rt: nova_compute.ResourceTracker, instance: 'objects.Instance'
+) -> Devices:
+    """Return the devices that are claimed or allocated for a server here.
+
+    :returns: the tracker's own records, which alone may be changed
+    """
     return [
         device
-        for device in list(tracker.pci_tracker.pci_devs)
+        for device in tracked_devices(rt)
         if device.instance_uuid == instance.uuid
     ]
+
+
+def pool_keys(
+    rt: nova_compute.ResourceTracker, device: 'objects.PciDevice'
+) -> dict[str, Any]:
+    """Return the attributes by which the pool of a device is grouped.
+
+    :returns: empty for a device that the host does not offer any more
+    """
+    if rt.pci_tracker is None:
+        return {}
+    return rt.pci_tracker.stats._create_pool_keys_from_dev(device) or {}
 
 
 def requests_of(instance: 'objects.Instance') -> Requests:

@@ -37,6 +37,8 @@ from oslo_utils import excutils
 
 from pci_ext import server_state
 from pci_ext.activation import seam
+from pci_ext.compute import instance_devices
+from pci_ext.compute import nova_compute
 from pci_ext.requests import port_attach
 
 _ATTACH = '_attach_interface'
@@ -53,7 +55,7 @@ _METHODS = {
 }
 
 
-def serialize(compute: Any) -> None:
+def serialize(compute: nova_compute.ComputeManager) -> None:
     """Let attach and detach of ports and of devices wait for each other.
 
     :param compute: Nova's compute manager
@@ -75,7 +77,7 @@ def serialize(compute: Any) -> None:
 
 
 def _alone(
-    compute: Any,
+    compute: nova_compute.ComputeManager,
     name: str,
     method: Callable[..., Any],
     context: nova_context.RequestContext,
@@ -126,7 +128,7 @@ def _request_ids(instance: 'objects.Instance') -> set[str]:
 
 
 def _unclaim(
-    compute: Any,
+    compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
     request_ids: Collection[str],
@@ -138,11 +140,9 @@ def _unclaim(
 
     :param request_ids: the requests that Nova made of the port
     """
-    tracker = compute.rt.pci_tracker
-    for device in list(tracker.pci_devs) if tracker is not None else ():
+    for device in instance_devices.devices_of(compute.rt, instance):
         if (
-            device.instance_uuid == instance.uuid
-            and device.status == fields.PciDeviceStatus.CLAIMED
+            device.status == fields.PciDeviceStatus.CLAIMED
             and device.request_id in request_ids
         ):
             compute.rt.unclaim_pci_devices(context, device, instance)

@@ -15,7 +15,6 @@
 import functools
 import threading
 import time
-from typing import Any
 
 from nova import context as nova_context
 from nova import objects
@@ -23,6 +22,7 @@ from nova import utils
 from oslo_log import log as logging
 
 from pci_ext import server_state
+from pci_ext.compute import nova_compute
 from pci_ext.compute import workers
 from pci_ext.compute.migration import destination
 from pci_ext.compute.operations import reattach
@@ -44,11 +44,12 @@ class Manager:
     :ivar workers: who works at which server
     """
 
-    def __init__(self, compute: Any) -> None:
+    def __init__(self, compute: nova_compute.ComputeManager) -> None:
         self._compute = compute
         self.workers = workers.Workers(compute)
-        self._watch = stale_operations.Watch(
-            compute.host, self.workers.is_busy, self._end
+        stale_operations.schedule(
+            compute,
+            stale_operations.Monitor(compute, self.workers.is_busy, self._end),
         )
 
     def reconcile(self) -> None:
@@ -80,11 +81,6 @@ class Manager:
                     reconciler.reconcile, self._compute, server_uuid
                 ),
             )
-
-    def look(self, context: nova_context.RequestContext) -> None:
-        """Look for operations that were lost, once devices are tracked."""
-        if self._compute.rt.pci_tracker is not None:
-            self._watch.look(context)
 
     def _end(self, server_uuid: str, operation_id: str) -> None:
         """End an operation that was lost."""

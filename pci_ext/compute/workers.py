@@ -14,12 +14,12 @@
 
 from collections.abc import Callable
 import threading
-from typing import Any
 
 from nova import context as nova_context
 from nova import utils
 from oslo_log import log as logging
 
+from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import reattach_retry
 
 LOG = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Workers:
     :param compute: Nova's compute manager
     """
 
-    def __init__(self, compute: Any) -> None:
+    def __init__(self, compute: nova_compute.ComputeManager) -> None:
         self._compute = compute
         # Servers whose guests somebody is attaching devices to again.
         self._persisting: set[str] = set()

@@ -20,6 +20,7 @@ from oslo_log import log as logging
 from oslo_utils import excutils
 
 from pci_ext.compute import manager
+from pci_ext.compute import nova_compute
 from pci_ext.compute import rpcapi
 from pci_ext.compute.migration import aborts
 from pci_ext.compute.migration import destination
@@ -53,7 +54,7 @@ class LiveMigrationMixin:
             aborts.tell(compute, self._let_go)
 
     @property
-    def _compute(self) -> Any:
+    def _compute(self) -> nova_compute.ComputeManager:
         return self.virtapi._compute
 
     def check_can_live_migrate_destination(

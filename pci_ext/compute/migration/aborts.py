@@ -28,6 +28,7 @@ from nova import objects
 from oslo_log import log as logging
 
 from pci_ext.activation import seam
+from pci_ext.compute import nova_compute
 
 LOG = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ Listener = Callable[
 ]
 
 
-def tell(compute: Any, listener: Listener) -> None:
+def tell(compute: nova_compute.ComputeManager, listener: Listener) -> None:
     """Call a function with what was aborted and has ended by that.
 
     :param compute: Nova's compute manager

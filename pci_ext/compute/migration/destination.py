@@ -25,6 +25,7 @@ from nova.compute import task_states
 from oslo_log import log as logging
 
 from pci_ext.compute import instance_devices
+from pci_ext.compute import nova_compute
 from pci_ext.i18n import _
 from pci_ext.requests import live_migration_policy
 
@@ -36,7 +37,7 @@ _POLL_INTERVAL = 0.2
 
 
 def forget(
-    compute: Any,
+    compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
     migration_id: int | None = None,
@@ -55,7 +56,9 @@ def forget(
         compute.rt.release_pci_claims(context, instance, migration_id)
 
 
-def publish(compute: Any, instance: 'objects.Instance') -> None:
+def publish(
+    compute: nova_compute.ComputeManager, instance: 'objects.Instance'
+) -> None:
     """Report the pools of this host once a server has come, or has not.
 
     Nova does so at the source only. Until it looks at its resources anyway, it
@@ -76,7 +79,7 @@ def publish(compute: Any, instance: 'objects.Instance') -> None:
 
 @contextlib.contextmanager
 def expected(
-    compute: Any,
+    compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
 ) -> Iterator[None]:
@@ -95,7 +98,7 @@ def expected(
 
 
 def _check(
-    compute: Any,
+    compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
 ) -> None:

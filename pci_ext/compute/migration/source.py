@@ -13,7 +13,6 @@
 """The devices of a server whose guest leaves this host."""
 
 import threading
-from typing import Any
 
 from nova import context as nova_context
 from nova import exception as nova_exception
@@ -23,6 +22,7 @@ from oslo_log import log as logging
 
 from pci_ext import server_state
 from pci_ext.compute import instance_devices
+from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
 from pci_ext.i18n import _
 from pci_ext.requests import live_migration_policy
@@ -46,7 +46,7 @@ class Departure(operation.Operation):
 
     def __init__(
         self,
-        compute: Any,
+        compute: nova_compute.ComputeManager,
         context: nova_context.RequestContext,
         server_uuid: str,
     ) -> None:
@@ -80,12 +80,12 @@ class Departure(operation.Operation):
             for request in instance_devices.requests_of(self.instance)
             if request.source != objects.InstancePCIRequest.NEUTRON_PORT
         }
-        pool_of = self.tracker.pci_tracker.stats._create_pool_keys_from_dev
         return [
             (
                 device,
                 live_migration_policy.policy_of_device(
-                    requests[device.request_id], pool_of(device) or {}
+                    requests[device.request_id],
+                    instance_devices.pool_keys(self.rt, device),
                 ),
             )
             for device in self.owned()

@@ -14,7 +14,6 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
-from typing import Any
 
 from nova import context as nova_context
 from nova import exception as nova_exception
@@ -25,6 +24,7 @@ from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
+from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import steps
 from pci_ext.i18n import _
@@ -48,7 +48,7 @@ class Attach(operation.Operation):
 
     def __init__(
         self,
-        compute: Any,
+        compute: nova_compute.ComputeManager,
         context: nova_context.RequestContext,
         server_uuid: str,
         operation_id: str,
@@ -120,7 +120,7 @@ class Attach(operation.Operation):
 
         :raises PciActionRefused: if not
         """
-        self.driver.check_pci_ports(self.instance, self._count)
+        self.driver.check_pci_slots(self.instance, self._count)
 
     def _record(self) -> None:
         # On record now.
@@ -136,7 +136,7 @@ class Attach(operation.Operation):
 
     def _claim(self) -> None:
         try:
-            devices = self.tracker.claim_pci_devices(
+            devices = self.rt.claim_pci_devices(
                 self.context,
                 objects.InstancePCIRequests(
                     instance_uuid=self.server_uuid, requests=self.requests
@@ -185,9 +185,7 @@ class Attach(operation.Operation):
             self.driver.detach_pci(self.context, self.instance, plugged)
 
     def _allocate(self) -> None:
-        self.tracker.allocate_pci_devices_for_instance(
-            self.context, self.instance
-        )
+        self.rt.allocate_pci_devices_for_instance(self.context, self.instance)
 
     def _confirm(self) -> None:
         instance_devices.confirm(self.instance, self.request_ids)

@@ -14,7 +14,6 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
-from typing import Any
 
 from nova import context as nova_context
 from nova import objects
@@ -26,6 +25,7 @@ from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
+from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import steps
 
@@ -48,7 +48,7 @@ class Detach(operation.Operation):
 
     def __init__(
         self,
-        compute: Any,
+        compute: nova_compute.ComputeManager,
         context: nova_context.RequestContext,
         server_uuid: str,
         operation_id: str,

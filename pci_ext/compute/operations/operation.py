@@ -15,7 +15,6 @@
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
-from typing import Any
 
 from nova import context as nova_context
 from nova import exception as nova_exception
@@ -29,7 +28,9 @@ from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
+from pci_ext.compute import nova_compute
 from pci_ext.i18n import _
+from pci_ext.virt.handlers import base
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class Operation:
 
     def __init__(
         self,
-        compute: Any,
+        compute: nova_compute.ComputeManager,
         context: nova_context.RequestContext,
         server_uuid: str,
         operation_id: str,
@@ -69,11 +70,11 @@ class Operation:
         self._announced = False
 
     @property
-    def driver(self) -> Any:
+    def driver(self) -> base.DeviceHandler:
         return self.compute.driver
 
     @property
-    def tracker(self) -> Any:
+    def rt(self) -> nova_compute.ResourceTracker:
         return self.compute.rt
 
     def run(self, answer: Callable[[], None]) -> None:
@@ -127,7 +128,7 @@ class Operation:
 
     def owned(self) -> instance_devices.Devices:
         """Give the devices that the server has on record now."""
-        return instance_devices.devices_of(self.tracker, self.instance)
+        return instance_devices.devices_of(self.rt, self.instance)
 
     def held(self) -> frozenset[str]:
         """Give the addresses of the devices that its domain has now."""
@@ -166,7 +167,7 @@ class Operation:
                     instance=self.instance,
                 )
             else:
-                self.tracker.unclaim_pci_devices(
+                self.rt.unclaim_pci_devices(
                     self.context, device, self.instance
                 )
 
@@ -222,7 +223,7 @@ class Operation:
     def publish(self) -> None:
         """Report the pools of the host at once, not with the next period."""
         try:
-            self.tracker.update_usage(
+            self.rt.update_usage(
                 self.context, self.instance, self.instance.node
             )
         except Exception:

@@ -23,6 +23,7 @@ from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
+from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import steps
 from pci_ext.i18n import _
@@ -102,7 +103,7 @@ class Reattach(operation.Operation):
 
     def missing(self) -> instance_devices.Devices:
         """Give the devices that the guest is to have and has not, for good."""
-        attached = self.driver.firmly_attached_pci(self.instance)
+        attached = self.driver.persistent_pci(self.instance)
         if attached is None:
             return []
         not_wanted = attached | server_state.pending_detach(self.instance)
@@ -161,7 +162,9 @@ class Reattach(operation.Operation):
 
 
 def lacks(
-    compute: object, context: nova_context.RequestContext, server_uuid: str
+    compute: nova_compute.ComputeManager,
+    context: nova_context.RequestContext,
+    server_uuid: str,
 ) -> bool:
     """Tell whether the guest of a server lacks a device that is its own.
 

@@ -15,7 +15,6 @@
 import contextlib
 import enum
 import time
-from typing import Any
 
 from nova import context as nova_context
 from nova import exception as nova_exception
@@ -26,6 +25,7 @@ from oslo_log import log as logging
 
 from pci_ext import exception
 from pci_ext import server_state
+from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import reattach
 
 CONF = cfg.CONF
@@ -42,7 +42,9 @@ class _Outcome(enum.Enum):
 
 
 def attach_again(
-    compute: Any, context: nova_context.RequestContext, server_uuid: str
+    compute: nova_compute.ComputeManager,
+    context: nova_context.RequestContext,
+    server_uuid: str,
 ) -> None:
     """Attach what the guest of a server lacks; takes as long as it takes.
 
@@ -65,7 +67,9 @@ def attach_again(
 
 
 def _persist(
-    compute: Any, context: nova_context.RequestContext, server_uuid: str
+    compute: nova_compute.ComputeManager,
+    context: nova_context.RequestContext,
+    server_uuid: str,
 ) -> None:
     delay = float(CONF.pci_ext.reattach_delay)
     attempts = 0

@@ -12,14 +12,13 @@
 
 """Live migrations that nova-compute was in the middle of when it ended."""
 
-from typing import Any
-
 from nova import context as nova_context
 from nova import objects
 from nova.compute import task_states
 from nova.objects import fields
 from oslo_log import log as logging
 
+from pci_ext.compute import nova_compute
 from pci_ext.compute import rpcapi
 
 LOG = logging.getLogger(__name__)
@@ -53,7 +52,7 @@ def _migrations(
 
 
 def release_claims(
-    compute: Any,
+    compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     server_uuid: str,
 ) -> None:

@@ -20,6 +20,7 @@ from oslo_log import log as logging
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
+from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
 
 LOG = logging.getLogger(__name__)
@@ -82,7 +83,9 @@ class Late(operation.Operation):
 
 
 def release(
-    compute: object, context: nova_context.RequestContext, server_uuid: str
+    compute: nova_compute.ComputeManager,
+    context: nova_context.RequestContext,
+    server_uuid: str,
 ) -> None:
     """Free what the guest of a server let go of late.
 

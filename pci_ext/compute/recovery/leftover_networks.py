@@ -15,17 +15,18 @@ The claim is the authority: a network stays as long as the server that it is
 named for has its device on this host, claimed for its coming or allocated.
 """
 
-from typing import Any
-
 from nova.objects import fields
 from oslo_log import log as logging
+
+from pci_ext.compute import instance_devices
+from pci_ext.compute import nova_compute
 
 LOG = logging.getLogger(__name__)
 
 _IN_USE = (fields.PciDeviceStatus.CLAIMED, fields.PciDeviceStatus.ALLOCATED)
 
 
-def sweep(compute: Any) -> None:
+def sweep(compute: nova_compute.ComputeManager) -> None:
     """Remove what no claim stands for.
 
     A network is made after its device was claimed, so the networks are read
@@ -36,7 +37,7 @@ def sweep(compute: Any) -> None:
     found = compute.driver.port_networks()
     claimed = {
         (device.instance_uuid, device.address)
-        for device in list(compute.rt.pci_tracker.pci_devs)
+        for device in instance_devices.tracked_devices(compute.rt)
         if device.status in _IN_USE
     }
     for name, owner in found.items():

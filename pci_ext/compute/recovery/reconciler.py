@@ -32,6 +32,7 @@ from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
+from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import attach
 from pci_ext.compute.operations import detach
 from pci_ext.compute.operations import operation
@@ -71,7 +72,7 @@ def find(context: nova_context.RequestContext, host: str) -> list[str]:
 
 
 def reconcile_lost(
-    compute: Any, server_uuid: str, operation_id: str
+    compute: nova_compute.ComputeManager, server_uuid: str, operation_id: str
 ) -> nova_context.RequestContext | None:
     """Bring an operation to its end that nobody works at.
 
@@ -96,7 +97,9 @@ def reconcile_lost(
 
 
 def reconcile(
-    compute: Any, server_uuid: str, cause: str = _RESTARTED
+    compute: nova_compute.ComputeManager,
+    server_uuid: str,
+    cause: str = _RESTARTED,
 ) -> nova_context.RequestContext | None:
     """Bring the operation that a server was left in to its end.
 
@@ -147,7 +150,7 @@ def _context_of(operation_id: str) -> nova_context.RequestContext:
 
 
 def _end_attach(
-    compute: Any,
+    compute: nova_compute.ComputeManager,
     instance: 'objects.Instance',
     requests: instance_devices.Requests,
     cause: str,
@@ -164,7 +167,9 @@ def _end_attach(
 
 
 def _end_detach(
-    compute: Any, instance: 'objects.Instance', cause: str
+    compute: nova_compute.ComputeManager,
+    instance: 'objects.Instance',
+    cause: str,
 ) -> None:
     operation_id = server_state.operation_id(instance)
     context = _context_of(operation_id)
@@ -179,7 +184,9 @@ def _end_detach(
 
 
 def _end_attach_without_requests(
-    compute: Any, instance: 'objects.Instance', cause: str
+    compute: nova_compute.ComputeManager,
+    instance: 'objects.Instance',
+    cause: str,
 ) -> None:
     """End an attach that had not recorded anything, or had done all."""
     operation_id = server_state.operation_id(instance)

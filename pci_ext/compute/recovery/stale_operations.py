@@ -10,12 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Find operations that have a server, and that nobody works at.
 
-nova-api takes a server for an operation and then calls its compute host. If
-it ends between the two, or the call is lost, nobody gives the server back.
-While nova-api lives it gives up after its own timeout, and a call that comes
-later still is refused by the host: the server is not the operation's then.
+"""Find servers in an attach or detach whose operation does not run.
+
+nova-api sets the task state of a server and then calls its compute host. If
+nova-api ends between the two, or the call is lost, the task state stays.
+While nova-api lives it gives up after its own timeout. The host refuses a call
+that comes later still: the operation does not have the server any more.
 """
 
 from collections.abc import Callable
@@ -29,68 +30,76 @@ from oslo_log import log as logging
 from oslo_service import periodic_task
 
 from pci_ext import server_state
+from pci_ext.compute import nova_compute
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-#: How many times as long as nova-api waits for a host it is waited here.
-_PATIENCE = 2
+#: An operation is stale after this multiple of nova-api's timeout.
+_TIMEOUTS = 2
 
-#: An operation on a server: the uuid of the server, the id of the operation.
-Taken = tuple[str, str]
+#: The uuid of a server, and the id of the operation that has it.
+Running = tuple[str, str]
+
+#: Attribute of Nova's compute manager: the monitor of its host.
+_MONITOR = 'pci_ext_monitor'
 
 
-class Watch:
-    """Looks, again and again, at who has the servers of a host.
+class Monitor:
+    """Measures how long operations have had the servers of a host.
 
-    How long an operation has been seen is measured here: the clocks of other
-    hosts do not matter.
+    The time is measured here: the clocks of other hosts do not matter.
 
-    :param host: the host, as Nova names it
-    :param is_busy: tells of a server whether something works at it here
-    :param end: called with the server and the operation that was lost
+    :param compute: Nova's compute manager
+    :param is_busy: tells of a server whether a thread here works at it
+    :param end: called with the server and the stale operation
     """
 
     def __init__(
         self,
-        host: str,
+        compute: nova_compute.ComputeManager,
         is_busy: Callable[[str], bool],
         end: Callable[[str, str], None],
     ) -> None:
-        self._host = host
+        self._compute = compute
         self._is_busy = is_busy
         self._end = end
-        # By what was seen, when it was first seen idle.
-        self._since: dict[Taken, float] = {}
+        # When each operation was first seen without a thread, in seconds.
+        self._since: dict[Running, float] = {}
 
-    def look(self, context: nova_context.RequestContext) -> None:
-        """Look once, and end what was seen for too long."""
+    def check(self, context: nova_context.RequestContext) -> None:
+        """Check the servers once, and end the stale operations.
+
+        Does nothing before Nova has scanned the devices of the host.
+        """
+        if self._compute.rt.pci_tracker is None:
+            return
         now = time.monotonic()
         self._since = {
-            taken: self._since.get(taken, now) for taken in self._idle(context)
+            found: self._since.get(found, now) for found in self._idle(context)
         }
-        patience = _PATIENCE * CONF.rpc_response_timeout
+        timeout = _TIMEOUTS * CONF.rpc_response_timeout
         for (server_uuid, operation_id), since in self._since.items():
-            if now - since < patience:
+            if now - since < timeout:
                 LOG.debug(
-                    'Operation %s has the server, and is not known here',
+                    'Operation %s has the server, and does not run here',
                     operation_id,
                     instance_uuid=server_uuid,
                 )
                 continue
             LOG.warning(
                 'Operation %(operation)s has had the server for %(seconds)d '
-                'seconds, and is not known here: it is taken for lost',
+                'seconds, and does not run here: it is taken for lost',
                 {'operation': operation_id, 'seconds': now - since},
                 instance_uuid=server_uuid,
             )
             self._end(server_uuid, operation_id)
 
-    def _idle(self, context: nova_context.RequestContext) -> list[Taken]:
+    def _idle(self, context: nova_context.RequestContext) -> list[Running]:
         instances = objects.InstanceList.get_by_filters(
             context,
             {
-                'host': self._host,
+                'host': self._compute.host,
                 'task_state': list(server_state.TASK_STATES),
                 'deleted': False,
             },
@@ -103,23 +112,25 @@ class Watch:
         ]
 
 
-#: Managers whose periodic tasks include ours: Nova keeps these with the class.
+#: Classes of managers with our periodic task: Nova keeps the tasks of a
+#: manager with its class.
 _scheduled: set[type] = set()
 
 
-def schedule(compute: Any) -> None:
-    """Let Nova look by its periodic tasks.
-
-    :param compute: Nova's compute manager
-    """
+def schedule(compute: nova_compute.ComputeManager, monitor: Monitor) -> None:
+    """Let Nova run a monitor with its periodic tasks."""
+    setattr(compute, _MONITOR, monitor)
     if type(compute) not in _scheduled:
         _scheduled.add(type(compute))
         compute.add_periodic_task(
             periodic_task.periodic_task(
                 spacing=CONF.rpc_response_timeout, name='end_lost_pci_actions'
-            )(_look)
+            )(check)
         )
 
 
-def _look(compute: Any, context: nova_context.RequestContext) -> None:
-    compute.driver.end_lost_pci_actions(context)
+def check(compute: Any, context: nova_context.RequestContext) -> None:
+    """Run the monitor of a compute manager, if it has one."""
+    monitor: Monitor | None = getattr(compute, _MONITOR, None)
+    if monitor is not None:
+        monitor.check(context)

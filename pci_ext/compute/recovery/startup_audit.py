@@ -20,7 +20,6 @@ guest, and nothing is freed.
 
 import threading
 import time
-from typing import Any
 
 from nova import context as nova_context
 from nova import exception as nova_exception
@@ -32,6 +31,7 @@ from oslo_log import log as logging
 from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import instance_devices
+from pci_ext.compute import nova_compute
 from pci_ext.requests import moves
 
 LOG = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ LOG = logging.getLogger(__name__)
 _POLL_INTERVAL = 0.2
 
 
-def start(compute: Any) -> None:
+def start(compute: nova_compute.ComputeManager) -> None:
     """Audit the servers of this host, one after the other, in a thread.
 
     :param compute: Nova's compute manager
@@ -48,7 +48,7 @@ def start(compute: Any) -> None:
     threading.Thread(target=_run, args=(compute,), daemon=True).start()
 
 
-def _run(compute: Any) -> None:
+def _run(compute: nova_compute.ComputeManager) -> None:
     while compute.rt.pci_tracker is None:
         time.sleep(_POLL_INTERVAL)
     context = nova_context.get_admin_context()
@@ -67,7 +67,9 @@ def _run(compute: Any) -> None:
 
 
 def audit(
-    compute: Any, context: nova_context.RequestContext, server_uuid: str
+    compute: nova_compute.ComputeManager,
+    context: nova_context.RequestContext,
+    server_uuid: str,
 ) -> None:
     """Compare the records of a server and its domain, and mend what is safe.
 
@@ -112,7 +114,7 @@ def _is_idle(instance: 'objects.Instance') -> bool:
 
 
 def _put_in(
-    compute: Any,
+    compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
     device: 'objects.PciDevice',
@@ -135,11 +137,14 @@ def _put_in(
 
 
 def _tell_of_others(
-    tracker: Any, instance: 'objects.Instance', addresses: frozenset[str]
+    rt: nova_compute.ResourceTracker,
+    instance: 'objects.Instance',
+    addresses: frozenset[str],
 ) -> None:
     """Log the devices that a guest has and its server does not."""
     known = {
-        device.address: device for device in list(tracker.pci_tracker.pci_devs)
+        device.address: device
+        for device in instance_devices.tracked_devices(rt)
     }
     for address in sorted(addresses & set(known)):
         LOG.error(

@@ -29,6 +29,7 @@ from pci_ext.virt import mixin
 from pci_ext.virt.fake import hardware
 from pci_ext.virt.fake import hypervisor
 from pci_ext.virt.fake import transfer
+from pci_ext.virt.handlers import base
 from pci_ext.virt.libvirt import port_networks
 
 CONF = cfg.CONF
@@ -37,6 +38,7 @@ CONF = cfg.CONF
 class FakeDriver(
     mixin.PciExtDriverMixin,
     live_migration.LiveMigrationMixin,
+    base.DeviceHandler,
     transfer.TransferDriver,
 ):
     """Nova's fake driver, with the PCI devices of an inventory file.
@@ -135,7 +137,7 @@ class FakeDriver(
         known: list[str] = super().list_instance_uuids()
         return sorted({*known, *self._domains.uuids()})
 
-    def check_pci_ports(
+    def check_pci_slots(
         self, instance: 'objects.Instance', count: int
     ) -> None:
         self._domains.check_ports(instance.uuid, count)
@@ -166,6 +168,11 @@ class FakeDriver(
         self, instance: 'objects.Instance'
     ) -> frozenset[str] | None:
         return self._domains.devices(instance.uuid)
+
+    def persistent_pci(
+        self, instance: 'objects.Instance'
+    ) -> frozenset[str] | None:
+        return self.attached_pci(instance)
 
     def _runs(self, instance: 'objects.Instance') -> bool:
         return self._domains.devices(instance.uuid) is not None
@@ -356,3 +363,7 @@ class FakeDriver(
     ) -> None:
         super().unrescue(context, instance)
         self._start_domain(instance)
+
+
+# mypy refuses a driver that lacks a method of the contract.
+_HANDLER: type[base.DeviceHandler] = FakeDriver

@@ -14,17 +14,17 @@
 
 from collections.abc import Iterator
 from collections.abc import Mapping
-from typing import Any
 
 from nova import objects
 
 from pci_ext.compute import instance_devices
+from pci_ext.compute import nova_compute
 from pci_ext.matching import compiled_requests
 from pci_ext.requests import compiler
 
 
 def describe(
-    tracker: Any,
+    rt: nova_compute.ResourceTracker,
     instance: 'objects.Instance',
     addresses: Mapping[str, str],
 ) -> 'Iterator[objects.DeviceMetadata]':
@@ -33,15 +33,14 @@ def describe(
     A device is tagged with the PCI flavor that it was had for, of alternatives
     the one that won, or with the name it was asked for by.
 
-    :param tracker: Nova's resource tracker of the host
     :param addresses: those of devices in the guest, by those on the host
     """
     requests = {
         request.request_id: request
         for request in instance_devices.requests_of(instance)
     }
-    for device in instance_devices.devices_of(tracker, instance):
-        name = _name_of(tracker, device, requests.get(device.request_id))
+    for device in instance_devices.devices_of(rt, instance):
+        name = _name_of(rt, device, requests.get(device.request_id))
         if name is not None and device.address in addresses:
             yield objects.DeviceMetadata(
                 bus=objects.PCIDeviceBus(address=addresses[device.address]),
@@ -50,7 +49,7 @@ def describe(
 
 
 def _name_of(
-    tracker: Any,
+    rt: nova_compute.ResourceTracker,
     device: 'objects.PciDevice',
     request: 'objects.InstancePCIRequest | None',
 ) -> str | None:
@@ -64,7 +63,7 @@ def _name_of(
         return None
     won = 0
     if len(request.spec) > 1:
-        pool = tracker.pci_tracker.stats._create_pool_keys_from_dev(device)
+        pool = instance_devices.pool_keys(rt, device)
         price = compiler.compile_requests([request]).prices(pool)[0]
         if price is None:
             return None

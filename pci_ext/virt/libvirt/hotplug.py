@@ -34,6 +34,7 @@ from oslo_config import cfg
 
 from pci_ext import exception
 from pci_ext.i18n import _
+from pci_ext.virt.handlers import base
 from pci_ext.virt.libvirt import domain_xml
 from pci_ext.virt.libvirt import guest_interfaces
 from pci_ext.virt.libvirt import iommu_groups
@@ -42,7 +43,7 @@ from pci_ext.virt.libvirt import physical_functions
 CONF = cfg.CONF
 
 
-class HotplugMixin:
+class HotplugMixin(base.DeviceHandler):
     """To be mixed in before Nova's libvirt driver.
 
     What it needs beyond that is in ``pci_ext.virt.libvirt.driver``.
@@ -54,7 +55,7 @@ class HotplugMixin:
     _host: Any
     _tell_guest: Any
 
-    def check_pci_ports(
+    def check_pci_slots(
         self, instance: 'objects.Instance', count: int
     ) -> None:
         guest = self._find_guest(instance)
@@ -163,7 +164,7 @@ class HotplugMixin:
             return None
         return domain_xml.hostdev_addresses(guest.get_xml_desc())
 
-    def firmly_attached_pci(
+    def persistent_pci(
         self, instance: 'objects.Instance'
     ) -> frozenset[str] | None:
         """Leave out what is not in the definition.

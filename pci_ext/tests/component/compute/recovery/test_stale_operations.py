@@ -47,7 +47,7 @@ class LostTestCase(base.HostTestCase):
 
     def look(self, after: float = 0) -> None:
         self.now += after
-        self.compute.driver.end_lost_pci_actions(self.context)
+        stale_operations.check(self.compute, self.context)
 
     def lose(self) -> None:
         """Let the time pass after which an operation is lost."""
@@ -300,16 +300,17 @@ class ScheduleTest(base.HostTestCase):
         class Manager(manager.Manager):
             def __init__(self, host: str) -> None:
                 super().__init__(host=host)
-                self.driver = types.SimpleNamespace(
-                    end_lost_pci_actions=lambda context: looked.append(host)
+                self.monitor: Any = types.SimpleNamespace(
+                    check=lambda context: looked.append(host)
                 )
 
         for host in 'first', 'second':
-            stale_operations.schedule(Manager(host))
+            scheduled = Manager(host)
+            stale_operations.schedule(scheduled, scheduled.monitor)
         tasks = [name for name, _ in Manager._periodic_tasks]
         self.assertEqual(['end_lost_pci_actions'], tasks)
         second = Manager('second')
-        stale_operations.schedule(second)
+        stale_operations.schedule(second, second.monitor)
         second._periodic_last_run['end_lost_pci_actions'] = None
         second.periodic_tasks(self.context, raise_on_error=True)
         self.assertEqual(['second'], looked)
