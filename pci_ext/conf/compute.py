@@ -154,18 +154,18 @@ Used only by ``compute_driver = pci_ext.FakeDriver``, for tests and trials.
     cfg.StrOpt(
         'fake_faults',
         help="""
-File, in YAML, with what goes wrong on simulated compute hosts.
+File, in YAML, with the faults of simulated compute hosts.
 
-It is read whenever something is done to a guest, and may have these keys:
-``ports``, how many devices a guest has room for; ``busy``, a list of addresses
-that cannot be attached; ``release``, for each address the seconds that a guest
-takes to let go of the device, or ``deaf`` if it never does; ``timeout``, the
-seconds to wait for a guest; ``plug_delay``, the seconds that it takes to
-attach a device; ``transfer``, the seconds that a live migration takes;
-``transfer_fails``, whether it fails, and ``prepare_fails``, whether the
-destination does before it begins; ``abort``, the seconds that it takes to
-abort one. Used only by ``compute_driver = pci_ext.FakeDriver``, for
-tests and trials.
+It is read at each access to a guest, and may have these keys: ``root_ports``,
+the PCIe root ports of each guest; ``busy``, a list of addresses that cannot be
+attached; ``release_delay``, for each address the seconds until a guest
+releases the device, or ``never``; ``timeout``, the seconds that the driver
+waits for the release of a device; ``attach_delay``, the seconds that an attach
+takes; ``transfer_delay``, the seconds that a live migration takes;
+``transfer_fails``, whether it fails; ``prepare_fails``, whether the
+destination fails before the migration begins; ``abort_delay``, the seconds
+that the abort of a migration takes. Used only by
+``compute_driver = pci_ext.FakeDriver``, for tests and trials.
 """,
     ),
 ]

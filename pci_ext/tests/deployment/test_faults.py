@@ -29,13 +29,13 @@ QUIET = 60
 class TestMessages(faults.FaultsTestCase):
     def test_restart_during_20_attaches(self) -> None:
         servers = self.boot_without_devices(20)
-        self.misbehave(plug_delay=0.5)
+        self.inject_faults(attach_delay=0.5)
         outcomes = self.while_it_happens(
             lambda number: self.try_attach(servers[number]),
             20,
             lambda: self.deployed.restart('rabbitmq'),
         )
-        self.misbehave()
+        self.inject_faults()
         self.assertAgreement()
         attached = ['attached' for _ in self.allocations()]
         # All goes on as before.
@@ -110,7 +110,7 @@ class TestKilled(faults.FaultsTestCase):
     def begin(self, delay: float) -> tuple[str, object]:
         """Begin to attach two devices that take some seconds each."""
         server = self.boot('1:one')
-        self.misbehave(plug_delay=delay)
+        self.inject_faults(attach_delay=delay)
         response = self.act(
             server, 'attach_pci', {test_attach.PCI_FLAVOR: '2:one'}
         )
@@ -132,7 +132,7 @@ class TestKilled(faults.FaultsTestCase):
         :param kept: the devices that it had
         """
         before = self.statuses()
-        self.misbehave()
+        self.inject_faults()
         self.kill()
         self.assertEqual('Error', self.result(server, response))
         self.assertAgreement()
@@ -156,7 +156,7 @@ class TestKilled(faults.FaultsTestCase):
         server, response = self.begin(delay=10)
         kept = self.running()[server]
         # The second one.
-        self.misbehave(plug_delay=60)
+        self.inject_faults(attach_delay=60)
         self.wait_until(lambda: len(self.running()[server]) == 2)
         self.assertUndone(
             *(server, response),

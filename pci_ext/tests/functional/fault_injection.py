@@ -24,7 +24,7 @@ import yaml
 from pci_ext.tests.functional import base
 
 
-class MisbehavingTestCase(base.TestCase):
+class FaultInjectionTestCase(base.TestCase):
     """Hosts and guests that behave as a test says.
 
     :cvar TEMPLATE: a configuration file of Nova, with ``%(faults)s`` for the
@@ -45,10 +45,10 @@ class MisbehavingTestCase(base.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.misbehave()
+        self.inject_faults()
 
-    def misbehave(self, **faults: Any) -> None:
-        """Say what goes wrong from now on."""
+    def inject_faults(self, **faults: Any) -> None:
+        """Replace the faults of the simulated hosts."""
         with open(f'{self.faults}.new', 'w', encoding='utf-8') as stream:
             yaml.safe_dump(faults, stream)
         os.replace(f'{self.faults}.new', self.faults)

@@ -44,7 +44,7 @@ STEPS = {
 }
 
 
-class LiveMigrationTestCase(fault_injection.MisbehavingTestCase):
+class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
     """Servers that are migrated live.
 
     :cvar LIVE_MIGRATION: the policy of each PCI flavor, by its name, which is

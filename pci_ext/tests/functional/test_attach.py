@@ -60,7 +60,7 @@ alias = {"vendor_id": "8086", "product_id": "0443", "name": "a1", \
 """
 
 
-class AttachTestCase(fault_injection.MisbehavingTestCase):
+class AttachTestCase(fault_injection.FaultInjectionTestCase):
     """One host, whose guests behave as a test says."""
 
     TEMPLATE = CONFIG
@@ -185,7 +185,7 @@ class TestAttach(AttachTestCase):
         devices = [each['Device ID'] for each in self.listed(server)]
         run('server', 'remove', 'pci', '--wait', server, *devices[:2])
         self.assertDevices(server, '0000:03:00.0')
-        self.misbehave(busy=['0000:01:00.0'])
+        self.inject_faults(busy=['0000:01:00.0'])
         self.assertRefused(
             'in use',
             *('server', 'add', 'pci', '--wait', server),
@@ -217,9 +217,9 @@ class TestAttach(AttachTestCase):
     def test_what_a_member_is_told(self) -> None:
         server = self.create_server(self.create_flavor('1:two'), cloud=MEMBER)
         self.wait_for(server, 'ACTIVE')
-        self.misbehave(
+        self.inject_faults(
             busy=['0000:01:00.0'],
-            release={'0000:03:00.0': 'deaf'},
+            release_delay={'0000:03:00.0': 'never'},
             timeout=0.2,
         )
         error = self.assertRefused(
@@ -333,7 +333,7 @@ class TestRefusals(AttachTestCase):
             self.assertRefused(400, '', 'detach_pci', argument)
 
     def test_no_port(self) -> None:
-        self.misbehave(ports=2)
+        self.inject_faults(root_ports=2)
         self.assertRefused(
             409, 'num_pcie_ports', 'attach_pci', {PCI_FLAVOR: '2:one'}
         )
@@ -375,7 +375,7 @@ class TestRefusals(AttachTestCase):
 
     def test_task_under_way(self) -> None:
         # Longer than the requests below take on a slow machine.
-        self.misbehave(release={'0000:03:00.0': 10}, timeout=20)
+        self.inject_faults(release_delay={'0000:03:00.0': 10}, timeout=20)
         response = self.act(self.server, *DETACH)
         self.assertEqual(202, response.status, response.data)
         for action, argument in ATTACH, DETACH, ('reboot', {'type': 'HARD'}):
@@ -388,10 +388,10 @@ class TestRefusals(AttachTestCase):
 
 @tags.tag(tags.NOVA33_SHORT)
 class TestGuests(AttachTestCase):
-    """Guests that let go of a device slowly, late or never."""
+    """Guests that release a device slowly, late or never."""
 
     def test_boot_with_a_busy_device(self) -> None:
-        self.misbehave(busy=['0000:03:00.0'])
+        self.inject_faults(busy=['0000:03:00.0'])
         server = self.create_server(self.create_flavor('1:two'))
         fault = self.wait_for(server, 'ERROR')['fault']
         # Nova's words, and the reason of the host.
@@ -404,42 +404,44 @@ class TestGuests(AttachTestCase):
 
     def test_busy(self) -> None:
         server = self.boot('1:two')
-        self.misbehave(busy=['0000:02:00.0'])
+        self.inject_faults(busy=['0000:02:00.0'])
         self.assertEqual('Error', self.attach(server, '2:one'))
         self.assertDevices(server, '0000:03:00.0')
         self.wait_until(lambda: self.pools() == {'0001': 2, '0443': 1})
 
     def test_slow(self) -> None:
         server = self.boot('1:two')
-        self.misbehave(release={'0000:03:00.0': 0.5})
+        self.inject_faults(release_delay={'0000:03:00.0': 0.5})
         self.assertEqual('Success', self.detach(server, '0000:03:00.0'))
         self.assertDevices(server)
 
     def test_late(self) -> None:
         server = self.boot('2:one')
-        self.misbehave(release={'0000:02:00.0': 8}, timeout=0.5)
+        self.inject_faults(release_delay={'0000:02:00.0': 8}, timeout=0.5)
         self.assertEqual(
             'Error', self.detach(server, '0000:01:00.0', '0000:02:00.0')
         )
         self.wait_until(lambda: self.allocations(server) == ['0000:01:00.0'])
         self.assertDevices(server, '0000:01:00.0')
 
-    def test_deaf(self) -> None:
+    def test_unresponsive(self) -> None:
         server = self.boot('1:two')
-        self.misbehave(release={'0000:03:00.0': 'deaf'}, timeout=0.2)
+        self.inject_faults(
+            release_delay={'0000:03:00.0': 'never'}, timeout=0.2
+        )
         self.assertEqual('Error', self.detach(server, '0000:03:00.0'))
         self.assertDevices(server, '0000:03:00.0')
         (shown,) = self.openstack('server', 'pci', 'list', '--long', server)
         self.assertIn('0000:03:00.0 was not detached', shown['Last Error'])
-        self.misbehave()
+        self.inject_faults()
         self.assertEqual('Success', self.detach(server, '0000:03:00.0'))
         self.assertDevices(server)
 
-    def test_attach_to_a_guest_that_does_not_give_back(self) -> None:
+    def test_attach_to_an_unresponsive_guest(self) -> None:
         server = self.boot('1:two')
-        self.misbehave(
+        self.inject_faults(
             busy=['0000:02:00.0', '0000:01:00.0'][:1],
-            release={'0000:01:00.0': 2},
+            release_delay={'0000:01:00.0': 2},
             timeout=0.5,
         )
         self.assertEqual('Error', self.attach(server, '2:one'))

@@ -118,7 +118,7 @@ class TestKilled(test_attach.AttachTestCase):
 
     def test_detach(self) -> None:
         server = self.boot('2:one')
-        self.misbehave(release={'0000:02:00.0': 'deaf'}, timeout=60)
+        self.inject_faults(release_delay={'0000:02:00.0': 'never'}, timeout=60)
         response = self.act(
             server,
             'detach_pci',
@@ -129,20 +129,20 @@ class TestKilled(test_attach.AttachTestCase):
         )
         self.assertEqual(202, response.status, response.data)
         self.wait_until(lambda: self.domain(server) == ['0000:02:00.0'])
-        self.misbehave()
+        self.inject_faults()
         self.cloud.kill_and_start()
         self.assertEqual('Success', self.result(server, response))
         self.assertDevices(server)
 
     def test_attach(self) -> None:
         server = self.boot('1:two')
-        self.misbehave(plug_delay=60)
+        self.inject_faults(attach_delay=60)
         response = self.act(
             server, 'attach_pci', {test_attach.PCI_FLAVOR: '2:one'}
         )
         self.assertEqual(202, response.status, response.data)
         self.cloud.kill_and_start()
-        self.misbehave()
+        self.inject_faults()
         self.assertEqual('Error', self.result(server, response))
         self.assertDevices(server, '0000:03:00.0')
         self.assertEqual('Success', self.attach(server, '2:one'))

@@ -86,7 +86,7 @@ class TestLifecycle(lifecycle.LifecycleTestCase):
         self.assertNotIn(self.server, self.domains())
 
     def test_detach_while_paused(self) -> None:
-        self.misbehave(timeout=0.2)
+        self.inject_faults(timeout=0.2)
         self.go(self.server, 'pause', None, 'PAUSED')
         crypto = lifecycle.CRYPTO.format('0001')
         # A guest that is paused does nothing; it does so afterwards.
@@ -98,11 +98,12 @@ class TestLifecycle(lifecycle.LifecycleTestCase):
         self.assertNothingElse(self.server)
 
     def test_suspend_refused_by_the_guest(self) -> None:
-        self.misbehave(
-            release={lifecycle.CRYPTO.format('0001'): 'deaf'}, timeout=0.2
+        self.inject_faults(
+            release_delay={lifecycle.CRYPTO.format('0001'): 'never'},
+            timeout=0.2,
         )
         response = self.act(self.server, 'suspend', None)
         self.assertEqual('Error', self.result(self.server, response))
         self.assertKept(self.server, 'host-1')
-        self.misbehave()
+        self.inject_faults()
         self.act_and_check('suspend', None, 'SUSPENDED', runs=False)

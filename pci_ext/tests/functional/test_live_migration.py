@@ -108,7 +108,7 @@ class TestLiveMigration(live_migrations.LiveMigrationTestCase):
 
     def test_state_in_the_meantime(self) -> None:
         server = self.boot_on('host-1', '1:p0001')
-        self.misbehave(transfer=60)
+        self.inject_faults(transfer_delay=60)
         self.begin(server)
         # Its state says so before it is taken out.
         self.wait_until(lambda: self.domains(server) == {'host-1': []})

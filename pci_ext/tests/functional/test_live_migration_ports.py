@@ -71,11 +71,11 @@ pci_flavor_attrs = product_id, vendor_id, dev_type, e.physical_network
     def test_transfer_fails(self) -> None:
         server = self.boot_on_first_host()
         before = self.ports_of(server)
-        self.misbehave(transfer_fails=True)
+        self.inject_faults(transfer_fails=True)
         self.assertEqual('failed', self.migrate(server)['status'])
         self.assertHasAll(server, 'host-1', '01', '5e')
         self.assertEqual(before, self.ports_of(server))
-        self.misbehave()
+        self.inject_faults()
         self.assertEqual('completed', self.migrate(server)['status'])
         self.assertHasAll(server, 'host-2', '81', 'de')
 

@@ -59,9 +59,9 @@ class TestMoves(lifecycle.LifecycleTestCase):
     def test_cold_migration_reverted(self) -> None:
         before = self.devices(self.server)
         address = max(before)
-        self.misbehave(release={address: 'deaf'}, timeout=0.2)
+        self.inject_faults(release_delay={address: 'never'}, timeout=0.2)
         self.assertEqual('Error', self.detach(self.server, address))
-        self.misbehave()
+        self.inject_faults()
         self.migrate(self.server)
         self.assertEqual([], self.asked_for())
         self.revert(self.server)

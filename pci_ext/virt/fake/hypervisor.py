@@ -10,9 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The domains of a simulated hypervisor, and how their guests behave.
+"""The domains of a simulated hypervisor, with injected faults.
 
-Like those of a real one they outlive nova-compute: they are kept in a file.
+They are kept in a file: like those of a real hypervisor, they outlive
+nova-compute.
 """
 
 from collections.abc import Callable
@@ -29,20 +30,20 @@ import yaml
 from pci_ext import exception
 from pci_ext.i18n import _
 
-#: Root ports of a guest, and seconds that the driver waits for a guest.
-DEFAULT_PORTS = 28
+#: Root ports of a guest, and seconds that the driver waits for a release.
+DEFAULT_ROOT_PORTS = 28
 DEFAULT_TIMEOUT = 1.0
 
-#: What stands in a file of faults for a device that stays in the guest.
-DEAF = 'deaf'
+#: Delay of a device that the guest never releases.
+NEVER = 'never'
 
 
 class TransferFailedError(Exception):
-    """A domain did not move to another host."""
+    """The transfer of a domain to another host failed."""
 
 
 def _write(path: str, content: Any) -> None:
-    """Write a file in JSON, of which nobody ever sees a part."""
+    """Replace a file by another in JSON, in one step."""
     new = f'{path}.new'
     with open(new, 'w', encoding='utf-8') as stream:
         json.dump(content, stream)
@@ -50,21 +51,22 @@ def _write(path: str, content: Any) -> None:
 
 
 class Faults:
-    """How hypervisor and guests misbehave, read anew at each question.
+    """The injected faults of hypervisor and guests, read at each access.
 
     A file in YAML, with any of these keys::
 
-        ports: 2  # that a guest has for devices
+        root_ports: 2  # root ports of each guest
         busy: ['0000:01:00.0']  # cannot be attached
-        release: {'0000:02:00.0': 1.5}  # seconds to let go of it, or deaf
-        timeout: 1.0  # seconds to wait for a guest
-        plug_delay: 0.5  # seconds that it takes to attach a device
-        transfer: 2.0  # seconds that a live migration takes
+        release_delay: {'0000:02:00.0': 1.5}  # seconds until the guest
+        # releases the device, or never
+        timeout: 1.0  # seconds that the driver waits for a release
+        attach_delay: 0.5  # seconds that an attach takes
+        transfer_delay: 2.0  # seconds that a live migration takes
         transfer_fails: true
-        prepare_fails: true  # the destination, before anything is detached
-        abort: 0.5  # seconds that it takes to abort one
+        prepare_fails: true  # at the destination, before the detach
+        abort_delay: 0.5  # seconds that the abort of a transfer takes
 
-    :param path: the file; where there is none nothing goes wrong
+    :param path: the file; without it nothing fails
     """
 
     def __init__(self, path: str | None) -> None:
@@ -77,20 +79,20 @@ class Faults:
             return (yaml.safe_load(stream) or {}).get(key, default)
 
     @property
-    def ports(self) -> int:
-        return int(self._get('ports', DEFAULT_PORTS))
+    def root_ports(self) -> int:
+        return int(self._get('root_ports', DEFAULT_ROOT_PORTS))
 
     @property
     def timeout(self) -> float:
         return float(self._get('timeout', DEFAULT_TIMEOUT))
 
     @property
-    def plug_delay(self) -> float:
-        return float(self._get('plug_delay', 0))
+    def attach_delay(self) -> float:
+        return float(self._get('attach_delay', 0))
 
     @property
-    def transfer(self) -> float:
-        return float(self._get('transfer', 0))
+    def transfer_delay(self) -> float:
+        return float(self._get('transfer_delay', 0))
 
     @property
     def transfer_fails(self) -> bool:
@@ -101,16 +103,16 @@ class Faults:
         return bool(self._get('prepare_fails', False))
 
     @property
-    def abort(self) -> float:
-        return float(self._get('abort', 0))
+    def abort_delay(self) -> float:
+        return float(self._get('abort_delay', 0))
 
     def is_busy(self, address: str) -> bool:
         return address in self._get('busy', ())
 
     def release_delay(self, address: str) -> float | None:
-        """Give the seconds until a guest lets go of a device; None: never."""
-        delay = self._get('release', {}).get(address, 0)
-        return None if delay == DEAF else float(delay)
+        """Return the seconds until the guest releases a device, if ever."""
+        delay = self._get('release_delay', {}).get(address, 0)
+        return None if delay == NEVER else float(delay)
 
 
 class Domains:
@@ -124,7 +126,7 @@ class Domains:
         self._faults = faults
         self._lock = threading.Lock()
         self._devices: dict[str, set[str]] = {}
-        # What guests that are paused have yet to do, by domain.
+        # By paused domain, the functions to call when it is unpaused.
         self._paused: dict[str, list[Callable[[], None]]] = {}
         if os.path.exists(path):
             with open(path, encoding='utf-8') as stream:
@@ -140,13 +142,13 @@ class Domains:
         )
 
     def start(self, uuid: str, addresses: Iterable[str]) -> None:
-        """Run a domain with the devices that its definition has."""
+        """Run a domain with the devices of its definition."""
         with self._lock:
             self._devices[uuid] = set(addresses)
             self._save()
 
     def stop(self, uuid: str) -> None:
-        """End a domain, if it runs; it gives its devices back."""
+        """End a domain, if it runs, with its devices."""
         with self._lock:
             self._paused.pop(uuid, None)
             if self._devices.pop(uuid, None) is not None:
@@ -157,27 +159,27 @@ class Domains:
             self._paused.setdefault(uuid, [])
 
     def unpause(self, uuid: str) -> None:
-        """Let a guest go on with what it was asked for."""
+        """Resume a guest, which then releases devices as requested."""
         with self._lock:
             pending = self._paused.pop(uuid, ())
         for do in pending:
             do()
 
     def uuids(self) -> frozenset[str]:
-        """Give the domains that run."""
+        """Return the running domains."""
         with self._lock:
             return frozenset(self._devices)
 
     def devices(self, uuid: str) -> frozenset[str] | None:
-        """Give the devices of a domain, None if it does not run."""
+        """Return the devices of a domain; None if it does not run."""
         with self._lock:
             found = self._devices.get(uuid)
             return None if found is None else frozenset(found)
 
     def prepare(self) -> None:
-        """Get ready for a domain from another host.
+        """Prepare for a domain from another host.
 
-        :raises TransferFailedError: if it cannot come
+        :raises TransferFailedError: if it cannot be transferred
         """
         if self._faults.prepare_fails:
             raise TransferFailedError('no room on the disk')
@@ -193,13 +195,13 @@ class Domains:
 
         :param renamed: the device on the destination for each that the
             hypervisor migrates
-        :raises TransferFailedError: if it goes on running here
+        :raises TransferFailedError: if the domain still runs here
         """
         devices = self.devices(uuid) or frozenset()
         if not devices <= set(renamed):
             raise TransferFailedError('domain has assigned host devices')
-        if aborted.wait(self._faults.transfer):
-            time.sleep(self._faults.abort)
+        if aborted.wait(self._faults.transfer_delay):
+            time.sleep(self._faults.abort_delay)
             raise TransferFailedError('aborted')
         if self._faults.transfer_fails:
             raise TransferFailedError('the connection was reset')
@@ -207,22 +209,22 @@ class Domains:
         self.stop(uuid)
 
     def check_ports(self, uuid: str, count: int) -> None:
-        """See that a domain has ports for more devices.
+        """Check that a domain has root ports for more devices.
 
         :raises PciActionRefused: if not
         """
         used = self.devices(uuid)
-        if used is not None and len(used) + count > self._faults.ports:
+        if used is not None and len(used) + count > self._faults.root_ports:
             raise exception.PciActionRefused(
                 reason=_(
                     'The guest has no free PCIe root port for %(count)d more '
                     'devices; [libvirt] num_pcie_ports is %(ports)d.'
                 )
-                % {'count': count, 'ports': self._faults.ports}
+                % {'count': count, 'ports': self._faults.root_ports}
             )
 
     def check_usable(self, addresses: Iterable[str]) -> None:
-        """See that a domain can be started with devices.
+        """Check that a domain can be started with devices.
 
         :raises PciDeviceNotPlugged: for the first that is in use
         """
@@ -233,11 +235,11 @@ class Domains:
                 )
 
     def attach(self, uuid: str, address: str) -> None:
-        """Put a device into a running domain.
+        """Attach a device to a running domain.
 
         :raises PciDeviceNotPlugged: if it is in use
         """
-        time.sleep(self._faults.plug_delay)
+        time.sleep(self._faults.attach_delay)
         with self._lock:
             holder = next(
                 (
@@ -257,10 +259,10 @@ class Domains:
     def detach(
         self, uuid: str, address: str, late: Callable[[str], None]
     ) -> None:
-        """Ask a guest for a device, and wait.
+        """Detach a device from a guest, and wait until it is released.
 
-        :param late: called with the domain when the guest lets go later
-        :raises PciDeviceNotUnplugged: if it did not in time
+        :param late: called with the domain if the guest releases it later
+        :raises PciDeviceNotUnplugged: if it is not released in time
         """
         delay = self._faults.release_delay(address)
         timeout = self._faults.timeout
@@ -290,7 +292,7 @@ class Domains:
             self._save()
 
 
-#: The hypervisors that are simulated in this process, by name of the host.
+#: The simulated hypervisors of this process, by name of the host.
 HYPERVISORS: dict[str, Domains] = {}
 
 
@@ -312,18 +314,18 @@ class Networks:
         _write(self._path, self._devices)
 
     def make(self, name: str, address: str) -> None:
-        """Make a network of a device, or one of another device of it."""
+        """Make a network with a device, or replace the device of one."""
         with self._lock:
             self._devices[name] = address
             self._save()
 
     def remove(self, name: str) -> None:
-        """Remove a network, if it is there."""
+        """Remove a network, if it exists."""
         with self._lock:
             if self._devices.pop(name, None) is not None:
                 self._save()
 
     def all(self) -> dict[str, str]:
-        """Give the networks by name, and the address of the device."""
+        """Return by name of the network the address of its device."""
         with self._lock:
             return dict(self._devices)

@@ -180,7 +180,7 @@ class HostTestCase(test.TestCase):
                 {**GPU, 'kind': 'gpu', 'address': address}, ''
             )
 
-    def misbehave(self, **faults: Any) -> None:
+    def inject_faults(self, **faults: Any) -> None:
         path = os.path.join(self.directory, 'faults.yaml')
         with open(path, 'w', encoding='utf-8') as stream:
             yaml.safe_dump(faults, stream)

@@ -97,16 +97,16 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
         start, end = self.received()
         samples.check(self, 'instance-pci_attach-start', start)
         samples.check(self, 'instance-pci_attach-end', end)
-        self.misbehave(busy=self.ADDRESSES)
+        self.inject_faults(busy=self.ADDRESSES)
         self.attach(self.server, 1)
         _, error = self.received()
         samples.check(self, 'instance-pci_attach-error', error)
-        self.misbehave(release={own[0]: 'deaf'}, timeout=0)
+        self.inject_faults(release_delay={own[0]: 'never'}, timeout=0)
         self.detach(self.server, own[0])
         start, error = self.received()
         samples.check(self, 'instance-pci_detach-start', start)
         samples.check(self, 'instance-pci_detach-error', error)
-        self.misbehave()
+        self.inject_faults()
         self.detach(self.server, own[0])
         _, end = self.received()
         samples.check(self, 'instance-pci_detach-end', end)
@@ -131,7 +131,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
         )
 
     def test_attach_that_fails(self) -> None:
-        self.misbehave(busy=self.ADDRESSES)
+        self.inject_faults(busy=self.ADDRESSES)
         self.attach(self.server, 1)
         start, error = self.received()
         self.assertEqual('INFO', start['priority'])
@@ -150,7 +150,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
         )
 
     def test_what_cannot_begin_is_not_told(self) -> None:
-        self.misbehave(ports=1)
+        self.inject_faults(root_ports=1)
         self.attach(self.server, 1)
         self.detach(self.server, 'ffff:00:00.0')
         self.assertEqual([], self.received())
@@ -166,7 +166,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
 
     def test_late(self) -> None:
         (own,) = self.devices(self.server)
-        self.misbehave(release={own: 'deaf'}, timeout=0)
+        self.inject_faults(release_delay={own: 'never'}, timeout=0)
         self.detach(self.server, own)
         self.assertEqual(
             [

@@ -61,7 +61,9 @@ class FailureTestCase(leaving.LeavingTestCase):
         return called
 
     def deaf(self) -> None:
-        self.misbehave(release={self.domain()[1]: 'deaf'}, timeout=0)
+        self.inject_faults(
+            release_delay={self.domain()[1]: 'never'}, timeout=0
+        )
 
     def migrate(self) -> None:
         driver = self.compute.driver
@@ -100,7 +102,7 @@ class FailureTestCase(leaving.LeavingTestCase):
         self.assertEqual(['release_claims'], self.called)
 
     def test_transferred_and_not_undone(self) -> None:
-        self.misbehave(transfer_fails=True)
+        self.inject_faults(transfer_fails=True)
         self.assertRaises(nova_exception.InterfaceAttachFailed, self.migrate)
         self.assertWhole()
         self.assertEqual(

@@ -77,11 +77,11 @@ class ReattachTestCase(base.HostTestCase):
 
     def test_when_somebody_asks(self) -> None:
         self.take_out()
-        self.misbehave(busy=list(self.ADDRESSES))
+        self.inject_faults(busy=list(self.ADDRESSES))
         self.settle()
         self.assertEqual([server_state.FAILED] * 2, self.states())
         self.assertIsNone(self.instance(self.server).task_state)
-        self.misbehave()
+        self.inject_faults()
         self.assertIsNone(self.reattach())
         self.assertWhole()
 
@@ -94,13 +94,13 @@ class ReattachTestCase(base.HostTestCase):
     def test_one_device_of_two(self) -> None:
         first, *_ = self.devices(self.server)
         self.take_out()
-        self.misbehave(busy=[first])
+        self.inject_faults(busy=[first])
         self.settle()
         self.assertEqual(
             [first],
             list(server_state.reattach_errors(self.instance(self.server))),
         )
-        self.misbehave()
+        self.inject_faults()
         self.start()
         self.assertWhole()
 
@@ -233,7 +233,9 @@ class DepartureTestCase(leaving.LeavingTestCase):
 
     def test_deaf(self) -> None:
         self.say(live_migration='hotplug')
-        self.misbehave(release={self.domain()[1]: 'deaf'}, timeout=0)
+        self.inject_faults(
+            release_delay={self.domain()[1]: 'never'}, timeout=0
+        )
         self.assertFalse(self.departure().detach())
         self.manager.settled(self.context, self.server)
         self.assertEqual(2, len(self.devices(self.server)))

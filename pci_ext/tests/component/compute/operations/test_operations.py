@@ -97,7 +97,7 @@ class AttachTestCase(OperationsTestCase):
 
     def test_no_port(self) -> None:
         server = self.create_server(1)
-        self.misbehave(ports=2)
+        self.inject_faults(root_ports=2)
         error = self.assertRaises(
             exception.PciActionRefused, rpcapi.unpack, self.attach(server, 2)
         )
@@ -107,7 +107,7 @@ class AttachTestCase(OperationsTestCase):
     def test_busy(self) -> None:
         server = self.create_server(1)
         free = sorted(set(self.ADDRESSES) - set(self.devices(server)))
-        self.misbehave(busy=free[1:2])
+        self.inject_faults(busy=free[1:2])
         self.assertIsNone(self.attach(server, 3))
         self.assertFailed(server, free[1])
         self.assertEqual(1, len(self.devices(server)))
@@ -115,9 +115,9 @@ class AttachTestCase(OperationsTestCase):
 
     def test_domain_keeps_what_cannot_be_undone(self) -> None:
         server = self.create_server(0)
-        self.misbehave(
+        self.inject_faults(
             busy=[self.ADDRESSES[-1]],
-            release=dict.fromkeys(self.ADDRESSES, 'deaf'),
+            release_delay=dict.fromkeys(self.ADDRESSES, 'never'),
             timeout=0,
         )
         self.attach(server, 4)
@@ -224,7 +224,7 @@ class DetachTestCase(OperationsTestCase):
         self.assertEqual(2, len(self.instance(self.server).pci_devices))
 
     def test_deaf(self) -> None:
-        self.misbehave(release={self.all[1]: 'deaf'}, timeout=0)
+        self.inject_faults(release_delay={self.all[1]: 'never'}, timeout=0)
         self.assertIsNone(self.detach(self.server, *self.all))
         self.assertFailed(self.server, self.all[1])
         # The first one, which was out, is back.

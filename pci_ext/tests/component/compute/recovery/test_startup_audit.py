@@ -45,7 +45,7 @@ class AuditTest(base.HostTestCase):
 
     def test_what_cannot_be_put_in_stays_allocated(self) -> None:
         self.domains._release(self.server, self.first)
-        self.misbehave(busy=[self.first])
+        self.inject_faults(busy=[self.first])
         self.audit()
         self.assertEqual([self.second], self.in_domain())
         self.assertEqual(
