@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Drivers of pci_ext, loaded when they are asked for.
+"""The compute drivers of pci_ext, each imported when it is first used.
 
-A host that simulates its hypervisor need not have libvirt installed, and a
-host with libvirt need not have what the simulation uses.
+A host with a simulated hypervisor need not have libvirt installed, and a host
+with libvirt need not have the packages of the simulation.
 """
 
 import importlib

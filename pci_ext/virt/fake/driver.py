@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The simulated form of the driver."""
+"""The compute driver for a simulated hypervisor."""
 
 from collections.abc import Sequence
 import os
@@ -41,10 +41,10 @@ class FakeDriver(
     base.DeviceHandler,
     transfer.TransferDriver,
 ):
-    """Nova's fake driver, with the PCI devices of an inventory file.
+    """Nova's fake driver, with the PCI devices of a hardware file.
 
-    Its domains have the devices that a real domain would have, whatever
-    Nova's records say.
+    Its domains have the devices that real domains would have, even where
+    Nova's records differ.
     """
 
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
@@ -70,20 +70,20 @@ class FakeDriver(
         self._networks = hypervisor.Networks(
             os.path.join(CONF.state_path, 'networks.json')
         )
-        self._remember(host)
+        self._restore_guests(host)
         super().init_host(host)
 
-    def _remember(self, host: str) -> None:
-        """Give Nova's driver the guests that it forgot with nova-compute.
+    def _restore_guests(self, host: str) -> None:
+        """Restore the guests that Nova's driver keeps in memory only.
 
-        Those of a hypervisor go on.
+        Those of a real hypervisor outlive nova-compute.
         """
         context = nova_context.get_admin_context()
         instances = objects.InstanceList.get_by_host(
             context, host, expected_attrs=['flavor']
         )
         for instance in instances:
-            # Nova's alone: what is kept here of a guest is in files.
+            # Nova's method only: the domains of this class are in files.
             super().spawn(
                 context,
                 instance,
@@ -95,7 +95,7 @@ class FakeDriver(
             )
 
     def _read_inventory(self) -> None:
-        """Read the devices, unless the file is as it was.
+        """Read the devices, if the file has changed.
 
         :raises InvalidInventory: as for init_host
         """
@@ -105,7 +105,7 @@ class FakeDriver(
         try:
             modified = os.stat(path).st_mtime_ns
         except OSError:
-            # What is wrong is said where the file is read.
+            # Reading the file raises the error.
             modified = None
         if modified is not None and modified == self._inventory_modified:
             return
@@ -129,10 +129,9 @@ class FakeDriver(
         return resources
 
     def list_instance_uuids(self) -> list[str]:
-        """Give the servers that have a guest here.
+        """Return the servers with a guest here.
 
-        Those that were evacuated while nova-compute was down are among them,
-        for Nova to destroy.
+        Nova destroys those that were evacuated while nova-compute was down.
         """
         known: list[str] = super().list_instance_uuids()
         return sorted({*known, *self._domains.uuids()})
@@ -207,7 +206,7 @@ class FakeDriver(
             )
 
     def _start_domain(self, instance: 'objects.Instance') -> None:
-        """Run a domain, defined anew as Nova's libvirt driver does."""
+        """Define and run a domain, as Nova's libvirt driver does."""
         self.plug_vifs(instance, instance.get_network_info())
         self._domains.start(
             instance.uuid,
@@ -222,9 +221,9 @@ class FakeDriver(
         **kwargs: Any,
     ) -> None:
         super().spawn(context, instance, *args, **kwargs)
-        # A server that is being started need not have it in its cache yet.
+        # The cache of a new server may lack the network info.
         self.plug_vifs(instance, kwargs.get('network_info') or ())
-        # After a live migration it runs already.
+        # After a live migration the domain runs already.
         if kwargs.get('power_on', True) and not self._runs(instance):
             self._domains.check_usable(
                 device.address for device in instance.get_pci_devices()
@@ -311,7 +310,7 @@ class FakeDriver(
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
     ) -> None:
-        """Take the devices out of the guest, and save it."""
+        """Detach the devices from the guest, and save it."""
         super().suspend(context, instance)
         devices = instance.get_pci_devices()
         try:

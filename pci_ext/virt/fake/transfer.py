@@ -29,7 +29,7 @@ LOG = logging.getLogger(__name__)
 
 
 def _passed_through(vifs: Iterable[Any]) -> list[Any]:
-    """Give the interfaces that are devices of the host."""
+    """Return the interfaces that are devices of the host."""
     direct = network_model.VNIC_TYPES_DIRECT_PASSTHROUGH
     return [vif for vif in vifs if vif['vnic_type'] in direct]
 
@@ -40,10 +40,10 @@ def _source_vifs(migrate_data: Any) -> list[Any]:
 
 
 class TransferDriver(fake.FakeDriverWithoutFakeNodes):
-    """Nova's fake driver, which moves the domain when it migrates a server.
+    """Nova's fake driver, which moves a domain in a live migration.
 
-    Like libvirt it refuses a domain with host devices, but for those that it
-    is told to find on the destination.
+    Like libvirt it refuses a domain with host devices, except those that it
+    migrates to devices of the destination.
     """
 
     _domains: hypervisor.Domains
@@ -132,7 +132,7 @@ class TransferDriver(fake.FakeDriverWithoutFakeNodes):
         instance: 'objects.Instance',
         vifs: Iterable[Any],
     ) -> None:
-        """Attach what was taken out of the guest, as libvirt's driver does."""
+        """Attach the detached interfaces, as libvirt's driver does."""
         has = self._domains.devices(instance.uuid) or ()
         for vif in vifs:
             if vif['profile']['pci_slot'] not in has:
@@ -147,5 +147,5 @@ class TransferDriver(fake.FakeDriverWithoutFakeNodes):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        # Its domain is gone already.
+        # Its domain has moved already.
         super().destroy(context, instance, None)

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What the XML of a libvirt domain says of its PCI devices and ports."""
+"""PCI devices and root ports in the XML of a libvirt domain."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def _integer(element: Any, name: str) -> int:
 
 
 def address(element: Any) -> str:
-    """Give the PCI address that an element of libvirt's has."""
+    """Return the PCI address in the attributes of an element."""
     return (
         f'{_integer(element, "domain"):04x}:{_integer(element, "bus"):02x}:'
         f'{_integer(element, "slot"):02x}.{_integer(element, "function"):x}'
@@ -31,7 +31,9 @@ def address(element: Any) -> str:
 
 
 def hostdev_addresses(xml: str) -> frozenset[str]:
-    """Give the addresses, on the host, of the PCI devices of a domain.
+    """Return the addresses, on the host, of the PCI devices of a domain.
+
+    The devices of ports are interfaces, and not among them.
 
     :param xml: libvirt's description of the domain
     """
@@ -41,8 +43,10 @@ def hostdev_addresses(xml: str) -> frozenset[str]:
     return frozenset(map(address, found))
 
 
-def held_addresses(xml: str) -> frozenset[str]:
-    """Give the addresses of all PCI devices of a domain, of ports too.
+def all_addresses(xml: str) -> frozenset[str]:
+    """Return the addresses, on the host, of all PCI devices of a domain.
+
+    The devices of ports are among them.
 
     :param xml: libvirt's description of the domain
     """
@@ -53,11 +57,11 @@ def held_addresses(xml: str) -> frozenset[str]:
 
 
 def guest_addresses(xml: str) -> dict[str, str]:
-    """Give the addresses of PCI devices in a guest, by those on the host.
+    """Return by address on the host the addresses of devices in a guest.
+
+    Leaves out devices to which libvirt has not assigned one yet.
 
     :param xml: libvirt's description of the domain
-    :returns: devices that libvirt has given no address in the guest yet are
-        missing
     """
     found = {}
     for hostdev in etree.fromstring(xml).iterfind(
@@ -71,7 +75,7 @@ def guest_addresses(xml: str) -> dict[str, str]:
 
 
 def free_root_ports(xml: str) -> int | None:
-    """Count the PCIe root ports of a domain that nothing is plugged into.
+    """Count the free PCIe root ports of a domain.
 
     On a PCI Express machine a device is hot-plugged into a root port of its
     own, and no root port can be added to a running domain (libvirt, "PCI
@@ -89,7 +93,7 @@ def free_root_ports(xml: str) -> int | None:
         for each in controllers
         if each.get('model') == 'pcie-root-port'
     }
-    # A child of the device: what is below source is an address on the host.
+    # A child of the device: the address below source is one on the host.
     taken = {
         _integer(each, 'bus')
         for each in domain.iterfind("devices/*/address[@type='pci']")

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The libvirt form of the driver."""
+"""The compute driver for libvirt."""
 
 import functools
 import inspect
@@ -41,7 +41,7 @@ from pci_ext.virt.libvirt import vif
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-#: Begins the aliases that libvirt gives to host devices.
+#: Prefix of libvirt's aliases of host devices.
 _HOSTDEV = 'hostdev'
 
 
@@ -52,7 +52,7 @@ class LibvirtDriver(
     suspend.SuspendMixin,
     driver.LibvirtDriver,
 ):
-    """Nova's libvirt driver, with all that libvirt says of a device."""
+    """Nova's libvirt driver, with the hooks of pci_ext."""
 
     _pci_names: frozenset[str] = frozenset()
 
@@ -61,9 +61,9 @@ class LibvirtDriver(
         self.vif_driver = vif.VifDriver(self._host)
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
-        """Look at the devices anew where the host has others than before.
+        """Scan the devices again if the host has others than before.
 
-        Nova looks at them once, which takes a call of libvirt a device.
+        Nova scans them once, with a call of libvirt for each device.
         """
         names = frozenset(self._host.list_pci_devices())
         if names != self._pci_names:
@@ -74,13 +74,13 @@ class LibvirtDriver(
 
     @functools.cache  # noqa: B019  as in Nova, which clears it by this name
     def _get_pci_passthrough_devices(self) -> str:
-        """Add what Nova leaves out: the class code of each device.
+        """Add the class code of each device.
 
         :returns: JSON, as the method that it extends
         """
-        # Past the cache of Nova: what is to be kept is the result of this.
-        look = driver.LibvirtDriver._get_pci_passthrough_devices
-        devices = jsonutils.loads(inspect.unwrap(look)(self))
+        # Without Nova's cache: this method has its own.
+        scan = driver.LibvirtDriver._get_pci_passthrough_devices
+        devices = jsonutils.loads(inspect.unwrap(scan)(self))
         for device in devices:
             device.update(self._more_properties(device['dev_id']))
         return str(jsonutils.dumps(devices))
@@ -96,7 +96,7 @@ class LibvirtDriver(
     def _guest_add_pci_devices(
         self, guest: vconfig.LibvirtConfigGuest, instance: 'objects.Instance'
     ) -> None:
-        """Put devices into the description of a guest that is to start."""
+        """Check the devices of a guest that is to start, and describe them."""
         devices = instance.get_pci_devices(
             source=objects.InstancePCIRequest.FLAVOR_ALIAS
         )
@@ -130,10 +130,10 @@ class LibvirtDriver(
     def _build_device_metadata(
         self, context: nova_context.RequestContext, instance: Any
     ) -> 'objects.InstanceDeviceMetadata | None':
-        """Add the devices of PCI flavors to those that Nova tells guests of.
+        """Add the devices of PCI flavors to the device metadata.
 
-        Nova calls this when it has defined a domain, and when an interface or
-        volume with a tag is attached.
+        Nova calls this after it has defined a domain, and when a tagged
+        interface or volume is attached.
         """
         metadata = super()._build_device_metadata(context, instance)
         guest = self._find_guest(instance)
@@ -151,10 +151,10 @@ class LibvirtDriver(
             return None
         return objects.InstanceDeviceMetadata(devices=devices)
 
-    def _tell_guest(
+    def _update_device_metadata(
         self, context: nova_context.RequestContext, instance: Any
     ) -> None:
-        """Record what the metadata service says of devices from now on."""
+        """Rebuild and save the device metadata of a server."""
         try:
             instance.device_metadata = self._build_device_metadata(
                 context, instance
@@ -162,11 +162,11 @@ class LibvirtDriver(
             instance.save()
         except Exception:
             LOG.exception(
-                'The metadata of devices stays as it was', instance=instance
+                'The device metadata was not updated', instance=instance
             )
 
     def emit_event(self, event: virtevent.InstanceEvent) -> None:
-        """Look after a device that is out of a guest, maybe late."""
+        """Handle the event that a device left a guest."""
         super().emit_event(event)
         if isinstance(
             event, libvirtevent.DeviceRemovedEvent

@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The interfaces of a guest: what Nova writes of them, and finds in a domain.
+"""The interfaces of a guest, with the attributes that Nova does not have.
 
-Nova compares the two by what both have, which is less than libvirt knows of an
-interface that is of a network, or of one that stands in for another.
+Nova compares an interface that it writes with those of a domain. It does not
+know the network of an interface, nor the failover pair (libvirt's teaming).
 """
 
 import abc
@@ -22,17 +22,17 @@ from typing import Any
 from lxml import etree
 from nova.virt.libvirt import config as vconfig
 
-#: Types that an interface of a network has while the guest runs.
+#: Types of an interface with a network while the guest runs.
 _OF_DEVICES = ('hostdev', 'direct')
 
 
 class Interface(vconfig.LibvirtConfigGuestInterface, metaclass=abc.ABCMeta):
-    """An interface of a guest, in what Nova does not know.
+    """An interface of a guest, with its network and its failover pair.
 
-    :param base: the same as Nova has it
-    :ivar network: name of the libvirt network that it is of
-    :ivar standby: id of the port that stands in for this one
-    :ivar stands_in: whether it stands in for another
+    :param base: the interface, as Nova writes it
+    :ivar network: name of its libvirt network
+    :ivar standby: id of the port that replaces this one when it is detached
+    :ivar is_standby: whether it replaces another
     """
 
     def __init__(
@@ -44,23 +44,22 @@ class Interface(vconfig.LibvirtConfigGuestInterface, metaclass=abc.ABCMeta):
         self.port_id = port_id
         self.network: str | None = None
         self.standby: str | None = None
-        self.stands_in = False
+        self.is_standby = False
 
     @classmethod
     def __subclasshook__(cls, other: type) -> bool:
-        """Let Nova find it among the interfaces that a domain has.
+        """Take the interfaces that Nova reads from a domain for this class.
 
-        Nova looks for it among the objects of its class there, all of which
-        are of the class that Nova reads an interface into.
+        Nova searches a domain for objects of the class of the interface.
         """
         return issubclass(other, vconfig.LibvirtConfigGuestInterface)
 
     def __eq__(self, other: object) -> bool:
         """Tell whether an interface in a domain is this one.
 
-        It may have been plugged as another port_plug had it. One of a network
-        is described by its device while the domain runs, and by its network,
-        whose name Nova does not read, in the definition.
+        It may have been plugged with another port_plug. libvirt describes an
+        interface with a network by its device while the domain runs. In the
+        definition it has its network, whose name Nova does not read.
         """
         return bool(self.base == other) or (
             isinstance(other, vconfig.LibvirtConfigGuestInterface)
@@ -75,10 +74,10 @@ class Interface(vconfig.LibvirtConfigGuestInterface, metaclass=abc.ABCMeta):
     def format_dom(self) -> Any:
         interface = super().format_dom()
         if self.network is not None:
-            # Nova takes a source that it does not know for a bridge.
+            # Nova writes an unknown source as a bridge.
             interface.remove(interface.find('source'))
             etree.SubElement(interface, 'source', network=self.network)
-        if self.stands_in:
+        if self.is_standby:
             etree.SubElement(interface, 'teaming', type='persistent')
             etree.SubElement(interface, 'alias', name=_alias(self.port_id))
         elif self.standby is not None:
@@ -92,15 +91,15 @@ class Interface(vconfig.LibvirtConfigGuestInterface, metaclass=abc.ABCMeta):
 
 
 def _alias(port_id: str) -> str:
-    # libvirt leaves to users what begins so.
+    # libvirt leaves aliases with this prefix to users.
     return f'ua-{port_id}'
 
 
-class Described(vconfig.LibvirtConfigGuestInterface):
-    """An interface in a domain, in the words of that domain.
+class DomainInterface(vconfig.LibvirtConfigGuestInterface):
+    """An interface in a domain, with its XML in that domain.
 
-    Nova names what libvirt is to take out by its MAC address, which two of a
-    pair share, and cannot write one of a network.
+    Nova identifies an interface to detach by its MAC address, which both of a
+    pair have, and cannot write one with a network.
     """
 
     def __init__(self, element: Any) -> None:
@@ -115,21 +114,26 @@ class Described(vconfig.LibvirtConfigGuestInterface):
         return self.element
 
 
-def describe(
+def find(
     interface: vconfig.LibvirtConfigGuestInterface, domain: str
-) -> Described | None:
-    """Find an interface that Nova found in a domain in the XML of that.
+) -> DomainInterface | None:
+    """Return an interface of a domain with its XML.
 
-    :param domain: the XML
+    :param domain: XML of the domain
+    :returns: None if the domain does not have it
     """
     for element in etree.fromstring(domain).iterfind('devices/interface'):
-        described = Described(element)
-        if described == interface and _where(described) == _where(interface):
-            return described
+        candidate = DomainInterface(element)
+        if candidate == interface and _guest_address(
+            candidate
+        ) == _guest_address(interface):
+            return candidate
     return None
 
 
-def _where(interface: vconfig.LibvirtConfigGuestInterface) -> str | None:
-    """Give the address that an interface has in the guest."""
+def _guest_address(
+    interface: vconfig.LibvirtConfigGuestInterface,
+) -> str | None:
+    """Return the address of an interface in the guest."""
     address = interface.device_addr
     return None if address is None else address.format_address()

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The PCI devices of this host, asked of its hypervisor without a service."""
+"""The PCI devices of this host, listed without running nova-compute."""
 
 from typing import Any
 
@@ -28,11 +28,11 @@ CONF = cfg.CONF
 
 
 def devices() -> list[dict[str, Any]]:
-    """List the devices that nova-compute would be told of on this host.
+    """List the devices that the compute driver reports on this host.
 
-    The hypervisor is only read from.
+    Changes nothing in the hypervisor.
 
-    :raises UnsupportedConfiguration: if the driver is none of pci_ext
+    :raises UnsupportedConfiguration: for a compute driver of Nova
     :raises InvalidInventory: if the file of the simulation cannot be read
     :raises nova.exception.NovaException: if libvirt does not answer
     """
@@ -56,10 +56,10 @@ def devices() -> list[dict[str, Any]]:
 
 
 def _connect(driver: Any) -> None:
-    """See that libvirt answers.
+    """Check that libvirt answers.
 
-    Nova's driver would tell the other services if not, and cannot outside of
-    a service.
+    Nova's driver would notify other services if not, and cannot outside of a
+    service.
     """
     try:
         driver._host._get_connection()

@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Plug devices into a guest of libvirt, and out of it.
+"""Attach devices to a guest of libvirt, and detach them.
 
-A device can be in the guest that runs, in the definition by which it starts,
-or in both; each call brings both to what is wanted, whatever an earlier one
-left. What QEMU would refuse without saying why is looked at first.
+A device can be in the running guest, in its definition, or in both. Each call
+changes both, whichever an earlier call left changed. Devices that QEMU would
+refuse without a reason are checked first.
 """
 
 from collections.abc import Collection
@@ -46,14 +46,14 @@ CONF = cfg.CONF
 class HotplugMixin(base.DeviceHandler):
     """To be mixed in before Nova's libvirt driver.
 
-    What it needs beyond that is in ``pci_ext.virt.libvirt.driver``.
+    The attributes below are those of ``pci_ext.virt.libvirt.driver``.
     """
 
     _describe: Any
     _detach_with_retry: Any
     _get_guest_pci_device: Any
     _host: Any
-    _tell_guest: Any
+    _update_device_metadata: Any
 
     def check_pci_slots(
         self, instance: 'objects.Instance', count: int
@@ -87,7 +87,7 @@ class HotplugMixin(base.DeviceHandler):
             # Nova defines the domain when it starts the server.
             return
         if guest.is_active():
-            # One after the other, so not all of them together.
+            # They are attached one by one: each is checked alone.
             self._check_iommu_groups(
                 devices, domain_xml.hostdev_addresses(guest.get_xml_desc())
             )
@@ -95,20 +95,20 @@ class HotplugMixin(base.DeviceHandler):
         for device in devices:
             find = functools.partial(self._find_hostdev, guest, device)
             with _not_plugged(device.address):
-                # It may be in one of the two already.
+                # It may be in one of guest and definition already.
                 persistent = (
                     bool(guest.has_persistent_configuration())
                     and find(from_persistent_config=True) is None
                 )
                 live = bool(guest.is_active()) and find() is None
-                # libvirt takes neither for the one that is in effect.
+                # With neither, libvirt would change the one in effect.
                 if persistent or live:
                     guest.attach_device(
                         self._get_guest_pci_device(device),
                         persistent=persistent,
                         live=live,
                     )
-        self._tell_guest(context, instance)
+        self._update_device_metadata(context, instance)
 
     def detach_pci(
         self,
@@ -120,8 +120,8 @@ class HotplugMixin(base.DeviceHandler):
         if guest is None:
             return
         for device in devices:
-            # libvirt's call succeeds with the device still in the guest: its
-            # event says when it is out.
+            # libvirt's call returns before the guest has released the device:
+            # an event follows.
             with (
                 _not_unplugged(device.address),
                 contextlib.suppress(nova_exception.DeviceNotFound),
@@ -132,7 +132,7 @@ class HotplugMixin(base.DeviceHandler):
                     functools.partial(self._find_hostdev, guest, device),
                     device_name=device.address,
                 )
-        self._tell_guest(context, instance)
+        self._update_device_metadata(context, instance)
 
     @staticmethod
     def _detach_sync(
@@ -143,13 +143,13 @@ class HotplugMixin(base.DeviceHandler):
         persistent: bool,
         live: bool,
     ) -> None:
-        """Name an interface to libvirt by all that its domain says of it.
+        """Detach an interface by its XML in the domain.
 
-        :raises nova.exception.DeviceNotFound: if the guest has lost it
+        :raises nova.exception.DeviceNotFound: if it is detached already
         """
         if isinstance(dev, vconfig.LibvirtConfigGuestInterface):
             domain = guest.get_xml_desc(dump_inactive=persistent)
-            dev = guest_interfaces.describe(dev, domain)
+            dev = guest_interfaces.find(dev, domain)
             if dev is None:
                 raise nova_exception.DeviceNotFound(device=device_name)
         driver.LibvirtDriver._detach_sync(
@@ -167,10 +167,11 @@ class HotplugMixin(base.DeviceHandler):
     def persistent_pci(
         self, instance: 'objects.Instance'
     ) -> frozenset[str] | None:
-        """Leave out what is not in the definition.
+        """Return the devices in both the guest and its definition.
 
-        A soft reboot starts the guest by that. Nova takes a device out of it
-        first, and leaves it so where the guest keeps the device.
+        A soft reboot starts the guest by its definition. Nova detaches a
+        device from the definition first, even if the guest does not release
+        it.
         """
         attached = self.attached_pci(instance)
         guest = self._find_guest(instance)
@@ -185,11 +186,11 @@ class HotplugMixin(base.DeviceHandler):
         devices: 'Sequence[objects.PciDevice]',
         together: Collection[str],
     ) -> None:
-        """See that a guest shares no group of devices with the host.
+        """Check that the guest and the host share no IOMMU group.
 
-        QEMU refuses such a device too, and does not say what is in its way.
+        QEMU refuses such a device too, but does not name the other devices.
 
-        :param together: the addresses of what the host has let go of by then
+        :param together: addresses of the other devices of the guest
         :raises PciDeviceNotPlugged: naming the other devices of a group
         """
         for device in devices:
@@ -204,7 +205,7 @@ class HotplugMixin(base.DeviceHandler):
     def _check_virtual_functions(
         self, devices: 'Sequence[objects.PciDevice]'
     ) -> None:
-        """See that no guest loses VFs by a PF that another one gets.
+        """Check that no guest has a VF of a PF that is attached to another.
 
         :raises PciDeviceNotPlugged: naming the VFs and the domain
         """
@@ -212,7 +213,7 @@ class HotplugMixin(base.DeviceHandler):
             vfs = physical_functions.virtual_functions(
                 self._describe(iommu_groups.node_device(device.address))
             )
-            # Few devices have any, and each guest has to be asked for.
+            # Few devices have VFs, and listing the domains takes time.
             conflict = vfs and physical_functions.conflict(
                 vfs, self._running_domains()
             )
@@ -222,7 +223,7 @@ class HotplugMixin(base.DeviceHandler):
                 )
 
     def _running_domains(self) -> Iterator[str]:
-        """Give the XML of each domain that runs and does not end meanwhile."""
+        """Return the XML of the running domains."""
         libvirt = driver.libvirt
         for guest in self._host.list_guests():
             try:
@@ -247,8 +248,7 @@ class HotplugMixin(base.DeviceHandler):
     ) -> vconfig.LibvirtConfigGuestHostdevPCI | None:
         """Find a device in the XML of a domain.
 
-        Nova's own method takes a domain that cannot be asked for one without
-        devices.
+        Nova's own method returns none if libvirt fails.
         """
         wanted = self._get_guest_pci_device(device)
         found = vconfig.LibvirtConfigGuest()

@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What libvirt's node devices say of IOMMU groups.
+"""IOMMU groups in libvirt's descriptions of node devices.
 
-An IOMMU cannot keep the devices of a group apart. The kernel gives a group to
-a guest only if none of its devices is in use by the host (Documentation of
-the kernel, "VFIO - Virtual Function I/O").
+An IOMMU cannot isolate the devices of a group from each other. The kernel
+gives a group to a guest only if the host uses none of its devices
+(Documentation of the kernel, "VFIO - Virtual Function I/O").
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from lxml import etree
 from pci_ext.i18n import _
 from pci_ext.virt.libvirt import domain_xml
 
-#: Drivers that do not use the device that they are bound to for the host.
+#: Drivers that do not use their device for the host.
 _HARMLESS = re.compile('pci-stub|vfio-pci|.*[_-]vfio[_-]pci')
 
 #: Class codes of bridges, which belong to the fabric.
@@ -38,8 +38,8 @@ _BRIDGE = '0x06'
 class Group:
     """An IOMMU group.
 
-    :ivar number: as the kernel counts them
-    :ivar addresses: of all devices in it, bridges too
+    :ivar number: the kernel's number of the group
+    :ivar addresses: the addresses of all its devices, bridges too
     """
 
     number: int
@@ -47,7 +47,7 @@ class Group:
 
 
 def group_of(xml: str) -> Group | None:
-    """Give the group that a device is in.
+    """Return the group of a device.
 
     :param xml: libvirt's description of the node device
     :returns: None where no IOMMU is in use
@@ -62,10 +62,10 @@ def group_of(xml: str) -> Group | None:
 
 
 def host_driver(xml: str) -> str | None:
-    """Give the driver by which the host uses a device.
+    """Return the driver by which the host uses a device.
 
     :param xml: libvirt's description of the node device
-    :returns: None where it does not, or where it is a bridge
+    :returns: None if the host does not use it, or if it is a bridge
     """
     device = etree.fromstring(xml)
     driver = device.findtext('driver/name')
@@ -76,19 +76,19 @@ def host_driver(xml: str) -> str | None:
 
 
 def node_device(address: str) -> str:
-    """Give libvirt's name of the device at an address."""
+    """Return libvirt's name of the device at an address."""
     return 'pci_' + re.sub('[:.]', '_', address)
 
 
 def conflict(
     address: str, together: Collection[str], describe: Callable[[str], str]
 ) -> str | None:
-    """Say why a device cannot be given to a guest because of its group.
+    """Return the reason why a device cannot be attached for its group.
 
-    :param address: of the device
-    :param together: addresses of all devices that the guest is to have
-    :param describe: gives libvirt's description of a device by its name
-    :returns: None if it can be
+    :param address: the address of the device
+    :param together: addresses of all devices of the guest
+    :param describe: returns libvirt's description of a device by its name
+    :returns: None if it can be attached
     """
     group = group_of(describe(node_device(address)))
     if group is None:

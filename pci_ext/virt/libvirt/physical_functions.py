@@ -10,12 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What is taken from guests by giving away a physical function.
+"""Conflicts of a physical function with the VFs that guests have.
 
-Before vfio gets the PF of a card, the host's driver is unbound from it. Most
-drivers remove the VFs then, also those that guests have, for whose release the
-kernel waits. Nova excludes one by the other among the devices that it tracks;
-a host may offer the PF alone.
+Before vfio gets a PF, the host's driver is unbound from it. Most drivers then
+remove the VFs, also those in guests, and the kernel waits for their release.
+Nova does not allocate a PF with its VFs, but tracks offered devices only: a
+host may offer the PF alone.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ from pci_ext.virt.libvirt import domain_xml
 
 
 def virtual_functions(xml: str) -> frozenset[str]:
-    """Give the addresses of the VFs of a device, if it is a PF.
+    """Return the addresses of the VFs of a device, if it is a PF.
 
     :param xml: libvirt's description of the node device
     """
@@ -38,17 +38,17 @@ def virtual_functions(xml: str) -> frozenset[str]:
 
 
 def conflict(vfs: frozenset[str], domains: Iterable[str]) -> str | None:
-    """Say why a PF cannot be given to a guest because of its VFs.
+    """Return the reason why a PF cannot be attached because of its VFs.
 
-    :param vfs: their addresses
-    :param domains: libvirt's descriptions of the domains that run
-    :returns: None if it can be
+    :param vfs: addresses of the VFs
+    :param domains: libvirt's descriptions of the running domains
+    :returns: None if it can be attached
     """
     for xml in domains:
-        held = vfs & domain_xml.held_addresses(xml)
-        if held:
+        in_domain = vfs & domain_xml.all_addresses(xml)
+        if in_domain:
             return _('its VFs %(vfs)s are in domain %(domain)s.') % {
-                'vfs': ', '.join(sorted(held)),
+                'vfs': ', '.join(sorted(in_domain)),
                 'domain': etree.fromstring(xml).findtext('name'),
             }
     return None

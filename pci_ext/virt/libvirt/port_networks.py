@@ -26,7 +26,7 @@ from oslo_config import cfg
 
 CONF = cfg.CONF
 
-#: Those of the ports that may have a network of their own.
+#: VNIC types of ports that may have a network of their own.
 VNIC_TYPES = (model.VNIC_TYPE_DIRECT, model.VNIC_TYPE_MACVTAP)
 
 PREFIX = 'pci-ext-'
@@ -40,15 +40,15 @@ _UUID_LENGTH = 36
 def needs_network(vif: Mapping[str, Any]) -> bool:
     """Tell whether a port is plugged by a network of its own.
 
-    :param vif: the port, as Nova has it
+    :param vif: Nova's VIF of the port
     """
     return CONF.pci_ext.port_plug == 'network' and may_have_network(vif)
 
 
 def may_have_network(vif: Mapping[str, Any]) -> bool:
-    """Tell whether a port is, was or will be plugged by such a network.
+    """Tell whether a port can be plugged by a network of its own.
 
-    :param vif: the port, as Nova has it
+    :param vif: Nova's VIF of the port
     """
     return bool(
         vif['type'] == model.VIF_TYPE_HW_VEB
@@ -58,12 +58,12 @@ def may_have_network(vif: Mapping[str, Any]) -> bool:
 
 
 def name_of(server_uuid: str, port_id: str) -> str:
-    """Name the network of a port."""
+    """Return the name of the network of a port."""
     return f'{PREFIX}{server_uuid}-{port_id}'
 
 
 def server_of(name: str) -> str | None:
-    """Give the server that a network is for; None if it is not of ours."""
+    """Return the uuid of the server of a network; None if it is not ours."""
     uuids = name.removeprefix(PREFIX)
     if not name.startswith(PREFIX) or len(uuids) != 2 * _UUID_LENGTH + 1:
         return None
@@ -71,7 +71,7 @@ def server_of(name: str) -> str | None:
 
 
 def address_in(xml: str) -> str | None:
-    """Give the PCI address of the device of a network that we made."""
+    """Return the PCI address of the device of a network of ours."""
     device = etree.fromstring(xml).find(f'metadata/{_DEVICE}')
     return None if device is None else device.get('address')
 
@@ -82,7 +82,7 @@ def network_xml(
     """Describe a network (https://libvirt.org/formatnetwork.html).
 
     :param address: PCI address of the device
-    :param vlan: tag for what the port sends, 0 for none
+    :param vlan: VLAN tag of the port, 0 for none
     :param interface: name of the device as an interface of the host, for a
         macvtap on it; without it, the guest is given the device itself
     """

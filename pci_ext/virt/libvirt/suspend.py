@@ -10,12 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Suspend a guest of libvirt that has devices.
+"""Suspend a guest of libvirt that has PCI devices.
 
-A guest cannot be saved with devices of its host, so Nova takes them out first
-and puts them in again when it is resumed. But it looks once, and at once,
-whether they are out, which a real guest needs time for; and where one stays in
-it gives up with the others out.
+A guest cannot be saved with devices of its host, so Nova detaches them before
+and attaches them again when it is resumed. But Nova checks only once, at once,
+whether the guest has released them, and a real guest needs time. If it keeps a
+device, Nova gives up and leaves the other devices detached.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ Devices = Sequence['objects.PciDevice']
 class SuspendMixin:
     """To be mixed in before Nova's libvirt driver.
 
-    What it needs beyond that is in ``pci_ext.virt.libvirt.driver``.
+    The attributes below are those of ``pci_ext.virt.libvirt.driver``.
     """
 
     attached_pci: Any
@@ -48,20 +48,21 @@ class SuspendMixin:
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
     ) -> None:
-        """Suspend a guest, or let it go on with all its devices.
+        """Suspend a guest, or attach its devices again.
 
-        :raises nova.exception.InstanceFaultRollback: if the guest keeps one
+        :raises nova.exception.InstanceFaultRollback: if the guest does not
+            release a device
         """
         try:
             super().suspend(context, instance)  # type: ignore[misc]
         except nova_exception.PciDeviceDetachFailed as error:
-            self._plug_again(instance)
-            # Any other error tells Nova that the server is broken.
+            self._reattach(instance)
+            # With any other error Nova sets the server to the state error.
             raise nova_exception.InstanceFaultRollback(
                 inner_exception=error
             ) from error
 
-    def _plug_again(self, instance: 'objects.Instance') -> None:
+    def _reattach(self, instance: 'objects.Instance') -> None:
         attached = self.attached_pci(instance)
         if attached is None:
             return
@@ -79,7 +80,7 @@ class SuspendMixin:
     def _detach_pci_devices(
         self, guest: libvirt_guest.Guest, pci_devs: Devices
     ) -> None:
-        """Take devices out of a running guest, and wait for it.
+        """Detach devices from a running guest, and wait for their release.
 
         They stay in its definition, by which it is resumed.
         """
@@ -89,7 +90,7 @@ class SuspendMixin:
             if found is None:
                 continue
             try:
-                # It may let go of it between two attempts.
+                # The guest may release it between two attempts.
                 with contextlib.suppress(nova_exception.DeviceNotFound):
                     self._detach_from_live_with_retry(
                         guest, guest.uuid, found, find, device.address

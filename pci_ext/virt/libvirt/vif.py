@@ -9,11 +9,11 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""How ports are plugged on a host with libvirt.
+"""Plugging of ports on a host with libvirt.
 
 Nova plugs a port before the guest or the migration needs it on a host, and
-unplugs it when the guest is gone or has lost the port: these are the times at
-which the network of the port is made and removed.
+unplugs it when the guest is destroyed or the port detached. The network of the
+port is made and removed with it.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ LOG = logging.getLogger(__name__)
 
 
 class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
-    """Nova's, with networks of ports and pairs of ports."""
+    """Nova's VIF driver, with networks of ports and pairs of ports."""
 
     def get_config(
         self,
@@ -53,7 +53,7 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
             instance, vif, image_meta, flavor, virt_type
         )
         if not isinstance(found, vconfig.LibvirtConfigGuestInterface):
-            # A device that is not an interface to libvirt.
+            # A hostdev, which is not an interface to libvirt.
             return found
         pairs = teaming.pairs(instance)
         if not (
@@ -66,7 +66,7 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
             interface.net_type = 'network'
             interface.network = port_networks.name_of(instance.uuid, vif['id'])
         interface.standby = pairs.get(vif['id'])
-        interface.stands_in = vif['id'] in pairs.values()
+        interface.is_standby = vif['id'] in pairs.values()
         return interface
 
     def plug(
@@ -79,9 +79,11 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
     def unplug(
         self, instance: 'objects.Instance', vif: Mapping[str, Any]
     ) -> None:
-        # Whatever is configured by now.
+        # Whatever port_plug is now.
         if vif['vnic_type'] in port_networks.VNIC_TYPES:
-            self._let_go(port_networks.name_of(instance.uuid, vif['id']))
+            self._try_to_remove(
+                port_networks.name_of(instance.uuid, vif['id'])
+            )
         super().unplug(instance, vif)
 
     def _make_network(
@@ -90,11 +92,11 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
         name = port_networks.name_of(instance.uuid, vif['id'])
         address = vif['profile']['pci_slot']
         connection = self.host.get_connection()
-        with _if_there():
+        with _if_exists():
             network = connection.networkLookupByName(name)
             if port_networks.address_in(network.XMLDesc(0)) == address:
                 return
-            # The port has another device than the last time.
+            # The port has another device than before.
             network.destroy()
         xml = port_networks.network_xml(
             name,
@@ -107,14 +109,14 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
             ),
         )
         LOG.info('Making network %s of %s', name, address, instance=instance)
-        # Not defined: it is not to be there when the host is started again.
+        # Not defined: it does not outlive a restart of the host.
         connection.networkCreateXML(xml)
 
-    def _let_go(self, name: str) -> None:
+    def _try_to_remove(self, name: str) -> None:
         """Remove the network of a port, or leave it to the next start.
 
-        A host need not have libvirt's driver of networks, and a network that
-        stays is in nobody's way.
+        A host need not have libvirt's network driver, and a network that stays
+        does no harm.
         """
         try:
             self.remove_network(name)
@@ -129,9 +131,9 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
             )
 
     def networks(self) -> dict[str, str]:
-        """Give the networks of ports on this host by name, and the device.
+        """Return by name the device address of each network of a port.
 
-        Without libvirt's driver of networks there are none.
+        Without libvirt's network driver there are none.
         """
         found = {}
         try:
@@ -140,19 +142,19 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
                     address = port_networks.address_in(network.XMLDesc(0))
                     found[network.name()] = address or ''
         except driver.libvirt.libvirtError as error:
-            LOG.warning('libvirt does not tell of its networks: %s', error)
+            LOG.warning('libvirt does not list its networks: %s', error)
         return found
 
     def remove_network(self, name: str) -> None:
-        """Remove the network of a port, if there is one."""
-        with _if_there():
+        """Remove the network of a port, if it exists."""
+        with _if_exists():
             self.host.get_connection().networkLookupByName(name).destroy()
             LOG.info('Removed network %s', name)
 
 
 @contextlib.contextmanager
-def _if_there() -> Iterator[None]:
-    """Do something with a network unless there is none."""
+def _if_exists() -> Iterator[None]:
+    """Ignore the error that a network does not exist."""
     libvirt = driver.libvirt
     try:
         yield

@@ -230,7 +230,7 @@ class NetworkTest(VifTestCase):
         interface = guest.Guest(Domain()).get_interface_by_cfg(config)
         if interface is None:
             return False
-        described = guest_interfaces.describe(interface, xml)
+        described = guest_interfaces.find(interface, xml)
         assert described is not None
         self.assertIn(described.to_xml(pretty_print=False), xml)
         return True
