@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Versioned notifications of attach and detach, as Nova notifies for volumes.
+"""Versioned notifications of attach and detach, like Nova's of volumes.
 
 ``instance.pci_attach`` and ``instance.pci_detach``, each with ``start`` and
 then ``end`` or ``error``.
@@ -37,11 +37,11 @@ ATTACH = 'pci_attach'
 DETACH = 'pci_detach'
 
 
-# Not registered: what is sent is never made into objects again, and the
+# Not registered: a notification is never made into objects again, and the
 # registry is Nova's.
 @nova_base.NovaObjectRegistry.register_if(False)
 class PciEventType(base.EventType):
-    """Nova's, with actions that Nova does not have."""
+    """Nova's event type, with the actions of pci_ext."""
 
     # Version 1.0: Initial version
     VERSION = '1.0'
@@ -52,7 +52,7 @@ class PciEventType(base.EventType):
 
 @nova_base.NovaObjectRegistry.register_if(False)
 class PciDevicePayload(base.NotificationPayloadBase):
-    """A device; ``request_id`` is that of the request it was claimed for."""
+    """A device; ``request_id`` names the request that it was claimed for."""
 
     # Version 1.0: Initial version
     VERSION = '1.0'
@@ -93,7 +93,7 @@ class PciDevicePayload(base.NotificationPayloadBase):
 class InstanceActionPciPayload(nova_instance.InstanceActionPayload):
     """A server, and the requests and devices that are attached or detached.
 
-    The devices of an attach are known once they are claimed.
+    An attach has devices only after they are claimed.
     """
 
     # Version 1.0: Initial version
@@ -131,9 +131,9 @@ class InstanceActionPciNotification(base.NotificationBase):
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """What is attached or detached, as it was when this was made.
+    """A copy of the requests and devices that are attached or detached.
 
-    Devices forget what they were for when they are freed.
+    A device loses its request id when it is freed.
     """
 
     requests: list[request_spec.InstancePCIRequestPayload]
@@ -152,6 +152,23 @@ class Subject:
             [PciDevicePayload(device) for device in devices],
         )
 
+    @classmethod
+    def of_devices(
+        cls,
+        instance: 'objects.Instance',
+        devices: instance_devices.Devices,
+    ) -> 'Subject':
+        """Copy devices of a server and the requests they were claimed for."""
+        request_ids = {device.request_id for device in devices}
+        return cls.of(
+            [
+                request
+                for request in instance_devices.get_requests(instance)
+                if request.request_id in request_ids
+            ],
+            devices,
+        )
+
 
 def notify(
     context: nova_context.RequestContext,
@@ -166,7 +183,7 @@ def notify(
 
     :param action: `ATTACH` or `DETACH`
     :param phase: `START`, `END` or `ERROR`
-    :param error: what went wrong, in the last
+    :param error: the reason, with `ERROR`
     """
     fault = None
     priority = fields.NotificationPriority.INFO
@@ -186,7 +203,7 @@ def notify(
 def _fault_of(error: Exception) -> nova_exception.ExceptionPayload:
     if error.__traceback__ is not None:
         return nova_exception.ExceptionPayload.from_exception(error)
-    # It was never raised: it says what nova-compute found when it started.
+    # It was never raised: nova-compute made it to report an interruption.
     return nova_exception.ExceptionPayload(
         module_name=type(error).__module__,
         function_name='',

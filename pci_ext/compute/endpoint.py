@@ -10,19 +10,18 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What nova-compute does for pci_ext when it is called."""
 
-from concurrent import futures
+"""The RPC server of pci_ext in nova-compute."""
 
 from nova import context as nova_context
 from nova import objects
-from nova.compute import utils as compute_utils
 import oslo_messaging as messaging
 
 from pci_ext import exception
 from pci_ext.compute import manager
 from pci_ext.compute import nova_compute
 from pci_ext.compute import rpcapi
+from pci_ext.compute.migration import destination
 from pci_ext.compute.operations import attach
 from pci_ext.compute.operations import detach
 from pci_ext.compute.operations import operation
@@ -34,8 +33,9 @@ Answer = dict[str, str] | None
 class Endpoint:
     """The methods of :class:`pci_ext.compute.rpcapi.ComputeAPI`.
 
-    Each answers as soon as it is decided whether the operation can be. What
-    then remains to be done takes as long as the guest does.
+    A call returns as soon as the operation is accepted or refused. The rest of
+    the operation takes as long as the guest does. Every public method can be
+    called remotely.
 
     :param compute: Nova's compute manager, which serves its own methods on
         the same topic
@@ -60,9 +60,9 @@ class Endpoint:
         operation_id: str,
         requests: 'list[objects.InstancePCIRequest]',
     ) -> Answer:
-        """Begin to attach devices, once they are claimed and recorded.
+        """Attach devices; accepted once they are claimed and recorded.
 
-        :returns: None, or why it cannot be
+        :returns: a packed refusal; None if accepted
         """
         return self._begin(
             attach.Attach(
@@ -77,9 +77,9 @@ class Endpoint:
         operation_id: str,
         dev_ids: list[str],
     ) -> Answer:
-        """Begin to detach devices, if all are those of the server.
+        """Detach devices; accepted if the server has all of them.
 
-        :returns: None, or why it cannot be
+        :returns: a packed refusal; None if accepted
         """
         return self._begin(
             detach.Detach(
@@ -93,9 +93,9 @@ class Endpoint:
         instance: 'objects.Instance',
         operation_id: str,
     ) -> Answer:
-        """Begin to attach what a live migration took out of the guest.
+        """Reattach the devices that a live migration detached.
 
-        :returns: None, or why it cannot be
+        :returns: a packed refusal; None if accepted
         """
         return self._begin(
             reattach.Reattach(
@@ -107,43 +107,25 @@ class Endpoint:
         self,
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
-        migration_id: int | None = None,
+        migration_id: int,
     ) -> None:
-        """Free what is claimed for a server that does not come after all."""
-        self._manager.release_claims(context, instance, migration_id)
+        """Free the devices claimed for a live migration that has failed."""
+        destination.release_claims(
+            self._compute, context, instance, migration_id
+        )
+        self._manager.workers.report_pools(instance)
 
-    def attach_again(
+    def retry_reattach(
         self,
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
     ) -> None:
-        """Attach what the guest of a server lacks, in the background."""
-        self._manager.attach_again(context, instance)
+        """Try in the background to reattach the missing devices of a guest."""
+        self._manager.retry_reattach(context, instance)
 
     def _begin(self, begun: operation.Operation) -> Answer:
-        decision: futures.Future[None] = futures.Future()
-        self._manager.workers.start(
-            begun.server_uuid, lambda: self._run(begun, decision)
-        )
         try:
-            decision.result()
+            self._manager.workers.run_operation(begun).result()
         except exception.PciActionRefused as refusal:
             return rpcapi.pack(refusal)
         return None
-
-    def _run(
-        self, begun: operation.Operation, decision: 'futures.Future[None]'
-    ) -> None:
-        try:
-            with compute_utils.EventReporter(
-                begun.context,
-                f'compute_{begun.name}',
-                self._compute.host,
-                begun.server_uuid,
-            ):
-                begun.run(lambda: decision.set_result(None))
-        except BaseException as error:
-            if not decision.done():
-                decision.set_exception(error)
-            else:
-                raise

@@ -10,11 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What Nova has on record of the PCI devices of a server.
 
-Devices, claimed and allocated, are those of Nova's tracker. The requests that
-they were claimed for are kept with the server, for what is claimed when it
-moves, and once more in its request spec, for the scheduler.
+"""The records of a server's PCI devices: requests, and claimed devices.
+
+Claimed and allocated devices are those of Nova's tracker. The requests that
+they were claimed for are kept with the instance, for the claims of a move, and
+in its request spec, for the scheduler.
 """
 
 from collections.abc import Collection
@@ -44,7 +45,7 @@ def tracked_devices(rt: nova_compute.ResourceTracker) -> Devices:
     return [] if rt.pci_tracker is None else list(rt.pci_tracker.pci_devs)
 
 
-def devices_of(
+def get_devices(
     rt: nova_compute.ResourceTracker, instance: 'objects.Instance'
 ) -> Devices:
     """Return the devices that are claimed or allocated for a server here.
@@ -70,63 +71,65 @@ def pool_keys(
     return rt.pci_tracker.stats._create_pool_keys_from_dev(device) or {}
 
 
-def requests_of(instance: 'objects.Instance') -> Requests:
+def get_requests(instance: 'objects.Instance') -> Requests:
     return list(instance.pci_requests.requests)
 
 
-def begin(requests: Requests, operation_id: str) -> None:
-    """Say of requests that they are not all attached yet."""
+def mark_attaching(requests: Requests, operation_id: str) -> None:
+    """Mark requests as those of an attach that is not completed."""
     for request in requests:
         request.requester_id = f'{server_state.ATTACHING}{operation_id}'
 
 
-def operation_of(request: 'objects.InstancePCIRequest') -> str:
-    """Give the id of the operation that attaches a request."""
+def attach_operation(request: 'objects.InstancePCIRequest') -> str:
+    """Return the id of the operation that attaches a request."""
     return str(request.requester_id).removeprefix(server_state.ATTACHING)
 
 
-def unfinished(instance: 'objects.Instance') -> Requests:
-    """Give the requests that are being attached, or were in the past."""
+def incomplete_requests(instance: 'objects.Instance') -> Requests:
+    """Return the requests of attaches in progress or interrupted."""
     return [
         request
-        for request in requests_of(instance)
+        for request in get_requests(instance)
         if server_state.is_attaching(request)
     ]
 
 
-def confirm(
+def mark_attached(
     instance: 'objects.Instance', request_ids: Collection[str]
 ) -> None:
-    """Say of requests that all their devices are attached."""
-    requests = requests_of(instance)
+    """Record that all devices of requests are attached."""
+    requests = get_requests(instance)
     for request in requests:
         if request.request_id in request_ids:
             request.requester_id = server_state.HOT_ATTACHED
-    set_requests(instance, requests)
+    save_requests(instance, requests)
 
 
-def set_requests(
+def save_requests(
     instance: 'objects.Instance', requests: Iterable[Any]
 ) -> None:
-    """Record the requests of a server."""
+    """Replace the requests of a server, and save the instance."""
     instance.pci_requests = objects.InstancePCIRequests(
         instance_uuid=instance.uuid, requests=list(requests)
     )
     instance.save()
 
 
-def settle(
+def sync_requests(
     instance: 'objects.Instance',
     request_ids: Collection[str],
     devices: Devices,
 ) -> None:
-    """Make requests ask for what a server has of them, and record that.
+    """Set the count of requests to their devices, and save the instance.
 
-    :param request_ids: the requests to look at
+    A request without devices is removed.
+
+    :param request_ids: the requests to sync
     :param devices: all devices of the server
     """
-    settled = []
-    for request in requests_of(instance):
+    synced = []
+    for request in get_requests(instance):
         if request.request_id in request_ids:
             count = sum(
                 device.request_id == request.request_id for device in devices
@@ -134,14 +137,14 @@ def settle(
             if not count:
                 continue
             request.count = count
-        settled.append(request)
-    set_requests(instance, settled)
+        synced.append(request)
+    save_requests(instance, synced)
 
 
 def update_request_spec(
     context: nova_context.RequestContext, instance: 'objects.Instance'
 ) -> None:
-    """Let the scheduler know the requests of a server.
+    """Copy the requests of a server into its request spec.
 
     The request spec is in the API database, which the conductor of a cell
     need not reach.

@@ -10,13 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Seam: SR-IOV ports that are attached to a server, or detached from it.
+"""Seam: attach and detach of ports take the instance lock.
 
-What Nova does then changes the PCI requests of the server, and writes them as
-they were when nova-api called, with its change: it would undo what an attach
-or detach of devices recorded since. And of two claims for one server that are
-not allocated yet Nova forgets the first. So one waits for the other.
-Where an attach fails half-way Nova keeps what it claimed for the port.
+Nova saves the PCI requests of the server as they were when nova-api called,
+with its own change: that would undo an attach or detach of devices since. And
+PciDevTracker.claims holds one claim per instance: a second overwrites it. So
+attach and detach of ports and of devices take the instance lock.
+Nova does not free the claims of a port whose attach fails; this module does.
 
 The methods are those of the compute manager of this process, which is known
 once its driver is started; no other service has to load it.
@@ -55,11 +55,10 @@ _METHODS = {
 }
 
 
-def serialize(compute: nova_compute.ComputeManager) -> None:
-    """Let attach and detach of ports and of devices wait for each other.
+def install(compute: nova_compute.ComputeManager) -> None:
+    """Wrap the methods of Nova's compute manager.
 
-    :param compute: Nova's compute manager
-    :raises SeamChanged: if it is not what this was written against
+    :raises SeamChanged: if one has other parameters than expected
     """
     methods: dict[str, Any] = {
         name: getattr(compute, name, None) for name in _METHODS
@@ -72,11 +71,13 @@ def serialize(compute: nova_compute.ComputeManager) -> None:
         )
     for name, method in methods.items():
         setattr(
-            compute, name, functools.partial(_alone, compute, name, method)
+            compute,
+            name,
+            functools.partial(_with_instance_lock, compute, name, method),
         )
 
 
-def _alone(
+def _with_instance_lock(
     compute: nova_compute.ComputeManager,
     name: str,
     method: Callable[..., Any],
@@ -84,12 +85,12 @@ def _alone(
     instance: 'objects.Instance',
     *args: Any,
 ) -> Any:
-    """Do it with the server as it is, holding the lock that Nova takes too.
+    """Call a method with the present requests and devices of the server.
 
     :raises nova.exception.InstanceInvalidState: for an attach, which nova-api
         waits for, while devices are attached or detached
     """
-    asked = port_attach.sent(instance)
+    sent = port_attach.sent(instance)
     if name == _ATTACH:
         _refuse_while_busy(context, instance)
 
@@ -112,13 +113,13 @@ def _alone(
             else contextlib.nullcontext()
         )
         try:
-            with port_attach.asking(asked), claiming:
+            with port_attach.asking(sent), claiming:
                 return method(context, instance, *args)
         except Exception:
             with excutils.save_and_reraise_exception():
                 if name == _ATTACH:
-                    made = _request_ids(instance) - before
-                    _unclaim(compute, context, instance, made)
+                    added = _request_ids(instance) - before
+                    _unclaim(compute, context, instance, added)
 
     return run()
 
@@ -133,14 +134,14 @@ def _unclaim(
     instance: 'objects.Instance',
     request_ids: Collection[str],
 ) -> None:
-    """Free what an attach of a port claimed, if it is still claimed.
+    """Free the devices that are still claimed for a port.
 
     A resize to the same host may have claimed devices for the server too:
     Nova does not wait for the attach.
 
-    :param request_ids: the requests that Nova made of the port
+    :param request_ids: the requests that Nova added for the port
     """
-    for device in instance_devices.devices_of(compute.rt, instance):
+    for device in instance_devices.get_devices(compute.rt, instance):
         if (
             device.status == fields.PciDeviceStatus.CLAIMED
             and device.request_id in request_ids

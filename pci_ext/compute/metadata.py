@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Seam: what servers are told of their PCI devices.
+"""Seam: PCI devices in the metadata of a server.
 
-The metadata service and the config drive of Nova tell of network interfaces,
-disks and shares that have tags, and leave out every other device.
+Nova's metadata service and config drive list tagged network interfaces, disks
+and shares only.
 """
 
 from typing import Any
@@ -26,13 +26,13 @@ from pci_ext.activation import seam
 
 class InstanceMetadata(base.InstanceMetadata):
     def _get_device_metadata(self, version: str) -> list[dict[str, Any]]:
-        """Add devices that are nothing to Nova but devices."""
-        told = super()._get_device_metadata(version)
+        """Add the PCI devices."""
+        described = super()._get_device_metadata(version)
         metadata = self.instance.device_metadata
         for device in metadata.devices if metadata is not None else ():
-            # Not the subclasses: those are Nova's own kinds.
+            # Nova's own kinds are subclasses.
             if type(device) is objects.DeviceMetadata:
-                told.append(
+                described.append(
                     {
                         'type': 'pci',
                         'bus': 'pci',
@@ -40,7 +40,7 @@ class InstanceMetadata(base.InstanceMetadata):
                         'tags': list(device.tags),
                     }
                 )
-        return told
+        return described
 
 
 SEAM = seam.Seam(

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How nova-api calls nova-compute for pci_ext."""
+"""The RPC client of pci_ext: calls of nova-api to nova-compute."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ import oslo_messaging as messaging
 from pci_ext import exception
 
 NAMESPACE = 'pci_ext'
-VERSION = '1.2'
+VERSION = '1.0'
 
 _REFUSALS = {
     'conflict': exception.PciActionRefused,
@@ -34,7 +34,7 @@ _REFUSALS = {
 
 
 def pack(refusal: exception.PciActionRefused) -> dict[str, str]:
-    """Put a refusal into the form in which it travels.
+    """Pack a refusal into the answer to a call.
 
     oslo.messaging carries exceptions of Nova only.
     """
@@ -45,7 +45,7 @@ def pack(refusal: exception.PciActionRefused) -> dict[str, str]:
 
 
 def unpack(answer: dict[str, str] | None) -> None:
-    """Raise the refusal that an answer says.
+    """Raise the refusal in an answer.
 
     :raises PciActionRefused: unless the answer is None
     """
@@ -57,11 +57,7 @@ def unpack(answer: dict[str, str] | None) -> None:
 class ComputeAPI:
     """Client of the namespace pci_ext of nova-compute.
 
-    The context has to be targeted at the cell of the server. Versions:
-
-    * 1.0 - attach_pci, detach_pci
-    * 1.1 - reattach_pci, release_claims, attach_again
-    * 1.2 - release_claims with migration_id
+    The context has to be targeted at the cell of the server.
     """
 
     def __init__(self) -> None:
@@ -81,14 +77,13 @@ class ComputeAPI:
     ) -> None:
         """Claim devices for a server and begin to attach them.
 
-        :raises PciActionRefused: if it cannot be
+        :raises PciActionRefused: if the host refuses it
         :raises oslo_messaging.MessagingTimeout: if the host does not answer
         """
         self._call(
             context,
             instance,
             'attach_pci',
-            '1.0',
             operation_id=operation_id,
             requests=requests,
         )
@@ -102,14 +97,13 @@ class ComputeAPI:
     ) -> None:
         """Begin to detach devices from a server.
 
-        :raises PciActionRefused: if it cannot be
+        :raises PciActionRefused: if the host refuses it
         :raises oslo_messaging.MessagingTimeout: if the host does not answer
         """
         self._call(
             context,
             instance,
             'detach_pci',
-            '1.0',
             operation_id=operation_id,
             dev_ids=dev_ids,
         )
@@ -120,16 +114,15 @@ class ComputeAPI:
         instance: 'objects.Instance',
         operation_id: str,
     ) -> None:
-        """Begin to attach what a live migration took out of a guest.
+        """Begin to reattach the devices that a live migration detached.
 
-        :raises PciActionRefused: if it cannot be
+        :raises PciActionRefused: if the host refuses it
         :raises oslo_messaging.MessagingTimeout: if the host does not answer
         """
         self._call(
             context,
             instance,
             'reattach_pci',
-            '1.1',
             operation_id=operation_id,
         )
 
@@ -140,27 +133,26 @@ class ComputeAPI:
         host: str,
         migration_id: int,
     ) -> None:
-        """Let a host free what it claimed for a server that does not come.
+        """Let a host free its claims for a live migration that has failed.
 
-        :param migration_id: the live migration that is over
+        :param migration_id: the live migration
         """
         self._cast(
             context,
             instance,
             'release_claims',
             host,
-            '1.2',
             migration_id=migration_id,
         )
 
-    def attach_again(
+    def retry_reattach(
         self,
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
         host: str,
     ) -> None:
-        """Let a host attach what a guest lacks that runs there now."""
-        self._cast(context, instance, 'attach_again', host, '1.1')
+        """Let a host try to reattach the missing devices of a guest."""
+        self._cast(context, instance, 'retry_reattach', host)
 
     def _cast(
         self,
@@ -168,12 +160,9 @@ class ComputeAPI:
         instance: 'objects.Instance',
         method: str,
         host: str,
-        version: str,
         **arguments: Any,
     ) -> None:
-        client = self._router.client(context).prepare(
-            server=host, version=version
-        )
+        client = self._router.client(context).prepare(server=host)
         client.cast(context, method, instance=instance, **arguments)
 
     def _call(
@@ -181,10 +170,7 @@ class ComputeAPI:
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
         method: str,
-        version: str,
         **arguments: Any,
     ) -> None:
-        client = self._router.client(context).prepare(
-            server=instance.host, version=version
-        )
+        client = self._router.client(context).prepare(server=instance.host)
         unpack(client.call(context, method, instance=instance, **arguments))

@@ -10,54 +10,85 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The threads that work at servers of this host."""
+
+"""The threads of pci_ext in nova-compute."""
 
 from collections.abc import Callable
+from concurrent import futures
+import functools
 import threading
+import time
 
 from nova import context as nova_context
+from nova import objects
 from nova import utils
+from nova.compute import utils as compute_utils
 from oslo_log import log as logging
 
 from pci_ext.compute import nova_compute
+from pci_ext.compute.migration import destination
+from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import reattach_retry
 
 LOG = logging.getLogger(__name__)
 
+#: Seconds between two checks whether Nova has scanned the devices.
+_POLL_INTERVAL = 0.2
+
+#: Returns the context of a live migration whose devices are to be reattached;
+#: None if there are none.
+ServerFunction = Callable[[], nova_context.RequestContext | None]
+
+
+def start_thread(function: Callable[..., None], *args: object) -> None:
+    """Run a function in a thread, which does not outlive nova-compute."""
+    threading.Thread(target=function, args=args, daemon=True).start()
+
+
+def wait_for_tracker(compute: nova_compute.ComputeManager) -> None:
+    """Wait until Nova has scanned the devices of this host."""
+    while compute.rt.pci_tracker is None:
+        time.sleep(_POLL_INTERVAL)
+
 
 class Workers:
-    """Who works at which server.
+    """The threads that work at servers of this host.
 
     :param compute: Nova's compute manager
     """
 
     def __init__(self, compute: nova_compute.ComputeManager) -> None:
         self._compute = compute
-        # Servers whose guests somebody is attaching devices to again.
-        self._persisting: set[str] = set()
-        # Servers that a thread works at or waits for, once for each.
+        # Servers whose devices a thread tries to reattach.
+        self._reattaching: set[str] = set()
+        # The server of each thread that has its lock or waits for it.
         self._working: list[str] = []
 
     def is_busy(self, server_uuid: str) -> bool:
-        """Tell whether a thread works at a server, or will."""
-        return server_uuid in self._working or server_uuid in self._persisting
+        """Tell whether a thread works at a server, or is about to."""
+        return server_uuid in self._working or server_uuid in self._reattaching
 
-    def start(
-        self,
-        server_uuid: str,
-        function: Callable[[], nova_context.RequestContext | None],
-    ) -> None:
-        """Run a function in a thread, and then attach what it left out.
+    def run_operation(
+        self, begun: operation.Operation
+    ) -> 'futures.Future[None]':
+        """Run an operation in a thread.
 
-        :param function: called with the lock that Nova takes too; gives the
-            context to attach by, None if all is there
+        :returns: the operation's own future
+        """
+        self.run(begun.server_uuid, functools.partial(_run, begun))
+        return begun.accepted
+
+    def run(self, server_uuid: str, function: ServerFunction) -> None:
+        """Run a function in a thread, and reattach the devices it names.
+
+        :param function: called with the instance lock held
         """
 
         def run() -> None:
             try:
                 context = utils.synchronized(server_uuid)(function)()
                 if context is not None:
-                    self.persist(context, server_uuid)
+                    self.retry_reattach(context, server_uuid)
             except Exception:
                 LOG.exception(
                     'An operation on the PCI devices of server %s failed',
@@ -67,26 +98,46 @@ class Workers:
                 self._working.remove(server_uuid)
 
         self._working.append(server_uuid)
-        threading.Thread(target=run, daemon=True).start()
+        start_thread(run)
 
-    def persist(
+    def retry_reattach(
         self, context: nova_context.RequestContext, server_uuid: str
     ) -> None:
-        """Begin to attach what the guest of a server lacks."""
+        """Try in a thread to reattach the missing devices of a guest."""
 
         def run() -> None:
             try:
-                reattach_retry.attach_again(
+                reattach_retry.retry_reattach(
                     self._compute, context, server_uuid
                 )
             except Exception:
                 LOG.exception(
-                    'Nobody attaches the PCI devices of server %s now',
+                    'Giving up reattaching PCI devices of server %s',
                     server_uuid,
                 )
             finally:
-                self._persisting.discard(server_uuid)
+                self._reattaching.discard(server_uuid)
 
-        if server_uuid not in self._persisting:
-            self._persisting.add(server_uuid)
-            threading.Thread(target=run, daemon=True).start()
+        if server_uuid not in self._reattaching:
+            self._reattaching.add(server_uuid)
+            start_thread(run)
+
+    def report_pools(self, instance: 'objects.Instance') -> None:
+        """Report the pools in a thread, once a live migration has ended."""
+        start_thread(destination.report_pools, self._compute, instance)
+
+
+def _run(begun: operation.Operation) -> None:
+    """Run an operation with an event of its server."""
+    try:
+        with compute_utils.EventReporter(
+            begun.context,
+            f'compute_{begun.name}',
+            begun.compute.host,
+            begun.server_uuid,
+        ):
+            begun.run()
+    except BaseException as error:
+        if begun.accepted.done():
+            raise
+        begun.accepted.set_exception(error)

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Live migration as a driver sees it: what is done about PCI devices when."""
+"""The hooks of pci_ext in the live migration of a driver."""
 
 from typing import Any
 
@@ -41,17 +41,17 @@ class LiveMigrationMixin:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._departures: dict[str, source.Departure] = {}
+        self._source_migrations: dict[str, source.SourceMigration] = {}
 
     def init_host(self, host: str) -> None:
-        """Learn of the migrations that are aborted before they begin.
+        """Listen for migrations that are aborted before they begin.
 
         :raises SeamChanged: if Nova's compute manager is not as expected
         """
         super().init_host(host)  # type: ignore[misc]
         compute = getattr(self.virtapi, '_compute', None)
         if compute is not None:
-            aborts.tell(compute, self._let_go)
+            aborts.on_abort(compute, self._release_claims)
 
     @property
     def _compute(self) -> nova_compute.ComputeManager:
@@ -64,8 +64,8 @@ class LiveMigrationMixin:
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """At the destination, before anything is claimed."""
-        destination.forget(self._compute, context, instance)
+        """At the destination, before devices are claimed."""
+        destination.release_claims(self._compute, context, instance)
         return super().check_can_live_migrate_destination(  # type: ignore[misc]
             context, instance, *args, **kwargs
         )
@@ -77,8 +77,8 @@ class LiveMigrationMixin:
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """At the source, before anything is claimed."""
-        source.Departure(self._compute, context, instance.uuid).check()
+        """At the source, before devices are claimed."""
+        source.SourceMigration(self._compute, context, instance.uuid).check()
         return super().check_can_live_migrate_source(  # type: ignore[misc]
             context, instance, *args, **kwargs
         )
@@ -90,8 +90,8 @@ class LiveMigrationMixin:
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        """At the destination, with everything claimed."""
-        with destination.expected(self._compute, context, instance):
+        """At the destination, after devices are claimed."""
+        with destination.verified_claims(self._compute, context, instance):
             return super().check_source_migrate_data_at_dest(  # type: ignore[misc]
                 context, instance, *args, **kwargs
             )
@@ -104,7 +104,7 @@ class LiveMigrationMixin:
         **kwargs: Any,
     ) -> Any:
         """At the destination, when the migration has begun."""
-        with destination.expected(self._compute, context, instance):
+        with destination.verified_claims(self._compute, context, instance):
             return super().pre_live_migration(  # type: ignore[misc]
                 context, instance, *args, **kwargs
             )
@@ -119,14 +119,16 @@ class LiveMigrationMixin:
         block_migration: bool = False,
         migrate_data: Any = None,
     ) -> None:
-        """At the source: detach, and let the hypervisor migrate the guest.
+        """At the source: detach, then let the hypervisor migrate the guest.
 
-        The domain is described for the destination after that.
+        Nova writes the domain for the destination after the detach.
         """
-        leaving = source.Departure(self._compute, context, instance.uuid)
-        self._departures[instance.uuid] = leaving
+        migration = source.SourceMigration(
+            self._compute, context, instance.uuid
+        )
+        self._source_migrations[instance.uuid] = migration
         try:
-            if not leaving.detach():
+            if not migration.detach():
                 recover_method(
                     context,
                     instance,
@@ -135,7 +137,7 @@ class LiveMigrationMixin:
                     migration_status='cancelled',
                 )
                 return
-            leaving.strip(migrate_data)
+            migration.drop_hotplugged(migrate_data)
             super().live_migration(  # type: ignore[misc]
                 context,
                 instance,
@@ -147,31 +149,31 @@ class LiveMigrationMixin:
             )
         except Exception:
             with excutils.save_and_reraise_exception():
-                # The guest may be anywhere by now.
-                self._attach_again(context, instance, dest)
+                # The guest may be on either host.
+                self._retry_reattach(context, instance, dest)
         finally:
-            del self._departures[instance.uuid]
+            del self._source_migrations[instance.uuid]
 
-    def _attach_again(
+    def _retry_reattach(
         self,
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
         dest: str,
     ) -> None:
         try:
-            self._pci_manager.attach_again(  # type: ignore[union-attr]
+            self._pci_manager.retry_reattach(  # type: ignore[union-attr]
                 context, instance
             )
-            rpcapi.ComputeAPI().attach_again(context, instance, dest)
+            rpcapi.ComputeAPI().retry_reattach(context, instance, dest)
         except Exception:
             LOG.exception(
-                'Nobody attaches PCI devices again now', instance=instance
+                'Giving up reattaching PCI devices', instance=instance
             )
 
     def live_migration_abort(self, instance: 'objects.Instance') -> None:
         """At the source."""
-        leaving = self._departures.get(instance.uuid)
-        if leaving is None or not leaving.abort():
+        migration = self._source_migrations.get(instance.uuid)
+        if migration is None or not migration.abort():
             super().live_migration_abort(instance)  # type: ignore[misc]
 
     def rollback_live_migration_at_source(
@@ -180,37 +182,37 @@ class LiveMigrationMixin:
         instance: 'objects.Instance',
         migrate_data: Any,
     ) -> None:
-        """At the source, after a failure: the guest gets its devices back.
+        """At the source, after a failure: reattach the devices.
 
-        Nova attaches the interfaces again that it took out of the guest to
-        transfer it. libvirt refuses those that were never taken out.
+        Nova attaches the interfaces that it detached before the transfer.
+        libvirt refuses those that were never detached.
         """
-        leaving = self._departures.get(instance.uuid)
+        migration = self._source_migrations.get(instance.uuid)
         try:
-            if leaving is not None and leaving.is_ready:
+            if migration is not None and migration.is_ready:
                 super().rollback_live_migration_at_source(  # type: ignore[misc]
                     context, instance, migrate_data
                 )
         finally:
             if self._pci_manager is not None:
-                self._pci_manager.settled(context, instance.uuid)
-            self._let_go(context, instance, migrate_data.migration)
+                self._pci_manager.reattach(context, instance.uuid)
+            self._release_claims(context, instance, migrate_data.migration)
 
-    def _let_go(
+    def _release_claims(
         self,
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
         migration: 'objects.Migration',
     ) -> None:
-        """Let the destination of a migration that is over free its claims."""
+        """Let the destination of a failed migration free its claims."""
         try:
             rpcapi.ComputeAPI().release_claims(
                 context, instance, migration.dest_compute, migration.id
             )
         except Exception:
             LOG.exception(
-                'The destination frees what it claimed only when its '
-                'resources are looked at',
+                'The destination frees the claimed devices with its next '
+                'periodic scan only',
                 instance=instance,
             )
 
@@ -221,9 +223,10 @@ class LiveMigrationMixin:
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        """At the destination, with the guest running there."""
+        """At the destination, with the guest running there: reattach."""
         super().post_live_migration_at_destination(  # type: ignore[misc]
             context, instance, *args, **kwargs
         )
         if self._pci_manager is not None:
-            self._pci_manager.arrived(context, instance)
+            self._pci_manager.reattach(context, instance.uuid)
+            self._pci_manager.workers.report_pools(instance)

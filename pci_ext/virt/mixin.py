@@ -10,7 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What pci_ext adds to a driver of Nova, whatever the hypervisor."""
+
+"""The hooks of pci_ext in a driver of Nova, for any hypervisor."""
 
 from typing import Any
 
@@ -18,7 +19,6 @@ from pci_ext.activation import activator
 from pci_ext.compute import endpoint
 from pci_ext.compute import interface_lock
 from pci_ext.compute import manager
-from pci_ext.compute.recovery import startup_audit
 
 
 class PciExtDriverMixin:
@@ -31,25 +31,24 @@ class PciExtDriverMixin:
     _pci_manager: manager.Manager | None = None
 
     def init_host(self, host: str) -> None:
-        """Serve pci_ext, or refuse to where the seams are not installed.
+        """Serve pci_ext; refuse to start where it is not activated.
 
-        :raises NotActivated: naming the line that is missing
+        :raises NotActivated: naming the missing line of nova.conf
         :raises SeamChanged: if Nova's compute manager is not as expected
         """
         activator.require(f'The compute driver {type(self).__name__}')
         super().init_host(host)  # type: ignore[misc]
-        # Nova starts to serve what is listed here only after this.
+        # Nova begins to serve the additional endpoints after this.
         compute = getattr(self.virtapi, '_compute', None)
         if compute is not None:
-            interface_lock.serialize(compute)
+            interface_lock.install(compute)
             self._pci_manager = manager.Manager(compute)
             compute.additional_endpoints.append(
                 endpoint.Endpoint(compute, self._pci_manager)
             )
-            self._pci_manager.reconcile()
-            startup_audit.start(compute)
+            self._pci_manager.start()
 
     def pci_removed(self, server_uuid: str) -> None:
-        """To be called when a guest let go of a device nobody waits for."""
+        """Handle a device that left a guest without a detach in progress."""
         if self._pci_manager is not None:
-            self._pci_manager.removed(server_uuid)
+            self._pci_manager.device_removed(server_uuid)

@@ -105,7 +105,7 @@ class Held:
         address = self.device.row.address
         if address in server_state.pending_detach(self.instance):
             return State.DETACHING
-        if self.request in instance_devices.unfinished(self.instance):
+        if self.request in instance_devices.incomplete_requests(self.instance):
             return State.ATTACHING
         if self._problem is not None:
             return self._problem.state

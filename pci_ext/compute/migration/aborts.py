@@ -10,10 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Tell of live migrations that are aborted before they begin.
 
-Nova takes such a migration out of the queue of nova-compute, and asks neither
-its driver nor the destination, which has claimed devices already.
+"""Seam: live migrations that are aborted in the queue of nova-compute.
+
+Nova removes such a migration from the queue, and calls neither its driver nor
+the destination, which has claimed devices already.
 
 The method is that of the compute manager of this process, which is known once
 its driver is started; no other service has to load it.
@@ -34,7 +35,7 @@ LOG = logging.getLogger(__name__)
 
 _METHOD = 'live_migration_abort'
 
-#: What a migration is that nobody will do anything about any more.
+#: Status of a migration that was aborted in the queue.
 _CANCELLED = 'cancelled'
 
 Listener = Callable[
@@ -47,11 +48,10 @@ Listener = Callable[
 ]
 
 
-def tell(compute: nova_compute.ComputeManager, listener: Listener) -> None:
-    """Call a function with what was aborted and has ended by that.
+def on_abort(compute: nova_compute.ComputeManager, listener: Listener) -> None:
+    """Call a function after a live migration was aborted in the queue.
 
-    :param compute: Nova's compute manager
-    :raises SeamChanged: if it is not what this was written against
+    :raises SeamChanged: if Nova's method has other parameters than expected
     """
     method: Any = getattr(compute, _METHOD, None)
     seam.check_parameters(
@@ -76,6 +76,6 @@ def _abort(
             listener(context, instance, migration)
     except Exception:
         LOG.exception(
-            'The migration was aborted, and the destination not told',
+            'The destination does not know that the migration was aborted',
             instance=instance,
         )

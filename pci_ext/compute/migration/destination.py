@@ -10,13 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The claims of a server whose guest is to arrive at this host."""
+
+"""The destination of a live migration: the devices claimed for it."""
 
 from collections import Counter
+from collections.abc import Iterable
 from collections.abc import Iterator
 import contextlib
 import time
-from typing import Any
 
 from nova import context as nova_context
 from nova import exception as nova_exception
@@ -28,44 +29,45 @@ from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.i18n import _
 from pci_ext.requests import live_migration_policy
+from pci_ext.requests import moves
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds to wait for the end of a migration, and between looks at it.
-_PATIENCE = 60.0
+#: Seconds to wait for the end of a migration, and between two checks.
+_TIMEOUT = 60.0
 _POLL_INTERVAL = 0.2
 
 
-def forget(
+def release_claims(
     compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
     migration_id: int | None = None,
 ) -> None:
-    """Free what is claimed for a server that does not come after all.
+    """Free the devices claimed for a live migration that has failed.
 
-    Nova forgets it where both hosts share their storage, and would then claim
-    over it at the next attempt. Nothing is freed if its guest is here,
-    whatever the record of the server says.
+    Nova does not free them if both hosts share their storage, and would claim
+    over them at the next attempt. Nothing is freed if the guest runs here,
+    whichever host the record of the server names.
 
-    :param migration_id: the live migration that is over, where another may
-        have been begun since
+    :param migration_id: the live migration that has ended; the claims of a
+        later one are left alone
     """
     is_here = instance.host == compute.host
     if not is_here and not compute.driver.runs_here(instance):
         compute.rt.release_pci_claims(context, instance, migration_id)
 
 
-def publish(
+def report_pools(
     compute: nova_compute.ComputeManager, instance: 'objects.Instance'
 ) -> None:
-    """Report the pools of this host once a server has come, or has not.
+    """Report the pools of this host once a live migration has ended.
 
-    Nova does so at the source only. Until it looks at its resources anyway, it
-    would not free the devices of the server either if that was deleted.
+    Nova does so at the source only. Before its next scan it would not free the
+    devices of the server either, if that was deleted.
     """
     context = nova_context.get_admin_context()
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _TIMEOUT
     try:
         while instance.task_state == task_states.MIGRATING:
             if time.monotonic() > deadline:
@@ -73,27 +75,28 @@ def publish(
             time.sleep(_POLL_INTERVAL)
             instance = objects.Instance.get_by_uuid(context, instance.uuid)
     except nova_exception.InstanceNotFound:
-        LOG.debug('It is gone already', instance=instance)
+        LOG.debug('The server is deleted already', instance=instance)
     compute.update_available_resource(context)
 
 
 @contextlib.contextmanager
-def expected(
+def verified_claims(
     compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
 ) -> Iterator[None]:
-    """See that all is claimed, and free it if what follows fails.
+    """Check that all devices are claimed; free them if the body fails.
 
-    :raises nova.exception.MigrationPreCheckError: if it is not. Nova looks
-        for claims that nobody needs while it does not yet know for whom this
-        one is
+    Nova's clean_usage may run before the migration names this host, and free
+    the claims.
+
+    :raises nova.exception.MigrationPreCheckError: if a device is not claimed
     """
     try:
         _check(compute, context, instance)
         yield
     except Exception:
-        forget(compute, context, instance)
+        release_claims(compute, context, instance)
         raise
 
 
@@ -102,27 +105,23 @@ def _check(
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
 ) -> None:
-    requests = [
-        request
-        for request in instance_devices.requests_of(instance)
-        if request.source != objects.InstancePCIRequest.NEUTRON_PORT
-    ]
+    requests = moves.of_devices(instance)
     if not requests:
         return
-    claimed = instance_devices.devices_of(compute.rt, instance)
-    leaving = objects.PciDeviceList.get_by_instance_uuid(
+    claimed = instance_devices.get_devices(compute.rt, instance)
+    at_source = objects.PciDeviceList.get_by_instance_uuid(
         context, instance.uuid
     )
     for request in requests:
-        arriving = _kinds(claimed, request)
-        if arriving.total() != request.count:
+        models = _models(claimed, request)
+        if models.total() != request.count:
             raise nova_exception.MigrationPreCheckError(
                 reason=_('PCI devices are not claimed on %s.') % compute.host
             )
         if live_migration_policy.NATIVE in live_migration_policy.policies_of(
             request
-        ) and arriving != _kinds(leaving, request):
-            # The state of a device goes into one of the same kind only.
+        ) and models != _models(at_source, request):
+            # The state of a device goes into one of the same model only.
             raise nova_exception.MigrationPreCheckError(
                 reason=_('%s has other PCI devices than the server.')
                 % compute.host
@@ -134,8 +133,9 @@ def _check(
     )
 
 
-def _kinds(
-    devices: Any, request: 'objects.InstancePCIRequest'
+def _models(
+    devices: 'Iterable[objects.PciDevice]',
+    request: 'objects.InstancePCIRequest',
 ) -> Counter[tuple[str, str]]:
     return Counter(
         (device.vendor_id, device.product_id)

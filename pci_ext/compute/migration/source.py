@@ -10,7 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The devices of a server whose guest leaves this host."""
+
+"""The source of a live migration: the devices that the guest leaves."""
 
 import threading
 
@@ -23,23 +24,24 @@ from oslo_log import log as logging
 from pci_ext import server_state
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
-from pci_ext.compute.operations import operation
+from pci_ext.compute.operations import server_task
 from pci_ext.i18n import _
 from pci_ext.requests import live_migration_policy
+from pci_ext.requests import moves
 
 LOG = logging.getLogger(__name__)
 
 
 class Aborted(Exception):
-    """Somebody has aborted the migration."""
+    """A user has aborted the migration."""
 
 
-class Departure(operation.Operation):
-    """A live migration, as far as its source has to do with devices.
+class SourceMigration(server_task.ServerTask):
+    """The PCI devices of a live migration, at its source.
 
-    Nova has the server in a task of its own all the time.
+    The server has Nova's task state all the time.
 
-    :ivar is_ready: whether the guest has nothing that is to stay here
+    :ivar is_ready: whether no device that stays here is in the guest
     """
 
     is_ready = False
@@ -57,7 +59,7 @@ class Departure(operation.Operation):
         self._lock = threading.Lock()
 
     def check(self) -> None:
-        """See that no device forbids the migration.
+        """Check that no device forbids the migration.
 
         :raises nova.exception.MigrationPreCheckError: if one does
         """
@@ -74,11 +76,10 @@ class Departure(operation.Operation):
                 )
 
     def _policies(self) -> 'list[tuple[objects.PciDevice, str]]':
-        """Give what becomes of each device that is not that of a port."""
+        """Return the policy of each device that is not that of a port."""
         requests = {
             request.request_id: request
-            for request in instance_devices.requests_of(self.instance)
-            if request.source != objects.InstancePCIRequest.NEUTRON_PORT
+            for request in moves.of_devices(self.instance)
         }
         return [
             (
@@ -92,24 +93,28 @@ class Departure(operation.Operation):
             if device.request_id in requests
         ]
 
-    def detach(self) -> bool:
-        """Detach what is to be attached again on the destination.
-
-        :returns: whether the migration can go on; the guest may have lost
-            some devices if not
-        """
-        self.reload()
-        devices = [
+    def _hotplugged(self) -> instance_devices.Devices:
+        """Return the devices that are reattached on the destination."""
+        return [
             device
             for device, policy in self._policies()
             if policy == live_migration_policy.HOTPLUG
         ]
-        is_let_go = not devices or self._is_let_go(devices)
+
+    def detach(self) -> bool:
+        """Detach the devices that are reattached on the destination.
+
+        :returns: whether the migration can continue; if not, some devices may
+            be detached
+        """
+        self.reload()
+        devices = self._hotplugged()
+        detached = not devices or self._try_detach(devices)
         with self._lock:
-            self.is_ready = is_let_go and not self._aborted.is_set()
+            self.is_ready = detached and not self._aborted.is_set()
         return self.is_ready
 
-    def _is_let_go(self, devices: instance_devices.Devices) -> bool:
+    def _try_detach(self, devices: instance_devices.Devices) -> bool:
         try:
             with compute_utils.EventReporter(
                 self.context,
@@ -132,41 +137,40 @@ class Departure(operation.Operation):
             self.operation_id,
         )
         for device in devices:
-            if self._aborted.is_set():
-                raise Aborted(_('The live migration was aborted.'))
+            self._check_aborted()
             self.driver.detach_pci(self.context, self.instance, [device])
             LOG.info(
                 'Live migration: PCI device %s is detached',
                 device.address,
                 instance=self.instance,
             )
+        self._check_aborted()
+
+    def _check_aborted(self) -> None:
         if self._aborted.is_set():
             raise Aborted(_('The live migration was aborted.'))
 
     def abort(self) -> bool:
-        """Let the migration end before the guest is transferred.
+        """Abort the migration before the guest is transferred.
 
-        :returns: whether it does; the hypervisor has to abort it if not
+        :returns: False if the guest is being transferred: the hypervisor has
+            to abort that
         """
         with self._lock:
             if not self.is_ready:
                 self._aborted.set()
             return not self.is_ready
 
-    def strip(self, migrate_data: 'objects.LiveMigrateData') -> None:
-        """Leave to Nova the devices that the hypervisor migrates.
+    def drop_hotplugged(self, migrate_data: 'objects.LiveMigrateData') -> None:
+        """Remove the detached devices from Nova's map of devices.
 
-        It would else look for the others in the domain.
+        Nova would look for them in the domain.
         """
         if not migrate_data or 'pci_dev_map_src_dst' not in migrate_data:
             return
-        gone = {
-            device.address
-            for device, policy in self._policies()
-            if policy == live_migration_policy.HOTPLUG
-        }
+        detached = {device.address for device in self._hotplugged()}
         migrate_data.pci_dev_map_src_dst = {
             source: destination
             for source, destination in migrate_data.pci_dev_map_src_dst.items()
-            if source not in gone
+            if source not in detached
         }

@@ -10,15 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Attach PCI devices to a server: all that are asked for, or none."""
 
-from collections.abc import Callable
+"""Attach PCI devices to a server: all that are requested, or none."""
+
 from collections.abc import Sequence
 
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
-from oslo_log import log as logging
 
 from pci_ext import exception
 from pci_ext import server_state
@@ -29,17 +28,11 @@ from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import steps
 from pci_ext.i18n import _
 
-LOG = logging.getLogger(__name__)
-
-
-def _nobody_waits() -> None:
-    """Take the place of an answer where nova-api does not wait for it."""
-
 
 class Attach(operation.Operation):
     """One attach to one server.
 
-    :param requests: what to attach, as resolved by nova-api
+    :param requests: the requests, as resolved by nova-api
     """
 
     name = 'attach_pci'
@@ -57,26 +50,26 @@ class Attach(operation.Operation):
         super().__init__(compute, context, server_uuid, operation_id)
         self.requests = list(requests)
         self.request_ids = {request.request_id for request in requests}
-        instance_devices.begin(self.requests, operation_id)
+        instance_devices.mark_attaching(self.requests, operation_id)
 
-    def run(self, answer: Callable[[], None]) -> None:
-        """Attach the devices.
+    def run(self) -> None:
+        """Attach the devices; accepted once they are claimed.
 
         The requests are recorded before devices are claimed for them: Nova
         cannot handle a server that has a device without its request.
 
-        :param answer: called as soon as the devices are the server's
-        :raises PciActionRefused: if they cannot be; before the answer
+        :raises PciActionRefused: if no devices can be claimed, or the guest
+            has no room for them
         """
         self.load()
         with self.announced():
-            steps.run(self._steps(answer))
-        self.publish()
+            steps.run(self._steps())
+        self.report_pools()
 
     def resume(self) -> bool:
         """End an attach that was interrupted.
 
-        :returns: whether all devices are attached; none is if not
+        :returns: whether all devices are attached; otherwise none is
         """
         self.reload()
         devices = self._claimed()
@@ -88,22 +81,22 @@ class Attach(operation.Operation):
         if complete:
             self._allocate()
             self._confirm()
-            self.give_back()
-            self.publish()
+            self.release_server()
+            self.report_pools()
         else:
-            steps.undo(self._steps(_nobody_waits))
+            steps.undo(self._steps())
         return complete
 
-    def _steps(self, answer: Callable[[], None]) -> Sequence[steps.Step]:
+    def _steps(self) -> Sequence[steps.Step]:
         return (
-            steps.Step('own', self._check_ports, self.give_back),
+            steps.Step('check', self._check_slots, self.release_server),
             steps.Step('announce', self.announce),
             steps.Step('record', self._record, self._unrecord),
             steps.Step('claim', self._claim, self._unclaim),
-            steps.Step('answer', answer),
-            steps.Step('plug', self._plug, self._unplug),
+            steps.Step('accept', self.accept),
+            steps.Step('attach', self._attach, self._detach),
             steps.Step('allocate', self._allocate),
-            steps.Step('conclude', self.conclude, self.reopen),
+            steps.Step('complete', self.mark_completed, self.clear_completed),
             steps.Step('confirm', self._confirm),
             steps.Step('finish', self.finish),
         )
@@ -115,24 +108,24 @@ class Attach(operation.Operation):
     def _count(self) -> int:
         return sum(request.count for request in self.requests)
 
-    def _check_ports(self) -> None:
-        """See whether the guest can take the devices, before any is claimed.
+    def _check_slots(self) -> None:
+        """Check that the guest has room, before devices are claimed.
 
         :raises PciActionRefused: if not
         """
         self.driver.check_pci_slots(self.instance, self._count)
 
     def _record(self) -> None:
-        # On record now.
+        # The requests count for the quota from now on.
         server_state.release_reservation(self.instance)
-        instance_devices.set_requests(
+        instance_devices.save_requests(
             self.instance,
-            [*instance_devices.requests_of(self.instance), *self.requests],
+            [*instance_devices.get_requests(self.instance), *self.requests],
         )
 
     def _unrecord(self) -> None:
-        self.settle(self.request_ids)
-        self.publish()
+        self.sync_requests(self.request_ids)
+        self.report_pools()
 
     def _claim(self) -> None:
         try:
@@ -150,7 +143,7 @@ class Attach(operation.Operation):
             raise exception.PciActionRefused(
                 reason=_(
                     'The host of the server does not have %(count)d free PCI '
-                    'devices as asked for: %(names)s.'
+                    'devices as requested: %(names)s.'
                 )
                 % {
                     'count': self._count,
@@ -170,23 +163,23 @@ class Attach(operation.Operation):
 
     def _unclaim(self) -> None:
         self.free(self._claimed())
-        # What the guest does not let go of is its own.
+        # Devices that the guest does not release stay the server's.
         self._allocate()
 
-    def _plug(self) -> None:
+    def _attach(self) -> None:
         self.driver.attach_pci(self.context, self.instance, self._claimed())
 
-    def _unplug(self) -> None:
-        held = self.held()
-        plugged = [
-            device for device in self._claimed() if device.address in held
+    def _detach(self) -> None:
+        in_guest = self.in_guest()
+        attached = [
+            device for device in self._claimed() if device.address in in_guest
         ]
-        if plugged:
-            self.driver.detach_pci(self.context, self.instance, plugged)
+        if attached:
+            self.driver.detach_pci(self.context, self.instance, attached)
 
     def _allocate(self) -> None:
         self.rt.allocate_pci_devices_for_instance(self.context, self.instance)
 
     def _confirm(self) -> None:
-        instance_devices.confirm(self.instance, self.request_ids)
+        instance_devices.mark_attached(self.instance, self.request_ids)
         instance_devices.update_request_spec(self.context, self.instance)

@@ -10,15 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+
 """Detach PCI devices from a server: all that are named, or none."""
 
-from collections.abc import Callable
 from collections.abc import Sequence
 
 from nova import context as nova_context
 from nova import objects
 from nova.objects import fields
-from oslo_log import log as logging
 from oslo_utils import excutils
 
 from pci_ext import exception
@@ -28,18 +27,17 @@ from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import steps
+from pci_ext.requests import moves
 
-LOG = logging.getLogger(__name__)
 
-
-def _go_on() -> None:
-    """Take a step that was taken before the interruption."""
+def _done_before() -> None:
+    """Take the place of a step that was taken before the interruption."""
 
 
 class Detach(operation.Operation):
     """One detach from one server.
 
-    :param dev_ids: the devices, as the hypervisor names them
+    :param dev_ids: names of the devices, as of the hypervisor
     """
 
     name = 'detach_pci'
@@ -58,75 +56,71 @@ class Detach(operation.Operation):
         self.dev_ids = list(dev_ids)
         self.devices: instance_devices.Devices = []
         self._request_ids: set[str] = set()
-        # Addresses of the devices that the guest does not let go of.
-        self._kept: set[str] = set()
+        # Addresses of the devices that the guest does not release.
+        self._not_released: set[str] = set()
         self._subject = action_notifications.Subject.of([], [])
 
-    def run(self, answer: Callable[[], None]) -> None:
-        """Detach the devices.
+    def run(self) -> None:
+        """Detach the devices; accepted if the server has all of them.
 
-        Once the guest has let go of all of them, they are freed and there is
-        no way back. Until then, those that it let go of are given back.
+        Once the guest has released all devices, they are freed and the detach
+        cannot be undone. Until then, released devices are attached again.
 
-        :param answer: called once it is certain that all are the server's
-        :raises PciActionRefused: if they are not; before the answer
-        :raises PciDeviceNotUnplugged: if the guest keeps one; it is freed as
-            soon as the guest lets go of it after all
+        :raises PciActionRefused: if the server does not have a device
+        :raises PciDeviceNotUnplugged: if the guest does not release a device
+            in time; its detach stays pending
         """
         self.load()
         with self.announced():
             steps.run(
                 (
-                    steps.Step('own', self._find, self.give_back),
+                    steps.Step('check', self._find, self.release_server),
                     steps.Step('announce', self.announce),
                     steps.Step('mark', self._mark, self._unmark),
-                    steps.Step('answer', answer),
-                    *self._ending(),
+                    steps.Step('accept', self.accept),
+                    *self._last_steps(),
                 )
             )
-        self.publish()
+        self.report_pools()
 
     def resume(self) -> bool:
         """End a detach that was interrupted.
 
-        :returns: whether the devices are detached; if not, the guest had not
-            been asked for them yet
-        :raises PciDeviceNotUnplugged: if the guest keeps a device
+        :returns: whether the devices are detached; if not, the detach had not
+            begun in the guest
+        :raises PciDeviceNotUnplugged: if the guest does not release a device
         """
         self.reload()
-        asked_for = server_state.pending_detach(
-            self.instance, self.operation_id
-        )
-        if not asked_for and not self.is_done():
-            self.give_back()
+        pending = server_state.pending_detach(self.instance, self.operation_id)
+        if not pending and not self.is_completed():
+            self.release_server()
             return False
         self.devices = [
-            device for device in self.owned() if device.address in asked_for
+            device for device in self.owned() if device.address in pending
         ]
-        # Devices that are free already do not tell what they were for.
+        # Devices that are free already have lost their request ids.
         self._request_ids = {
             request.request_id
-            for request in instance_devices.requests_of(self.instance)
-            if request.source != objects.InstancePCIRequest.NEUTRON_PORT
-            and request.request_id is not None
+            for request in moves.of_devices(self.instance)
+            if request.request_id is not None
         }
         self._describe()
         steps.run(
             (
-                steps.Step('own', _go_on, self.give_back),
-                steps.Step('mark', _go_on, self._unmark),
-                *self._ending(),
+                steps.Step('check', _done_before, self.release_server),
+                steps.Step('mark', _done_before, self._unmark),
+                *self._last_steps(),
             )
         )
-        self.publish()
+        self.report_pools()
         return True
 
-    def _ending(self) -> Sequence[steps.Step]:
+    def _last_steps(self) -> Sequence[steps.Step]:
         return (
-            steps.Step('unplug', self._unplug, self._plug),
-            steps.Step('free', self._free, self._settle),
-            steps.Step('conclude', self.conclude),
-            steps.Step('record', self._settle),
+            steps.Step('detach', self._detach, self._attach),
+            steps.Step('free', self._free, self._record),
+            steps.Step('complete', self.mark_completed),
+            steps.Step('record', self._record),
             steps.Step('finish', self.finish),
         )
 
@@ -138,7 +132,7 @@ class Detach(operation.Operation):
         }
         ports = {
             request.request_id
-            for request in instance_devices.requests_of(self.instance)
+            for request in instance_devices.get_requests(self.instance)
             if request.source == objects.InstancePCIRequest.NEUTRON_PORT
         }
         for dev_id in dict.fromkeys(self.dev_ids):
@@ -147,19 +141,13 @@ class Detach(operation.Operation):
             if by_dev_id[dev_id].request_id in ports:
                 raise exception.PciDeviceOfPort(dev_id=dev_id)
             self.devices.append(by_dev_id[dev_id])
-        # A device forgets its request when it is freed.
+        # A device loses its request id when it is freed.
         self._request_ids = {device.request_id for device in self.devices}
         self._describe()
 
     def _describe(self) -> None:
-        asked_for = {device.request_id for device in self.devices}
-        self._subject = action_notifications.Subject.of(
-            [
-                request
-                for request in instance_devices.requests_of(self.instance)
-                if request.request_id in asked_for
-            ],
-            self.devices,
+        self._subject = action_notifications.Subject.of_devices(
+            self.instance, self.devices
         )
 
     def subject(self) -> action_notifications.Subject:
@@ -175,37 +163,37 @@ class Detach(operation.Operation):
 
     def _unmark(self) -> None:
         server_state.PENDING_DETACH.remove(
-            self.instance, set(self._addresses()) - self._kept
+            self.instance, set(self._addresses()) - self._not_released
         )
 
-    def _unplug(self) -> None:
+    def _detach(self) -> None:
         try:
             self.driver.detach_pci(self.context, self.instance, self.devices)
         except exception.PciDeviceNotUnplugged as error:
             with excutils.save_and_reraise_exception():
-                self._kept.add(error.kwargs['address'])
+                self._not_released.add(error.kwargs['address'])
 
     def _still_owned(self) -> instance_devices.Devices:
         owned = {device.address for device in self.owned()}
         return [device for device in self.devices if device.address in owned]
 
-    def _plug(self) -> None:
+    def _attach(self) -> None:
         attached = self.driver.attached_pci(self.instance)
         if attached is None:
             return
-        taken_out = [
+        detached = [
             device
             for device in self._still_owned()
             if device.address not in attached
         ]
-        if taken_out:
-            self.driver.attach_pci(self.context, self.instance, taken_out)
+        if detached:
+            self.driver.attach_pci(self.context, self.instance, detached)
 
     def _free(self) -> None:
         self.free(self._still_owned())
 
-    def _settle(self) -> None:
-        self.settle(self._request_ids)
+    def _record(self) -> None:
+        self.sync_requests(self._request_ids)
         owned = {device.address for device in self.owned()}
         server_state.PENDING_DETACH.remove(
             self.instance,

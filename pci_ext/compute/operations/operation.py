@@ -10,90 +10,73 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What attach and detach have in common: a server, and the right to it."""
 
-from collections.abc import Callable
+"""Base of attach, detach and reattach: the operations that nova-api starts."""
+
+import abc
 from collections.abc import Iterator
+from concurrent import futures
 import contextlib
+from typing import Any
 
-from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
-from nova import rpc
-from nova.compute import task_states
 from oslo_log import log as logging
 from oslo_utils import excutils
 
 from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
-from pci_ext.compute import instance_devices
-from pci_ext.compute import nova_compute
+from pci_ext.compute.operations import server_task
 from pci_ext.i18n import _
-from pci_ext.virt.handlers import base
 
 LOG = logging.getLogger(__name__)
 
-#: While a server has one of these Nova has its devices out of its guest.
-_DEVICES_ARE_OUT = (task_states.SUSPENDING, task_states.RESUMING)
 
-_ATTRS = ['system_metadata', 'pci_requests', 'numa_topology', 'flavor']
-
-
-class Operation:
+class Operation(server_task.ServerTask, abc.ABC):
     """An operation on the PCI devices of a server on this host.
 
-    :param compute: Nova's compute manager
-    :param server_uuid: the server
-    :param operation_id: as nova-api has it on record
-    :cvar name: that of the action, as users see it
-    :cvar task_state: what the server has for as long as it takes
-    :cvar action: that of its notifications
+    nova-api sets the task state of the server and the id of the operation, and
+    then calls the host. The operation releases the server at its end.
+
+    :ivar accepted: done once the operation is certain to be possible; has the
+        exception if it is not
+    :cvar name: the name of its instance action
+    :cvar task_state: the task state of the server during the operation
     """
 
     name = ''
     task_state = ''
-    action = ''
 
-    def __init__(
-        self,
-        compute: nova_compute.ComputeManager,
-        context: nova_context.RequestContext,
-        server_uuid: str,
-        operation_id: str,
-    ) -> None:
-        self.compute = compute
-        self.context = context
-        self.server_uuid = server_uuid
-        self.operation_id = operation_id
-        self.instance: objects.Instance = None
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.accepted: futures.Future[None] = futures.Future()
         self._announced = False
 
-    @property
-    def driver(self) -> base.DeviceHandler:
-        return self.compute.driver
-
-    @property
-    def rt(self) -> nova_compute.ResourceTracker:
-        return self.compute.rt
-
-    def run(self, answer: Callable[[], None]) -> None:
+    @abc.abstractmethod
+    def run(self) -> None:
         """Run the operation.
 
-        :param answer: called once it is certain that nothing is missing
-        :raises PciActionRefused: before the answer, if something is
+        :raises PciActionRefused: if it is not possible, before it is accepted
         """
-        raise NotImplementedError()
+
+    @abc.abstractmethod
+    def subject(self) -> action_notifications.Subject:
+        """Return the requests and devices that notifications name."""
+
+    def accept(self) -> None:
+        """Let nova-api know that the operation is possible."""
+        self.accepted.set_result(None)
 
     def load(self) -> None:
-        """Read the server, and see that it is still ours to change.
+        """Load the server, and check that this operation has it.
 
-        nova-api may have given up, or this may be a message that waited for
-        a nova-compute to be started again.
+        nova-api may have given up, or nova-compute may have been stopped when
+        nova-api called.
 
-        :raises PciActionRefused: if it is not
+        :raises PciActionRefused: if another operation or task has it
         """
-        self.instance = self._read()
+        self.reload()
         self._check_current(self.instance)
 
     def _check_current(self, instance: 'objects.Instance') -> None:
@@ -107,85 +90,24 @@ class Operation:
             ) % {'task_state': instance.task_state}
         raise exception.PciActionRefused(reason=reason)
 
-    def reload(self) -> None:
-        """Read the server, whether or not it is still ours to change.
-
-        :raises nova.exception.InstanceNotFound: if it is gone
-        """
-        self.instance = self._read()
-
-    def _read(self) -> 'objects.Instance':
-        return objects.Instance.get_by_uuid(
-            self.context, self.server_uuid, expected_attrs=_ATTRS
-        )
-
     def is_current(self, instance: 'objects.Instance') -> bool:
+        """Tell whether this operation has the server."""
         return (
             instance.host == self.compute.host
             and instance.task_state == self.task_state
             and server_state.operation_id(instance) == self.operation_id
         )
 
-    def owned(self) -> instance_devices.Devices:
-        """Give the devices that the server has on record now."""
-        return instance_devices.devices_of(self.rt, self.instance)
-
-    def held(self) -> frozenset[str]:
-        """Give the addresses of the devices that its domain has now."""
-        attached = self.driver.attached_pci(self.instance)
-        return frozenset() if attached is None else attached
-
-    def attached(self) -> frozenset[str] | None:
-        """Give the addresses that its domain has, if it is to have any.
-
-        :returns: None for a server that is not running, or is being suspended
-            or resumed: what it lacks now it gets back
-        """
-        if self.instance.task_state in _DEVICES_ARE_OUT:
-            return None
-        attached: frozenset[str] | None = self.driver.attached_pci(
-            self.instance
-        )
-        return attached
-
-    def free(self, devices: instance_devices.Devices) -> None:
-        """Free devices, but never one that the domain holds.
-
-        Such a device is freed when the guest lets go of it.
-        """
-        held = self.held()
-        server_state.PENDING_DETACH.mark(
-            self.instance,
-            [device.address for device in devices if device.address in held],
-            self.operation_id,
-        )
-        for device in devices:
-            if device.address in held:
-                LOG.error(
-                    'PCI device %s stays allocated: the guest has it',
-                    device.address,
-                    instance=self.instance,
-                )
-            else:
-                self.rt.unclaim_pci_devices(
-                    self.context, device, self.instance
-                )
-
-    def settle(self, request_ids: set[str]) -> None:
-        """Make the records of the server agree with the devices it has."""
-        instance_devices.settle(self.instance, request_ids, self.owned())
-        instance_devices.update_request_spec(self.context, self.instance)
-
-    def conclude(self) -> None:
-        """Note, for who comes after a crash, that all is done."""
+    def mark_completed(self) -> None:
+        """Record, for recovery after a crash, that the devices are done."""
         self.instance.system_metadata[server_state.COMPLETED] = (
             self.operation_id
         )
         self.instance.save()
 
-    def reopen(self) -> None:
-        """Take back what :meth:`conclude` noted."""
-        # Another copy: the server may have been given back.
+    def clear_completed(self) -> None:
+        """Remove the record of :meth:`mark_completed`."""
+        # Another copy: the server may have been released.
         instance = self._read()
         if (
             instance.system_metadata.pop(server_state.COMPLETED, None)
@@ -193,17 +115,18 @@ class Operation:
         ):
             instance.save()
 
-    def is_done(self) -> bool:
-        noted = self.instance.system_metadata.get(server_state.COMPLETED)
-        return bool(noted == self.operation_id)
+    def is_completed(self) -> bool:
+        """Tell whether only the outcome remains to be recorded."""
+        completed = self.instance.system_metadata.get(server_state.COMPLETED)
+        return bool(completed == self.operation_id)
 
     def finish(self) -> None:
-        """Give the server back.
+        """Release the server.
 
         :raises PciActionRefused: or nova.exception.UnexpectedTaskStateError,
-            if it is not ours any more
+            if another operation or task has it
         """
-        # Another copy: what is undone if this fails is saved without it.
+        # Another copy: undoing a failed step saves self.instance without this.
         instance = self._read()
         self._check_current(instance)
         instance.task_state = None
@@ -212,34 +135,22 @@ class Operation:
         server_state.release_reservation(instance)
         instance.save(expected_task_state=[self.task_state])
 
-    def give_back(self) -> None:
-        """Give the server back after a failure, if it is still ours."""
+    def release_server(self) -> None:
+        """Release the server, if this operation still has it."""
         if self.is_current(self._read()):
             try:
                 self.finish()
             except nova_exception.UnexpectedTaskStateError:
                 LOG.info('Another task has the server', instance=self.instance)
 
-    def publish(self) -> None:
-        """Report the pools of the host at once, not with the next period."""
-        try:
-            self.rt.update_usage(
-                self.context, self.instance, self.instance.node
-            )
-        except Exception:
-            LOG.exception(
-                'The pools of the host are reported with the next period',
-                instance=self.instance,
-            )
-
     def announce(self) -> None:
-        """Tell listeners that it begins."""
+        """Send the notification of the start."""
         self._announced = True
         self.notify(action_notifications.START)
 
     @contextlib.contextmanager
     def announced(self) -> Iterator[None]:
-        """Tell listeners how it ends, if they were told that it began."""
+        """Notify of the end or error, if the start was notified of."""
         try:
             yield
         except Exception as error:
@@ -247,29 +158,3 @@ class Operation:
                 if self._announced:
                     self.notify(action_notifications.ERROR, error)
         self.notify(action_notifications.END)
-
-    @rpc.if_notifications_enabled
-    def notify(self, phase: str, error: Exception | None = None) -> None:
-        """Send a notification; a failure to do so fails nothing else."""
-        try:
-            action_notifications.notify(
-                self.context,
-                # As it is now, with its task state.
-                self._read(),
-                self.compute.host,
-                self.action,
-                phase,
-                self.subject(),
-                error,
-            )
-        except Exception:
-            LOG.exception(
-                'The notification %s.%s was not sent',
-                self.action,
-                phase,
-                instance=self.instance,
-            )
-
-    def subject(self) -> action_notifications.Subject:
-        """Give the requests and devices that notifications are to name."""
-        raise NotImplementedError()

@@ -10,13 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Attach to a guest what a live migration took out of it."""
 
-from collections.abc import Callable
+"""Reattach the devices that a live migration detached from a guest."""
 
 from nova import context as nova_context
 from nova import exception as nova_exception
-from nova import objects
 from oslo_log import log as logging
 
 from pci_ext import exception
@@ -27,52 +25,52 @@ from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import steps
 from pci_ext.i18n import _
+from pci_ext.requests import moves
 
 LOG = logging.getLogger(__name__)
 
 
 class Reattach(operation.Operation):
-    """One attempt for all devices that a server lacks.
+    """One attempt to reattach all devices missing from a guest.
 
-    The devices are the server's own all the time, whether it can be done or
-    not.
+    The devices stay allocated to the server, whether it succeeds or not.
     """
 
     name = 'reattach_pci'
     task_state = server_state.ATTACHING_PCI
 
-    def run(self, answer: Callable[[], None]) -> None:
-        """Make an attempt because somebody asks for it.
+    def run(self) -> None:
+        """Make an attempt that a user requested.
 
-        :raises PciActionRefused: if nothing is missing; before the answer
+        :raises PciActionRefused: if no device is to be reattached
         :raises PciDeviceNotPlugged: if a device still cannot be attached
         """
         self.load()
         steps.run(
             (
-                steps.Step('own', self._check, self.give_back),
-                steps.Step('answer', answer),
+                steps.Step('check', self._check, self.release_server),
+                steps.Step('accept', self.accept),
                 steps.Step('attach', self.attempt),
                 steps.Step('finish', self.finish),
             )
         )
 
     def subject(self) -> action_notifications.Subject:
-        """Give nothing: it is the server's own all the time."""
+        """Return an empty subject: no device is allocated or freed."""
         return action_notifications.Subject([], [])
 
     def _check(self) -> None:
         if not server_state.pending_reattach(self.instance):
             raise exception.PciActionRefused(
-                reason=_('The server lacks none of its PCI devices.')
+                reason=_('No PCI device of the server is to be reattached.')
             )
 
     def attempt(self, state: str = server_state.FAILED) -> None:
-        """Attach what is missing to the guest, if it runs.
+        """Attach the missing devices to the guest, if it runs.
 
-        What is stopped gets its devices back when it is started.
+        A stopped server gets its devices back when it is started.
 
-        :param state: that of the devices that cannot be attached
+        :param state: recorded for the devices that cannot be attached
         :raises PciDeviceNotPlugged: for the first of them
         """
         errors: dict[str, exception.PciDeviceNotPlugged] = {}
@@ -102,53 +100,55 @@ class Reattach(operation.Operation):
             raise first
 
     def missing(self) -> instance_devices.Devices:
-        """Give the devices that the guest is to have and has not, for good."""
+        """Return the devices to be reattached that are not in the guest.
+
+        A device that the guest would lose by a reboot is missing, too.
+        """
         attached = self.driver.persistent_pci(self.instance)
         if attached is None:
             return []
-        not_wanted = attached | server_state.pending_detach(self.instance)
+        excluded = attached | server_state.pending_detach(self.instance)
         request_ids = server_state.pending_reattach(self.instance)
         return [
             device
             for device in self.owned()
             if device.request_id in request_ids
-            and device.address not in not_wanted
+            and device.address not in excluded
         ]
 
-    def unasked(self) -> set[str]:
-        """Give the requests of what the guest let go of without need.
+    def spontaneously_removed(self) -> set[str]:
+        """Return the requests with a device that left the guest unrequested.
 
-        It may have been asked by a live migration that was given up because
-        the guest did not answer in time.
+        The guest may have released it for a live migration that was given up
+        because the guest had not done so in time.
         """
         attached = self.attached()
         if attached is None:
             return set()
-        wanted = {
-            request.request_id
-            for request in instance_devices.requests_of(self.instance)
-            if request.source != objects.InstancePCIRequest.NEUTRON_PORT
+        request_ids = {
+            request.request_id for request in moves.of_devices(self.instance)
         } - {
             request.request_id
-            for request in instance_devices.unfinished(self.instance)
+            for request in instance_devices.incomplete_requests(self.instance)
         }
-        not_wanted = attached | server_state.pending_detach(self.instance)
+        excluded = attached | server_state.pending_detach(self.instance)
         return {
             device.request_id
             for device in self.owned()
-            if device.request_id in wanted and device.address not in not_wanted
+            if device.request_id in request_ids
+            and device.address not in excluded
         }
 
-    def notice(self) -> None:
-        """Mark what the guest let go of without need."""
+    def record_missing(self) -> None:
+        """Mark the requests of spontaneously removed devices."""
         server_state.PENDING_REATTACH.mark(
-            self.instance, self.unasked(), self.operation_id
+            self.instance, self.spontaneously_removed(), self.operation_id
         )
 
-    def take(self) -> bool:
-        """Take the server for an attempt.
+    def acquire_server(self) -> bool:
+        """Set the task state of the server for an attempt.
 
-        :returns: whether nobody else has it
+        :returns: False if another operation or task has the server
         """
         self.instance.task_state = self.task_state
         self.instance.system_metadata[server_state.OPERATION] = (
@@ -161,20 +161,20 @@ class Reattach(operation.Operation):
         return True
 
 
-def lacks(
+def has_missing(
     compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     server_uuid: str,
 ) -> bool:
-    """Tell whether the guest of a server lacks a device that is its own.
+    """Tell whether a device of a server left the guest unrequested.
 
-    While a live migration goes on it does, and that is nothing to mend.
+    During a live migration the devices are missing on purpose.
     """
-    again = Reattach(compute, context, server_uuid, str(context.request_id))
+    task = Reattach(compute, context, server_uuid, str(context.request_id))
     try:
-        again.reload()
+        task.reload()
     except nova_exception.InstanceNotFound:
         return False
-    if server_state.pending_reattach(again.instance):
+    if server_state.pending_reattach(task.instance):
         return False
-    return bool(again.unasked())
+    return bool(task.spontaneously_removed())

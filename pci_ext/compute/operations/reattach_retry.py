@@ -10,7 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Attach to a guest what it lacks, again and again with growing delays."""
+
+"""Retry a reattach with growing delays."""
 
 import contextlib
 import enum
@@ -37,21 +38,22 @@ _MAX_DELAY = 60.0
 
 class _Outcome(enum.Enum):
     DONE = enum.auto()
-    #: Somebody else has the server: that was no attempt.
+    #: Another task has the server; does not count as an attempt.
     BUSY = enum.auto()
 
 
-def attach_again(
+def retry_reattach(
     compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     server_uuid: str,
 ) -> None:
-    """Attach what the guest of a server lacks; takes as long as it takes.
+    """Try to reattach the missing devices of a guest until it succeeds.
 
-    Ends with an event of the server. A device that cannot be attached stays
-    the server's own, for somebody to ask again.
+    Returns when it has succeeded or the attempts are used up, and records an
+    event of the server. Devices that cannot be attached stay allocated; a user
+    can request another attempt.
 
-    :param context: that of the action which took the devices out
+    :param context: the context of the action that detached the devices
     """
     with (
         contextlib.suppress(exception.PciDeviceNotPlugged),
@@ -63,10 +65,10 @@ def attach_again(
             graceful_exit=True,
         ),
     ):
-        _persist(compute, context, server_uuid)
+        _retry(compute, context, server_uuid)
 
 
-def _persist(
+def _retry(
     compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     server_uuid: str,
@@ -101,26 +103,26 @@ def _persist(
             return
 
 
-def _attempt(again: reattach.Reattach, state: str) -> _Outcome:
-    @utils.synchronized(again.server_uuid)
+def _attempt(task: reattach.Reattach, state: str) -> _Outcome:
+    @utils.synchronized(task.server_uuid)
     def run() -> _Outcome:
-        again.reload()
-        if again.instance.host != again.compute.host:
-            # Whoever has it now looks after it.
+        task.reload()
+        if task.instance.host != task.compute.host:
+            # The host that it is on reattaches its devices.
             return (
                 _Outcome.DONE
-                if again.instance.task_state is None
+                if task.instance.task_state is None
                 else _Outcome.BUSY
             )
-        again.notice()
-        if not server_state.pending_reattach(again.instance):
+        task.record_missing()
+        if not server_state.pending_reattach(task.instance):
             return _Outcome.DONE
-        if again.instance.task_state or not again.take():
+        if task.instance.task_state or not task.acquire_server():
             return _Outcome.BUSY
         try:
-            again.attempt(state)
+            task.attempt(state)
         finally:
-            again.give_back()
+            task.release_server()
         return _Outcome.DONE
 
     return run()

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""An operation as a list of steps, each with what undoes it."""
+"""An operation as a list of steps, each with its undo."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -30,10 +30,10 @@ def _nothing() -> None:
 class Step:
     """A step of an operation.
 
-    :param name: as the log has it
-    :param do: takes the step
-    :param undo: puts back what the step changed; also called where the step
-        failed halfway or before it changed anything
+    :param name: the name in the log
+    :param do: does the step
+    :param undo: undoes the step, also one that failed halfway or before it
+        changed anything
     """
 
     name: str
@@ -42,11 +42,11 @@ class Step:
 
 
 def run(steps: Sequence[Step]) -> None:
-    """Take all steps, or undo those that were begun, the last one first.
+    """Do all steps, or undo those that were begun, the last one first.
 
-    A step that cannot be undone does not keep the others from being undone.
+    The others are undone even if one cannot be.
 
-    :raises Exception: what the step that failed raised
+    :raises Exception: the exception of the step that failed
     """
     begun: list[Step] = []
     try:
@@ -60,7 +60,7 @@ def run(steps: Sequence[Step]) -> None:
 
 
 def undo(steps: Sequence[Step]) -> None:
-    """Undo steps, the last one first; logs what could not be undone."""
+    """Undo steps, the last one first; log those that cannot be undone."""
     for step in reversed(steps):
         try:
             step.undo()

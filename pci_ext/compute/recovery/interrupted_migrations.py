@@ -10,7 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Live migrations that nova-compute was in the middle of when it ended."""
+
+"""Live migrations that were interrupted by the end of nova-compute."""
 
 from nova import context as nova_context
 from nova import objects
@@ -23,16 +24,15 @@ from pci_ext.compute import rpcapi
 
 LOG = logging.getLogger(__name__)
 
-#: Of the live migrations that nova-compute ended in the middle of, Nova puts
-#: those in error that the hypervisor was at, and leaves the others as they
-#: are.
+#: Statuses of interrupted live migrations. Nova sets `error` for those whose
+#: guest was being transferred, and leaves the others as they are.
 _STATUSES = ['accepted', 'queued', 'preparing', 'running', 'error']
 
 
-def servers(context: nova_context.RequestContext, host: str) -> set[str]:
-    """Give the servers that a destination may have claimed devices for.
+def find_servers(context: nova_context.RequestContext, host: str) -> set[str]:
+    """Return the servers for which a destination may have claimed devices.
 
-    :param host: the one that they were to leave
+    :param host: the source host
     """
     return {each.instance_uuid for each in _migrations(context, host)}
 
@@ -56,14 +56,14 @@ def release_claims(
     context: nova_context.RequestContext,
     server_uuid: str,
 ) -> None:
-    """Free what is claimed for a server that is still on this host.
+    """Let destinations free the devices claimed for a server on this host.
 
-    Nova aborts what the hypervisor still does, and takes the task from the
-    server; but it forgets what the destination has claimed. A server that has
-    the task again is migrated anew.
+    Nova aborts the transfer and clears the task state, but leaves the claims
+    of the destination. A server that has the task state again is in a new
+    migration.
     """
     migrations = _migrations(context, compute.host, instance_uuid=server_uuid)
-    # Read last: it has the task before there is a record of a migration.
+    # Read last: the task state is set before the migration is recorded.
     instance = objects.Instance.get_by_uuid(context, server_uuid)
     if (
         instance.host != compute.host
@@ -76,7 +76,11 @@ def release_claims(
         if migration.dest_compute not in (None, compute.host)
     }
     for host, migration_id in last.items():
-        LOG.info('%s frees what it claimed', host, instance=instance)
+        LOG.info(
+            'Letting %s free the devices of an interrupted live migration',
+            host,
+            instance=instance,
+        )
         rpcapi.ComputeAPI().release_claims(
             context, instance, host, migration_id
         )

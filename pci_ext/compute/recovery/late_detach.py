@@ -10,85 +10,76 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Free a device that a guest let go of after everybody stopped waiting."""
+
+"""Free a device whose guest released it after the detach had timed out."""
 
 from nova import context as nova_context
 from nova import exception as nova_exception
-from nova import objects
 from oslo_log import log as logging
 
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
-from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
-from pci_ext.compute.operations import operation
+from pci_ext.compute.operations import server_task
 
 LOG = logging.getLogger(__name__)
 
 
-class Late(operation.Operation):
-    """The belated end of a detach; has no task state of its own."""
+class LateDetach(server_task.ServerTask):
+    """The late end of a detach, when the server has no task state for it."""
 
     action = action_notifications.DETACH
     _subject = action_notifications.Subject([], [])
 
-    def release(self) -> None:
-        """Free the devices that the guest was asked for and has not any more.
+    def free_released(self) -> None:
+        """Free the devices with a pending detach that the guest released.
 
         Does nothing for a server that is not running, or is being suspended
-        or resumed: what it lacks now it gets back.
+        or resumed: it gets missing devices back by itself.
         """
         try:
-            self.instance = objects.Instance.get_by_uuid(
-                self.context,
-                self.server_uuid,
-                expected_attrs=['system_metadata', 'pci_requests', 'flavor'],
-            )
+            self.reload()
         except nova_exception.InstanceNotFound:
             return
-        asked_for = server_state.pending_detach(self.instance)
+        pending = server_state.pending_detach(self.instance)
         attached = self.attached()
-        if not asked_for or attached is None:
+        if not pending or attached is None:
             return
         devices = [
             device
             for device in self.owned()
-            if device.address in asked_for - attached
+            if device.address in pending - attached
         ]
-        request_ids = {device.request_id for device in devices}
-        addresses = sorted(device.address for device in devices)
         if not devices:
             return
+        addresses = sorted(device.address for device in devices)
         LOG.info(
-            'The guest let go of %s: freeing',
+            'The guest has released %s: freeing',
             ', '.join(addresses),
             instance=self.instance,
         )
-        self._subject = action_notifications.Subject.of(
-            [
-                request
-                for request in instance_devices.requests_of(self.instance)
-                if request.request_id in request_ids
-            ],
-            devices,
+        # A device loses its request id when it is freed.
+        request_ids = {device.request_id for device in devices}
+        self._subject = action_notifications.Subject.of_devices(
+            self.instance, devices
         )
         self.free(devices)
-        self.settle(request_ids)
+        self.sync_requests(request_ids)
         server_state.PENDING_DETACH.remove(self.instance, addresses)
-        self.publish()
+        self.report_pools()
         self.notify(action_notifications.END)
 
     def subject(self) -> action_notifications.Subject:
         return self._subject
 
 
-def release(
+def free_released(
     compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     server_uuid: str,
 ) -> None:
-    """Free what the guest of a server let go of late.
+    """Free the devices with a pending detach that the guest released.
 
-    To be called with the lock of the server held.
+    To be called with the instance lock held.
     """
-    Late(compute, context, server_uuid, '').release()
+    LateDetach(compute, context, server_uuid, '').free_released()

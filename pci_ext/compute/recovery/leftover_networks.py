@@ -9,10 +9,12 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""Remove the networks of ports that a nova-compute left behind.
 
-The claim is the authority: a network stays as long as the server that it is
-named for has its device on this host, claimed for its coming or allocated.
+
+"""Remove the networks of ports that an earlier nova-compute left.
+
+A network stays as long as its device is claimed or allocated on this host for
+the server of the port.
 """
 
 from nova.objects import fields
@@ -26,23 +28,21 @@ LOG = logging.getLogger(__name__)
 _IN_USE = (fields.PciDeviceStatus.CLAIMED, fields.PciDeviceStatus.ALLOCATED)
 
 
-def sweep(compute: nova_compute.ComputeManager) -> None:
-    """Remove what no claim stands for.
+def remove(compute: nova_compute.ComputeManager) -> None:
+    """Remove the networks whose device is not claimed for their server.
 
-    A network is made after its device was claimed, so the networks are read
-    before the claims are.
-
-    :param compute: Nova's compute manager, with its devices tracked
+    Nova has to have scanned the devices. A network is made after its device
+    was claimed, so the networks are listed before the claims.
     """
-    found = compute.driver.port_networks()
+    networks = compute.driver.port_networks()
     claimed = {
         (device.instance_uuid, device.address)
         for device in instance_devices.tracked_devices(compute.rt)
         if device.status in _IN_USE
     }
-    for name, owner in found.items():
+    for name, owner in networks.items():
         if owner not in claimed:
-            LOG.info('Network %s was left behind: removing', name)
+            LOG.info('Removing the leftover network %s', name)
             try:
                 compute.driver.remove_port_network(name)
             except Exception:

@@ -10,13 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Bring to an end what nova-compute was doing when it was killed.
+"""End operations that were interrupted by the end of nova-compute, or lost.
 
-And what it was never asked for, though nova-api had taken the server for it.
-What is claimed, what is recorded and what the domain of a server has are
-compared. An attach is finished if all its devices are in the guest, else
-undone; a detach is finished if the guest lets go of all devices, else undone.
-Nothing is freed that a domain holds.
+A lost operation has the server, but nova-compute was never called. The claims,
+the requests and the devices in the guest are compared. An attach is completed
+if all its devices are in the guest, else undone; a detach is completed if the
+guest releases all its devices, else undone. No device in a guest is freed.
 """
 
 import contextlib
@@ -52,32 +51,31 @@ _ATTRS = ['system_metadata', 'pci_requests']
 
 
 def find(context: nova_context.RequestContext, host: str) -> list[str]:
-    """Give the servers of a host that were left in an operation.
+    """Return the servers of a host to reconcile.
 
-    To be called before nova-compute serves new ones.
+    To be called before nova-compute serves new operations.
     """
     instances = objects.InstanceList.get_by_host(
         context, host, expected_attrs=_ATTRS
     )
-    migrated = interrupted_migrations.servers(context, host)
+    migrating = interrupted_migrations.find_servers(context, host)
     return [
         instance.uuid
         for instance in instances
         if instance.task_state in server_state.TASK_STATES
-        or instance.uuid in migrated
+        or instance.uuid in migrating
         or server_state.pending_detach(instance)
-        or instance_devices.unfinished(instance)
+        or instance_devices.incomplete_requests(instance)
         or server_state.pending_reattach(instance)
     ]
 
 
-def reconcile_lost(
+def reconcile_stale(
     compute: nova_compute.ComputeManager, server_uuid: str, operation_id: str
 ) -> nova_context.RequestContext | None:
-    """Bring an operation to its end that nobody works at.
+    """End a stale operation, as :func:`reconcile` does.
 
-    Does nothing if the server is another's by now. Otherwise as
-    :func:`reconcile`.
+    Does nothing if the operation does not have the server any more.
     """
     try:
         instance = objects.Instance.get_by_uuid(
@@ -91,7 +89,7 @@ def reconcile_lost(
         instance.task_state not in server_state.TASK_STATES
         or server_state.operation_id(instance) != operation_id
     ):
-        LOG.info('The server was given back meanwhile', instance=instance)
+        LOG.info('The operation has ended meanwhile', instance=instance)
         return None
     return reconcile(compute, server_uuid, _LOST)
 
@@ -101,14 +99,14 @@ def reconcile(
     server_uuid: str,
     cause: str = _RESTARTED,
 ) -> nova_context.RequestContext | None:
-    """Bring the operation that a server was left in to its end.
+    """End the operation that has a server.
 
-    To be called with the lock of the server held.
+    To be called with the instance lock held, after Nova has scanned the
+    devices.
 
-    :param compute: Nova's compute manager, with its devices tracked
-    :param cause: why it was left, for the user
-    :returns: the context of a live migration that took devices out of the
-        guest, which are to be attached again
+    :param cause: the reason of the interruption, for the user
+    :returns: the context of a live migration whose devices are to be
+        reattached; None if there are none
     """
     context = nova_context.get_admin_context()
     try:
@@ -116,18 +114,18 @@ def reconcile(
             context, server_uuid, expected_attrs=_ATTRS
         )
     except nova_exception.InstanceNotFound:
-        LOG.info('Server %s is gone: nothing to reconcile', server_uuid)
+        LOG.info('Server %s is deleted: nothing to reconcile', server_uuid)
         return None
     if instance.host != compute.host:
         return None
-    attaching = _by_operation(instance_devices.unfinished(instance))
+    attaching = _by_operation(instance_devices.incomplete_requests(instance))
     for requests in attaching:
         _end_attach(compute, instance, requests, cause)
     if instance.task_state == server_state.DETACHING_PCI:
         _end_detach(compute, instance, cause)
     elif instance.task_state == server_state.ATTACHING_PCI and not attaching:
         _end_attach_without_requests(compute, instance, cause)
-    late_detach.release(compute, context, server_uuid)
+    late_detach.free_released(compute, context, server_uuid)
     interrupted_migrations.release_claims(compute, context, server_uuid)
     migration = server_state.reattach_operation(instance)
     return None if migration is None else _context_of(migration)
@@ -143,7 +141,7 @@ def _by_operation(
 
 
 def _context_of(operation_id: str) -> nova_context.RequestContext:
-    """Give a context by which Nova finds the action of an operation."""
+    """Return a context with which Nova finds the action of an operation."""
     context = nova_context.get_admin_context()
     context.request_id = operation_id
     return context
@@ -155,7 +153,7 @@ def _end_attach(
     requests: instance_devices.Requests,
     cause: str,
 ) -> None:
-    operation_id = instance_devices.operation_of(requests[0])
+    operation_id = instance_devices.attach_operation(requests[0])
     context = _context_of(operation_id)
     task = attach.Attach(
         compute, context, instance.uuid, operation_id, requests
@@ -188,7 +186,7 @@ def _end_attach_without_requests(
     instance: 'objects.Instance',
     cause: str,
 ) -> None:
-    """End an attach that had not recorded anything, or had done all."""
+    """End an attach that had recorded nothing yet, or was completed."""
     operation_id = server_state.operation_id(instance)
     context = _context_of(operation_id)
     if _action(context, instance.uuid) not in (None, attach.Attach.name):
@@ -196,13 +194,13 @@ def _end_attach_without_requests(
             compute, context, instance.uuid, operation_id
         )
         again.reload()
-        again.give_back()
-        _decided(again, 'what is missing will be tried again', cause)
+        again.release_server()
+        _decided(again, 'missing devices will be tried again', cause)
         return
     task = attach.Attach(compute, context, instance.uuid, operation_id, [])
     task.reload()
-    task.give_back()
-    if task.is_done():
+    task.release_server()
+    if task.is_completed():
         _decided(task, 'all devices are attached')
     else:
         _decided(task, 'undone: no device was attached yet', cause)
@@ -211,7 +209,7 @@ def _end_attach_without_requests(
 def _action(
     context: nova_context.RequestContext, server_uuid: str
 ) -> str | None:
-    """Give the name of the action that a context is of; None if unknown."""
+    """Return the name of the action of a context; None if unknown."""
     found = objects.InstanceAction.get_by_request_id(
         context, server_uuid, context.request_id
     )
@@ -221,9 +219,9 @@ def _action(
 def _decided(
     task: operation.Operation, decision: str, failure: str | None = None
 ) -> None:
-    """Log a decision, and put it into the event that was left unfinished.
+    """Log a decision, and end the event of the operation with it.
 
-    :param failure: what the operation failed by, if it did
+    :param failure: the reason of the failure; None for a success
     """
     LOG.info(
         'The interrupted %s of %s was reconciled: %s',
@@ -237,15 +235,15 @@ def _decided(
         error = exception.PciExtException(f'{failure}; {decision}')
     action = _action(task.context, task.server_uuid)
     if action is None and task.operation_id:
-        # nova-api was killed before it could.
+        # nova-api was killed before it recorded the action.
         objects.InstanceAction.action_start(
             task.context, task.server_uuid, task.name, want_result=False
         )
         action = task.name
-    # Others are part of a live migration, and go on.
+    # The action of a live migration has not ended.
     if action == task.name:
         _end_event(task, error)
-    # Without a subject it is not known what was announced, if anything.
+    # Without a subject it is unknown whether the start was announced.
     subject = task.subject()
     if subject.requests or subject.devices:
         task.notify(

@@ -10,16 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Compare, when nova-compute starts, records and domains of all servers.
 
-Those that were left in an operation are for the reconciler. What remains is
-what somebody did past Nova, or what Nova left. A device that a server has on
-record and its guest lacks is put into the guest. Nothing is taken out of a
-guest, and nothing is freed.
+"""Compare records and guests of all servers when nova-compute starts.
+
+The reconciler handles servers in an operation. The audit finds differences
+that Nova left or an operator made. A device that is allocated to a server and
+missing from its guest is attached. No device is detached or freed.
 """
-
-import threading
-import time
 
 from nova import context as nova_context
 from nova import exception as nova_exception
@@ -36,21 +33,12 @@ from pci_ext.requests import moves
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds between looks at whether Nova has its devices tracked.
-_POLL_INTERVAL = 0.2
 
+def audit_servers(compute: nova_compute.ComputeManager) -> None:
+    """Audit the servers of this host, one after the other.
 
-def start(compute: nova_compute.ComputeManager) -> None:
-    """Audit the servers of this host, one after the other, in a thread.
-
-    :param compute: Nova's compute manager
+    Nova has to have scanned the devices.
     """
-    threading.Thread(target=_run, args=(compute,), daemon=True).start()
-
-
-def _run(compute: nova_compute.ComputeManager) -> None:
-    while compute.rt.pci_tracker is None:
-        time.sleep(_POLL_INTERVAL)
     context = nova_context.get_admin_context()
     for instance in objects.InstanceList.get_by_host(
         context, compute.host, expected_attrs=[]
@@ -61,7 +49,7 @@ def _run(compute: nova_compute.ComputeManager) -> None:
             )
         except Exception:
             LOG.exception(
-                'The PCI devices of the server were not compared',
+                'The PCI devices of the server were not audited',
                 instance=instance,
             )
 
@@ -71,11 +59,9 @@ def audit(
     context: nova_context.RequestContext,
     server_uuid: str,
 ) -> None:
-    """Compare the records of a server and its domain, and mend what is safe.
+    """Compare the records of a server and its guest; attach missing devices.
 
-    To be called with the lock of the server held.
-
-    :param compute: Nova's compute manager, with its devices tracked
+    To be called with the instance lock held.
     """
     try:
         instance = objects.Instance.get_by_uuid(
@@ -90,22 +76,22 @@ def audit(
     attached = compute.driver.attached_pci(instance)
     if attached is None:
         return
-    owned = instance_devices.devices_of(compute.rt, instance)
-    _tell_of_others(
+    owned = instance_devices.get_devices(compute.rt, instance)
+    _log_foreign(
         compute.rt, instance, attached - {each.address for each in owned}
     )
     requests = {each.request_id for each in moves.of_devices(instance)}
     for device in owned:
-        # Those of ports are not among the devices of a domain.
+        # A domain lists the devices of ports as interfaces.
         if device.request_id in requests and device.address not in attached:
-            _put_in(compute, context, instance, device)
+            _attach(compute, context, instance, device)
 
 
 def _is_idle(instance: 'objects.Instance') -> bool:
     return (
         instance.vm_state in (vm_states.ACTIVE, vm_states.PAUSED)
         and instance.task_state is None
-        and not instance_devices.unfinished(instance)
+        and not instance_devices.incomplete_requests(instance)
         and not any(
             key.startswith(server_state.PREFIX)
             for key in instance.system_metadata
@@ -113,7 +99,7 @@ def _is_idle(instance: 'objects.Instance') -> bool:
     )
 
 
-def _put_in(
+def _attach(
     compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
@@ -123,25 +109,25 @@ def _put_in(
         compute.driver.attach_pci(context, instance, [device])
     except exception.PciDeviceNotPlugged as error:
         LOG.error(
-            'The guest lacks a PCI device that the server has, and does not '
-            'get it: %s',
+            'A PCI device of the server is missing from its guest, and cannot '
+            'be attached: %s',
             error.format_message(),
             instance=instance,
         )
     else:
         LOG.warning(
-            'The guest lacked PCI device %s, which the server has: put in',
+            'PCI device %s of the server was missing from its guest: attached',
             device.address,
             instance=instance,
         )
 
 
-def _tell_of_others(
+def _log_foreign(
     rt: nova_compute.ResourceTracker,
     instance: 'objects.Instance',
     addresses: frozenset[str],
 ) -> None:
-    """Log the devices that a guest has and its server does not."""
+    """Log the devices in a guest that are not allocated to its server."""
     known = {
         device.address: device
         for device in instance_devices.tracked_devices(rt)
@@ -149,7 +135,7 @@ def _tell_of_others(
     for address in sorted(addresses & set(known)):
         LOG.error(
             'The guest has PCI device %(address)s, which is %(status)s on '
-            'record and of %(owner)s: take one of them out',
+            'record and of %(owner)s: detach it from one of them',
             {
                 'address': address,
                 'status': known[address].status,

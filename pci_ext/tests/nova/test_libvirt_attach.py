@@ -178,7 +178,7 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
         self.assertEqual(before, self.devices_of(self.server))
         self.assertEqual(before, self.hostdevs_of('compute1', self.server))
 
-    def test_deaf_guest(self) -> None:
+    def test_unresponsive_guest(self) -> None:
         self.flags(
             group='libvirt', device_detach_attempts=1, device_detach_timeout=1
         )
@@ -214,7 +214,9 @@ class PhysicalFunctionTest(LibvirtAttachTestCase):
     def setUp(self) -> None:
         # The audit at the start of nova-compute asks guests, too.
         self.useFixture(
-            fixtures.MockPatch('pci_ext.compute.recovery.startup_audit.start')
+            fixtures.MockPatch(
+                'pci_ext.compute.recovery.startup_audit.audit_servers'
+            )
         )
         super().setUp()
 

@@ -67,7 +67,7 @@ class LibvirtLiveMigrationTest(
 
         domain.detachDeviceFlags = detach
 
-    def be_deaf(self) -> None:
+    def make_unresponsive(self) -> None:
         """Let the guest keep what is only taken out of its definition.
 
         Nova's fixtures have no definition beside the running domain.
@@ -123,10 +123,10 @@ class LibvirtLiveMigrationTest(
         self.assertEqual(self.devices(), self.hostdevs_of('dest', self.server))
         self.assertNothingIsMarked()
 
-    def test_deaf(self) -> None:
+    def test_unresponsive(self) -> None:
         self.boot_there('1:mobile')
         devices = self.devices()
-        self.be_deaf()
+        self.make_unresponsive()
         self.server = self._live_migrate(self.server, 'cancelled')
         self.assertEqual('src', self.server['OS-EXT-SRV-ATTR:host'])
         self.assertEqual([], self.xml)

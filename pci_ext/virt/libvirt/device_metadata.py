@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What the guest of a server is to be told of its PCI devices."""
+"""The PCI devices in the device metadata of a server."""
 
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -28,18 +28,18 @@ def describe(
     instance: 'objects.Instance',
     addresses: Mapping[str, str],
 ) -> 'Iterator[objects.DeviceMetadata]':
-    """Describe the devices that a server has by PCI flavor or by name.
+    """Describe the devices that were requested by PCI flavor or by name.
 
-    A device is tagged with the PCI flavor that it was had for, of alternatives
-    the one that won, or with the name it was asked for by.
+    A device is tagged with its PCI flavor, of alternatives the one that was
+    assigned, or with the name that it was requested by.
 
-    :param addresses: those of devices in the guest, by those on the host
+    :param addresses: by address on the host, the address in the guest
     """
     requests = {
         request.request_id: request
-        for request in instance_devices.requests_of(instance)
+        for request in instance_devices.get_requests(instance)
     }
-    for device in instance_devices.devices_of(rt, instance):
+    for device in instance_devices.get_devices(rt, instance):
         name = _name_of(rt, device, requests.get(device.request_id))
         if name is not None and device.address in addresses:
             yield objects.DeviceMetadata(
@@ -53,7 +53,7 @@ def _name_of(
     device: 'objects.PciDevice',
     request: 'objects.InstancePCIRequest | None',
 ) -> str | None:
-    # Ports are interfaces to Nova, which tells of those itself.
+    # Nova describes the interfaces of ports itself.
     if (
         request is None
         or request.source == objects.InstancePCIRequest.NEUTRON_PORT
@@ -61,14 +61,14 @@ def _name_of(
         return None
     if not compiler.asks_for_pci_flavors([request]):
         return None
-    won = 0
+    assigned = 0
     if len(request.spec) > 1:
         pool = instance_devices.pool_keys(rt, device)
         price = compiler.compile_requests([request]).prices(pool)[0]
         if price is None:
             return None
-        won = price
-    alternative = request.spec[won]
+        assigned = price
+    alternative = request.spec[assigned]
     name = alternative.get(compiled_requests.PCI_FLAVOR) or alternative.get(
         compiled_requests.PCI_NAME
     )

@@ -126,7 +126,7 @@ class TrackerTest(base.HostTestCase):
         def look(device: objects.PciDevice) -> str:
             # As another thread may, in the midst of all that a scan does.
             seen.append(
-                len(instance_devices.devices_of(self.compute.rt, instance))
+                len(instance_devices.get_devices(self.compute.rt, instance))
             )
             return str(address_of.fget(device))
 

@@ -272,12 +272,12 @@ class HostTestCase(test.TestCase):
         instance = self.instance(server)
         self.assertIsNone(instance.task_state)
         self.assertNotIn(server_state.OPERATION, instance.system_metadata)
-        self.assertEqual([], instance_devices.unfinished(instance))
+        self.assertEqual([], instance_devices.incomplete_requests(instance))
         addresses = sorted(dev.address for dev in instance.pci_devices)
         domain = self.compute.driver.attached_pci(instance)
         if domain is not None:
             self.assertEqual(addresses, sorted(domain))
-        for request in instance_devices.requests_of(instance):
+        for request in instance_devices.get_requests(instance):
             of_request = instance.get_pci_devices(
                 request_id=request.request_id
             )

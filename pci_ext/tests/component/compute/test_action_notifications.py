@@ -189,7 +189,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
             [self.request(2)],
         )
         with test_faults.Fault(step, test_faults.KILLED, after=False):
-            self.assertRaises(test_faults.Killed, task.run, lambda: None)
+            self.assertRaises(test_faults.Killed, task.run)
         self.start()
 
     def test_finished_by_the_next_nova_compute(self) -> None:
@@ -202,7 +202,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
         )
 
     def test_undone_by_the_next_nova_compute(self) -> None:
-        self.interrupt('plug')
+        self.interrupt('attach')
         _, error = self.received()
         self.assertEqual('instance.pci_attach.error', error['event_type'])
         data = error['payload']['nova_object.data']

@@ -43,7 +43,7 @@ class InterfacesTest(base.HostTestCase):
     def requesters(self) -> list[str | None]:
         return [
             request.requester_id
-            for request in instance_devices.requests_of(
+            for request in instance_devices.get_requests(
                 self.instance(self.server)
             )
         ]
@@ -92,7 +92,7 @@ class InterfacesTest(base.HostTestCase):
     def test_a_manager_that_has_changed_is_refused(self) -> None:
         self.compute._attach_interface = lambda context, instance: None
         error = self.assertRaises(
-            exception.SeamChanged, interface_lock.serialize, self.compute
+            exception.SeamChanged, interface_lock.install, self.compute
         )
         self.assertIn('_attach_interface', error.format_message())
 

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Live migrations from simulated hosts, whose undoing fails too."""
+"""Failed live migrations of simulated hosts whose rollback fails too."""
 
 from typing import Any
 
@@ -25,17 +25,17 @@ _API = 'pci_ext.compute.rpcapi.ComputeAPI'
 _ROLLBACK = 'rollback_live_migration_at_source'
 
 
-class FailureTestCase(leaving.LeavingTestCase):
-    """The undoing, which Nova's compute manager does, may fail as well."""
+class FailureTestCase(leaving.SourceTestCase):
+    """Nova's rollback of a failed live migration may fail as well."""
 
     def setUp(self) -> None:
         super().setUp()
         self.conf.config(group='pci_ext', reattach_delay=0)
         self.say(live_migration='hotplug')
-        # What is sent to the destination, and what Nova's driver undoes.
+        # Calls of the destination, and the rollback of Nova's driver.
         self.called: list[str] = []
         for place, name in (
-            (_API, 'attach_again'),
+            (_API, 'retry_reattach'),
             (_API, 'release_claims'),
             ('pci_ext.virt.fake.transfer.TransferDriver', _ROLLBACK),
         ):
@@ -60,7 +60,7 @@ class FailureTestCase(leaving.LeavingTestCase):
 
         return called
 
-    def deaf(self) -> None:
+    def make_unresponsive(self) -> None:
         self.inject_faults(
             release_delay={self.domain()[1]: 'never'}, timeout=0
         )
@@ -88,35 +88,35 @@ class FailureTestCase(leaving.LeavingTestCase):
         )
 
     def undo(self) -> None:
-        """Do what Nova does before its driver."""
+        """Take the place of Nova's rollback before the driver's."""
 
     def assertWhole(self) -> None:
         self.assertEqual(2, len(self.devices(self.server)))
         self.assertConsistent(self.server)
         self.assertNothingIsMarked()
 
-    def test_what_was_not_transferred(self) -> None:
-        self.deaf()
+    def test_before_the_transfer(self) -> None:
+        self.make_unresponsive()
         self.migrate()
         self.assertWhole()
         self.assertEqual(['release_claims'], self.called)
 
-    def test_transferred_and_not_undone(self) -> None:
+    def test_in_the_transfer(self) -> None:
         self.inject_faults(transfer_fails=True)
         self.assertRaises(nova_exception.InterfaceAttachFailed, self.migrate)
         self.assertWhole()
         self.assertEqual(
-            [_ROLLBACK, 'release_claims', 'attach_again'], self.called
+            [_ROLLBACK, 'release_claims', 'retry_reattach'], self.called
         )
 
-    def test_undone_by_nobody(self) -> None:
+    def test_without_a_rollback(self) -> None:
         def fail() -> None:
             raise nova_exception.PlacementAPIConnectFailure()
 
         self.undo = fail  # type: ignore[method-assign]
-        self.deaf()
+        self.make_unresponsive()
         self.assertRaises(
             nova_exception.PlacementAPIConnectFailure, self.migrate
         )
         self.assertWhole()
-        self.assertEqual(['attach_again'], self.called)
+        self.assertEqual(['retry_reattach'], self.called)

@@ -19,8 +19,8 @@ from pci_ext.compute import instance_devices
 from pci_ext.tests.component.compute import base
 
 
-class LeavingTestCase(base.HostTestCase):
-    """A server with two devices, which is to be migrated live."""
+class SourceTestCase(base.HostTestCase):
+    """A server with two devices, at the source of a live migration."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -30,7 +30,7 @@ class LeavingTestCase(base.HostTestCase):
         )
 
     def say(self, **spec: str) -> None:
-        """Change what the request of the server says of live migration."""
+        """Change the live migration policy in the request of the server."""
         instance = self.instance(self.server)
         instance.pci_requests.requests[0].spec[0].update(spec)
         instance.pci_requests = objects.InstancePCIRequests(

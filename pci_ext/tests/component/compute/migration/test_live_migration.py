@@ -31,7 +31,7 @@ _Thread = threading.Thread
 
 
 class ReattachTestCase(base.HostTestCase):
-    """A guest that a live migration took its devices from."""
+    """A guest whose devices a live migration detached."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -47,7 +47,7 @@ class ReattachTestCase(base.HostTestCase):
         requests = self.instance(self.server).pci_requests.requests
         return {request.request_id for request in requests}
 
-    def take_out(self) -> None:
+    def detach_devices(self) -> None:
         instance = self.instance(self.server)
         server_state.PENDING_REATTACH.mark(
             instance, self.request_ids(), str(self.context.request_id)
@@ -56,12 +56,12 @@ class ReattachTestCase(base.HostTestCase):
             self.context, instance, instance.pci_devices
         )
 
-    def settle(self) -> None:
-        self.manager.settled(self.context, self.server)
+    def reattach(self) -> None:
+        self.manager.reattach(self.context, self.server)
 
     def states(self) -> list[str]:
         found = server_state.reattach_errors(self.instance(self.server))
-        return [problem.state for problem in found.values()]
+        return [error.state for error in found.values()]
 
     def assertWhole(self) -> None:
         self.assertEqual(2, len(self.devices(self.server)))
@@ -71,21 +71,21 @@ class ReattachTestCase(base.HostTestCase):
         self.assertEqual({}, server_state.reattach_errors(instance))
 
     def test_at_once(self) -> None:
-        self.take_out()
-        self.settle()
+        self.detach_devices()
+        self.reattach()
         self.assertWhole()
 
-    def test_when_somebody_asks(self) -> None:
-        self.take_out()
+    def test_at_the_request_of_a_user(self) -> None:
+        self.detach_devices()
         self.inject_faults(busy=list(self.ADDRESSES))
-        self.settle()
+        self.reattach()
         self.assertEqual([server_state.FAILED] * 2, self.states())
         self.assertIsNone(self.instance(self.server).task_state)
         self.inject_faults()
-        self.assertIsNone(self.reattach())
+        self.assertIsNone(self.request_reattach())
         self.assertWhole()
 
-    def reattach(self) -> dict[str, str] | None:
+    def request_reattach(self) -> dict[str, str] | None:
         operation_id = self.take(self.server, server_state.ATTACHING_PCI)
         return self.endpoint.reattach_pci(
             self.context, self.instance(self.server), operation_id
@@ -93,9 +93,9 @@ class ReattachTestCase(base.HostTestCase):
 
     def test_one_device_of_two(self) -> None:
         first, *_ = self.devices(self.server)
-        self.take_out()
+        self.detach_devices()
         self.inject_faults(busy=[first])
-        self.settle()
+        self.reattach()
         self.assertEqual(
             [first],
             list(server_state.reattach_errors(self.instance(self.server))),
@@ -105,109 +105,114 @@ class ReattachTestCase(base.HostTestCase):
         self.assertWhole()
 
     def test_nothing_to_attach(self) -> None:
-        answer = self.reattach()
+        answer = self.request_reattach()
         assert answer is not None
         self.assertEqual('conflict', answer['kind'])
         self.assertWhole()
 
     def test_after_a_restart(self) -> None:
-        self.take_out()
+        self.detach_devices()
         self.start()
         self.assertWhole()
 
-    def test_a_guest_that_lets_go_when_it_is_too_late(self) -> None:
+    def test_a_guest_that_releases_a_device_too_late(self) -> None:
         instance = self.instance(self.server)
         [address, _] = self.devices(self.server)
         self.compute.driver._domains._release(self.server, address)
-        self.manager.removed(instance.uuid)
+        self.manager.device_removed(instance.uuid)
         self.assertWhole()
 
-    def test_a_guest_that_lets_go_while_its_devices_are_looked_at(
+    def test_a_guest_that_releases_a_device_meanwhile(
         self,
     ) -> None:
         [first, second] = self.devices(self.server)
-        self.take_out()
+        self.detach_devices()
         instance = self.instance(self.server)
         driver = self.compute.driver
         driver.attach_pci(self.context, instance, instance.pci_devices[:1])
-        let_go = instance.pci_devices[0].address
-        self.assertIn(let_go, (first, second))
+        released = instance.pci_devices[0].address
+        self.assertIn(released, (first, second))
         missing = reattach.Reattach.missing
-        notice = _Thread(target=self.manager.removed, args=[self.server])
+        removal = _Thread(
+            target=self.manager.device_removed, args=[self.server]
+        )
 
-        def look(again: reattach.Reattach) -> instance_devices.Devices:
-            found = missing(again)
-            if not notice.ident:
-                driver._domains._release(self.server, let_go)
-                notice.start()
-                # It has to wait: what it sees now is to be settled.
-                notice.join(1)
+        def find_missing(task: reattach.Reattach) -> instance_devices.Devices:
+            found = missing(task)
+            if not removal.ident:
+                driver._domains._release(self.server, released)
+                removal.start()
+                # It has to wait: the missing devices are to be attached.
+                removal.join(1)
             return found
 
         self.useFixture(
             fixtures.MonkeyPatch(
-                'pci_ext.compute.operations.reattach.Reattach.missing', look
+                'pci_ext.compute.operations.reattach.Reattach.missing',
+                find_missing,
             )
         )
-        self.settle()
-        notice.join()
+        self.reattach()
+        removal.join()
         self.assertWhole()
 
     def test_a_guest_that_is_suspended(self) -> None:
         [address, _] = self.devices(self.server)
-        persisting: list[str] = []
-        self.manager.workers.persist = lambda context, uuid: persisting.append(
-            uuid
+        retried: list[str] = []
+        self.manager.workers.retry_reattach = lambda context, uuid: (
+            retried.append(uuid)
         )
         for task_state in 'suspending', 'resuming':
             instance = self.instance(self.server)
             instance.task_state = task_state
             instance.save()
             self.compute.driver._domains._release(self.server, address)
-            self.manager.removed(self.server)
-            self.assertEqual([], persisting)
-            again = reattach.Reattach(
+            self.manager.device_removed(self.server)
+            self.assertEqual([], retried)
+            task = reattach.Reattach(
                 self.compute, self.context, self.server, 'req-1'
             )
-            again.reload()
-            again.notice()
+            task.reload()
+            task.record_missing()
             self.assertEqual(
                 frozenset(),
                 server_state.pending_reattach(self.instance(self.server)),
             )
 
-    def test_a_guest_that_lets_go_of_what_is_to_be_detached(self) -> None:
-        [address, kept] = self.devices(self.server)
+    def test_a_guest_that_releases_a_device_with_a_pending_detach(
+        self,
+    ) -> None:
+        [address, other] = self.devices(self.server)
         server_state.PENDING_DETACH.mark(
             self.instance(self.server), [address], 'req-1'
         )
         self.compute.driver._domains._release(self.server, address)
-        self.manager.removed(self.server)
-        self.assertEqual([kept], self.devices(self.server))
+        self.manager.device_removed(self.server)
+        self.assertEqual([other], self.devices(self.server))
 
     def test_a_stopped_server_gets_its_devices_when_it_starts(self) -> None:
-        self.take_out()
+        self.detach_devices()
         self.compute.driver._domains.stop(self.server)
-        self.settle()
+        self.reattach()
         self.compute.driver._start_domain(self.instance(self.server))
         self.assertWhole()
 
 
-class DepartureTestCase(leaving.LeavingTestCase):
-    def departure(self) -> source.Departure:
-        return source.Departure(self.compute, self.context, self.server)
+class SourceMigrationTestCase(leaving.SourceTestCase):
+    def migration(self) -> source.SourceMigration:
+        return source.SourceMigration(self.compute, self.context, self.server)
 
     def test_forbid(self) -> None:
         error = self.assertRaises(
-            nova_exception.MigrationPreCheckError, self.departure().check
+            nova_exception.MigrationPreCheckError, self.migration().check
         )
         self.assertIn('0000:0', error.format_message())
 
     def test_detach(self) -> None:
         self.say(live_migration='hotplug')
-        leaver = self.departure()
-        leaver.check()
-        self.assertTrue(leaver.detach())
+        migration = self.migration()
+        migration.check()
+        self.assertTrue(migration.detach())
         self.assertEqual([], self.domain())
         data = objects.LibvirtLiveMigrateData(
             pci_dev_map_src_dst={
@@ -215,7 +220,7 @@ class DepartureTestCase(leaving.LeavingTestCase):
                 '0000:77:00.0': '0000:88:00.0',
             }
         )
-        leaver.strip(data)
+        migration.drop_hotplugged(data)
         self.assertEqual(
             {'0000:77:00.0': '0000:88:00.0'}, data.pci_dev_map_src_dst
         )
@@ -226,49 +231,49 @@ class DepartureTestCase(leaving.LeavingTestCase):
 
     def test_native_devices_stay(self) -> None:
         self.say(live_migration='native')
-        leaver = self.departure()
-        leaver.check()
-        self.assertTrue(leaver.detach())
+        migration = self.migration()
+        migration.check()
+        self.assertTrue(migration.detach())
         self.assertEqual(2, len(self.domain()))
 
-    def test_deaf(self) -> None:
+    def test_unresponsive(self) -> None:
         self.say(live_migration='hotplug')
         self.inject_faults(
             release_delay={self.domain()[1]: 'never'}, timeout=0
         )
-        self.assertFalse(self.departure().detach())
-        self.manager.settled(self.context, self.server)
+        self.assertFalse(self.migration().detach())
+        self.manager.reattach(self.context, self.server)
         self.assertEqual(2, len(self.devices(self.server)))
         self.assertConsistent(self.server)
 
     def test_aborted(self) -> None:
         self.say(live_migration='hotplug')
-        leaver = self.departure()
-        self.assertTrue(leaver.abort())
-        self.assertFalse(leaver.detach())
+        migration = self.migration()
+        self.assertTrue(migration.abort())
+        self.assertFalse(migration.detach())
         self.assertEqual(2, len(self.domain()))
 
     def test_aborted_with_all_out_of_the_guest(self) -> None:
         self.say(live_migration='hotplug')
-        leaver = self.departure()
+        migration = self.migration()
 
         def end(reporter: object, *error: object) -> None:
             self.assertEqual([], self.domain())
-            self.assertTrue(leaver.abort())
+            self.assertTrue(migration.abort())
 
         self.useFixture(
             fixtures.MonkeyPatch(
                 'nova.compute.utils.EventReporter.__exit__', end
             )
         )
-        self.assertFalse(leaver.detach())
+        self.assertFalse(migration.detach())
 
     def test_aborted_in_the_transfer(self) -> None:
         self.say(live_migration='hotplug')
-        leaver = self.departure()
-        self.assertTrue(leaver.detach())
+        migration = self.migration()
+        self.assertTrue(migration.detach())
         # The hypervisor has to do it.
-        self.assertFalse(leaver.abort())
+        self.assertFalse(migration.abort())
 
     def test_a_detach_that_has_not_ended(self) -> None:
         self.say(live_migration='hotplug')
@@ -276,12 +281,12 @@ class DepartureTestCase(leaving.LeavingTestCase):
             self.instance(self.server), [self.domain()[0]], 'req-1'
         )
         self.assertRaises(
-            nova_exception.MigrationPreCheckError, self.departure().check
+            nova_exception.MigrationPreCheckError, self.migration().check
         )
 
 
 class ClaimsTestCase(base.HostTestCase):
-    """What is claimed for a server that is on its way to this host."""
+    """Devices claimed for a live migration to this host."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -322,18 +327,18 @@ class ClaimsTestCase(base.HostTestCase):
         return migration
 
     def scan(self) -> None:
-        """Report the pools, as a scan does while all that is under way."""
+        """Report the pools, as a scan during the migration does."""
         self.compute.rt._update(self.context, self.node)
 
     def reported(self) -> int:
-        """Give the free devices that the scheduler knows of."""
+        """Return the number of free devices known to the scheduler."""
         node = objects.ComputeNode.get_by_id(self.context, self.node.id)
         return sum(pool.count for pool in node.pci_device_pools)
 
-    def test_what_is_freed_is_reported_at_once(self) -> None:
+    def test_freed_devices_are_reported_at_once(self) -> None:
         self.scan()
         self.assertEqual(2, self.reported())
-        destination.forget(self.compute, self.context, self.server)
+        destination.release_claims(self.compute, self.context, self.server)
         self.assertEqual(4, self.reported())
 
     def test_placement_that_does_not_answer(self) -> None:
@@ -341,7 +346,7 @@ class ClaimsTestCase(base.HostTestCase):
             raise nova_exception.PlacementAPIConnectFailure()
 
         self.compute.rt._update_to_placement = fail
-        destination.forget(self.compute, self.context, self.server)
+        destination.release_claims(self.compute, self.context, self.server)
         self.assertEqual({}, dict(self.compute.rt.pci_tracker.claims))
 
     def test_the_migration_that_is_over(self) -> None:
@@ -373,7 +378,7 @@ class ClaimsTestCase(base.HostTestCase):
         self.server.save()
         self.migration.status = 'error'
         tracker, domains = self.restart(), self.compute.driver._domains
-        # It has come, and the source has not told of it.
+        # The guest runs here, but the source has not reported that.
         domains.start(self.server.uuid, [])
         tracker.clean_usage([], [self.migration])
         self.assertEqual(2, len(tracker.claims[self.server.uuid]))
@@ -401,12 +406,12 @@ class ClaimsTestCase(base.HostTestCase):
         objects.InstanceAction.action_start(
             self.context, self.server.uuid, 'live-migration', want_result=False
         )
-        self.manager.attach_again(self.context, self.server)
+        self.manager.retry_reattach(self.context, self.server)
         self.assertEqual(1, len(scans))
 
     def release(self) -> None:
-        # Not by the manager, which waits for the end of the migration.
-        destination.forget(
+        # Not by the endpoint, which waits for the end of the migration.
+        destination.release_claims(
             self.compute, self.context, self.server, self.migration.id
         )
 
@@ -444,7 +449,7 @@ class AbortTestCase(base.HostTestCase):
         self.assertEqual([('other', self.migration.id)], self.released)
 
     def test_interrupted_by_a_restart(self) -> None:
-        # None of them has taken a device out of the guest.
+        # No device has been detached yet.
         for status in 'accepted', 'queued', 'preparing', 'running', 'error':
             self.migration.status = status
             self.migration.save()

@@ -13,7 +13,7 @@
 """A fault at every step of attach and detach.
 
 The step raises an exception before or after it did its work, or nova-compute
-is killed before or after it. In every case each device is in the end of one
+is killed before or after it. In the end each device is allocated to one
 server or free, in all records and in the domain alike.
 """
 
@@ -37,25 +37,25 @@ RAISED, KILLED = 'exception', 'killed'
 
 #: The names of the steps of each operation.
 ATTACH = (
-    'own',
+    'check',
     'announce',
     'record',
     'claim',
-    'answer',
-    'plug',
+    'accept',
+    'attach',
     'allocate',
-    'conclude',
+    'complete',
     'confirm',
     'finish',
 )
 DETACH = (
-    'own',
+    'check',
     'announce',
     'mark',
-    'answer',
-    'unplug',
+    'accept',
+    'detach',
     'free',
-    'conclude',
+    'complete',
     'record',
     'finish',
 )
@@ -66,7 +66,7 @@ class Raised(Exception):
 
 
 class Killed(BaseException):
-    """Nothing of nova-compute handles this."""
+    """Not handled by nova-compute."""
 
 
 class Fault(fixtures.Fixture):
@@ -125,13 +125,13 @@ class FaultsTestCase(base.HostTestCase):
         kind: str,
         after: bool,
     ) -> str:
-        """Let a step fail, and tell what became of the operation."""
+        """Let a step fail, and return the outcome of the operation."""
         server = self.create_server(2)
         other = self.create_server(0)
         before = self.devices(server)
         task = begin(server)
         with Fault(step, kind, after) as fault:
-            self.assertRaises((Raised, Killed), task.run, lambda: None)
+            self.assertRaises((Raised, Killed), task.run)
         self.assertTrue(fault.happened)
         if kind == KILLED:
             self.start()
@@ -141,12 +141,12 @@ class FaultsTestCase(base.HostTestCase):
         self.release(server, other)
         if kind == KILLED and (step, after) != ('finish', True):
             self.assertEqual(
-                'Error' if now == before else 'Success', self.told(server)
+                'Error' if now == before else 'Success', self.result(server)
             )
         return 'undone' if now == before else f'done, {len(now)} devices'
 
-    def told(self, server: str) -> str:
-        """Give the result that the user is told of the operation."""
+    def result(self, server: str) -> str:
+        """Return the result in the event of the operation."""
         action = objects.InstanceAction.get_by_request_id(
             self.context, server, self.context.request_id
         )
@@ -165,9 +165,9 @@ class FaultsTestCase(base.HostTestCase):
 
     def check_attach(self, step: str, kind: str, after: bool) -> None:
         outcome = self.outcome(self.attach, step, kind, after)
-        # Killed with all devices in the guest: there is the way forward.
-        plugged = (ATTACH.index(step), after) >= (ATTACH.index('plug'), True)
-        done = plugged and kind == KILLED
+        # Killed with all devices in the guest: the attach is completed.
+        attached = (ATTACH.index(step), after) >= (ATTACH.index('attach'), True)
+        done = attached and kind == KILLED
         self.assertEqual('done, 4 devices' if done else 'undone', outcome)
 
     def check_detach(self, step: str, kind: str, after: bool) -> None:
@@ -180,7 +180,7 @@ class FaultsTestCase(base.HostTestCase):
     def test_steps_of_attach(self) -> None:
         steps_of_attach = attach.Attach(
             self.compute, self.context, '', '', []
-        )._steps(lambda: None)
+        )._steps()
         self.assertEqual(ATTACH, tuple(step.name for step in steps_of_attach))
 
 

@@ -78,7 +78,7 @@ class AttachTestCase(OperationsTestCase):
             [None, server_state.HOT_ATTACHED],
             [
                 request.requester_id
-                for request in instance_devices.requests_of(
+                for request in instance_devices.get_requests(
                     self.instance(server)
                 )
             ],
@@ -128,7 +128,7 @@ class AttachTestCase(OperationsTestCase):
             domain, {device.address for device in instance.pci_devices}
         )
         self.assertEqual(domain, server_state.pending_detach(instance))
-        [request] = instance_devices.requests_of(instance)
+        [request] = instance_devices.get_requests(instance)
         self.assertEqual(len(domain), request.count)
 
     def test_given_up_by_the_api(self) -> None:
@@ -196,7 +196,7 @@ class DetachTestCase(OperationsTestCase):
         self.assertIsNone(self.detach(self.server, *self.all))
         self.assertEqual([], self.devices(self.server))
         self.assertEqual(
-            [], instance_devices.requests_of(self.instance(self.server))
+            [], instance_devices.get_requests(self.instance(self.server))
         )
         self.assertConsistent(self.server)
 
@@ -223,7 +223,7 @@ class DetachTestCase(OperationsTestCase):
         self.assertRaises(exception.PciDeviceOfPort, rpcapi.unpack, answer)
         self.assertEqual(2, len(self.instance(self.server).pci_devices))
 
-    def test_deaf(self) -> None:
+    def test_unresponsive(self) -> None:
         self.inject_faults(release_delay={self.all[1]: 'never'}, timeout=0)
         self.assertIsNone(self.detach(self.server, *self.all))
         self.assertFailed(self.server, self.all[1])
@@ -236,7 +236,7 @@ class DetachTestCase(OperationsTestCase):
         )
 
     def test_late(self) -> None:
-        self.test_deaf()
+        self.test_unresponsive()
         self.compute.driver._domains._release(self.server, self.all[1])
         self.compute.driver.pci_removed(self.server)
         self.assertEqual(self.all[:1], self.devices(self.server))
@@ -247,7 +247,7 @@ class DetachTestCase(OperationsTestCase):
         )
 
     def test_being_suspended_is_not_late(self) -> None:
-        self.test_deaf()
+        self.test_unresponsive()
         instance = self.instance(self.server)
         instance.task_state = task_states.SUSPENDING
         instance.save()
@@ -256,7 +256,7 @@ class DetachTestCase(OperationsTestCase):
         self.assertEqual(2, len(self.instance(self.server).pci_devices))
 
     def test_a_server_that_moves_is_not_late_on_its_new_host(self) -> None:
-        self.test_deaf()
+        self.test_unresponsive()
         moves.forget_asked_for(self.instance(self.server))
         self.assertEqual(
             frozenset(),
@@ -264,7 +264,7 @@ class DetachTestCase(OperationsTestCase):
         )
 
     def test_late_while_nova_compute_was_down(self) -> None:
-        self.test_deaf()
+        self.test_unresponsive()
         self.compute.driver._domains._release(self.server, self.all[1])
         self.start()
         self.assertEqual(self.all[:1], self.devices(self.server))
@@ -276,7 +276,7 @@ class DetachTestCase(OperationsTestCase):
         self.assertEqual(2, len(self.instance(self.server).pci_devices))
 
     def test_stopped_is_not_late(self) -> None:
-        self.test_deaf()
+        self.test_unresponsive()
         self.compute.driver._domains.stop(self.server)
         self.start()
         self.assertEqual(self.all, self.devices(self.server))

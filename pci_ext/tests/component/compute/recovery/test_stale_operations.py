@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Servers that nova-api took for an operation that nobody works at."""
+"""Servers in an operation that does not run on their host."""
 
 from collections.abc import Callable
 import types
@@ -28,13 +28,13 @@ from pci_ext.tests.component.compute import base
 from pci_ext.tests.component.compute.operations import test_faults
 
 #: Seconds; twice what nova-api waits.
-PATIENCE = 120
+TIMEOUT = 120
 
 
-class LostTestCase(base.HostTestCase):
+class StaleTestCase(base.HostTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.conf.config(rpc_response_timeout=PATIENCE // 2)
+        self.conf.config(rpc_response_timeout=TIMEOUT // 2)
         self.now = 1000.0
         self.useFixture(
             fixtures.MockPatchObject(
@@ -49,17 +49,17 @@ class LostTestCase(base.HostTestCase):
         self.now += after
         stale_operations.check(self.compute, self.context)
 
-    def lose(self) -> None:
-        """Let the time pass after which an operation is lost."""
+    def let_expire(self) -> None:
+        """Let the time pass after which an operation is stale."""
         self.look()
-        self.look(after=PATIENCE)
+        self.look(after=TIMEOUT)
 
     def assertTaken(self, task_state: str) -> None:
         instance = self.instance(self.server)
         self.assertEqual(task_state, instance.task_state)
 
     def assertTold(self, action: str, *texts: str) -> None:
-        """Check the one event of an operation, which failed."""
+        """Check that the only event of an operation is an error."""
         found = objects.InstanceAction.get_by_request_id(
             self.context, self.server, self.context.request_id
         )
@@ -73,11 +73,11 @@ class LostTestCase(base.HostTestCase):
             self.assertIn(text, event.details)
 
 
-class LostTest(LostTestCase):
+class StaleTest(StaleTestCase):
     def test_attach(self) -> None:
         self.take(self.server, server_state.ATTACHING_PCI)
         self.look()
-        self.look(after=PATIENCE - 1)
+        self.look(after=TIMEOUT - 1)
         self.assertTaken(server_state.ATTACHING_PCI)
         self.look(after=1)
         self.assertEqual(1, len(self.devices(self.server)))
@@ -87,14 +87,14 @@ class LostTest(LostTestCase):
 
     def test_detach(self) -> None:
         self.take(self.server, server_state.DETACHING_PCI)
-        self.lose()
+        self.let_expire()
         self.assertEqual(1, len(self.devices(self.server)))
         self.assertConsistent(self.server)
         self.assertTold('detach_pci', 'was lost', 'no device was detached')
 
     def test_reattach(self) -> None:
         self.take(self.server, server_state.ATTACHING_PCI)
-        # What it is an action of is not in the task state.
+        # The task state is the same as that of an attach.
         operation_id = f'{self.context.request_id}-again'
         self.context.request_id = operation_id
         instance = self.instance(self.server)
@@ -103,14 +103,14 @@ class LostTest(LostTestCase):
         objects.InstanceAction.action_start(
             self.context, self.server, 'reattach_pci', want_result=False
         )
-        self.lose()
+        self.let_expire()
         self.assertConsistent(self.server)
         self.assertTold('reattach_pci', 'was lost', 'will be tried again')
 
     def test_a_call_that_comes_after_all(self) -> None:
         operation_id = self.take(self.server, server_state.ATTACHING_PCI)
         instance = self.instance(self.server)
-        self.lose()
+        self.let_expire()
         answer = self.endpoint.attach_pci(
             self.context, instance, operation_id, [self.request(1)]
         )
@@ -120,7 +120,7 @@ class LostTest(LostTestCase):
         self.assertIn('given up', error.format_message())
         self.assertEqual(1, len(self.devices(self.server)))
         self.assertConsistent(self.server)
-        # Whoever waits for the end of the action sees that it has one.
+        # A client that waits for the end of the action sees it.
         action = objects.InstanceAction.get_by_request_id(
             self.context, self.server, operation_id
         )
@@ -144,7 +144,7 @@ class LostTest(LostTestCase):
 
     def test_a_call_that_comes_when_another_has_the_server(self) -> None:
         operation_id = self.take(self.server, server_state.DETACHING_PCI)
-        self.lose()
+        self.let_expire()
         other = self.take(self.server, server_state.DETACHING_PCI)
         answer = self.endpoint.detach_pci(
             self.context, self.instance(self.server), operation_id, []
@@ -160,7 +160,7 @@ class LostTest(LostTestCase):
         instance = self.instance(self.server)
         instance.system_metadata[server_state.OPERATION] = 'the next one'
         instance.save()
-        self.look(after=PATIENCE)
+        self.look(after=TIMEOUT)
         self.assertTaken(server_state.ATTACHING_PCI)
 
     def test_another_has_the_server_by_then(self) -> None:
@@ -171,12 +171,12 @@ class LostTest(LostTestCase):
         self.manager._end(self.server, operation_id)
         self.assertTaken(server_state.ATTACHING_PCI)
 
-    def test_what_is_worked_at_is_not_lost(self) -> None:
+    def test_a_running_operation_is_not_stale(self) -> None:
         original = self.compute.driver.attach_pci
         looked = []
 
         def attach_pci(*args: Any) -> None:
-            self.lose()
+            self.let_expire()
             looked.append(self.instance(self.server).task_state)
             original(*args)
 
@@ -191,9 +191,9 @@ class LostTest(LostTestCase):
         rpcapi.unpack(answer)
         self.assertEqual([server_state.ATTACHING_PCI], looked)
         self.assertEqual(3, len(self.devices(self.server)))
-        # Nothing is left of it that would keep others from being found.
+        # It leaves nothing that would hide the next one.
         self.take(self.server, server_state.DETACHING_PCI)
-        self.lose()
+        self.let_expire()
         self.assertConsistent(self.server)
 
     def test_killed_before_the_action_was_recorded(self) -> None:
@@ -202,7 +202,7 @@ class LostTest(LostTestCase):
         instance = self.instance(self.server)
         instance.system_metadata[server_state.OPERATION] = 'req-not-recorded'
         instance.save()
-        self.lose()
+        self.let_expire()
         self.assertConsistent(self.server)
         self.assertTold('attach_pci', 'was lost')
 
@@ -213,9 +213,9 @@ class LostTest(LostTestCase):
         instance = self.instance(self.server)
         instance.task_state = server_state.ATTACHING_PCI
         instance.save()
-        self.lose()
+        self.let_expire()
         self.assertConsistent(self.server)
-        # It is not taken for the last action there was.
+        # It is not taken for the last action.
         action = objects.InstanceAction.get_by_request_id(
             self.context, self.server, self.context.request_id
         )
@@ -225,10 +225,10 @@ class LostTest(LostTestCase):
         self.take(self.server, server_state.ATTACHING_PCI)
         tracker = self.compute.rt.pci_tracker
         self.compute.rt.pci_tracker = None
-        self.lose()
+        self.let_expire()
         self.assertTaken(server_state.ATTACHING_PCI)
         self.compute.rt.pci_tracker = tracker
-        self.lose()
+        self.let_expire()
         self.assertConsistent(self.server)
 
     def test_of_another_host(self) -> None:
@@ -236,12 +236,12 @@ class LostTest(LostTestCase):
         instance = self.instance(self.server)
         instance.host = 'host-2'
         instance.save()
-        self.lose()
+        self.let_expire()
         self.assertTaken(server_state.ATTACHING_PCI)
 
 
-class EndedTest(LostTestCase):
-    """Operations that ended here without giving the server back."""
+class EndedTest(StaleTestCase):
+    """Operations that ended here without releasing the server."""
 
     def end(
         self,
@@ -253,7 +253,7 @@ class EndedTest(LostTestCase):
         with test_faults.Fault(step, test_faults.KILLED, after=True):
             self.assertRaises(test_faults.Killed, call)
         self.assertTaken(task_state)
-        self.lose()
+        self.let_expire()
         self.assertConsistent(self.server)
 
     def attach(self, operation_id: str) -> Callable[[], Any]:
@@ -274,7 +274,7 @@ class EndedTest(LostTestCase):
         )
 
     def test_attach_with_nothing_recorded(self) -> None:
-        self.end(self.attach, server_state.ATTACHING_PCI, 'own')
+        self.end(self.attach, server_state.ATTACHING_PCI, 'check')
         self.assertEqual(1, len(self.devices(self.server)))
         self.assertTold('attach_pci', 'no device was attached')
 
@@ -284,7 +284,7 @@ class EndedTest(LostTestCase):
         self.assertTold('attach_pci', 'not all devices were attached')
 
     def test_attach_with_devices_in_the_guest(self) -> None:
-        self.end(self.attach, server_state.ATTACHING_PCI, 'plug')
+        self.end(self.attach, server_state.ATTACHING_PCI, 'attach')
         self.assertEqual(3, len(self.devices(self.server)))
 
     def test_detach(self) -> None:

@@ -25,11 +25,11 @@ class DescribeTestCase(base.HostTestCase):
         """Give the tags of the device of a server with such a request."""
         uuid = self.create_server(1)
         instance = self.instance(uuid)
-        (request,) = instance_devices.requests_of(instance)
+        (request,) = instance_devices.get_requests(instance)
         request.spec = list(spec)
         for key, value in values.items():
             setattr(request, key, value)
-        instance_devices.set_requests(instance, [request])
+        instance_devices.save_requests(instance, [request])
         (own,) = (device.address for device in instance.pci_devices)
         other = 'ffff:00:00.0'
         self.assertEqual([], self.describe(instance, {other: '0000:09:00.0'}))
