@@ -43,7 +43,8 @@ LOG = logging.getLogger(__name__)
 
 Options = tuple[tuple[str, ...], tuple[str, ...]]
 
-_IN_USE = (fields.PciDeviceStatus.CLAIMED, fields.PciDeviceStatus.ALLOCATED)
+#: Statuses of the devices of servers.
+IN_USE = (fields.PciDeviceStatus.CLAIMED, fields.PciDeviceStatus.ALLOCATED)
 
 
 def _options() -> Options:
@@ -215,7 +216,7 @@ class PciDevTracker(manager.PciDevTracker):
             if is_offered:
                 # Nova would go on to remove what is offered again.
                 self.to_be_removed_when_freed.pop(device.address, None)
-            _mark(device, device.status in _IN_USE and not is_offered)
+            _mark(device, device.status in IN_USE and not is_offered)
         sriov_status.settle(self.pci_devs, self.stats)
         for device in self.pci_devs:
             # To free another of its card, Nova needs its id.

@@ -58,6 +58,14 @@ def format_address(fields: Address) -> str:
     return '%04x:%02x:%02x.%x' % fields
 
 
+def node_device_name(address: str) -> str:
+    """Return libvirt's name of the device at an address.
+
+    :param address: an address in full, as ``0000:06:00.1``
+    """
+    return 'pci_' + re.sub('[:.]', '_', address)
+
+
 def parse_address(text: str) -> Address:
     """Return the fields of an address as numbers.
 

@@ -23,6 +23,7 @@ from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
+from pci_ext.compute.operations import server_task
 from pci_ext.compute.operations import steps
 from pci_ext.i18n import _
 from pci_ext.requests import moves
@@ -171,10 +172,7 @@ def has_missing(
     During a live migration the devices are missing on purpose.
     """
     task = Reattach(compute, context, server_uuid, str(context.request_id))
-    try:
-        task.reload()
-    except nova_exception.InstanceNotFound:
-        return False
-    if server_state.pending_reattach(task.instance):
+    task.instance = server_task.find_instance(context, server_uuid)
+    if task.instance is None or server_state.pending_reattach(task.instance):
         return False
     return bool(task.spontaneously_removed())

@@ -14,6 +14,7 @@
 """Base of everything that changes the PCI devices of a server."""
 
 from nova import context as nova_context
+from nova import exception as nova_exception
 from nova import objects
 from nova import rpc
 from nova.compute import task_states
@@ -31,6 +32,18 @@ LOG = logging.getLogger(__name__)
 _DEVICES_ARE_OUT = (task_states.SUSPENDING, task_states.RESUMING)
 
 _ATTRS = ['system_metadata', 'pci_requests', 'numa_topology', 'flavor']
+
+
+def find_instance(
+    context: nova_context.RequestContext, server_uuid: str
+) -> 'objects.Instance | None':
+    """Load a server; None if it is deleted."""
+    try:
+        return objects.Instance.get_by_uuid(
+            context, server_uuid, expected_attrs=_ATTRS
+        )
+    except nova_exception.InstanceNotFound:
+        return None
 
 
 class ServerTask:

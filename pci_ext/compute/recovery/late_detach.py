@@ -14,7 +14,6 @@
 """Free a device whose guest released it after the detach had timed out."""
 
 from nova import context as nova_context
-from nova import exception as nova_exception
 from oslo_log import log as logging
 
 from pci_ext import server_state
@@ -37,9 +36,10 @@ class LateDetach(server_task.ServerTask):
         Does nothing for a server that is not running, or is being suspended
         or resumed: it gets missing devices back by itself.
         """
-        try:
-            self.reload()
-        except nova_exception.InstanceNotFound:
+        self.instance = server_task.find_instance(
+            self.context, self.server_uuid
+        )
+        if self.instance is None:
             return
         pending = server_state.pending_detach(self.instance)
         attached = self.attached()

@@ -17,15 +17,13 @@ A network stays as long as its device is claimed or allocated on this host for
 the server of the port.
 """
 
-from nova.objects import fields
 from oslo_log import log as logging
 
+from pci_ext.claims import tracker
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 
 LOG = logging.getLogger(__name__)
-
-_IN_USE = (fields.PciDeviceStatus.CLAIMED, fields.PciDeviceStatus.ALLOCATED)
 
 
 def remove(compute: nova_compute.ComputeManager) -> None:
@@ -38,7 +36,7 @@ def remove(compute: nova_compute.ComputeManager) -> None:
     claimed = {
         (device.instance_uuid, device.address)
         for device in instance_devices.tracked_devices(compute.rt)
-        if device.status in _IN_USE
+        if device.status in tracker.IN_USE
     }
     for name, owner in networks.items():
         if owner not in claimed:

@@ -36,6 +36,7 @@ from pci_ext.compute.operations import attach
 from pci_ext.compute.operations import detach
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import reattach
+from pci_ext.compute.operations import server_task
 from pci_ext.compute.recovery import interrupted_migrations
 from pci_ext.compute.recovery import late_detach
 
@@ -77,13 +78,10 @@ def reconcile_stale(
 
     Does nothing if the operation does not have the server any more.
     """
-    try:
-        instance = objects.Instance.get_by_uuid(
-            nova_context.get_admin_context(),
-            server_uuid,
-            expected_attrs=['system_metadata'],
-        )
-    except nova_exception.InstanceNotFound:
+    instance = server_task.find_instance(
+        nova_context.get_admin_context(), server_uuid
+    )
+    if instance is None:
         return None
     if (
         instance.task_state not in server_state.TASK_STATES
@@ -109,11 +107,8 @@ def reconcile(
         reattached; None if there are none
     """
     context = nova_context.get_admin_context()
-    try:
-        instance = objects.Instance.get_by_uuid(
-            context, server_uuid, expected_attrs=_ATTRS
-        )
-    except nova_exception.InstanceNotFound:
+    instance = server_task.find_instance(context, server_uuid)
+    if instance is None:
         LOG.info('Server %s is deleted: nothing to reconcile', server_uuid)
         return None
     if instance.host != compute.host:

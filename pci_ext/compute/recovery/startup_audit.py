@@ -19,7 +19,6 @@ missing from its guest is attached. No device is detached or freed.
 """
 
 from nova import context as nova_context
-from nova import exception as nova_exception
 from nova import objects
 from nova import utils
 from nova.compute import vm_states
@@ -29,6 +28,7 @@ from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
+from pci_ext.compute.operations import server_task
 from pci_ext.requests import moves
 
 LOG = logging.getLogger(__name__)
@@ -63,15 +63,12 @@ def audit(
 
     To be called with the instance lock held.
     """
-    try:
-        instance = objects.Instance.get_by_uuid(
-            context,
-            server_uuid,
-            expected_attrs=['system_metadata', 'pci_requests', 'flavor'],
-        )
-    except nova_exception.InstanceNotFound:
-        return
-    if instance.host != compute.host or not _is_idle(instance):
+    instance = server_task.find_instance(context, server_uuid)
+    if (
+        instance is None
+        or instance.host != compute.host
+        or not _is_idle(instance)
+    ):
         return
     attached = compute.driver.attached_pci(instance)
     if attached is None:

@@ -27,9 +27,9 @@ from oslotest import base
 from testtools import content
 import urllib3
 
+from pci_ext.matching import addresses
 from pci_ext.tests.functional import process
 from pci_ext.tests.functional import shell
-from pci_ext.virt.libvirt import iommu_groups
 
 if TYPE_CHECKING:
     from pci_ext.tests.functional import deployed_cloud
@@ -232,7 +232,7 @@ class TestCase(base.BaseTestCase):
         """
         self.shell.run(
             *('server', 'remove', 'pci', '--wait', server_id),
-            iommu_groups.node_device(address),
+            addresses.node_device_name(address),
         )
 
     def wait_for(

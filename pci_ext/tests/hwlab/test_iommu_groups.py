@@ -13,6 +13,7 @@
 """Devices that the IOMMU cannot keep apart."""
 
 from pci_ext import exception
+from pci_ext.matching import addresses
 from pci_ext.tests.hwlab import sysfs
 from pci_ext.tests.hwlab import test_attach
 from pci_ext.virt.libvirt import iommu_groups
@@ -27,7 +28,7 @@ class IommuGroupsTest(test_attach.AttachTestCase):
 
     def test_agrees_with_the_kernel(self) -> None:
         for address in self.reported():
-            xml = self.driver._describe(iommu_groups.node_device(address))
+            xml = self.driver._describe(addresses.node_device_name(address))
             group = iommu_groups.group_of(xml)
             assert group is not None
             self.assertEqual(set(sysfs.group(address)), group.addresses)

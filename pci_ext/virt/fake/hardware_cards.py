@@ -14,9 +14,9 @@
 
 from collections.abc import Iterator
 from collections.abc import Mapping
-import re
 from typing import Any
 
+from pci_ext.matching import addresses
 from pci_ext.virt.fake import hardware_values
 
 #: Class code of the usual device of a kind of card, in libvirt's notation.
@@ -90,7 +90,7 @@ def _describe(
     """Describe a device in the form that Nova's libvirt driver reports."""
     text = str(address)
     device = {
-        'dev_id': 'pci_' + re.sub('[:.]', '_', text),
+        'dev_id': addresses.node_device_name(text),
         'address': text,
         'product_id': product_id,
         'vendor_id': vendor_id,

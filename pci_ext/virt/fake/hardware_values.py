@@ -18,6 +18,8 @@ import dataclasses
 import re
 from typing import Any
 
+from pci_ext.matching import addresses
+
 _ADDRESS = re.compile(
     r'([0-9a-f]{4,8}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])', re.IGNORECASE
 )
@@ -55,7 +57,9 @@ class Address:
 
     def __str__(self) -> str:
         bus, slot = self.routing_id >> 8, self.routing_id >> 3 & 0x1F
-        return f'{self.domain:04x}:{bus:02x}:{slot:02x}.{self.routing_id & 7}'
+        return addresses.format_address(
+            (self.domain, bus, slot, self.routing_id & 7)
+        )
 
 
 def check_keys(value: Any, known: Collection[str], where: str) -> None:

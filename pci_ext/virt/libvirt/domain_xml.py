@@ -16,6 +16,8 @@ from typing import Any
 
 from lxml import etree
 
+from pci_ext.matching import addresses
+
 
 def _integer(element: Any, name: str) -> int:
     # libvirt writes addresses in hexadecimal and indexes in decimal.
@@ -24,9 +26,11 @@ def _integer(element: Any, name: str) -> int:
 
 def address(element: Any) -> str:
     """Return the PCI address in the attributes of an element."""
-    return (
-        f'{_integer(element, "domain"):04x}:{_integer(element, "bus"):02x}:'
-        f'{_integer(element, "slot"):02x}.{_integer(element, "function"):x}'
+    return addresses.format_address(
+        tuple(
+            _integer(element, name)
+            for name in ('domain', 'bus', 'slot', 'function')
+        )
     )
 
 

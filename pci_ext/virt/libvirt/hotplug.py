@@ -34,6 +34,7 @@ from oslo_config import cfg
 
 from pci_ext import exception
 from pci_ext.i18n import _
+from pci_ext.matching import addresses
 from pci_ext.virt.handlers import base
 from pci_ext.virt.libvirt import domain_xml
 from pci_ext.virt.libvirt import guest_interfaces
@@ -211,7 +212,7 @@ class HotplugMixin(base.DeviceHandler):
         """
         for device in devices:
             vfs = physical_functions.virtual_functions(
-                self._describe(iommu_groups.node_device(device.address))
+                self._describe(addresses.node_device_name(device.address))
             )
             # Few devices have VFs, and listing the domains takes time.
             conflict = vfs and physical_functions.conflict(

@@ -25,6 +25,7 @@ import re
 from lxml import etree
 
 from pci_ext.i18n import _
+from pci_ext.matching import addresses
 from pci_ext.virt.libvirt import domain_xml
 
 #: Drivers that do not use their device for the host.
@@ -75,11 +76,6 @@ def host_driver(xml: str) -> str | None:
     return driver
 
 
-def node_device(address: str) -> str:
-    """Return libvirt's name of the device at an address."""
-    return 'pci_' + re.sub('[:.]', '_', address)
-
-
 def conflict(
     address: str, together: Collection[str], describe: Callable[[str], str]
 ) -> str | None:
@@ -90,11 +86,11 @@ def conflict(
     :param describe: returns libvirt's description of a device by its name
     :returns: None if it can be attached
     """
-    group = group_of(describe(node_device(address)))
+    group = group_of(describe(addresses.node_device_name(address)))
     if group is None:
         return None
     drivers = {
-        other: host_driver(describe(node_device(other)))
+        other: host_driver(describe(addresses.node_device_name(other)))
         for other in sorted(group.addresses.difference(together))
     }
     used = [f'{other} ({name})' for other, name in drivers.items() if name]

@@ -216,3 +216,10 @@ class TestAddressPatterns(base.BaseTestCase):
             address,
             addresses.parse_address(addresses.format_address(address)),
         )
+
+
+class TestNodeDeviceName(base.BaseTestCase):
+    def test_node_device(self) -> None:
+        self.assertEqual(
+            'pci_10000_e1_1f_7', addresses.node_device_name('10000:e1:1f.7')
+        )

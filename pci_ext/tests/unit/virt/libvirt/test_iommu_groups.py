@@ -75,11 +75,6 @@ class IommuGroupsTestCase(base.BaseTestCase):
         xml = NIC.replace('0x020000', '0x060400')
         self.assertIsNone(iommu_groups.host_driver(xml))
 
-    def test_node_device(self) -> None:
-        self.assertEqual(
-            'pci_10000_e1_1f_7', iommu_groups.node_device('10000:e1:1f.7')
-        )
-
     def test_conflict(self) -> None:
         devices = {
             'pci_0000_04_00_0': NIC.replace('e1000e', 'igb'),
