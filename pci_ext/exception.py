@@ -60,8 +60,8 @@ class InvalidPciFlavor(Invalid):
     msg_fmt = _('Invalid PCI flavor, %(field)s: %(reason)s')
 
 
-class InvalidInventory(Invalid):
-    msg_fmt = _('Invalid inventory %(path)s: %(reason)s')
+class InvalidHardware(Invalid):
+    msg_fmt = _('Invalid hardware file %(path)s: %(reason)s')
 
 
 class PciFlavorNotFound(PciExtException):

@@ -22,7 +22,7 @@ import subprocess
 import sys
 from typing import Any
 
-INVENTORY = pathlib.Path('etc/pci_ext/samples/demo.yaml').resolve()
+HARDWARE = pathlib.Path('etc/pci_ext/samples/demo.yaml').resolve()
 BIN = pathlib.Path(sys.executable).parent
 
 
@@ -60,7 +60,7 @@ class Cloud:
         """Start the services, and give the URL when they are ready."""
         command = [
             *(BIN / 'pci-ext-allinone', '--data-dir', self.data_dir),
-            *('--port', '0', '--computes', '3', '--inventory', INVENTORY),
+            *('--port', '0', '--computes', '3', '--hardware', HARDWARE),
         ]
         print(f'$ {shlex.join(map(str, command))}', flush=True)
         progress = self.data_dir.with_suffix('.progress')

@@ -144,9 +144,9 @@ A guest goes by what was set when it was last started.
 """,
     ),
     cfg.StrOpt(
-        'fake_inventory',
+        'fake_hardware',
         help="""
-File, in YAML or JSON, with the PCI devices of simulated compute hosts.
+Hardware file, in YAML or JSON: the PCI devices of simulated compute hosts.
 
 Used only by ``compute_driver = pci_ext.FakeDriver``, for tests and trials.
 """,

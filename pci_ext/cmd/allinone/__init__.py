@@ -92,14 +92,14 @@ def parse_args(
     parser.add_argument(
         '--computes',
         type=int,
-        help='how many hosts of the inventory to run, the first ones; '
+        help='how many hosts of the hardware file to run, the first ones; '
         'without it, all',
     )
     parser.add_argument(
-        '--inventory',
+        '--hardware',
         required=True,
         type=os.path.abspath,
-        help='file with the hosts and their PCI devices',
+        help='hardware file: the hosts and their PCI devices',
     )
     parser.add_argument(
         '--config-file',
@@ -116,7 +116,7 @@ def run(args: argparse.Namespace, nova_args: Sequence[str]) -> None:
     """Start all services, wait for a signal, and stop them.
 
     :raises CannotStart: if the hosts or the data directory do not do
-    :raises InvalidInventory: if the inventory does not
+    :raises InvalidHardware: if the hardware file does not
     :raises PortUnavailable: if the port is taken
     :raises OSError: if a file cannot be read or written
     """
@@ -128,7 +128,7 @@ def run(args: argparse.Namespace, nova_args: Sequence[str]) -> None:
         settings = config.Settings(
             data_dir=args.data_dir,
             port=server.port,
-            inventory=args.inventory,
+            hardware=args.hardware,
             config_files=tuple(args.config_file),
         )
         config.write(settings)
@@ -158,11 +158,12 @@ def run(args: argparse.Namespace, nova_args: Sequence[str]) -> None:
 
 
 def _hosts(args: argparse.Namespace) -> list[str]:
-    hosts = list(hardware.load(args.inventory))
+    hosts = list(hardware.load(args.hardware))
     count = len(hosts) if args.computes is None else args.computes
     if not 1 <= count <= len(hosts):
         raise CannotStart(
-            f'--computes is {count}, and the inventory has {len(hosts)} hosts'
+            f'--computes is {count}, and the hardware file has {len(hosts)} '
+            'hosts'
         )
     return hosts[:count]
 

@@ -33,7 +33,7 @@ CONF = nova.conf.CONF
 def start(host: str, state_path: str) -> service.Service:
     """Start a nova-compute.
 
-    :param host: name of its host, as in the inventory
+    :param host: name of its host, as in the hardware file
     :param state_path: the directory of its state
     """
     with _state_path(state_path):

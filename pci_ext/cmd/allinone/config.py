@@ -21,7 +21,7 @@ from oslo_config import cfg
 
 from pci_ext.cmd.allinone import templates
 
-#: What the inventory holds is offered, unless a configuration file says more.
+#: All devices are offered, unless a configuration file says otherwise.
 OFFER_ALL = 'pci_information = [{"address": "*"}, {}]'
 
 #: The options that say which devices are offered.
@@ -51,13 +51,13 @@ class Settings:
 
     :ivar data_dir: absolute path of the directory that holds all files
     :ivar port: TCP port of all services, on the loopback interface
-    :ivar inventory: absolute path of the inventory of devices
+    :ivar hardware: absolute path of the hardware file
     :ivar config_files: configuration files of Nova, read after nova.conf
     """
 
     data_dir: str
     port: int
-    inventory: str
+    hardware: str
     config_files: tuple[str, ...] = ()
 
     @property
@@ -83,7 +83,7 @@ def write(settings: Settings) -> None:
     values = {
         'data_dir': settings.data_dir,
         'url': settings.url,
-        'inventory': settings.inventory,
+        'hardware': settings.hardware,
         'offer': '' if _offers(settings.config_files) else OFFER_ALL,
         'member_project': MEMBER_PROJECT,
     }

@@ -46,7 +46,7 @@ weight_classes = nova.scheduler.weights.all_weighers,\
 pci_ext.scheduler.weights.all_weighers
 
 [pci_ext]
-fake_inventory = ${inventory}
+fake_hardware = ${hardware}
 ${offer}
 
 [pci_ext_database]

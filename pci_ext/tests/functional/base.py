@@ -40,7 +40,7 @@ SERVER_TIMEOUT = 180
 #: Seconds between looks at a server.
 POLL_INTERVAL = 0.1
 
-#: A card of an inventory.
+#: A card of a hardware file.
 Card = dict[str, Any]
 
 EXTRA_SPEC = 'pci_passthrough:pci_flavor'
@@ -51,7 +51,7 @@ class TestCase(base.BaseTestCase):
 
     What a test makes with the methods here is deleted after it.
 
-    :cvar HOSTS: the cards of each host, as in an inventory
+    :cvar HOSTS: the cards of each host, as in a hardware file
     :cvar CONFIG: a configuration file of Nova
     :cvar IMAGE: what servers boot
     :cvar POLL: seconds between looks at what an action does

@@ -42,7 +42,7 @@ class Deployment:
 
     :param deployed: directory of the deployment, where pci_ext is enabled
     :param directory: an empty directory, for the files given
-    :param hosts: the cards of each host, as in an inventory
+    :param hosts: the cards of each host, as in a hardware file
     :param config: the content of a configuration file of Nova
     """
 
@@ -58,7 +58,7 @@ class Deployment:
             raise process.StartError(f'There is no deployment in {deployed}.')
         self._state = found
         self._cloud = bringup.Cloud(found)
-        path = os.path.join(directory, 'inventory.json')
+        path = os.path.join(directory, 'hardware.json')
         with open(path, 'w', encoding='utf-8') as stream:
             listed = [
                 {'name': name, 'cards': cards} for name, cards in hosts.items()

@@ -54,7 +54,7 @@ class AllInOne:
     """One process and its data directory.
 
     :param directory: an empty directory, for the data and the files given
-    :param hosts: the cards of each host, as in an inventory
+    :param hosts: the cards of each host, as in a hardware file
     :param config: the content of a configuration file of Nova
     """
 
@@ -75,17 +75,17 @@ class AllInOne:
         self.data_dir = os.path.join(directory, 'data')
         self.process: subprocess.Popen[str] | None = None
         self.port = 0
-        self.write_inventory(hosts)
+        self.write_hardware(hosts)
         self.write_config(config)
 
-    def write_inventory(
+    def write_hardware(
         self, hosts: Mapping[str, Sequence[Mapping[str, Any]]]
     ) -> None:
         """Say which cards there are; a running process finds the new ones."""
         listed = [
             {'name': name, 'cards': cards} for name, cards in hosts.items()
         ]
-        self._write('inventory.json', json.dumps({'hosts': listed}))
+        self._write('hardware.json', json.dumps({'hosts': listed}))
 
     def write_config(self, config: str) -> None:
         """Write the configuration file; SIGHUP lets a process read it."""
@@ -154,7 +154,7 @@ class AllInOne:
         command = [
             *(sys.executable, '-m', self.MODULE),
             *('--data-dir', self.data_dir, '--port', str(port)),
-            *('--inventory', self._path('inventory.json')),
+            *('--hardware', self._path('hardware.json')),
             *('--config-file', self.config_file),
         ]
         with open(self._path('stderr'), 'w', encoding='utf-8') as stderr:

@@ -113,9 +113,9 @@ class TestRefusals(base.base.BaseTestCase):
         running = self.start()
         self.assertRefused(running.data_dir, 'in use')
 
-    def test_inventory_that_does_not_parse(self) -> None:
+    def test_hardware_file_that_does_not_parse(self) -> None:
         self.assertRefused(
-            *('inventory.json', 'host host, card 1'),
+            *('hardware.json', 'host host, card 1'),
             hosts={'host': [{'kind': 'gpu'}]},
         )
 

@@ -12,7 +12,7 @@
 
 """The worked examples of the documentation: real commands and their output.
 
-Each has the inventory of a host in etc/pci_ext/samples, a configuration and a
+Each has a hardware file in etc/pci_ext/samples, a configuration and a
 transcript in doc/source/admin/examples. The transcript is compared with what
 the commands in it print, and written anew where PCI_EXT_GENERATE_SAMPLES is
 set.
@@ -33,7 +33,7 @@ ROOT = pathlib.Path(__file__).parents[3]
 
 EXAMPLES = ROOT / 'doc/source/admin/examples'
 
-#: The sample with the inventory of each example.
+#: The sample with the hardware file of each example.
 SAMPLES = {'gpu': 'gpu', 'nic': 'sriov-nic', 'nvme': 'nvme', 'qat': 'crypto'}
 
 HOW = (

@@ -130,8 +130,8 @@ class TestNamedDevices(base.TestCase):
     def test_a_card_that_is_put_into_a_host(self) -> None:
         self.offer(f'{NAMED}, 29:00.1|10GE')
         more = CARD | {'address': [*CARD['address'], '0000:29:00.1']}
-        self.addCleanup(self.allinone.write_inventory, self.HOSTS)
-        self.allinone.write_inventory({'host-1': [CARD], 'host-2': [more]})
+        self.addCleanup(self.allinone.write_hardware, self.HOSTS)
+        self.allinone.write_hardware({'host-1': [CARD], 'host-2': [more]})
         self.wait_until_shown(
             'host-2',
             {**ALL_FREE, '0000:29:00.1': ('available', '10GE', False)},
@@ -139,10 +139,10 @@ class TestNamedDevices(base.TestCase):
 
     def test_parts_that_come_back_while_the_whole_card_is_in_use(self) -> None:
         self.offer(f'{NAMED}, 81:00.0|whole, 81:00.1|part, 81:00.2|part')
-        self.addCleanup(self.allinone.write_inventory, self.HOSTS)
+        self.addCleanup(self.allinone.write_hardware, self.HOSTS)
 
         def see(card: base.Card, *statuses: str) -> None:
-            self.allinone.write_inventory(
+            self.allinone.write_hardware(
                 {'host-1': [CARD, card], 'host-2': [CARD]}
             )
             expected = dict(ALL_FREE)

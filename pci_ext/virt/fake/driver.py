@@ -50,17 +50,17 @@ class FakeDriver(
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
         super().__init__(virtapi, read_only)
         self._pci_devices: list[dict[str, Any]] = []
-        self._inventory_host = ''
-        self._inventory_modified: int | None = None
+        self._hardware_host = ''
+        self._hardware_modified: int | None = None
 
     def init_host(self, host: str) -> None:
         """Read the devices of this host.
 
-        :raises InvalidInventory: if there is no such file or host, or the
+        :raises InvalidHardware: if there is no such file or host, or the
             file does not parse
         """
-        self._inventory_host = host
-        self._read_inventory()
+        self._hardware_host = host
+        self._read_hardware()
         self._domains = hypervisor.Domains(
             os.path.join(CONF.state_path, 'domains.json'),
             hypervisor.Faults(CONF.pci_ext.fake_faults),
@@ -94,12 +94,12 @@ class FakeDriver(
                 power_on=instance.power_state == power_state.RUNNING,
             )
 
-    def _read_inventory(self) -> None:
+    def _read_hardware(self) -> None:
         """Read the devices, if the file has changed.
 
-        :raises InvalidInventory: as for init_host
+        :raises InvalidHardware: as for init_host
         """
-        path = CONF.pci_ext.fake_inventory
+        path = CONF.pci_ext.fake_hardware
         if not path:
             return
         try:
@@ -107,21 +107,21 @@ class FakeDriver(
         except OSError:
             # Reading the file raises the error.
             modified = None
-        if modified is not None and modified == self._inventory_modified:
+        if modified is not None and modified == self._hardware_modified:
             return
         hosts = hardware.load(path)
-        host = self._inventory_host
+        host = self._hardware_host
         if host not in hosts:
-            raise exception.InvalidInventory(
+            raise exception.InvalidHardware(
                 path=path,
                 reason=f'it has no host {host}, only '
                 f'{", ".join(sorted(hosts))}',
             )
         self._pci_devices = hosts[host]
-        self._inventory_modified = modified
+        self._hardware_modified = modified
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
-        self._read_inventory()
+        self._read_hardware()
         resources: dict[str, Any] = super().get_available_resource(nodename)
         resources['pci_passthrough_devices'] = jsonutils.dumps(
             self._pci_devices

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The PCI devices of simulated hosts, read from a file for people.
+"""The PCI devices of simulated hosts, read from a hardware file.
 
 A file in YAML or JSON lists hosts, and for each the cards in it::
 
@@ -28,8 +28,8 @@ A file in YAML or JSON lists hosts, and for each the cards in it::
         address: 0000:d8:00.0
         vfs: {count: 8, product_id: 154c}
 
-:func:`load` gives for each host the devices as Nova's libvirt driver reports
-them, and in addition their ``class``.
+:func:`load` returns the devices of each host as Nova's libvirt driver reports
+them, and their ``class``.
 """
 
 from collections.abc import Mapping
@@ -47,11 +47,11 @@ _HOST_NAME = re.compile(r'[A-Za-z0-9]([A-Za-z0-9._-]{0,253}[A-Za-z0-9])?')
 
 
 def load(path: str) -> dict[str, list[dict[str, Any]]]:
-    """Read the devices of every host in an inventory file.
+    """Read the devices of every host in a hardware file.
 
     :param path: a file in YAML, or in JSON where its name ends in ``.json``
     :returns: by host name, in the order of the file, the devices of the host
-    :raises InvalidInventory: naming what is wrong, and where in the file
+    :raises InvalidHardware: with the place in the file and the reason
     """
     try:
         with open(path, encoding='utf-8') as stream:
@@ -59,16 +59,16 @@ def load(path: str) -> dict[str, list[dict[str, Any]]]:
     except OSError as error:
         reason = error.strerror or str(error)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # What yaml says has several lines.
+        # Errors of yaml have several lines.
         reason = ' '.join(str(error).split())
-    raise exception.InvalidInventory(path=path, reason=reason)
+    raise exception.InvalidHardware(path=path, reason=reason)
 
 
 def _parse(path: str, text: str) -> Any:
     if path.endswith('.json'):
         return json.loads(text)
-    # Every scalar is read as text: YAML would else take the address 28:00.1
-    # for a number in base 60, and the id 0022 for one in base 8.
+    # Every scalar is read as text: otherwise YAML reads the address 28:00.1 as
+    # a number in base 60, and the id 0022 as one in base 8.
     return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506
 
 

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""One card of an inventory, and the PCI devices that it is."""
+"""The cards in a hardware file, expanded to PCI devices."""
 
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ CLASSES = {
     'crypto': '0x0b4000',
 }
 
-#: An Intel 82599 has these; they keep the VFs of two functions apart.
+#: Those of an Intel 82599; the VFs of two functions do not overlap.
 DEFAULT_VF_OFFSET = 128
 DEFAULT_VF_STRIDE = 2
 
@@ -49,11 +49,11 @@ _STANDARD, _PF, _VF = _DEV_TYPES = ('type-PCI', 'type-PF', 'type-VF')
 
 
 def expand(card: Any, where: str) -> Iterator[dict[str, Any]]:
-    """Give the devices of a card, each of its PFs followed by the VFs.
+    """Return the devices of a card, each of its PFs followed by the VFs.
 
-    :param card: an entry of ``cards`` in an inventory file
-    :param where: names the card in messages
-    :raises values.InvalidCard: naming the key and what is wrong with its value
+    :param card: an entry of ``cards`` in a hardware file
+    :param where: name of the card in messages
+    :raises hardware_values.InvalidCard: with the key and the reason
     """
     hardware_values.check_keys(card, _CARD_KEYS, where)
     addresses = card.get('address')
@@ -145,7 +145,7 @@ def _class(card: Mapping[str, Any], where: str) -> str | None:
     if kind is not None and str(kind) not in CLASSES:
         raise hardware_values.InvalidCard(
             f'{where}: kind is {kind!r}, not one of {", ".join(CLASSES)}; '
-            'say the class of a card of another kind'
+            'a card of another kind has a class'
         )
     if 'class' in card:
         return '0x' + hardware_values.hexadecimal(

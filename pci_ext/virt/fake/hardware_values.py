@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The values of an inventory, read with messages that say where they are."""
+"""The values in a hardware file, read with errors that name the place."""
 
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -26,10 +26,7 @@ _ADDRESS = re.compile(
 
 
 class InvalidCard(ValueError):
-    """A card, or what is around it, is not as an inventory has it.
-
-    Raised by everything here, with words that say where it is.
-    """
+    """A part of a hardware file is not valid; the message names it."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Address:
     def parse(cls, text: str, where: str) -> 'Address':
         """Read a full address, as 0000:3b:00.0.
 
-        :raises InvalidCard: if it is none
+        :raises InvalidCard: if it is not one
         """
         match = _ADDRESS.fullmatch(text)
         if not match:
@@ -77,7 +74,7 @@ def check_keys(value: Any, known: Collection[str], where: str) -> None:
 def hexadecimal(
     values: Mapping[str, Any], key: str, where: str, digits: int = 4
 ) -> str:
-    """Give a value of a number of hexadecimal digits, without 0x."""
+    """Return a value as hexadecimal digits, without 0x."""
     text = str(values.get(key))
     match = re.fullmatch(f'(?:0[xX])?([0-9a-fA-F]{{{digits}}})', text)
     if not match:
@@ -90,7 +87,7 @@ def hexadecimal(
 def integer(
     values: Mapping[str, Any], key: str, where: str, default: int | None = None
 ) -> int | None:
-    """Give a value of a whole number, or what it is where it is not there."""
+    """Return a value as a whole number, or the default if it is missing."""
     text = values.get(key)
     if text is None:
         return default

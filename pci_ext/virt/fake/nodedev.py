@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""From libvirt's node devices to an inventory, to simulate a real host.
+"""Convert libvirt's node devices to a hardware file, to simulate a real host.
 
 Run on the host, with libvirt's own command::
 
@@ -48,24 +48,24 @@ _DECLARATION = re.compile(rb'<\?xml[^>]*\?>')
 
 
 def convert(path: str, document: bytes) -> list[dict[str, Any]]:
-    """Give the cards, as in an inventory, of what libvirt describes.
+    """Convert descriptions of libvirt to cards of a hardware file.
 
-    Devices that are alike in all but their addresses become one card, with a
-    list of addresses; a VF stays a card of its own, with its PF as
-    parent_addr. Bridges are left out, and so is what is not a PCI device.
+    Devices that differ in their addresses only become one card with a list of
+    addresses; a VF becomes a card of its own, with its PF as parent_addr.
+    Bridges and devices of other buses are left out.
 
     :param path: named in messages
     :param document: one or several outputs of ``virsh nodedev-dumpxml``
-    :raises InvalidInventory: if it is not XML, or a PCI device is not
-        described as libvirt does it
+    :raises InvalidHardware: if it is not XML, or a PCI device is not
+        described as by libvirt
     """
-    # Outputs one after the other are not one document. Within another, none
-    # can declare entities.
+    # Several outputs are not one document. Inside another document they
+    # cannot declare entities.
     joined = b'<all>' + _DECLARATION.sub(b'', document) + b'</all>'
     try:
         devices = list(etree.fromstring(joined).iterfind('device'))
     except etree.XMLSyntaxError as error:
-        raise exception.InvalidInventory(
+        raise exception.InvalidHardware(
             path=path, reason=str(error)
         ) from error
     described = []
@@ -77,10 +77,10 @@ def convert(path: str, document: bytes) -> list[dict[str, Any]]:
             card = _card(capability)
         except (AttributeError, TypeError, ValueError) as error:
             name = device.findtext('name')
-            raise exception.InvalidInventory(
+            raise exception.InvalidHardware(
                 path=path,
-                reason=f'the device {name} is not described as libvirt does '
-                f'it: {error}',
+                reason=f'the device {name} is not described as by libvirt: '
+                f'{error}',
             ) from error
         if not _BRIDGE.match(card.get('class', '')):
             described.append(card)
@@ -133,11 +133,11 @@ def _join(described: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Write the inventory of a host to the standard output."""
+    """Write the hardware file of a host to the standard output."""
     parser = argparse.ArgumentParser(
         prog='python -m pci_ext.virt.fake.nodedev',
-        description='Make an inventory for pci-ext-allinone from the output '
-        'of "virsh nodedev-dumpxml".',
+        description='Make a hardware file for pci-ext-allinone from the '
+        'output of "virsh nodedev-dumpxml".',
     )
     parser.add_argument('--host', default='host-1', help='name of the host')
     parser.add_argument(
@@ -148,11 +148,11 @@ def main(argv: Sequence[str]) -> int:
     try:
         for path in args.files:
             found += convert(path, _read(path))
-    except (exception.InvalidInventory, OSError) as error:
+    except (exception.InvalidHardware, OSError) as error:
         sys.stderr.write(f'{parser.prog}: error: {error}\n')
         return 1
-    inventory = {'hosts': [{'name': args.host, 'cards': found}]}
-    yaml.safe_dump(inventory, sys.stdout, sort_keys=False)
+    hardware = {'hosts': [{'name': args.host, 'cards': found}]}
+    yaml.safe_dump(hardware, sys.stdout, sort_keys=False)
     return 0
 
 

@@ -33,7 +33,7 @@ def devices() -> list[dict[str, Any]]:
     Changes nothing in the hypervisor.
 
     :raises UnsupportedConfiguration: for a compute driver of Nova
-    :raises InvalidInventory: if the file of the simulation cannot be read
+    :raises InvalidHardware: if the hardware file cannot be read
     :raises nova.exception.NovaException: if libvirt does not answer
     """
     if CONF.compute_driver == 'pci_ext.LibvirtDriver':
@@ -44,7 +44,7 @@ def devices() -> list[dict[str, Any]]:
         )
         return reported
     if CONF.compute_driver == 'pci_ext.FakeDriver':
-        path = CONF.pci_ext.fake_inventory
+        path = CONF.pci_ext.fake_hardware
         return hardware.load(path).get(CONF.host, []) if path else []
     raise exception.UnsupportedConfiguration(
         reason=_(

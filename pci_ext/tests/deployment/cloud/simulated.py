@@ -47,8 +47,8 @@ _SHARED = ('DEFAULT', 'pci')
 class Hosts:
     """Simulated hosts of a deployment where pci_ext is enabled.
 
-    :param names: as in the inventory
-    :param inventory: path of the file with their devices
+    :param names: as in the hardware file
+    :param hardware: path of the hardware file with their devices
     :param config: lines of nova.conf, in place of those that offer all
     """
 
@@ -56,13 +56,13 @@ class Hosts:
         self,
         cloud: bringup.Cloud,
         names: Iterable[str],
-        inventory: str,
+        hardware: str,
         config: str,
     ) -> None:
         self.cloud = cloud
         self.state = cloud.state
         self.names = tuple(names)
-        self.inventory = inventory
+        self.hardware = hardware
         self.config = config
         self._compute = keystone.connect(cloud.state).compute
 
@@ -89,7 +89,7 @@ class Hosts:
         text = ini.merge(
             install_page.enable(self.state, text, ['Every service']),
             '[DEFAULT]\ncompute_driver = pci_ext.FakeDriver\n'
-            f'[pci_ext]\nfake_inventory = {self.inventory}\n',
+            f'[pci_ext]\nfake_hardware = {self.hardware}\n',
         )
         given = ini.parse(self.config)
         if not any(key in given.get(group, {}) for group, key in _OFFERS):

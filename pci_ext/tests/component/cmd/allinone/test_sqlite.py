@@ -44,7 +44,7 @@ class TestLocking(base.BaseTestCase):
     def setUp(self) -> None:
         super().setUp()
         directory = self.useFixture(fixtures.TempDir()).path
-        settings = config.Settings(directory, port=0, inventory='')
+        settings = config.Settings(directory, port=0, hardware='')
         sqlite.create(settings)
         self.manager = enginefacade.transaction_context()
         self.manager.configure(connection=settings.database('pci_ext'))

@@ -28,7 +28,7 @@ class OfferedTestCase(base.CheckTestCase):
         super().setUp()
         conf.register_opts()
         self.flags(compute_driver='pci_ext.FakeDriver', host='host1')
-        path = self.useFixture(fixtures.TempDir()).join('inventory.json')
+        path = self.useFixture(fixtures.TempDir()).join('hardware.json')
         card = GPU | {'address': ['0000:3b:00.0', '0000:5e:00.0']}
         other = GPU | {'product_id': '20b5', 'address': '0000:5f:00.0'}
         with open(path, 'w') as file:
@@ -41,7 +41,7 @@ class OfferedTestCase(base.CheckTestCase):
                 },
                 file,
             )
-        self.flags(group='pci_ext', fake_inventory=path)
+        self.flags(group='pci_ext', fake_hardware=path)
 
     def offer(self, *entries: str, devices: tuple[str, ...] = ()) -> None:
         self.flags(
@@ -117,9 +117,9 @@ class OfferedTestCase(base.CheckTestCase):
             'pci_ext.LibvirtDriver',
         )
 
-    def test_no_inventory(self) -> None:
+    def test_no_hardware_file(self) -> None:
         self.offer('[{"vendor_id": "10de"}, {}]')
-        self.flags(group='pci_ext', fake_inventory='/nowhere.yaml')
+        self.flags(group='pci_ext', fake_hardware='/nowhere.yaml')
         self.assert_problem(
             base.WARNING, offered_devices.entries_match, '/nowhere.yaml'
         )

@@ -39,7 +39,7 @@ class ConfigTestCase(base.BaseTestCase):
             config.Settings(
                 data_dir=self.data_dir,
                 port=8774,
-                inventory='/tmp/inventory.yaml',
+                hardware='/tmp/hardware.yaml',
                 config_files=tuple(paths),
             )
         )
@@ -69,7 +69,7 @@ class TestNovaConf(ConfigTestCase):
         self.assertIn('PciFlavorFilter', enabled.split(','))
         self.assertNotIn('PciPassthroughFilter', enabled.split(','))
         self.assertEqual(
-            ['/tmp/inventory.yaml'], conf['pci_ext']['fake_inventory']
+            ['/tmp/hardware.yaml'], conf['pci_ext']['fake_hardware']
         )
 
     def test_a_database_each(self) -> None:
@@ -112,7 +112,7 @@ class TestNovaConf(ConfigTestCase):
         settings = config.Settings(
             data_dir=self.data_dir,
             port=0,
-            inventory='',
+            hardware='',
             config_files=('/nonexistent',),
         )
         self.assertRaises(OSError, config.write, settings)
@@ -142,7 +142,7 @@ class TestArguments(base.BaseTestCase):
     def test_what_is_not_ours_is_for_nova(self) -> None:
         args, rest = allinone.parse_args(
             [
-                *('--data-dir', 'data', '--inventory', 'hosts.yaml'),
+                *('--data-dir', 'data', '--hardware', 'hosts.yaml'),
                 *('--debug', '--config-file', 'a', '--config-file', '/b'),
             ]
         )

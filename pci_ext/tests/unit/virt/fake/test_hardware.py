@@ -46,11 +46,11 @@ ANYTHING = st.recursive(
 )
 
 
-class InventoryTestCase(base.BaseTestCase):
+class HardwareTestCase(base.BaseTestCase):
     def load(self, content: Any) -> dict[str, list[dict[str, Any]]]:
         if not isinstance(content, str):
             content = json.dumps(content)
-        path = self.create_tempfiles([('inventory', content)], '')[0]
+        path = self.create_tempfiles([('hardware', content)], '')[0]
         return hardware.load(path)
 
     def load_cards(self, *entries: Any) -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ class InventoryTestCase(base.BaseTestCase):
 
     def assertInvalid(self, *reasons: str, content: Any) -> None:
         error = self.assertRaises(
-            exception.InvalidInventory, self.load, content
+            exception.InvalidHardware, self.load, content
         )
         for reason in reasons:
             self.assertIn(reason, str(error))
@@ -71,7 +71,7 @@ class InventoryTestCase(base.BaseTestCase):
         )
 
 
-class TestDevices(InventoryTestCase):
+class TestDevices(HardwareTestCase):
     def test_device_is_as_libvirt_driver_reports_it(self) -> None:
         (device,) = self.load_cards(GPU | {'numa_node': 1})
         self.assertEqual(
@@ -125,7 +125,7 @@ class TestDevices(InventoryTestCase):
 
     def test_json(self) -> None:
         content = json.dumps({'hosts': [{'name': 'a', 'cards': [GPU]}]})
-        path = self.create_tempfiles([('inventory', content)], '.json')[0]
+        path = self.create_tempfiles([('hardware', content)], '.json')[0]
         self.assertEqual(['a'], list(hardware.load(path)))
 
     def test_host_without_cards(self) -> None:
@@ -137,7 +137,7 @@ class TestDevices(InventoryTestCase):
         self.assertNotIn('class', device)
 
 
-class TestVirtualFunctions(InventoryTestCase):
+class TestVirtualFunctions(HardwareTestCase):
     def load_functions(self, **vfs: Any) -> list[dict[str, Any]]:
         nic = GPU | {'kind': 'nic', 'numa_node': 1, 'vfs': vfs}
         return self.load_cards(nic)
@@ -194,28 +194,28 @@ class TestVirtualFunctions(InventoryTestCase):
         self.assertEqual('0000:3b:00.0', vf['parent_addr'])
 
 
-class TestRefusals(InventoryTestCase):
+class TestRefusals(HardwareTestCase):
     def test_file(self) -> None:
         error = self.assertRaises(
-            exception.InvalidInventory, hardware.load, '/nonexistent'
+            exception.InvalidHardware, hardware.load, '/nonexistent'
         )
         self.assertIn('/nonexistent: No such file', str(error))
 
-    def test_what_is_not_an_inventory(self) -> None:
+    def test_not_a_hardware_file(self) -> None:
         for content in ('', '[]', 'a: [', 'a', '\x00', '{"devices": []}'):
             self.assertInvalid(content=content)
         self.assertInvalid('"hosts" is a list', content={'hosts': []})
         self.assertInvalid('host 1', content={'hosts': ['a']})
 
     def test_json_that_does_not_parse(self) -> None:
-        path = self.create_tempfiles([('inventory', '{')], '.json')[0]
-        self.assertRaises(exception.InvalidInventory, hardware.load, path)
+        path = self.create_tempfiles([('hardware', '{')], '.json')[0]
+        self.assertRaises(exception.InvalidHardware, hardware.load, path)
 
     def test_bytes_that_are_not_text(self) -> None:
-        path = self.create_tempfiles([('inventory', '')], '')[0]
+        path = self.create_tempfiles([('hardware', '')], '')[0]
         with open(path, 'wb') as stream:
             stream.write(b'\xff\xfe\xff')
-        self.assertRaises(exception.InvalidInventory, hardware.load, path)
+        self.assertRaises(exception.InvalidHardware, hardware.load, path)
 
     def test_hosts(self) -> None:
         self.assertInvalid(
@@ -293,7 +293,7 @@ class TestRefusals(InventoryTestCase):
     @hypothesis.settings(deadline=None)
     @hypothesis.given(ANYTHING)
     def test_nothing_else_is_raised_for_hosts(self, hosts: Any) -> None:
-        with contextlib.suppress(exception.InvalidInventory):
+        with contextlib.suppress(exception.InvalidHardware):
             self.load({'hosts': hosts})
 
 

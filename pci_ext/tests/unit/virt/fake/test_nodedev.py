@@ -98,11 +98,11 @@ class NodedevTestCase(base.BaseTestCase):
         return status, out.getvalue(), err.getvalue()
 
     def devices(self, *documents: bytes) -> list[dict[str, Any]]:
-        """Convert documents, and read the inventory that comes of it."""
+        """Convert documents, and read the resulting hardware file."""
         paths = [self.path(document) for document in documents]
         status, out, err = self.run_main('--host', 'real', *paths)
         self.assertEqual((0, ''), (status, err))
-        (path,) = self.create_tempfiles([('inventory', out)], '.yaml')
+        (path,) = self.create_tempfiles([('hardware', out)], '.yaml')
         return hardware.load(path)['real']
 
 
@@ -191,7 +191,7 @@ class TestRefusals(NodedevTestCase):
         self.assertIn(path, err)
         self.assertIn(reason, err)
         self.assertRaises(
-            exception.InvalidInventory, nodedev.convert, path, document
+            exception.InvalidHardware, nodedev.convert, path, document
         )
 
     def test_not_xml(self) -> None:
