@@ -13,8 +13,8 @@
 """State that pci_ext keeps with a server: every key, in one table.
 
 It outlives nova-api and nova-compute, and goes with the server to another
-host. A module that keeps something with a server names the key here, and who
-writes and reads it.
+host. A module that keeps something with a server names the key here, and the
+modules that write and read it.
 """
 
 from collections import Counter
@@ -169,14 +169,14 @@ def is_hot_attached(request: 'objects.InstancePCIRequest') -> bool:
 
 
 def is_attaching(request: 'objects.InstancePCIRequest') -> bool:
-    """Tell a request whose attach is not completed."""
+    """Return whether the attach of a request is not completed."""
     return (request.requester_id or '').startswith(ATTACHING)
 
 
 def is_of_attach(request: 'objects.InstancePCIRequest') -> bool:
-    """Tell a request of an attach, completed or not, from one of the flavor.
+    """Return whether a request is of an attach, not of the flavor.
 
-    The request of a port that is being attached is one, too.
+    The attach may be completed or not, and that of a port.
     """
     return (request.requester_id or '').startswith(PREFIX)
 

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The RPC server of pci_ext in nova-compute."""
 
 from nova import context as nova_context

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The records of a server's PCI devices: requests, and claimed devices.
 
 Claimed and allocated devices are those of Nova's tracker. The requests that

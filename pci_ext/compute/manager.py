@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The manager of pci_ext in nova-compute, beside Nova's compute manager."""
 
 import functools

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The threads of pci_ext in nova-compute."""
 
 from collections.abc import Callable
@@ -65,7 +64,7 @@ class Workers:
         self._working: list[str] = []
 
     def is_busy(self, server_uuid: str) -> bool:
-        """Tell whether a thread works at a server, or is about to."""
+        """Return whether a thread works at a server, or is about to."""
         return server_uuid in self._working or server_uuid in self._reattaching
 
     def run_operation(

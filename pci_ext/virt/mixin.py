@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The hooks of pci_ext in a driver of Nova, for any hypervisor."""
 
 from typing import Any

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Seam: live migrations that are aborted in the queue of nova-compute.
 
 Nova removes such a migration from the queue, and calls neither its driver nor

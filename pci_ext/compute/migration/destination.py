@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The destination of a live migration: the devices claimed for it."""
 
 from collections import Counter

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The source of a live migration: the devices that the guest leaves."""
 
 import threading

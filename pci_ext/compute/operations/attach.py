@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Attach PCI devices to a server: all that are requested, or none."""
 
 from collections.abc import Sequence

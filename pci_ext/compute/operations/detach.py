@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Detach PCI devices from a server: all that are named, or none."""
 
 from collections.abc import Sequence

@@ -10,15 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Base of attach, detach and reattach: the operations that nova-api starts."""
 
 import abc
 from collections.abc import Iterator
 from concurrent import futures
 import contextlib
-from typing import Any
 
+from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
 from oslo_log import log as logging
@@ -27,6 +26,7 @@ from oslo_utils import excutils
 from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
+from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import server_task
 from pci_ext.i18n import _
 
@@ -48,8 +48,14 @@ class Operation(server_task.ServerTask, abc.ABC):
     name = ''
     task_state = ''
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        compute: nova_compute.ComputeManager,
+        context: nova_context.RequestContext,
+        server_uuid: str,
+        operation_id: str,
+    ) -> None:
+        super().__init__(compute, context, server_uuid, operation_id)
         self.accepted: futures.Future[None] = futures.Future()
         self._announced = False
 
@@ -91,7 +97,7 @@ class Operation(server_task.ServerTask, abc.ABC):
         raise exception.PciActionRefused(reason=reason)
 
     def is_current(self, instance: 'objects.Instance') -> bool:
-        """Tell whether this operation has the server."""
+        """Return whether this operation has the server."""
         return (
             instance.host == self.compute.host
             and instance.task_state == self.task_state
@@ -116,7 +122,7 @@ class Operation(server_task.ServerTask, abc.ABC):
             instance.save()
 
     def is_completed(self) -> bool:
-        """Tell whether only the outcome remains to be recorded."""
+        """Return whether only the outcome remains to be recorded."""
         completed = self.instance.system_metadata.get(server_state.COMPLETED)
         return bool(completed == self.operation_id)
 

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Reattach the devices that a live migration detached from a guest."""
 
 from nova import context as nova_context
@@ -167,7 +166,7 @@ def has_missing(
     context: nova_context.RequestContext,
     server_uuid: str,
 ) -> bool:
-    """Tell whether a device of a server left the guest unrequested.
+    """Return whether a device of a server left the guest unrequested.
 
     During a live migration the devices are missing on purpose.
     """

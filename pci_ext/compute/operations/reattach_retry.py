@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Retry a reattach with growing delays."""
 
 import contextlib

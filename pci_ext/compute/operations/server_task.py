@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Base of everything that changes the PCI devices of a server."""
 
 from nova import context as nova_context

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Live migrations that were interrupted by the end of nova-compute."""
 
 from nova import context as nova_context

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Free a device whose guest released it after the detach had timed out."""
 
 from nova import context as nova_context

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Remove the networks of ports that an earlier nova-compute left.
 
 A network stays as long as its device is claimed or allocated on this host for

@@ -263,7 +263,7 @@ def _end_event(task: operation.Operation, error: Exception | None) -> None:
             **values,
         )
     except nova_exception.InstanceActionEventNotFound:
-        # It may still begin: Nova cannot tell two of one name apart.
+        # It may begin later: Nova cannot distinguish two events of one name.
         with (
             contextlib.suppress(exception.PciExtException),
             compute_utils.EventReporter(

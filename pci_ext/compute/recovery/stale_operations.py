@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Find servers in an attach or detach whose operation does not run.
 
 nova-api sets the task state of a server and then calls its compute host. If

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Compare records and guests of all servers when nova-compute starts.
 
 The reconciler handles servers in an operation. The audit finds differences

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """Tests of hosts and guests that do not always do what they should."""
 
 import os

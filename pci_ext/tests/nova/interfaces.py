@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Interfaces of guests as libvirt has them, for Nova's imitation of it.
+"""The interfaces of guests in Nova's fake libvirt, as in libvirt.
 
 That one has no networks, takes an interface for what it finds first of its
 MAC address, and keeps one description where libvirt keeps two: the definition,
@@ -35,7 +35,7 @@ _OF_A_NETWORK = 'forward/address'
 
 
 class Networks(libvirt_networks.Networks, fixtures.Fixture):
-    """The networks of a host, for Nova's imitation of a connection."""
+    """The networks of a host, for the connection of Nova's fake libvirt."""
 
     def _setUp(self) -> None:
         code = libvirt_networks.VIR_ERR_NO_NETWORK
@@ -119,7 +119,7 @@ class _Domain(fakelibvirt.Domain):
         if running.find('alias') is None:
             etree.SubElement(running, 'alias', name=f'net{self._slot}')
         if running.get('type') == 'network':
-            # What libvirt took from the network.
+            # The device that libvirt took from the network.
             [source] = running.findall('source')
             network = etree.fromstring(
                 self.networks[source.get('network')].XMLDesc(0)

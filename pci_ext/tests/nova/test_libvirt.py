@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The libvirt form of the driver, on the libvirt fixtures of Nova."""
+"""The libvirt driver on the libvirt fixtures of Nova."""
 
 import threading
 

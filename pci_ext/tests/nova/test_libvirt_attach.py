@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Attach and detach with the libvirt form of the driver."""
+"""Attach and detach with the libvirt driver."""
 
 import time
 from typing import Any
@@ -30,7 +30,7 @@ REQUEST = 'pci_passthrough:pci_flavor'
 
 
 class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
-    """Persistent and live XML of Nova's fixtures are one and the same."""
+    """In Nova's fixtures the definition is the live XML."""
 
     NUM_PFS = 0
 
@@ -51,7 +51,7 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
         return connection.lookupByUUIDString(self.server['id'])
 
     def answer_detach(self) -> None:
-        """Send the event that libvirt sends when a device is out."""
+        """Send libvirt's event that the guest has released a device."""
         driver = self.computes['compute1'].driver
         domain = self.domain()
         original = domain.detachDeviceFlags
@@ -87,7 +87,7 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
         )
 
     def assertTold(self, count: int) -> None:
-        """Check that metadata tells the server of its devices."""
+        """Check the devices in the metadata of the server."""
         metadata = self.instance().device_metadata
         self.assertEqual(
             [['accelerator']] * count,
@@ -185,11 +185,11 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
         [address] = before = self.devices_of(self.server)
         domain = self.domain()
         original = domain.detachDeviceFlags
-        # As with a real guest that does not listen: no error, no event.
+        # As with an unresponsive guest: no error, no event.
         domain.detachDeviceFlags = lambda xml, flags: None
         self.detach(address, result='error')
         self.assertEqual(before, self.devices_of(self.server))
-        # Late, the guest lets go after all.
+        # The guest releases the device after the timeout.
         driver = self.computes['compute1'].driver
         [device] = objects.PciDeviceList.get_by_instance_uuid(
             self.ctxt, self.server['id']
@@ -212,7 +212,7 @@ class PhysicalFunctionTest(LibvirtAttachTestCase):
     NUM_PFS = 1
 
     def setUp(self) -> None:
-        # The audit at the start of nova-compute asks guests, too.
+        # The audit at the start of nova-compute lists guests, too.
         self.useFixture(
             fixtures.MockPatch(
                 'pci_ext.compute.recovery.startup_audit.audit_servers'
@@ -221,7 +221,7 @@ class PhysicalFunctionTest(LibvirtAttachTestCase):
         super().setUp()
 
     def test_a_guest_that_ends_meanwhile(self) -> None:
-        """Each guest that runs is asked whether it has one of the VFs."""
+        """Each running guest is checked for the VFs."""
         asked: list[int] = []
 
         def gone(flags: int) -> str:

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Devices that were attached, in the life of a domain of libvirt."""
+"""Attached devices in the lifecycle of a libvirt domain."""
 
 import fixtures
 from nova.tests.fixtures import libvirt as fakelibvirt
@@ -49,7 +49,7 @@ class LibvirtLifecycleTest(test_libvirt_attach.LibvirtAttachTestCase):
         listening: list[str] = []
 
         def detach(xml: str, flags: int) -> None:
-            # The first device is let go of.
+            # The first device is released.
             if not listening:
                 original(xml, flags)
             listening.append(xml)
@@ -79,7 +79,7 @@ class LibvirtLifecycleTest(test_libvirt_attach.LibvirtAttachTestCase):
             if not late:
                 late.append(xml)
             elif late == [xml]:
-                # It is out when libvirt is asked for it once more.
+                # It is released when libvirt is called again.
                 late.append(xml)
                 domain.detachDevice(xml)
                 raise fakelibvirt.make_libvirtError(

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Live migration with the libvirt form of the driver."""
+"""Live migration with the libvirt driver."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ class LibvirtLiveMigrationTest(
         return connection.lookupByUUIDString(self.server['id'])
 
     def answer_detach(self) -> None:
-        """Send the event that libvirt sends when a device is out."""
+        """Send libvirt's event that the guest has released a device."""
         driver = self.src.driver
         domain = self.domain()
         original = domain.detachDeviceFlags
@@ -68,7 +68,7 @@ class LibvirtLiveMigrationTest(
         domain.detachDeviceFlags = detach
 
     def make_unresponsive(self) -> None:
-        """Let the guest keep what is only taken out of its definition.
+        """Let the guest keep a device that is detached from its definition.
 
         Nova's fixtures have no definition beside the running domain.
         """
@@ -133,13 +133,13 @@ class LibvirtLiveMigrationTest(
         self.assertEqual(devices, self.devices())
         self.assertEqual(devices, self.hostdevs_of('src', self.server))
         self.assertNothingIsMarked()
-        # Where the guest had lost it: in what it is rebooted by.
+        # In the definition, by which the guest is rebooted.
         self.assertEqual([fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG], self.attached)
         self.reattach()
         self.assertEqual(1, len(self.attached))
 
     def reattach(self) -> None:
-        """Attach what is in the guest already."""
+        """Attach a device that is in the guest already."""
         instance = objects.Instance.get_by_uuid(
             self.ctxt, self.server['id'], expected_attrs=['pci_devices']
         )

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Ports that a server with the libvirt form of the driver has, and loses."""
+"""Attach and detach of ports with the libvirt driver."""
 
 import copy
 from typing import Any
@@ -39,7 +39,7 @@ class PortsTestCase(test_libvirt.LibvirtTestCase):
         super().setUp()
         self.flags(group='pci_ext', port_plug=self.PORT_PLUG)
         self.neutron = self.useFixture(base.LibvirtNeutronFixture(self))
-        # What had its device when an interface was out.
+        # Allocated devices at each release of an interface.
         self.claims: list[set[str]] = []
         self.useFixture(interfaces.Interfaces(self.networks, self.removed))
         self.start_compute(
@@ -115,7 +115,7 @@ class PortsTestCase(test_libvirt.LibvirtTestCase):
         return found
 
     def macs(self, flags: int) -> list[str]:
-        """Give the MAC addresses that a domain has.
+        """Return the MAC addresses in a domain.
 
         :param flags: 0 for those of the guest, 2 for those of its definition
         """
@@ -131,7 +131,7 @@ class PortsTestCase(test_libvirt.LibvirtTestCase):
 
 
 class _RemovedTests:
-    """What holds whatever the ports are plugged by."""
+    """Tests for each value of port_plug."""
 
     def test_the_ordinary_port(self) -> None:
         self.boot_with_ports()
@@ -147,7 +147,7 @@ class _RemovedTests:
         left = self.types(0)[:1], self.types(2)[:1]
         self.remove_port(self.vf)
         self.assertEqual(left, (self.types(0), self.types(2)))
-        # Freed, and not before the guest had let go of it.
+        # Freed, and not before the guest had released it.
         self.assertEqual([devices], self.claims)
         self.assertEqual(set(), self.allocated(self.server['id']))
         self.assertEqual({}, self.networks.networks)
@@ -218,7 +218,7 @@ class PairOfNetworkTest(_RemovedTests, PairTestCase):
 
 
 class WithoutNetworksTest(PortsTestCase):
-    """A host whose libvirt has no driver of networks, or none that answers."""
+    """A host whose libvirt has no network driver, or none that answers."""
 
     PORT_PLUG = 'hostdev'
     ERROR = interfaces.VIR_ERR_SYSTEM_ERROR
@@ -232,7 +232,7 @@ class WithoutNetworksTest(PortsTestCase):
     def test_servers(self) -> None:
         self.computes[_HOST] = self.restart_compute_service(_HOST)
         self.boot_with_ports()
-        # With a server whose device is to be looked after.
+        # With a server in an operation.
         self.computes[_HOST] = self.restart_compute_service(_HOST)
         self._reboot_server(self.server, hard=True)
         self.remove_port(self.vf)

@@ -35,7 +35,7 @@ MODULES = (
 
 ACTIVATE = os.environ.get('PCI_EXT_ACTIVATE', '1') != '0'
 
-# Its thread pools tell of their end after the fixture that captures logs.
+# Its thread pools log their end after the fixture that captures logs.
 logging.getLogger('nova.thread_pool_factory').setLevel(logging.WARNING)
 
 if ACTIVATE:
@@ -43,7 +43,7 @@ if ACTIVATE:
 
 
 class TestActivation(base.BaseTestCase):
-    """What the verdicts of this worker are worth."""
+    """The validity of the verdicts of this worker."""
 
     def test_seams_are_as_asked(self) -> None:
         self.assertIs(ACTIVATE, activator.is_active())

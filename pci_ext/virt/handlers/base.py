@@ -82,7 +82,7 @@ class DeviceHandler(abc.ABC):
         """
 
     def runs_here(self, instance: 'objects.Instance') -> bool:
-        """Tell whether a guest runs on this host, or is about to."""
+        """Return whether a guest runs on this host, or is about to."""
         return self.attached_pci(instance) is not None
 
     @abc.abstractmethod

@@ -55,7 +55,7 @@ class Interface(vconfig.LibvirtConfigGuestInterface, metaclass=abc.ABCMeta):
         return issubclass(other, vconfig.LibvirtConfigGuestInterface)
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether an interface in a domain is this one.
+        """Return whether an interface in a domain is this one.
 
         It may have been plugged with another port_plug. libvirt describes an
         interface with a network by its device while the domain runs. In the

@@ -38,7 +38,7 @@ _UUID_LENGTH = 36
 
 
 def needs_network(vif: Mapping[str, Any]) -> bool:
-    """Tell whether a port is plugged by a network of its own.
+    """Return whether a port is plugged by a network of its own.
 
     :param vif: Nova's VIF of the port
     """
@@ -46,7 +46,7 @@ def needs_network(vif: Mapping[str, Any]) -> bool:
 
 
 def may_have_network(vif: Mapping[str, Any]) -> bool:
-    """Tell whether a port can be plugged by a network of its own.
+    """Return whether a port can be plugged by a network of its own.
 
     :param vif: Nova's VIF of the port
     """

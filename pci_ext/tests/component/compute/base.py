@@ -105,7 +105,7 @@ class HostTestCase(test.TestCase):
         return node
 
     def start(self) -> None:
-        """Start nova-compute, anew as far as it keeps anything in memory."""
+        """Start nova-compute, with nothing in memory."""
         self.compute = types.SimpleNamespace(
             host=HOST,
             additional_endpoints=[],
@@ -124,7 +124,7 @@ class HostTestCase(test.TestCase):
         tracker.update_devices_from_hypervisor_resources(
             jsonutils.dumps(list(self.devices_of_hypervisor()))
         )
-        # What Nova does for every server when it starts.
+        # As Nova does for every server at its start.
         for instance in objects.InstanceList.get_by_host(self.context, HOST):
             tracker.update_pci_for_instance(self.context, instance, 1)
         tracker.save(self.context)
@@ -169,7 +169,7 @@ class HostTestCase(test.TestCase):
         instance: objects.Instance,
         migration_id: int,
     ) -> None:
-        """Take a migration out of the queue, as Nova's manager does."""
+        """Remove a migration from the queue, as Nova's manager does."""
         migration = objects.Migration.get_by_id(context, migration_id)
         migration.status = 'cancelled'
         migration.save()
@@ -195,7 +195,7 @@ class HostTestCase(test.TestCase):
         )
 
     def create_server(self, devices: int = 1) -> str:
-        """Make a server that runs here, with devices since it was booted."""
+        """Create a running server with boot-time devices."""
         uuid = uuidutils.generate_uuid()
         requests = [self.request(devices)] if devices else []
         pci_requests = objects.InstancePCIRequests(
@@ -246,7 +246,7 @@ class HostTestCase(test.TestCase):
         return uuid
 
     def take(self, server: str, task_state: str) -> str:
-        """Do what nova-api does before it calls, and give the operation."""
+        """Acquire the server, as nova-api does; return the operation id."""
         self.context.request_id = f'req-{uuidutils.generate_uuid()}'
         instance = self.instance(server)
         instance.task_state = task_state
@@ -268,7 +268,7 @@ class HostTestCase(test.TestCase):
         )
 
     def devices(self, server: str) -> list[str]:
-        """Give the devices of a server, and check that all agree on them."""
+        """Return the devices of a server, and check that all records agree."""
         instance = self.instance(server)
         self.assertIsNone(instance.task_state)
         self.assertNotIn(server_state.OPERATION, instance.system_metadata)
@@ -289,7 +289,7 @@ class HostTestCase(test.TestCase):
         return addresses
 
     def assertConsistent(self, *servers: str) -> None:
-        """Check that every device is of one server or free, not lost."""
+        """Check that every device is free or of one server."""
         owners: dict[str, str] = {}
         for server in servers:
             for address in self.devices(server):

@@ -61,7 +61,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
         self.server = self.create_server(1)
 
     def received(self) -> list[dict[str, Any]]:
-        """Give what was sent of attach and detach, and forget it."""
+        """Return and clear the notifications of attach and detach."""
         received = [
             notification
             for notification in self.notifier.versioned_notifications
@@ -71,7 +71,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
         return received
 
     def told(self) -> list[tuple[str, int, list[str]]]:
-        """Give of each the event, the devices asked for, and which."""
+        """Return the event, count and devices of each notification."""
         told = []
         for notification in self.received():
             data = notification['payload']['nova_object.data']
@@ -149,7 +149,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
             self.told(),
         )
 
-    def test_what_cannot_begin_is_not_told(self) -> None:
+    def test_refused_operation_is_not_announced(self) -> None:
         self.inject_faults(root_ports=1)
         self.attach(self.server, 1)
         self.detach(self.server, 'ffff:00:00.0')

@@ -23,12 +23,12 @@ from pci_ext.compute import instance_devices
 from pci_ext.compute import interface_lock
 from pci_ext.tests.component.compute import base
 
-#: As it is where nobody made it start at once.
+#: Not replaced by one that starts at once.
 THREAD = threading.Thread
 
 
 class InterfacesTest(base.HostTestCase):
-    """Nova's compute manager has the server as it was when it was called."""
+    """Nova's compute manager gets the server as of the time of the call."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -71,7 +71,7 @@ class InterfacesTest(base.HostTestCase):
             self.requesters(),
         )
 
-    def test_a_port_waits_for_what_is_under_way(self) -> None:
+    def test_a_port_waits_for_an_operation(self) -> None:
         self.stale = self.instance(self.server)
         attaching = THREAD(target=self.attach_port, daemon=True)
         with lockutils.lock(self.server, lock_file_prefix='nova-'):
@@ -118,13 +118,13 @@ class InterfacesTest(base.HostTestCase):
         request = self.request(1)
         self.claim(request)
         instance.pci_requests.requests.append(request)
-        # A scan goes by.
+        # A periodic scan.
         self.compute.rt.pci_tracker.update_pci_for_instance(
             self.context, instance, 1
         )
         raise nova_exception.PortNotUsable(port_id=port_id, instance='')
 
-    def test_what_was_claimed_for_a_port_is_freed_if_that_fails(self) -> None:
+    def test_claim_of_a_failed_port_attach_is_freed(self) -> None:
         [own] = self.devices(self.server)
         self.attach_interface = self.fail  # type: ignore[method-assign]
         self.start()
@@ -132,7 +132,7 @@ class InterfacesTest(base.HostTestCase):
         self.assertEqual([own], self.devices(self.server))
         self.assertConsistent(self.server)
 
-    def test_what_a_resize_has_claimed_stays_claimed(self) -> None:
+    def test_claim_of_a_resize_stays(self) -> None:
         self.attach_interface = self.fail  # type: ignore[method-assign]
         self.start()
         resized = self.request(2)

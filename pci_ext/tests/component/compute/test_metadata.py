@@ -30,7 +30,7 @@ class InstanceMetadataTestCase(base.CellsTestCase):
     def devices(
         self, metadata: objects.InstanceDeviceMetadata | None
     ) -> list[dict[str, Any]]:
-        """Give what a guest finds in its newest metadata."""
+        """Return the metadata of a guest, of the latest version."""
         server = self.create_server('cell1', 'server')
         context = self.context_of('admin')
         nova_context.set_target_cell(context, self.cell_mappings['cell1'])

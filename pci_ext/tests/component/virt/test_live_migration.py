@@ -18,20 +18,20 @@ import fixtures
 from nova import exception as nova_exception
 from nova import objects
 
-from pci_ext.tests.component.compute.migration import leaving
+from pci_ext.tests.component.compute.migration import source_server
 from pci_ext.virt.fake import hypervisor
 
 _API = 'pci_ext.compute.rpcapi.ComputeAPI'
 _ROLLBACK = 'rollback_live_migration_at_source'
 
 
-class FailureTestCase(leaving.SourceTestCase):
+class FailureTestCase(source_server.SourceTestCase):
     """Nova's rollback of a failed live migration may fail as well."""
 
     def setUp(self) -> None:
         super().setUp()
         self.conf.config(group='pci_ext', reattach_delay=0)
-        self.say(live_migration='hotplug')
+        self.set_policy(live_migration='hotplug')
         # Calls of the destination, and the rollback of Nova's driver.
         self.called: list[str] = []
         for place, name in (

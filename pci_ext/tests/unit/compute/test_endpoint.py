@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-
 """The methods that nova-compute serves for pci_ext."""
 
 import inspect

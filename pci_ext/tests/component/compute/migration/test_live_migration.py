@@ -24,7 +24,7 @@ from pci_ext.compute.migration import destination
 from pci_ext.compute.migration import source
 from pci_ext.compute.operations import reattach
 from pci_ext.tests.component.compute import base
-from pci_ext.tests.component.compute.migration import leaving
+from pci_ext.tests.component.compute.migration import source_server
 
 #: Not that of the tests.
 _Thread = threading.Thread
@@ -198,7 +198,7 @@ class ReattachTestCase(base.HostTestCase):
         self.assertWhole()
 
 
-class SourceMigrationTestCase(leaving.SourceTestCase):
+class SourceMigrationTestCase(source_server.SourceTestCase):
     def migration(self) -> source.SourceMigration:
         return source.SourceMigration(self.compute, self.context, self.server)
 
@@ -209,7 +209,7 @@ class SourceMigrationTestCase(leaving.SourceTestCase):
         self.assertIn('0000:0', error.format_message())
 
     def test_detach(self) -> None:
-        self.say(live_migration='hotplug')
+        self.set_policy(live_migration='hotplug')
         migration = self.migration()
         migration.check()
         self.assertTrue(migration.detach())
@@ -230,14 +230,14 @@ class SourceMigrationTestCase(leaving.SourceTestCase):
         return [device.address for device in devices]
 
     def test_native_devices_stay(self) -> None:
-        self.say(live_migration='native')
+        self.set_policy(live_migration='native')
         migration = self.migration()
         migration.check()
         self.assertTrue(migration.detach())
         self.assertEqual(2, len(self.domain()))
 
     def test_unresponsive(self) -> None:
-        self.say(live_migration='hotplug')
+        self.set_policy(live_migration='hotplug')
         self.inject_faults(
             release_delay={self.domain()[1]: 'never'}, timeout=0
         )
@@ -247,14 +247,14 @@ class SourceMigrationTestCase(leaving.SourceTestCase):
         self.assertConsistent(self.server)
 
     def test_aborted(self) -> None:
-        self.say(live_migration='hotplug')
+        self.set_policy(live_migration='hotplug')
         migration = self.migration()
         self.assertTrue(migration.abort())
         self.assertFalse(migration.detach())
         self.assertEqual(2, len(self.domain()))
 
     def test_aborted_with_all_out_of_the_guest(self) -> None:
-        self.say(live_migration='hotplug')
+        self.set_policy(live_migration='hotplug')
         migration = self.migration()
 
         def end(reporter: object, *error: object) -> None:
@@ -269,14 +269,14 @@ class SourceMigrationTestCase(leaving.SourceTestCase):
         self.assertFalse(migration.detach())
 
     def test_aborted_in_the_transfer(self) -> None:
-        self.say(live_migration='hotplug')
+        self.set_policy(live_migration='hotplug')
         migration = self.migration()
         self.assertTrue(migration.detach())
         # The hypervisor has to do it.
         self.assertFalse(migration.abort())
 
     def test_a_detach_that_has_not_ended(self) -> None:
-        self.say(live_migration='hotplug')
+        self.set_policy(live_migration='hotplug')
         server_state.PENDING_DETACH.mark(
             self.instance(self.server), [self.domain()[0]], 'req-1'
         )
@@ -387,7 +387,7 @@ class ClaimsTestCase(base.HostTestCase):
         self.assertEqual({}, dict(tracker.claims))
 
     def restart(self) -> Any:
-        """Track the devices as nova-compute does when it is started."""
+        """Track the devices, as a starting nova-compute does."""
         self.compute.rt.pci_tracker.save(self.context)
         self.compute.rt.pci_tracker = None
         devices = jsonutils.dumps(list(self.devices_of_hypervisor()))
@@ -397,7 +397,7 @@ class ClaimsTestCase(base.HostTestCase):
         return self.compute.rt.pci_tracker
 
     def test_a_guest_that_may_be_anywhere(self) -> None:
-        """Nova's driver has failed at the source, which has the guest."""
+        """Nova's driver has failed at the source, where the guest runs."""
         scans: list[object] = []
         self.compute.update_available_resource = scans.append
         self.server.task_state = None

@@ -166,7 +166,10 @@ class FaultsTestCase(base.HostTestCase):
     def check_attach(self, step: str, kind: str, after: bool) -> None:
         outcome = self.outcome(self.attach, step, kind, after)
         # Killed with all devices in the guest: the attach is completed.
-        attached = (ATTACH.index(step), after) >= (ATTACH.index('attach'), True)
+        attached = (ATTACH.index(step), after) >= (
+            ATTACH.index('attach'),
+            True,
+        )
         done = attached and kind == KILLED
         self.assertEqual('done, 4 devices' if done else 'undone', outcome)
 

@@ -48,7 +48,7 @@ class OperationsTestCase(base.HostTestCase):
         )
 
     def event(self, server: str) -> objects.InstanceActionEvent:
-        """Give the event of the last operation."""
+        """Return the event of the last operation."""
         action = objects.InstanceAction.get_by_request_id(
             self.context, server, self.context.request_id
         )
@@ -113,7 +113,7 @@ class AttachTestCase(OperationsTestCase):
         self.assertEqual(1, len(self.devices(server)))
         self.assertConsistent(server)
 
-    def test_domain_keeps_what_cannot_be_undone(self) -> None:
+    def test_unresponsive_guest_keeps_devices(self) -> None:
         server = self.create_server(0)
         self.inject_faults(
             busy=[self.ADDRESSES[-1]],
@@ -141,7 +141,7 @@ class AttachTestCase(OperationsTestCase):
             self.context, instance, operation_id, [self.request(1)]
         )
         self.assertRaises(exception.PciActionRefused, rpcapi.unpack, answer)
-        # It is somebody else's now.
+        # Another operation has it now.
         instance = self.instance(server)
         self.assertEqual(server_state.ATTACHING_PCI, instance.task_state)
         self.assertEqual(1, len(instance.pci_devices))
@@ -166,7 +166,7 @@ class AttachTestCase(OperationsTestCase):
         instance.save()
         self.assertConsistent(server)
 
-    def test_server_that_is_gone(self) -> None:
+    def test_deleted_server(self) -> None:
         server = self.create_server(0)
         operation_id = self.take(server, server_state.ATTACHING_PCI)
         instance = self.instance(server)
@@ -227,7 +227,7 @@ class DetachTestCase(OperationsTestCase):
         self.inject_faults(release_delay={self.all[1]: 'never'}, timeout=0)
         self.assertIsNone(self.detach(self.server, *self.all))
         self.assertFailed(self.server, self.all[1])
-        # The first one, which was out, is back.
+        # The first device, which was detached, is attached again.
         self.assertEqual(self.all, self.devices(self.server))
         self.assertConsistent(self.server)
         self.assertEqual(
@@ -270,7 +270,7 @@ class DetachTestCase(OperationsTestCase):
         self.assertEqual(self.all[:1], self.devices(self.server))
         self.assertConsistent(self.server)
 
-    def test_removal_that_nobody_asked_for(self) -> None:
+    def test_spontaneous_removal(self) -> None:
         self.compute.driver._domains._release(self.server, self.all[0])
         self.compute.driver.pci_removed(self.server)
         self.assertEqual(2, len(self.instance(self.server).pci_devices))

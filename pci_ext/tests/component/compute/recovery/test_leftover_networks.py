@@ -30,7 +30,7 @@ class SweepTest(base.HostTestCase):
     def names(self) -> list[str]:
         return sorted(self.compute.driver.port_networks())
 
-    def test_what_a_claim_stands_for_stays(self) -> None:
+    def test_network_with_a_claim_stays(self) -> None:
         server = self.create_server()
         [address] = self.devices(server)
         kept = self.make(server, address)

@@ -35,7 +35,7 @@ class AuditTest(base.HostTestCase):
         self.audit()
         self.assertConsistent(self.server)
 
-    def test_what_the_guest_lacks_is_put_in_at_start(self) -> None:
+    def test_missing_device_is_attached_at_start(self) -> None:
         self.domains._release(self.server, self.first)
         self.assertEqual([self.second], self.in_domain())
         self.start()
@@ -43,7 +43,9 @@ class AuditTest(base.HostTestCase):
         self.assertEqual([self.first, self.second], self.in_domain())
         self.assertConsistent(self.server)
 
-    def test_what_cannot_be_put_in_stays_allocated(self) -> None:
+    def test_missing_device_that_cannot_be_attached_stays_allocated(
+        self,
+    ) -> None:
         self.domains._release(self.server, self.first)
         self.inject_faults(busy=[self.first])
         self.audit()
@@ -60,7 +62,7 @@ class AuditTest(base.HostTestCase):
             if device.status != fields.PciDeviceStatus.AVAILABLE
         ]
 
-    def test_what_the_guest_has_besides_is_left(self) -> None:
+    def test_foreign_device_is_left_in_the_guest(self) -> None:
         [free, *_] = set(self.ADDRESSES) - {self.first, self.second}
         self.domains.attach(self.server, free)
         self.audit()

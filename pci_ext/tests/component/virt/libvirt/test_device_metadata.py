@@ -22,7 +22,7 @@ SECOND = {'vendor_id': '8086', 'pci_flavor': 'second'}
 
 class DescribeTestCase(base.HostTestCase):
     def told(self, *spec: dict[str, str], **values: object) -> list[str]:
-        """Give the tags of the device of a server with such a request."""
+        """Return the tags of the device of a server with a request."""
         uuid = self.create_server(1)
         instance = self.instance(uuid)
         (request,) = instance_devices.get_requests(instance)

@@ -147,7 +147,7 @@ class TestConvert(NodedevTestCase):
         self.assertEqual(['10000:e1:1f.7', '10000:e2:1f.7'], card['address'])
 
     def test_devices_of_the_libvirt_driver(self) -> None:
-        """What Nova makes of the same descriptions is the reference."""
+        """The result of Nova for the same descriptions is the reference."""
         self.useFixture(fakelibvirt.LibvirtFixture())
         connection = fakelibvirt.Connection(
             'qemu:///system',
@@ -170,7 +170,7 @@ class TestConvert(NodedevTestCase):
             *(node.XMLDesc(0).encode() for node in nodes.values())
         )
         self.assertEqual(12, len(converted))
-        # What it knows of the network cards of the host is not in there.
+        # The descriptions do not have the network interfaces of the host.
         keys = set().union(*converted)
         self.assertEqual(
             {

@@ -75,7 +75,7 @@ I440FX = """
 
 
 class GuestAddressesTestCase(base.BaseTestCase):
-    def test_of_what_has_one(self) -> None:
+    def test_device_with_an_address(self) -> None:
         self.assertEqual(
             {'0000:3b:00.7': '0000:0a:00.0'}, domain_xml.guest_addresses(Q35)
         )
@@ -90,8 +90,8 @@ class DomainXmlTestCase(base.BaseTestCase):
         self.assertEqual(set(), domain_xml.hostdev_addresses(I440FX))
 
     def test_free_root_ports(self) -> None:
-        # Bus 1 has the disk and bus 10 a device; what is on bus 2 of the
-        # host is not on bus 2 of the guest.
+        # Bus 1 has the disk and bus 10 a device; bus 2 of the host
+        # is not bus 2 of the guest.
         self.assertEqual(2, domain_xml.free_root_ports(Q35))
 
     def test_no_root_ports_without_pci_express(self) -> None:

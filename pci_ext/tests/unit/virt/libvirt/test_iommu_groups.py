@@ -10,13 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Devices of a host that shares some of their groups."""
+"""Devices in IOMMU groups that the host uses, too."""
 
 from oslotest import base
 
 from pci_ext.virt.libvirt import iommu_groups
 
-# As libvirt 9.0 describes one of two functions that nothing keeps apart.
+# As libvirt 9.0 describes one of two functions in one IOMMU group.
 NIC = """
 <device>
   <name>pci_0000_04_00_1</name>

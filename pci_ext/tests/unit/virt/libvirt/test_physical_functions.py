@@ -58,7 +58,7 @@ class PhysicalFunctionsTestCase(base.BaseTestCase):
         self.assertEqual({'0000:03:00.1', '0000:03:00.2'}, self.vfs)
 
     def test_no_virtual_functions(self) -> None:
-        # What can have VFs, and has none, is described so.
+        # A device that can have VFs, but has none.
         xml = PF.replace('virt_functions', 'phys_function')
         self.assertEqual(
             frozenset(), physical_functions.virtual_functions(xml)

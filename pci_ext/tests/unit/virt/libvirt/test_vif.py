@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""What is plugged, held against the schemas of libvirt where it has any."""
+"""The XML of plugged ports, checked by libvirt's schemas."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MAC = 'fa:16:3e:00:00:01'
 
 
 class Connection(libvirt_networks.Networks):
-    """A host as Nova has it, and its connection at once."""
+    """Nova's host and its connection in one."""
 
     def get_connection(self) -> Connection:
         return self
@@ -49,7 +49,7 @@ class VifTestCase(test.NoDBTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(fakelibvirt.LibvirtFixture())
-        # Which Nova's imitation of libvirt does not have.
+        # Nova's fake libvirt does not have it.
         self.useFixture(
             fixtures.MonkeyPatch(
                 'nova.virt.libvirt.driver.libvirt.VIR_ERR_NO_NETWORK',
@@ -100,7 +100,7 @@ class VifTestCase(test.NoDBTestCase):
         )
 
     def interface(self, port: model.VIF) -> Any:
-        """Give the element of a port in the XML of the guest."""
+        """Return the element of a port in the XML of the guest."""
         config = self.config(port)
         element = etree.fromstring(config.to_xml())
         domain = etree.fromstring(
@@ -180,7 +180,7 @@ class NetworkTest(VifTestCase):
         self.driver.plug(self.instance, port)
         self.assertEqual({self.NAME: '0000:3b:02.2'}, self.driver.networks())
 
-    def test_gone_when_unplugged(self) -> None:
+    def test_removed_when_unplugged(self) -> None:
         port = self.port(uuids.port)
         self.driver.plug(self.instance, port)
         self.conf.config(group='pci_ext', port_plug='hostdev')
@@ -196,7 +196,7 @@ class NetworkTest(VifTestCase):
         self.assertEqual({}, self.driver.networks())
 
     def test_found_in_a_domain(self) -> None:
-        """Whatever it was plugged by, and whatever is configured by now."""
+        """With each port_plug, before and after a change of it."""
         address = '<address type="pci" domain="0x0000" {}/>'.format(
             'bus="0x3b" slot="0x02" function="0x1"'
         )
@@ -221,7 +221,7 @@ class NetworkTest(VifTestCase):
                     self.assertEqual(found, self.found(config, xml))
 
     def found(self, config: Any, xml: str) -> bool:
-        """Tell whether Nova finds an interface in a domain."""
+        """Return whether Nova finds an interface in a domain."""
 
         class Domain:
             def XMLDesc(self, flags: int) -> str:

@@ -29,7 +29,7 @@ class SourceTestCase(base.HostTestCase):
             self.context, self.server, 'live-migration', want_result=False
         )
 
-    def say(self, **spec: str) -> None:
+    def set_policy(self, **spec: str) -> None:
         """Change the live migration policy in the request of the server."""
         instance = self.instance(self.server)
         instance.pci_requests.requests[0].spec[0].update(spec)
