@@ -154,13 +154,13 @@ class PciDeviceOfPort(PciActionRefused):
     )
 
 
-class PciDeviceNotPlugged(PciExtException):
-    """A hypervisor did not put a device into a guest."""
+class PciAttachFailed(PciExtException):
+    """A hypervisor did not attach a device to a guest."""
 
     msg_fmt = _('PCI device %(address)s was not attached: %(reason)s')
 
 
-class PciDeviceNotUnplugged(PciExtException):
-    """A guest still has a device that it was to let go of."""
+class PciDetachFailed(PciExtException):
+    """A guest did not release a device in time."""
 
     msg_fmt = _('PCI device %(address)s was not detached: %(reason)s')

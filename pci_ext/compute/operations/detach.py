@@ -66,7 +66,7 @@ class Detach(operation.Operation):
         cannot be undone. Until then, released devices are attached again.
 
         :raises PciActionRefused: if the server does not have a device
-        :raises PciDeviceNotUnplugged: if the guest does not release a device
+        :raises PciDetachFailed: if the guest does not release a device
             in time; its detach stays pending
         """
         self.load()
@@ -87,7 +87,7 @@ class Detach(operation.Operation):
 
         :returns: whether the devices are detached; if not, the detach had not
             begun in the guest
-        :raises PciDeviceNotUnplugged: if the guest does not release a device
+        :raises PciDetachFailed: if the guest does not release a device
         """
         self.reload()
         pending = server_state.pending_detach(self.instance, self.operation_id)
@@ -168,7 +168,7 @@ class Detach(operation.Operation):
     def _detach(self) -> None:
         try:
             self.driver.detach_pci(self.context, self.instance, self.devices)
-        except exception.PciDeviceNotUnplugged as error:
+        except exception.PciDetachFailed as error:
             with excutils.save_and_reraise_exception():
                 self._not_released.add(error.kwargs['address'])
 

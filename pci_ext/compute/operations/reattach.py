@@ -43,7 +43,7 @@ class Reattach(operation.Operation):
         """Make an attempt that a user requested.
 
         :raises PciActionRefused: if no device is to be reattached
-        :raises PciDeviceNotPlugged: if a device still cannot be attached
+        :raises PciAttachFailed: if a device still cannot be attached
         """
         self.load()
         steps.run(
@@ -71,9 +71,9 @@ class Reattach(operation.Operation):
         A stopped server gets its devices back when it is started.
 
         :param state: recorded for the devices that cannot be attached
-        :raises PciDeviceNotPlugged: for the first of them
+        :raises PciAttachFailed: for the first of them
         """
-        errors: dict[str, exception.PciDeviceNotPlugged] = {}
+        errors: dict[str, exception.PciAttachFailed] = {}
         for device in self.missing():
             try:
                 self.driver.attach_pci(self.context, self.instance, [device])
@@ -82,10 +82,10 @@ class Reattach(operation.Operation):
                     device.address,
                     instance=self.instance,
                 )
-            except exception.PciDeviceNotPlugged as error:
+            except exception.PciAttachFailed as error:
                 errors[device.address] = error
             except Exception as error:
-                errors[device.address] = exception.PciDeviceNotPlugged(
+                errors[device.address] = exception.PciAttachFailed(
                     address=device.address, reason=error
                 )
         server_state.record_reattach(

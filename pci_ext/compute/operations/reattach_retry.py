@@ -55,7 +55,7 @@ def retry_reattach(
     :param context: the context of the action that detached the devices
     """
     with (
-        contextlib.suppress(exception.PciDeviceNotPlugged),
+        contextlib.suppress(exception.PciAttachFailed),
         compute_utils.EventReporter(
             context,
             f'compute_{reattach.Reattach.name}',
@@ -87,7 +87,7 @@ def _retry(
             )
         except nova_exception.InstanceNotFound:
             return
-        except exception.PciDeviceNotPlugged as error:
+        except exception.PciAttachFailed as error:
             LOG.warning(
                 '%s (attempt %d)',
                 error,

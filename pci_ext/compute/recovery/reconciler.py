@@ -172,7 +172,7 @@ def _end_detach(
             _decided(task, 'all devices are detached')
         else:
             _decided(task, 'undone: no device was detached yet', cause)
-    except exception.PciDeviceNotUnplugged as error:
+    except exception.PciDetachFailed as error:
         _decided(task, f'undone: {error.format_message()}', cause)
 
 

@@ -103,7 +103,7 @@ def _attach(
 ) -> None:
     try:
         compute.driver.attach_pci(context, instance, [device])
-    except exception.PciDeviceNotPlugged as error:
+    except exception.PciAttachFailed as error:
         LOG.error(
             'A PCI device of the server is missing from its guest, and cannot '
             'be attached: %s',

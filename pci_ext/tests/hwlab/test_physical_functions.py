@@ -28,7 +28,7 @@ class PhysicalFunctionsTest(test_attach.AttachTestCase):
         # Its driver leaves them, and vfio takes no PF that has VFs.
         guest = self.start_guest()
         error = self.assertRaises(
-            exception.PciDeviceNotPlugged, self.attach, guest, self.pf
+            exception.PciAttachFailed, self.attach, guest, self.pf
         )
         self.assertIn(self.pf, str(error))
         self.assertEqual(frozenset(), guest.devices())
@@ -42,7 +42,7 @@ class PhysicalFunctionsTest(test_attach.AttachTestCase):
         holder = self.start_guest([self.vf])
         guest = self.start_guest(deaf=True)
         error = self.assertRaises(
-            exception.PciDeviceNotPlugged, self.attach, guest, self.pf
+            exception.PciAttachFailed, self.attach, guest, self.pf
         )
         self.assertIn(
             f'its VFs {self.vf} are in domain {holder.name}', str(error)

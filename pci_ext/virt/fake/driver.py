@@ -315,7 +315,7 @@ class FakeDriver(
         devices = instance.get_pci_devices()
         try:
             self.detach_pci(context, instance, devices)
-        except exception.PciDeviceNotUnplugged as error:
+        except exception.PciDetachFailed as error:
             attached = self.attached_pci(instance) or ()
             self.attach_pci(
                 context,

@@ -226,18 +226,18 @@ class Domains:
     def check_usable(self, addresses: Iterable[str]) -> None:
         """Check that a domain can be started with devices.
 
-        :raises PciDeviceNotPlugged: for the first that is in use
+        :raises PciAttachFailed: for the first that is in use
         """
         for address in addresses:
             if self._faults.is_busy(address):
-                raise exception.PciDeviceNotPlugged(
+                raise exception.PciAttachFailed(
                     address=address, reason='in use by the host'
                 )
 
     def attach(self, uuid: str, address: str) -> None:
         """Attach a device to a running domain.
 
-        :raises PciDeviceNotPlugged: if it is in use
+        :raises PciAttachFailed: if it is in use
         """
         time.sleep(self._faults.attach_delay)
         with self._lock:
@@ -250,7 +250,7 @@ class Domains:
                 None,
             )
             if holder is not None or self._faults.is_busy(address):
-                raise exception.PciDeviceNotPlugged(
+                raise exception.PciAttachFailed(
                     address=address, reason=f'in use by domain {holder}'
                 )
             self._devices[uuid].add(address)
@@ -262,7 +262,7 @@ class Domains:
         """Detach a device from a guest, and wait until it is released.
 
         :param late: called with the domain if the guest releases it later
-        :raises PciDeviceNotUnplugged: if it is not released in time
+        :raises PciDetachFailed: if it is not released in time
         """
         delay = self._faults.release_delay(address)
         timeout = self._faults.timeout
@@ -281,7 +281,7 @@ class Domains:
             threading.Timer(delay, release_late).start()
         time.sleep(timeout)
         if address in (self.devices(uuid) or ()):
-            raise exception.PciDeviceNotUnplugged(
+            raise exception.PciDetachFailed(
                 address=address,
                 reason=f'the guest has it after {timeout:g} s',
             )

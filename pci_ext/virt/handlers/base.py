@@ -44,7 +44,7 @@ class DeviceHandler(abc.ABC):
     ) -> None:
         """Attach devices to a guest, running or not.
 
-        :raises PciDeviceNotPlugged: for the first device that cannot be
+        :raises PciAttachFailed: for the first device that cannot be
             attached; those before it are attached
         """
 
@@ -59,7 +59,7 @@ class DeviceHandler(abc.ABC):
 
         A device that is not in the guest counts as detached.
 
-        :raises PciDeviceNotUnplugged: for the first device that the guest
+        :raises PciDetachFailed: for the first device that the guest
             does not release in time; those before it are detached
         """
 

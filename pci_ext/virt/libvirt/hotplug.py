@@ -95,7 +95,7 @@ class HotplugMixin(base.DeviceHandler):
         self._check_virtual_functions(devices)
         for device in devices:
             find = functools.partial(self._find_hostdev, guest, device)
-            with _not_plugged(device.address):
+            with _attach_errors(device.address):
                 # It may be in one of guest and definition already.
                 persistent = (
                     bool(guest.has_persistent_configuration())
@@ -124,7 +124,7 @@ class HotplugMixin(base.DeviceHandler):
             # libvirt's call returns before the guest has released the device:
             # an event follows.
             with (
-                _not_unplugged(device.address),
+                _detach_errors(device.address),
                 contextlib.suppress(nova_exception.DeviceNotFound),
             ):
                 self._detach_with_retry(
@@ -192,14 +192,14 @@ class HotplugMixin(base.DeviceHandler):
         QEMU refuses such a device too, but does not name the other devices.
 
         :param together: addresses of the other devices of the guest
-        :raises PciDeviceNotPlugged: naming the other devices of a group
+        :raises PciAttachFailed: naming the other devices of a group
         """
         for device in devices:
             conflict = iommu_groups.conflict(
                 device.address, {device.address, *together}, self._describe
             )
             if conflict is not None:
-                raise exception.PciDeviceNotPlugged(
+                raise exception.PciAttachFailed(
                     address=device.address, reason=conflict
                 )
 
@@ -208,7 +208,7 @@ class HotplugMixin(base.DeviceHandler):
     ) -> None:
         """Check that no guest has a VF of a PF that is attached to another.
 
-        :raises PciDeviceNotPlugged: naming the VFs and the domain
+        :raises PciAttachFailed: naming the VFs and the domain
         """
         for device in devices:
             vfs = physical_functions.virtual_functions(
@@ -219,7 +219,7 @@ class HotplugMixin(base.DeviceHandler):
                 vfs, self._running_domains()
             )
             if conflict:
-                raise exception.PciDeviceNotPlugged(
+                raise exception.PciAttachFailed(
                     address=device.address, reason=conflict
                 )
 
@@ -260,24 +260,24 @@ class HotplugMixin(base.DeviceHandler):
 
 
 @contextlib.contextmanager
-def _not_plugged(address: str) -> Iterator[None]:
+def _attach_errors(address: str) -> Iterator[None]:
     try:
         yield
     except driver.libvirt.libvirtError as error:
-        raise exception.PciDeviceNotPlugged(
+        raise exception.PciAttachFailed(
             address=address, reason=error
         ) from error
 
 
 @contextlib.contextmanager
-def _not_unplugged(address: str) -> Iterator[None]:
+def _detach_errors(address: str) -> Iterator[None]:
     try:
         yield
     except nova_exception.DeviceDetachFailed as error:
-        raise exception.PciDeviceNotUnplugged(
+        raise exception.PciDetachFailed(
             address=address, reason=error.format_message()
         ) from error
     except driver.libvirt.libvirtError as error:
-        raise exception.PciDeviceNotUnplugged(
+        raise exception.PciDetachFailed(
             address=address, reason=error
         ) from error

@@ -139,7 +139,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
         self.assertEqual('instance.pci_attach.error', error['event_type'])
         data = error['payload']['nova_object.data']
         fault = data['fault']['nova_object.data']
-        self.assertEqual('PciDeviceNotPlugged', fault['exception'])
+        self.assertEqual('PciAttachFailed', fault['exception'])
         self.assertEqual([], data['pci_devices'])
 
     def test_too_few(self) -> None:
