@@ -31,7 +31,7 @@ SERVICE_TYPE = 'pci'
 
 #: All there are, the oldest first. What each has brought is told in
 #: rest_api_version_history.rst.
-VERSIONS = ('1.0', '1.1')
+VERSIONS = ('1.0',)
 
 MIN_VERSION = VERSIONS[0]
 MAX_VERSION = VERSIONS[-1]
@@ -40,19 +40,7 @@ _HEADER = wsgi.API_VERSION_REQUEST_HEADER
 
 
 class Resource(wsgi.Resource):
-    """A resource of pci_ext: as one of Nova, under versions of its own.
-
-    :param since: the version that has brought it; it is not found under those
-        before
-    """
-
-    def __init__(
-        self, controller: wsgi.Controller, since: str = MIN_VERSION
-    ) -> None:
-        super().__init__(controller)
-        self._since = microversion_parse.parse_version_string(since)
-        #: The versions that it is there under.
-        self.versions = VERSIONS[VERSIONS.index(since) :]
+    """A resource of pci_ext: as one of Nova, under versions of its own."""
 
     @webob.dec.wsgify(RequestClass=wsgi.Request)
     def __call__(self, request: wsgi.Request) -> webob.Response:
@@ -68,11 +56,7 @@ class Resource(wsgi.Resource):
         except (TypeError, ValueError) as error:
             response = request.get_response(_refuse(error, request))
         else:
-            response = request.get_response(
-                super().__call__
-                if version >= self._since
-                else wsgi.Fault(webob.exc.HTTPNotFound())
-            )
+            response = request.get_response(super().__call__)
             # After that of Nova, if it has got so far.
             chosen = response.headers.getall(_HEADER)
             chosen.append(f'{SERVICE_TYPE} {version}')

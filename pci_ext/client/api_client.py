@@ -98,14 +98,14 @@ class PciClient:
     def show_limits(self, name_or_uuid: str) -> Body:
         """Show how many devices of a PCI flavor projects may have."""
         path = f'{self._path(name_or_uuid)}/limits'
-        answer = self._call('GET', path, version='pci 1.1')
+        answer = self._call('GET', path)
         limits: Body = answer['pci_flavor_limits']
         return limits
 
     def update_limits(self, name_or_uuid: str, values: Body) -> None:
         path = f'{self._path(name_or_uuid)}/limits'
         body = {'pci_flavor_limits': values}
-        self._call('PUT', path, body, version='pci 1.1')
+        self._call('PUT', path, body)
 
     def list_attributes(self) -> list[str]:
         """List the attributes that PCI flavors may use."""
@@ -142,7 +142,7 @@ class PciClient:
         """
         query = f'?{parse.urlencode({"host": host})}' if host else ''
         path = f'/servers/{uuid}/os-pci-migration-plan{query}'
-        answer = self._call('GET', path, version='pci 1.1')
+        answer = self._call('GET', path)
         plan: Body = answer['pci_migration_plan']
         return plan
 
@@ -217,8 +217,8 @@ class PciClient:
     ) -> Any:
         """Send a request.
 
-        :param version: of the PCI API or of Nova's, that has what is asked
-            for; the first, and that which the user has chosen, if None
+        :param version: microversion of Nova, as in the header; if None the
+            one that the user has chosen
         """
         headers = {_VERSION_HEADER: version} if version else None
         response = self._compute.request(

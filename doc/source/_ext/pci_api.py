@@ -101,9 +101,6 @@ def _head(operation: operations.Operation) -> Iterator[str]:
     yield ''
     yield from operation.description.splitlines()
     yield ''
-    if operation.since:
-        yield f'Since version {operation.since} of the PCI API.'
-        yield ''
     yield f'Status of success: {_status(operation.status)}. Errors: ' + (
         ', '.join(_status(each) for each in sorted(faults.statuses(operation)))
         + '.'

@@ -147,7 +147,7 @@ class MigrationPlans(extension.ApiExtension):
 
     def routes(self) -> tuple[extension.Route, ...]:
         controller = functools.partial(
-            microversions.Resource, MigrationPlansController(), since='1.1'
+            microversions.Resource, MigrationPlansController()
         )
         return (
             (

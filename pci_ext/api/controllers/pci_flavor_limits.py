@@ -94,7 +94,7 @@ class PciFlavorLimits(extension.ApiExtension):
 
     def routes(self) -> tuple[extension.Route, ...]:
         controller = functools.partial(
-            microversions.Resource, PciFlavorLimitsController(), since='1.1'
+            microversions.Resource, PciFlavorLimitsController()
         )
         return (
             (

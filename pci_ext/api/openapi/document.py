@@ -41,6 +41,18 @@ _HEADERS: Document = {
     }
 }
 
+_NUMBERS = '|'.join(map(re.escape, microversions.VERSIONS))
+
+_VERSION: Document = {
+    'name': _HEADER,
+    'in': 'header',
+    'description': 'Chooses the version of the PCI API.',
+    'schema': {
+        'type': 'string',
+        'pattern': rf'^(compute 2\.[1-9][0-9]?, )?pci (latest|{_NUMBERS})$',
+    },
+}
+
 
 def document(
     served: Iterable[operations.Operation], server_url: str
@@ -66,7 +78,7 @@ def document(
         'paths': paths,
         'components': {
             'headers': _HEADERS,
-            'parameters': {'version': _version(microversions.VERSIONS)},
+            'parameters': {'version': _VERSION},
             'responses': {
                 f'error-{status}': faults.describe(status)
                 for status in sorted(statuses)
@@ -133,9 +145,7 @@ def _parameters(operation: operations.Operation) -> list[Document]:
         }
         for name in operation.variables
     ]
-    if operation.since:
-        described.append({**_version(operation.versions), 'required': True})
-    elif operation.versions:
+    if operation.versioned:
         described.append({'$ref': '#/components/parameters/version'})
     query = operation.query or {'properties': {}}
     for name, values in query['properties'].items():
@@ -174,26 +184,10 @@ def _parameters(operation: operations.Operation) -> list[Document]:
     return described
 
 
-def _version(versions: Iterable[str]) -> Document:
-    """Describe the header that chooses one of some versions."""
-    numbers = '|'.join(map(re.escape, versions))
-    return {
-        'name': _HEADER,
-        'in': 'header',
-        'description': 'Chooses the version of the PCI API.',
-        'schema': {
-            'type': 'string',
-            'pattern': (
-                rf'^(compute 2\.[1-9][0-9]?, )?pci (latest|{numbers})$'
-            ),
-        },
-    }
-
-
 def _responses(group: Sequence[operations.Operation]) -> Document:
     first = group[0]
     success: Document = {'description': HTTPStatus(first.status).phrase}
-    if first.versions:
+    if first.versioned:
         success['headers'] = {
             _HEADER: {'$ref': '#/components/headers/version'}
         }

@@ -22,10 +22,9 @@ from pci_ext.api.openapi import operations
 Document = dict[str, Any]
 
 #: Of every operation: of the middleware, the policies, and the paths, bodies
-#: and versions that are not understood, or are from before it.
+#: and versions that are not understood.
 _ERRORS = (400, 401, 403)
 _ERRORS_VERSIONED = (406,)
-_ERRORS_BEFORE = (404,)
 _ERRORS_WITH_BODY = (413, 415)
 
 #: Those that middleware answers, each in a form of its own.
@@ -37,8 +36,7 @@ def statuses(operation: operations.Operation) -> set[int]:
     return {
         *operation.errors,
         *_ERRORS,
-        *(_ERRORS_VERSIONED if operation.versions else ()),
-        *(_ERRORS_BEFORE if operation.since else ()),
+        *(_ERRORS_VERSIONED if operation.versioned else ()),
         *(_ERRORS_WITH_BODY if operation.body else ()),
     }
 

@@ -41,15 +41,14 @@ class Operation:
     :ivar path: without the project, its variables as ``{name}``
     :ivar function: that of the controller
     :ivar action: name of the action in the body, if it is one
-    :ivar versions: those of pci_ext that it is there under, the oldest first;
-        none if it is not under them
+    :ivar versioned: whether it is under the versions of pci_ext
     """
 
     method: str
     path: str
     function: Callable[..., Any]
     action: str | None
-    versions: tuple[str, ...]
+    versioned: bool
 
     @property
     def id(self) -> str:
@@ -60,13 +59,6 @@ class Operation:
     def description(self) -> str:
         """Give the docstring: a line, and maybe paragraphs after it."""
         return inspect.getdoc(self.function) or ''
-
-    @property
-    def since(self) -> str | None:
-        """Give the version that has brought it, if it was not the first."""
-        if self.versions in ((), microversions.VERSIONS):
-            return None
-        return self.versions[0]
 
     @property
     def variables(self) -> list[str]:
@@ -140,11 +132,7 @@ def served(mapper: routes.Mapper) -> Iterator[Operation]:
                 path=_VARIABLE.sub(r'{\1}', route.routepath),
                 function=function,
                 action=action,
-                versions=(
-                    resource.versions
-                    if isinstance(resource, microversions.Resource)
-                    else ()
-                ),
+                versioned=isinstance(resource, microversions.Resource),
             )
 
 

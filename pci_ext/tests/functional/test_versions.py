@@ -37,7 +37,7 @@ class TestVersions(base.TestCase):
             {
                 'id': 'v1',
                 'status': 'CURRENT',
-                'version': '1.1',
+                'version': '1.0',
                 'min_version': '1.0',
             },
             version,
@@ -83,7 +83,7 @@ class TestVersions(base.TestCase):
         self.assertEqual(406, response.status, response.data)
         self.assertIn(
             'Version 1.2 of the PCI API is not supported. The minimum is 1.0 '
-            'and the maximum 1.1.',
+            'and the maximum 1.0.',
             response.data.decode(),
         )
 

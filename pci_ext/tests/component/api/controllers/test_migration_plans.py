@@ -34,7 +34,7 @@ class MigrationPlansTestCase(test_live_migrations.ServerTestCase):
 
     def ask(self, query: str = '') -> webob.Response:
         path = f'/servers/{self.server}/os-pci-migration-plan{query}'
-        return self.call('GET', path, version='2.1, pci 1.1')
+        return self.call('GET', path, version='2.1, pci 1.0')
 
     def plan(self, query: str = '') -> dict[str, Any]:
         response = self.ask(query)

@@ -22,7 +22,7 @@ from pci_ext.objects import pci_flavor
 from pci_ext.tests.component.api import base
 
 PATH = '/os-pci-flavors/GPU/limits'
-VERSION = '2.90, pci 1.1'
+VERSION = '2.90, pci 1.0'
 
 
 class PciFlavorLimitsTestCase(base.RouterTestCase):
@@ -108,9 +108,9 @@ class PciFlavorLimitsTestCase(base.RouterTestCase):
                 )
                 self.assertEqual(404, response.status_int, id)
 
-    def test_not_under_the_first_version(self) -> None:
-        response = self.call('GET', PATH, version='2.90, pci 1.0')
-        self.assertEqual(404, response.status_int)
+    def test_without_a_version(self) -> None:
+        response = self.call('GET', PATH)
+        self.assertEqual(200, response.status_int)
         self.assertIn('pci 1.0', response.headers['OpenStack-API-Version'])
 
     def test_where_there_are_unified_limits(self) -> None:

@@ -20,7 +20,7 @@ class PciVersionsTestCase(base.RouterTestCase):
                 {
                     'id': 'v1',
                     'status': 'CURRENT',
-                    'version': '1.1',
+                    'version': '1.0',
                     'min_version': '1.0',
                     'links': [{'rel': 'self', 'href': href}],
                 }

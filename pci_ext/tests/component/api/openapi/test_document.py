@@ -11,7 +11,6 @@
 # under the License.
 
 from collections.abc import Iterator
-import dataclasses
 from typing import Any
 
 import jsonschema
@@ -118,7 +117,7 @@ class EveryRouteTestCase(test.NoDBTestCase):
                 self.assertIsNotNone(
                     each.body, f'{each.id}: {WHAT_TO_DO % "schema"}'
                 )
-            elif each.method == 'GET' and each.versions:
+            elif each.method == 'GET' and each.versioned:
                 self.assertIsNotNone(
                     each.query, f'{each.id}: {WHAT_TO_DO % "query_schema"}'
                 )
@@ -195,8 +194,7 @@ class DocumentTestCase(test.NoDBTestCase):
         self.assertEqual((), self.index.errors)
         self.assertEqual(QUERY, self.index.query)
         self.assertEqual(['can_id'], self.index.variables)
-        self.assertEqual(microversions.VERSIONS, self.index.versions)
-        self.assertIsNone(self.index.since)
+        self.assertTrue(self.index.versioned)
 
     def test_without_decorators(self) -> None:
         self.assertIsNone(self.show.response)
@@ -248,19 +246,12 @@ class DocumentTestCase(test.NoDBTestCase):
         self.assertNotIn('requestBody', index)
         self.assertNotIn('content', index['responses']['200'])
 
-    def test_what_a_later_version_has_brought(self) -> None:
-        operation = dataclasses.replace(self.index, versions=('7.0', '7.1'))
-        self.assertEqual('7.0', operation.since)
-        index = document.document([operation], 'http://localhost')['paths'][
-            '/cans/{can_id}/paints'
-        ]['get']
-        version = index['parameters'][1]
-        self.assertTrue(version['required'])
+    def test_header_of_the_version(self) -> None:
+        version = self.described['components']['parameters']['version']
         pattern = version['schema']['pattern']
-        for text in ('pci 7.1', 'pci latest', 'compute 2.90, pci 7.0'):
+        for text in ('pci 1.0', 'pci latest', 'compute 2.90, pci 1.0'):
             self.assertRegex(text, pattern)
-        self.assertNotRegex('pci 1.0', pattern)
-        self.assertIn('404', index['responses'])
+        self.assertNotRegex('pci 7.0', pattern)
 
     def test_errors(self) -> None:
         responses = self.described['components']['responses']
