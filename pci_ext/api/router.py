@@ -14,53 +14,57 @@
 
 from collections.abc import Callable
 from collections.abc import Iterable
+import functools
 from typing import Any
 
 from nova.api import openstack
 from nova.api import wsgi
-from nova.api.openstack.compute import routes
+from nova.api.openstack.compute import routes as nova_routes
 from oslo_config import cfg
 from routes import middleware
 from stevedore import extension as stevedore_extension
 
 from pci_ext import conf
-from pci_ext import exception
 from pci_ext.activation import activator
-from pci_ext.api import extension
+from pci_ext.api import microversions
 from pci_ext.api import policy
+from pci_ext.api import routes
 from pci_ext.api import visible_flavors
 from pci_ext.db import api as db_api
-from pci_ext.i18n import _
 
+#: Each entry point names a sequence of routes, in the form of
+#: :data:`pci_ext.api.routes.ROUTES`.
 NAMESPACE = 'pci_ext.api.extensions'
 
 
-class APIRouter(routes.APIRouterV21):
-    """Mounts the routes of Nova, then those of the extensions.
+class APIRouter(nova_routes.APIRouterV21):
+    """Mounts the routes of Nova, then other routes.
 
     The custom routes of Nova's router cannot replace the controller of a path
     that Nova has, so its list is walked here.
     """
 
-    def __init__(self, extensions: Iterable[extension.ApiExtension]) -> None:
+    def __init__(self, others: Iterable[routes.Route]) -> None:
         # The constructor of Nova's router would mount Nova's controllers.
         wsgi.Router.__init__(self, openstack.ProjectMapper())
-        # Without the parameter _method that stands in for the method: Nova
-        # does not mean to have it, and bodies that are forms, but broken,
-        # fail where it is looked for.
+        # Without the parameter _method, which would replace the method: Nova
+        # does not intend to have it, and a malformed form as body fails where
+        # it is looked for.
         self._router = middleware.RoutesMiddleware(
             self._dispatch, self.map, use_method_override=False
         )
-        extensions = tuple(extensions)
-        replacements = _merge_replacements(extensions)
-        for path, methods in routes.ROUTE_LIST:
+        for path, methods in nova_routes.ROUTE_LIST:
             if isinstance(methods, str):
                 self.map.redirect(path, methods)
-            else:
-                self._mount(path, methods, replacements)
-        for each in extensions:
-            for path, methods in each.routes():
-                self._mount(path, methods, {})
+                continue
+            for method, (factory, action) in methods.items():
+                self.map.create_route(
+                    path, method, _replaced(factory)(), action
+                )
+        for path, actions in others:
+            for method, (controller, action) in actions.items():
+                resource = microversions.Resource(controller())
+                self.map.create_route(path, method, resource, action)
 
     def __call__(
         self, environ: dict[str, Any], start_response: Callable[..., Any]
@@ -68,29 +72,23 @@ class APIRouter(routes.APIRouterV21):
         with visible_flavors.for_request(environ.get('nova.context')):
             return super().__call__(environ, start_response)
 
-    def _mount(
-        self,
-        path: str,
-        methods: extension.Methods,
-        replacements: extension.Replacements,
-    ) -> None:
-        for method, (factory, action) in methods.items():
-            controller = replacements.get(factory, factory)()
-            self.map.create_route(path, method, controller, action)
 
+def _replaced(factory: functools.partial[Any]) -> functools.partial[Any]:
+    """Replace the controllers that a factory of Nova makes a resource of.
 
-def _merge_replacements(
-    extensions: Iterable[extension.ApiExtension],
-) -> extension.Replacements:
-    merged: dict[extension.ControllerFactory, extension.ControllerFactory] = {}
-    for each in extensions:
-        for factory, replacement in each.replacements().items():
-            if factory in merged:
-                raise exception.UnsupportedConfiguration(
-                    reason=_('two API extensions replace %s') % factory
-                )
-            merged[factory] = replacement
-    return merged
+    :param factory: a function of Nova, applied to the class of the controller
+        and the classes of its actions
+    """
+    controller, actions, *rest = factory.args
+    return functools.partial(
+        factory.func,
+        routes.REPLACED.get(controller, controller),
+        [
+            *(routes.REPLACED.get(action, action) for action in actions),
+            *routes.ACTIONS.get(controller, ()),
+        ],
+        *rest,
+    )
 
 
 def _refuse_to_start(
@@ -99,18 +97,19 @@ def _refuse_to_start(
     raise error
 
 
-def load_extensions() -> list[extension.ApiExtension]:
-    """Load the extensions of the API.
+def load_routes() -> list[routes.Route]:
+    """List the routes of pci_ext, then those of its extensions.
 
-    :raises Exception: whatever an extension raises: nova-api should not start
-        with a part of its API missing
+    :raises Exception: any error of loading an extension: nova-api should not
+        start with a part of its API missing
     """
     manager: Any = stevedore_extension.ExtensionManager(
-        NAMESPACE,
-        invoke_on_load=True,
-        on_load_failure_callback=_refuse_to_start,
+        NAMESPACE, on_load_failure_callback=_refuse_to_start
     )
-    return [each.obj for each in manager]
+    return [
+        *routes.ROUTES,
+        *(route for extension in manager for route in extension.plugin),
+    ]
 
 
 def app_factory(global_config: Any, **local_config: str) -> APIRouter:
@@ -122,4 +121,4 @@ def app_factory(global_config: Any, **local_config: str) -> APIRouter:
     activator.require('the API router')
     policy.register_rules()
     db_api.configure(cfg.CONF)
-    return APIRouter(load_extensions())
+    return APIRouter(load_routes())

@@ -51,7 +51,7 @@ def _served() -> dict[str, operations.Operation]:
         nova.conf.CONF(['--config-file', stream.name], project='nova')
         conf.register_opts()
         rpc.init(nova.conf.CONF)
-    app = router.APIRouter(router.load_extensions())
+    app = router.APIRouter(router.load_routes())
     return {each.id: each for each in operations.served(app.map)}
 
 

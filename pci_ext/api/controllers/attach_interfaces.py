@@ -14,17 +14,14 @@
 
 from collections.abc import Iterator
 import contextlib
-import functools
 from typing import Any
 
 from nova import context as nova_context
 from nova import objects
 from nova.api.openstack.compute import attach_interfaces
-from nova.api.openstack.compute import routes
 from nova.compute import api as compute_api
 import webob.exc
 
-from pci_ext.api import extension
 from pci_ext.api.quota import checks
 from pci_ext.api.quota import usage
 from pci_ext.requests import from_flavor
@@ -112,19 +109,3 @@ class InterfaceAttachmentController(
     def __init__(self) -> None:
         super().__init__()
         self.compute_api = ComputeAPI()
-
-
-class Interfaces(extension.ApiExtension):
-    """Extends Nova's interface attachments."""
-
-    def routes(self) -> tuple[extension.Route, ...]:
-        return ()
-
-    def replacements(self) -> extension.Replacements:
-        factory = routes.server_os_interface_controller
-        _, *rest = factory.args
-        return {
-            factory: functools.partial(
-                factory.func, InterfaceAttachmentController, *rest
-            )
-        }

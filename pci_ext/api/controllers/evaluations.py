@@ -17,15 +17,12 @@ server from a host is left to the scheduler: other filters, NUMA, aliases.
 """
 
 from collections.abc import Sequence
-import functools
 from typing import Any
 
 from nova.api import validation
 from nova.api.openstack import wsgi
 import webob.exc
 
-from pci_ext.api import extension
-from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api.inventory import reader
 from pci_ext.api.schemas import evaluations as schema
@@ -112,15 +109,3 @@ def evaluate(
             )
         ],
     }
-
-
-class Evaluations(extension.ApiExtension):
-    """Mounts os-pci-flavors/evaluate."""
-
-    def routes(self) -> tuple[extension.Route, ...]:
-        controller = functools.partial(
-            microversions.Resource, EvaluationsController()
-        )
-        return (
-            ('/os-pci-flavors/evaluate', {'POST': (controller, 'create')}),
-        )

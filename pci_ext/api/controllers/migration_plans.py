@@ -12,7 +12,6 @@
 
 """What a live migration of a server would do with its devices."""
 
-import functools
 from typing import Any
 
 from nova import exception as nova_exception
@@ -23,9 +22,7 @@ from nova.compute import api as compute
 from nova.network import model as network_model
 import webob.exc
 
-from pci_ext.api import extension
 from pci_ext.api import live_migrations
-from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api.controllers import evaluations
 from pci_ext.api.inventory import cell_queries
@@ -140,18 +137,3 @@ def _hosts(
         evaluations.evaluate(host, found, compiled, asked)
         for host, found in sorted(destinations, key=lambda node: node[0])
     ]
-
-
-class MigrationPlans(extension.ApiExtension):
-    """Mounts os-pci-migration-plan below servers."""
-
-    def routes(self) -> tuple[extension.Route, ...]:
-        controller = functools.partial(
-            microversions.Resource, MigrationPlansController()
-        )
-        return (
-            (
-                '/servers/{server_id}/os-pci-migration-plan',
-                {'GET': (controller, 'index')},
-            ),
-        )

@@ -12,15 +12,12 @@
 
 """The description of the API, for programs."""
 
-import functools
 from typing import Any
 
 from nova.api import validation
 from nova.api.openstack import common
 from nova.api.openstack import wsgi
 
-from pci_ext.api import extension
-from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api.openapi import document
 from pci_ext.api.openapi import operations
@@ -54,13 +51,3 @@ class DescriptionsController(wsgi.Controller):
         """
         policy.authorize(req.environ['nova.context'], policies.INDEX)
         return self._view_builder.show(req)
-
-
-class Descriptions(extension.ApiExtension):
-    """Mounts the description below os-pci."""
-
-    def routes(self) -> tuple[extension.Route, ...]:
-        controller = functools.partial(
-            microversions.Resource, DescriptionsController()
-        )
-        return (('/os-pci/openapi.json', {'GET': (controller, 'show')}),)

@@ -13,7 +13,6 @@
 """The resource os-pci-devices: all devices of all hosts."""
 
 from collections.abc import Callable
-import functools
 from typing import Any
 
 from nova.api import validation
@@ -21,8 +20,6 @@ from nova.api.openstack import wsgi
 from oslo_utils import uuidutils
 import webob.exc
 
-from pci_ext.api import extension
-from pci_ext.api import microversions
 from pci_ext.api import paging
 from pci_ext.api import policy
 from pci_ext.api import visible_flavors
@@ -111,16 +108,3 @@ def _not_found(id: str) -> webob.exc.HTTPNotFound:
     return webob.exc.HTTPNotFound(
         explanation=_('PCI device %s could not be found.') % id
     )
-
-
-class PciDevices(extension.ApiExtension):
-    """Mounts os-pci-devices."""
-
-    def routes(self) -> tuple[extension.Route, ...]:
-        controller = functools.partial(
-            microversions.Resource, PciDevicesController()
-        )
-        return (
-            ('/os-pci-devices', {'GET': (controller, 'index')}),
-            ('/os-pci-devices/{id}', {'GET': (controller, 'show')}),
-        )

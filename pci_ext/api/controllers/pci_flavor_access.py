@@ -12,7 +12,6 @@
 
 """The access of projects to private PCI flavors, below os-pci-flavors."""
 
-import functools
 from typing import Any
 
 from nova import context as nova_context
@@ -22,8 +21,6 @@ from nova.api.openstack import wsgi
 import webob.exc
 
 from pci_ext.api import errors
-from pci_ext.api import extension
-from pci_ext.api import microversions
 from pci_ext.api import pci_flavor_notifications
 from pci_ext.api import policy
 from pci_ext.api import visible_flavors
@@ -117,26 +114,3 @@ def _why_not(flavor: pci_flavor.PciFlavor) -> str:
         _('PCI flavor %s is public: all projects have access to it.')
         % flavor.name
     )
-
-
-class PciFlavorAccess(extension.ApiExtension):
-    """Mounts the access below os-pci-flavors."""
-
-    def routes(self) -> tuple[extension.Route, ...]:
-        controller = functools.partial(
-            microversions.Resource, PciFlavorAccessController()
-        )
-        # The variable project_id is Nova's: that at the start of a path.
-        return (
-            (
-                '/os-pci-flavors/{pci_flavor_id}/access',
-                {
-                    'GET': (controller, 'index'),
-                    'POST': (controller, 'create'),
-                },
-            ),
-            (
-                '/os-pci-flavors/{pci_flavor_id}/access/{id}',
-                {'DELETE': (controller, 'delete')},
-            ),
-        )

@@ -12,7 +12,6 @@
 
 """The limits of PCI flavors, below os-pci-flavors."""
 
-import functools
 from typing import Any
 
 from nova.api import validation
@@ -22,8 +21,6 @@ from nova.limit import utils as limit_utils
 import webob.exc
 
 from pci_ext.api import errors
-from pci_ext.api import extension
-from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api import visible_flavors
 from pci_ext.api.quota import limits
@@ -87,21 +84,3 @@ def _show(flavor: pci_flavor.PciFlavor) -> View:
     projects = db.get(flavor.uuid)
     default = projects.pop(db.DEFAULT, None)
     return {'pci_flavor_limits': {'default': default, 'projects': projects}}
-
-
-class PciFlavorLimits(extension.ApiExtension):
-    """Mounts the limits below os-pci-flavors."""
-
-    def routes(self) -> tuple[extension.Route, ...]:
-        controller = functools.partial(
-            microversions.Resource, PciFlavorLimitsController()
-        )
-        return (
-            (
-                '/os-pci-flavors/{pci_flavor_id}/limits',
-                {
-                    'GET': (controller, 'index'),
-                    'PUT': (controller, 'update'),
-                },
-            ),
-        )

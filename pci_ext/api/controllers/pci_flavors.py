@@ -12,8 +12,6 @@
 
 """The resource os-pci-flavors of the API."""
 
-import functools
-
 from nova import context as nova_context
 from nova.api import validation
 from nova.api.openstack import identity
@@ -23,8 +21,6 @@ import webob.exc
 
 from pci_ext import exception
 from pci_ext.api import errors
-from pci_ext.api import extension
-from pci_ext.api import microversions
 from pci_ext.api import pci_flavor_notifications
 from pci_ext.api import policy
 from pci_ext.api import visible_flavors
@@ -199,31 +195,4 @@ def _refuse_reserved(id: str) -> None:
                 'and cannot be changed.'
             )
             % id
-        )
-
-
-class PciFlavors(extension.ApiExtension):
-    """Mounts os-pci-flavors."""
-
-    def routes(self) -> tuple[extension.Route, ...]:
-        controller = functools.partial(
-            microversions.Resource, PciFlavorsController()
-        )
-        return (
-            (
-                '/os-pci-flavors',
-                {
-                    'GET': (controller, 'index'),
-                    'POST': (controller, 'create'),
-                },
-            ),
-            (f'/os-pci-flavors/{_DETAIL}', {'GET': (controller, 'detail')}),
-            (
-                '/os-pci-flavors/{id}',
-                {
-                    'GET': (controller, 'show'),
-                    'PUT': (controller, 'update'),
-                    'DELETE': (controller, 'delete'),
-                },
-            ),
         )

@@ -12,13 +12,9 @@
 
 """The resource os-pci-pools: what hosts have to give."""
 
-import functools
-
 from nova.api import validation
 from nova.api.openstack import wsgi
 
-from pci_ext.api import extension
-from pci_ext.api import microversions
 from pci_ext.api import paging
 from pci_ext.api import policy
 from pci_ext.api import visible_flavors
@@ -70,13 +66,3 @@ class PciPoolsController(wsgi.Controller):
             flavor_matches.Matches(flavors),
             found.cells_down,
         )
-
-
-class PciPools(extension.ApiExtension):
-    """Mounts os-pci-pools."""
-
-    def routes(self) -> tuple[extension.Route, ...]:
-        controller = functools.partial(
-            microversions.Resource, PciPoolsController()
-        )
-        return (('/os-pci-pools', {'GET': (controller, 'index')}),)

@@ -12,14 +12,12 @@
 
 """The resource os-pci of the API: that pci_ext is here, and its versions."""
 
-import functools
 from typing import Any
 
 from nova.api import validation
 from nova.api.openstack import common
 from nova.api.openstack import wsgi
 
-from pci_ext.api import extension
 from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api.schemas import pci_versions as schema
@@ -58,13 +56,3 @@ class PciVersionsController(wsgi.Controller):
         """List the versions of the API of pci_ext."""
         policy.authorize(req.environ['nova.context'], policies.INDEX)
         return self._view_builder.index(req)
-
-
-class PciVersions(extension.ApiExtension):
-    """Mounts os-pci."""
-
-    def routes(self) -> tuple[extension.Route, ...]:
-        controller = functools.partial(
-            microversions.Resource, PciVersionsController()
-        )
-        return (('/os-pci', {'GET': (controller, 'index')}),)

@@ -21,8 +21,6 @@ from nova.api.openstack import wsgi
 from nova.compute import api as compute
 
 from pci_ext import server_state
-from pci_ext.api import extension
-from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api.inventory import device_query
 from pci_ext.api.inventory import last_errors
@@ -108,22 +106,3 @@ def _port_of(request: 'objects.InstancePCIRequest | None') -> str | None:
     if request is None or request.source != request.NEUTRON_PORT:
         return None
     return str(request.requester_id)
-
-
-class ServerDevices(extension.ApiExtension):
-    """Mounts os-pci-devices below servers."""
-
-    def routes(self) -> tuple[extension.Route, ...]:
-        return (
-            (
-                '/servers/{server_id}/os-pci-devices',
-                {
-                    'GET': (
-                        lambda: microversions.Resource(
-                            ServerDevicesController()
-                        ),
-                        'index',
-                    )
-                },
-            ),
-        )

@@ -13,23 +13,17 @@
 """The resource servers of the API: as Nova's, and with its PCI devices."""
 
 from collections.abc import Sequence
-import functools
 import itertools
 from typing import Any
 
 from nova import context as nova_context
 from nova.api import validation
 from nova.api.openstack import wsgi
-from nova.api.openstack.compute import migrate_server
-from nova.api.openstack.compute import routes
 from nova.api.openstack.compute import servers
 from nova.api.openstack.compute import shelve
 
 from pci_ext.api import compute_api
-from pci_ext.api import extension
-from pci_ext.api import live_migrations
 from pci_ext.api import policy
-from pci_ext.api.controllers import server_actions
 from pci_ext.api.inventory import device_query
 from pci_ext.api.quota import checks
 from pci_ext.api.schemas import servers as schema
@@ -123,33 +117,3 @@ def _add_devices(
     for view in views:
         if view['id'] in found:
             view['pci_devices'] = found[view['id']]
-
-
-class Servers(extension.ApiExtension):
-    """Extends Nova's servers."""
-
-    def routes(self) -> tuple[extension.Route, ...]:
-        return ()
-
-    def replacements(self) -> extension.Replacements:
-        # Nova's factory is a partial: the function that makes the resource,
-        # applied to the class of the controller and those of the actions.
-        factory = routes.server_controller
-        _, actions, *rest = factory.args
-        ours = {
-            migrate_server.MigrateServerController: (
-                live_migrations.MigrateServerController
-            ),
-            shelve.ShelveController: ShelveController,
-        }
-        return {
-            factory: functools.partial(
-                factory.func,
-                ServersController,
-                [
-                    *(ours.get(action, action) for action in actions),
-                    server_actions.ServerActionsController,
-                ],
-                *rest,
-            )
-        }

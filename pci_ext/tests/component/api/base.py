@@ -296,7 +296,7 @@ class RouterTestCase(CellsTestCase):
         super().setUp()
         self.useFixture(Database())
         self.app = openstack.FaultWrapper(
-            router.APIRouter(router.load_extensions())
+            router.APIRouter(router.load_routes())
         )
 
     def call(

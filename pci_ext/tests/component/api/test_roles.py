@@ -273,7 +273,7 @@ class RolesTestCase(base.CellsTestCase):
                 and not route.routepath.startswith('/{project_id')
             }
 
-        ours = mounted(router.APIRouter(router.load_extensions()))
+        ours = mounted(router.APIRouter(router.load_routes()))
         self.assertEqual(
             ours - mounted(routes.APIRouterV21()),
             {(method, route) for method, route, *_ in MATRIX},

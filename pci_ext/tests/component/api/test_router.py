@@ -10,38 +10,38 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+from importlib import metadata as importlib_metadata
 from typing import Any
 
 import fixtures
 from nova import policy as nova_policy
 from nova import test
-from nova.api.openstack.compute import routes
+from nova.api.openstack import wsgi
+from nova.api.openstack.compute import routes as nova_routes
 from oslo_config import cfg
 from stevedore import extension as stevedore_extension
 
 from pci_ext import exception
-from pci_ext.api import extension
 from pci_ext.api import router
-from pci_ext.api.controllers import attach_interfaces
-from pci_ext.api.controllers import evaluations
-from pci_ext.api.controllers import migration_plans
-from pci_ext.api.controllers import openapi_document
-from pci_ext.api.controllers import pci_devices
-from pci_ext.api.controllers import pci_flavor_access
-from pci_ext.api.controllers import pci_flavor_limits
-from pci_ext.api.controllers import pci_flavors
-from pci_ext.api.controllers import pci_pools
-from pci_ext.api.controllers import pci_versions
-from pci_ext.api.controllers import server_devices
-from pci_ext.api.controllers import servers
+from pci_ext.api import routes
 from pci_ext.policies import pci_flavors as policies
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.tests.component.api import base
 
+
+class CansController(wsgi.Controller):
+    def index(self, req: wsgi.Request) -> None:
+        """List cans."""
+
+
+CANS: tuple[routes.Route, ...] = (
+    ('/os-pci/cans', {'GET': (CansController, 'index')}),
+)
+
 Mounted = dict[tuple[str, str], tuple[str, str]]
 
 
-def mounted(app: routes.APIRouterV21) -> Mounted:
+def mounted(app: nova_routes.APIRouterV21) -> Mounted:
     """Name class and action by path and method."""
     found: Mounted = {}
     for route in app.map.matchlist:
@@ -57,28 +57,27 @@ def mounted(app: routes.APIRouterV21) -> Mounted:
 
 
 class APIRouterTestCase(test.NoDBTestCase):
-    def test_the_extensions_of_pci_ext(self) -> None:
-        self.assertCountEqual(
-            [
-                openapi_document.Descriptions,
-                evaluations.Evaluations,
-                attach_interfaces.Interfaces,
-                migration_plans.MigrationPlans,
-                pci_devices.PciDevices,
-                pci_flavor_access.PciFlavorAccess,
-                pci_flavor_limits.PciFlavorLimits,
-                pci_flavors.PciFlavors,
-                pci_pools.PciPools,
-                pci_versions.PciVersions,
-                server_devices.ServerDevices,
-                servers.Servers,
-            ],
-            [type(each) for each in router.load_extensions()],
-        )
+    def test_all_replacements_are_used(self) -> None:
+        mapper = router.APIRouter(router.load_routes()).map
+        resources = [
+            route.defaults['controller']
+            for route in mapper.matchlist
+            if not route.redirect
+        ]
+        used = {type(resource.controller) for resource in resources} | {
+            type(method.__self__)
+            for resource in resources
+            for method in resource.wsgi_actions.values()
+        }
+        for controller, replacement in routes.REPLACED.items():
+            self.assertIn(replacement, used)
+            self.assertNotIn(controller, used)
+        for controllers in routes.ACTIONS.values():
+            self.assertLessEqual(set(controllers), used)
 
     def test_all_of_nova_and_the_paths_of_extensions(self) -> None:
-        nova = mounted(routes.APIRouterV21())
-        ours = mounted(router.APIRouter(router.load_extensions()))
+        nova = mounted(nova_routes.APIRouterV21())
+        ours = mounted(router.APIRouter(router.load_routes()))
         self.assertEqual(nova, {key: ours.get(key) for key in nova})
         self.assertEqual(
             {
@@ -154,7 +153,7 @@ class APIRouterTestCase(test.NoDBTestCase):
         )
 
     def test_servers_keep_their_actions(self) -> None:
-        def actions(app: routes.APIRouterV21) -> dict[str, str]:
+        def actions(app: nova_routes.APIRouterV21) -> dict[str, str]:
             (resource,) = {
                 route.defaults['controller']
                 for route in app.map.matchlist
@@ -165,8 +164,8 @@ class APIRouterTestCase(test.NoDBTestCase):
                 for name, method in resource.wsgi_actions.items()
             }
 
-        nova = actions(routes.APIRouterV21())
-        ours = actions(router.APIRouter(router.load_extensions()))
+        nova = actions(nova_routes.APIRouterV21())
+        ours = actions(router.APIRouter(router.load_routes()))
         self.assertIn('rebuild', nova)
         self.assertIn('pause', nova)
         self.assertEqual(nova, {name: ours.get(name) for name in nova})
@@ -175,36 +174,36 @@ class APIRouterTestCase(test.NoDBTestCase):
             set(ours) - set(nova),
         )
 
-    def test_two_replacements_of_one_controller(self) -> None:
-        error = self.assertRaises(
-            exception.UnsupportedConfiguration,
-            router.APIRouter,
-            [servers.Servers(), servers.Servers()],
-        )
-        self.assertIn('two API extensions replace', str(error))
-
-    def test_an_extension_that_does_not_load(self) -> None:
-        class Broken(extension.ApiExtension):
-            def __init__(self) -> None:
-                raise RuntimeError('broken')
-
-            def routes(self) -> tuple[extension.Route, ...]:
-                return ()
-
-        class EntryPoint:
-            name = 'broken'
-
-            def load(self, *args: Any, **kwargs: Any) -> type[Broken]:
-                return Broken
-
+    def load(self, *plugins: Any) -> list[routes.Route]:
+        """Load routes where other distributions have entry points."""
+        entry_points = [
+            importlib_metadata.EntryPoint(
+                name, f'{__name__}:{name}', router.NAMESPACE
+            )
+            for name in plugins
+        ]
         self.useFixture(
             fixtures.MockPatchObject(
                 stevedore_extension.ExtensionManager,
                 'list_entry_points',
-                return_value=[EntryPoint()],
+                return_value=entry_points,
             )
         )
-        self.assertRaisesRegex(RuntimeError, 'broken', router.load_extensions)
+        return router.load_routes()
+
+    def test_routes_of_an_extension(self) -> None:
+        found = mounted(router.APIRouter(self.load('CANS')))
+        self.assertEqual(
+            ('CansController', 'index'), found['/os-pci/cans', 'GET']
+        )
+        self.assertEqual(
+            ('PciVersionsController', 'index'), found['/os-pci', 'GET']
+        )
+
+    def test_an_extension_that_does_not_load(self) -> None:
+        self.assertRaisesRegex(
+            AttributeError, 'NO_SUCH', self.load, 'CANS', 'NO_SUCH'
+        )
 
 
 class RoutingTestCase(base.RouterTestCase):
@@ -240,6 +239,6 @@ class AppFactoryTestCase(test.NoDBTestCase):
         self.useFixture(pci_ext_fixtures.Activation())
         self.useFixture(base.Database())
         for app in (router.app_factory({}), router.app_factory({})):
-            self.assertIsInstance(app, routes.APIRouterV21)
+            self.assertIsInstance(app, nova_routes.APIRouterV21)
         self.assertIn(policies.CREATE, nova_policy._ENFORCER.registered_rules)
         self.assertIn('connection', cfg.CONF.pci_ext_database)

@@ -30,7 +30,7 @@ TEST = 'pci_ext/tests/functional/test_api_samples.py'
 class ReferenceTestCase(test.NoDBTestCase):
     def setUp(self) -> None:
         super().setUp()
-        app = router.APIRouter(router.load_extensions())
+        app = router.APIRouter(router.load_routes())
         self.served = {each.id: each for each in operations.served(app.map)}
 
     def test_every_operation_has_its_place(self) -> None:
