@@ -154,6 +154,15 @@ class PciDeviceOfPort(PciActionRefused):
     )
 
 
+class HostUnreachable(PciExtException):
+    """The host of a server did not answer in time."""
+
+    msg_fmt = _(
+        'The compute service on the host of the server did not answer in '
+        '%(seconds)d seconds. The operation was given up.'
+    )
+
+
 class PciAttachFailed(PciExtException):
     """A hypervisor did not attach a device to a guest."""
 

@@ -10,40 +10,77 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How the API answers what is expected to go wrong."""
+"""The HTTP status of each expected error, of pci_ext and of Nova."""
 
 from collections.abc import Iterator
 import contextlib
+from typing import Any
 
+from nova import exception as nova_exception
 import webob.exc
 
 from pci_ext import exception
+from pci_ext.i18n import _
 
-#: The first one that an error is decides.
-_STATUSES: tuple[
-    tuple[type[exception.PciExtException], type[webob.exc.HTTPError]], ...
+#: By error the answer, and its text in place of that of the error. The first
+#: entry that an error is an instance of decides.
+_ANSWERS: tuple[
+    tuple[type[Any], type[webob.exc.HTTPError], str | None], ...
 ] = (
-    (exception.Invalid, webob.exc.HTTPBadRequest),
-    (exception.PciFlavorNotFound, webob.exc.HTTPNotFound),
-    (exception.PciFlavorAccessNotFound, webob.exc.HTTPNotFound),
-    (exception.PciDeviceNotAttached, webob.exc.HTTPNotFound),
-    (exception.PciFlavorExists, webob.exc.HTTPConflict),
-    (exception.PciFlavorAccessExists, webob.exc.HTTPConflict),
-    (exception.PciActionRefused, webob.exc.HTTPConflict),
+    (exception.Invalid, webob.exc.HTTPBadRequest, None),
+    (nova_exception.PciInvalidAlias, webob.exc.HTTPBadRequest, None),
+    (nova_exception.PciRequestAliasNotDefined, webob.exc.HTTPBadRequest, None),
+    (nova_exception.OverQuota, webob.exc.HTTPForbidden, None),
+    (exception.PciFlavorNotFound, webob.exc.HTTPNotFound, None),
+    (exception.PciFlavorAccessNotFound, webob.exc.HTTPNotFound, None),
+    (exception.PciDeviceNotAttached, webob.exc.HTTPNotFound, None),
+    (nova_exception.InstanceNotFound, webob.exc.HTTPNotFound, None),
+    (exception.PciFlavorExists, webob.exc.HTTPConflict, None),
+    (exception.PciFlavorAccessExists, webob.exc.HTTPConflict, None),
+    (exception.PciActionRefused, webob.exc.HTTPConflict, None),
+    (
+        nova_exception.InstanceNotReady,
+        webob.exc.HTTPConflict,
+        _('The server is on no host.'),
+    ),
+    # A subclass of InstanceInvalidState.
+    (nova_exception.InstanceIsLocked, webob.exc.HTTPConflict, None),
+    (
+        nova_exception.InstanceInvalidState,
+        webob.exc.HTTPConflict,
+        # As Nova's controllers answer it.
+        _(
+            "Cannot '%(method)s' instance %(instance_uuid)s while it is in "
+            '%(attr)s %(state)s'
+        ),
+    ),
+    (exception.HostUnreachable, webob.exc.HTTPServiceUnavailable, None),
+    (
+        nova_exception.ServiceUnavailable,
+        webob.exc.HTTPServiceUnavailable,
+        # Nova does not name the service either.
+        _(
+            'The compute service on the host of the server is down. '
+            'Nothing was changed.'
+        ),
+    ),
 )
 
 
 @contextlib.contextmanager
 def as_http() -> Iterator[None]:
-    """Answer errors with the status that says what they are.
+    """Answer expected errors with their status and text.
 
-    :raises webob.exc.HTTPError: for the errors listed here, with what they
-        say; others pass
+    :raises webob.exc.HTTPError: for the errors listed here; others pass
     """
     try:
         yield
-    except exception.PciExtException as error:
-        for kind, status in _STATUSES:
+    except (exception.PciExtException, nova_exception.NovaException) as error:
+        for kind, answer, text in _ANSWERS:
             if isinstance(error, kind):
-                raise status(explanation=error.format_message()) from error
+                raise answer(
+                    explanation=(
+                        text % error.kwargs if text else error.format_message()
+                    )
+                ) from error
         raise

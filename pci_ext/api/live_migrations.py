@@ -87,4 +87,4 @@ class ComputeAPI(compute_api.API):
 class MigrateServerController(migrate_server.MigrateServerController):
     def __init__(self) -> None:
         super().__init__()
-        self.compute_api = ComputeAPI(checks.Quota())
+        self.compute_api = ComputeAPI(checks)

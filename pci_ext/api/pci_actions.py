@@ -47,15 +47,6 @@ _STATES = [vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED]
 Requests = list['objects.InstancePCIRequest']
 
 
-class HostUnreachable(exception.PciExtException):
-    """The host of a server did not answer in time."""
-
-    msg_fmt = _(
-        'The compute service on the host of the server did not answer in '
-        '%(seconds)d seconds. The operation was given up.'
-    )
-
-
 def resolve(
     instance: 'objects.Instance', extra_specs: dict[str, str]
 ) -> Requests:
@@ -92,7 +83,7 @@ def _check_host_is_up(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def wrapped(
-        self: 'API',
+        self: 'PciActions',
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
         *args: Any,
@@ -110,13 +101,12 @@ def _check_host_is_up(function: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-class API:
+class PciActions:
     """What the action controllers call."""
 
     def __init__(self) -> None:
         self._rpcapi = rpcapi.ComputeAPI()
         self.servicegroup_api = servicegroup.API()
-        self._quota = checks.Quota()
 
     @compute_api.check_instance_lock
     @compute_api.check_instance_host()
@@ -135,7 +125,7 @@ class API:
         :raises HostUnreachable: if the host does not answer
         :raises nova.exception.InstanceInvalidState: or InstanceIsLocked
         """
-        devices = self._quota.check_attach(context, instance, requests)
+        devices = checks.check_attach(context, instance, requests)
         self._operate(
             context,
             instance,
@@ -212,7 +202,7 @@ class API:
         operation_id = context.request_id
         _take(instance, action, task_state, operation_id, devices)
         try:
-            self._quota.recheck(context, instance.project_id, devices)
+            checks.recheck(context, instance.project_id, devices)
         except Exception:
             with excutils.save_and_reraise_exception():
                 _give_up(instance, task_state, operation_id)
@@ -230,7 +220,7 @@ class API:
             ):
                 _give_up(instance, task_state, operation_id)
                 if isinstance(error, messaging.MessagingTimeout):
-                    raise HostUnreachable(
+                    raise exception.HostUnreachable(
                         seconds=CONF.rpc_response_timeout
                     ) from error
                 raise

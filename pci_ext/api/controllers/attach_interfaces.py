@@ -12,28 +12,21 @@
 
 """Nova's attach of ports to servers, for ports by PCI flavor too."""
 
-from collections.abc import Iterator
-import contextlib
 from typing import Any
 
 from nova import context as nova_context
 from nova import objects
 from nova.api.openstack.compute import attach_interfaces
 from nova.compute import api as compute_api
-import webob.exc
 
+from pci_ext.api import errors
 from pci_ext.api.quota import checks
 from pci_ext.api.quota import usage
-from pci_ext.requests import from_flavor
 from pci_ext.requests import port_attach
 
 
 class ComputeAPI(compute_api.API):
     """Nova's, which resolves what a port asks for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._quota = checks.Quota()
 
     def attach_interface(
         self,
@@ -52,14 +45,14 @@ class ComputeAPI(compute_api.API):
         """
         devices = usage.Charges()
         if port_id:
-            with _http_errors():
+            with errors.as_http():
                 devices = self._ask(context, instance, port_id)
         attached = super().attach_interface(
             context, instance, network_id, port_id, requested_ip, tag=tag
         )
-        with _http_errors():
+        with errors.as_http():
             try:
-                self._quota.recheck(context, instance.project_id, devices)
+                checks.recheck(context, instance.project_id, devices)
             except checks.PciFlavorLimitExceeded:
                 # As it is now: what was sent with the other is not to be
                 # saved.
@@ -84,23 +77,9 @@ class ComputeAPI(compute_api.API):
         if spec is None:
             return usage.Charges()
         request = objects.InstancePCIRequest(count=1, spec=spec)
-        devices = self._quota.check_attach(context, instance, [request])
+        devices = checks.check_attach(context, instance, [request])
         port_attach.send(instance, port_id, spec)
         return devices
-
-
-@contextlib.contextmanager
-def _http_errors() -> Iterator[None]:
-    try:
-        yield
-    except from_flavor.InvalidPciRequest as error:
-        raise webob.exc.HTTPBadRequest(
-            explanation=error.format_message()
-        ) from error
-    except checks.PciFlavorLimitExceeded as error:
-        raise webob.exc.HTTPForbidden(
-            explanation=error.format_message()
-        ) from error
 
 
 class InterfaceAttachmentController(

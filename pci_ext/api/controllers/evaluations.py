@@ -21,8 +21,8 @@ from typing import Any
 
 from nova.api import validation
 from nova.api.openstack import wsgi
-import webob.exc
 
+from pci_ext.api import errors
 from pci_ext.api import policy
 from pci_ext.api.inventory import reader
 from pci_ext.api.schemas import evaluations as schema
@@ -46,12 +46,8 @@ class EvaluationsController(wsgi.Controller):
         context = req.environ['nova.context']
         policy.authorize(context, policies.EVALUATE, target={})
         text = body['evaluate']['request']
-        try:
+        with errors.as_http():
             resolved = from_flavor.resolve({from_flavor.PCI_FLAVOR: text})
-        except from_flavor.InvalidPciRequest as error:
-            raise webob.exc.HTTPBadRequest(
-                explanation=error.format_message()
-            ) from error
         asked = request_grammar.parse_requests(text)
         compiled = compiled_requests.Requirements(
             [

@@ -12,24 +12,19 @@
 
 """The server actions of the API: attach_pci, detach_pci, reattach_pci."""
 
-from collections.abc import Iterator
-import contextlib
 from typing import Any
 
 from nova import context as nova_context
-from nova import exception as nova_exception
 from nova import objects
 from nova.api import validation
 from nova.api.openstack import common
 from nova.api.openstack import wsgi
 from nova.compute import api as compute_api
-import webob.exc
 
 from pci_ext.api import errors
 from pci_ext.api import pci_actions
 from pci_ext.api import policy
 from pci_ext.api.schemas import server_actions as schema
-from pci_ext.i18n import _
 from pci_ext.policies import pci_devices as policies
 
 
@@ -40,7 +35,7 @@ class ServerActionsController(wsgi.Controller):
     def __init__(self) -> None:
         super().__init__()
         self._compute_api = compute_api.API()
-        self._attachments = pci_actions.API()
+        self._pci_actions = pci_actions.PciActions()
 
     @wsgi.response(202)
     @wsgi.expected_errors((400, 403, 404, 409, 503))
@@ -52,9 +47,9 @@ class ServerActionsController(wsgi.Controller):
     ) -> None:
         """Attach PCI devices to a server: all that are asked for, or none."""
         context, instance = self._authorize(req, id, policies.ATTACH)
-        with _http_errors('attach_pci', id):
+        with errors.as_http():
             requests = pci_actions.resolve(instance, body['attach_pci'])
-            self._attachments.attach_pci(context, instance, requests)
+            self._pci_actions.attach_pci(context, instance, requests)
 
     @wsgi.response(202)
     @wsgi.expected_errors((400, 403, 404, 409, 503))
@@ -67,8 +62,8 @@ class ServerActionsController(wsgi.Controller):
         """Detach PCI devices from a server: all that are named, or none."""
         context, instance = self._authorize(req, id, policies.DETACH)
         dev_ids = [device['dev_id'] for device in body['detach_pci']]
-        with _http_errors('detach_pci', id):
-            self._attachments.detach_pci(context, instance, dev_ids)
+        with errors.as_http():
+            self._pci_actions.detach_pci(context, instance, dev_ids)
 
     @wsgi.response(202)
     @wsgi.expected_errors((400, 403, 404, 409, 503))
@@ -80,8 +75,8 @@ class ServerActionsController(wsgi.Controller):
     ) -> None:
         """Attach what a live migration took out of a server and left out."""
         context, instance = self._authorize(req, id, policies.REATTACH)
-        with _http_errors('reattach_pci', id):
-            self._attachments.reattach_pci(context, instance)
+        with errors.as_http():
+            self._pci_actions.reattach_pci(context, instance)
 
     def _authorize(
         self, req: wsgi.Request, id: str, rule: str
@@ -102,51 +97,3 @@ class ServerActionsController(wsgi.Controller):
             },
         )
         return context, instance
-
-
-@contextlib.contextmanager
-def _http_errors(action: str, id: str) -> Iterator[None]:
-    """Answer expected errors with the status that says what they are."""
-    try:
-        with errors.as_http():
-            yield
-    except (
-        nova_exception.PciInvalidAlias,
-        nova_exception.PciRequestAliasNotDefined,
-    ) as error:
-        raise webob.exc.HTTPBadRequest(
-            explanation=error.format_message()
-        ) from error
-    except nova_exception.OverQuota as error:
-        raise webob.exc.HTTPForbidden(
-            explanation=error.format_message()
-        ) from error
-    except nova_exception.InstanceNotReady as error:
-        raise webob.exc.HTTPConflict(
-            explanation=_('The server is on no host.')
-        ) from error
-    except nova_exception.ServiceUnavailable as error:
-        # Nova does not say which one either.
-        raise webob.exc.HTTPServiceUnavailable(
-            explanation=_(
-                'The compute service on the host of the server is down. '
-                'Nothing was changed.'
-            )
-        ) from error
-    # A kind of InstanceInvalidState too.
-    except nova_exception.InstanceIsLocked as error:
-        raise webob.exc.HTTPConflict(
-            explanation=error.format_message()
-        ) from error
-    except nova_exception.InstanceInvalidState as error:
-        common.raise_http_conflict_for_instance_invalid_state(
-            error, action, id
-        )
-    except nova_exception.InstanceNotFound as error:
-        raise webob.exc.HTTPNotFound(
-            explanation=error.format_message()
-        ) from error
-    except pci_actions.HostUnreachable as error:
-        raise webob.exc.HTTPServiceUnavailable(
-            explanation=error.format_message()
-        ) from error

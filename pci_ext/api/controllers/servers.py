@@ -37,7 +37,7 @@ View = dict[str, Any]
 class ShelveController(shelve.ShelveController):
     def __init__(self) -> None:
         super().__init__()
-        self.compute_api = compute_api.API(checks.Quota())
+        self.compute_api = compute_api.API(checks)
 
 
 class ServersController(servers.ServersController):
@@ -47,7 +47,7 @@ class ServersController(servers.ServersController):
 
     def __init__(self) -> None:
         super().__init__()
-        self.compute_api = compute_api.API(checks.Quota())
+        self.compute_api = compute_api.API(checks)
 
     @wsgi.response(202)
     @wsgi.expected_errors((400, 403, 409))

@@ -45,147 +45,142 @@ class PciFlavorLimitExceeded(nova_exception.OverQuota):
         )
 
 
-class Quota:
-    """Checks what servers ask for, for the API."""
+def check_boot(
+    context: nova_context.RequestContext,
+    requests: 'objects.InstancePCIRequests',
+    min_count: int,
+    max_count: int,
+) -> int:
+    """See how many servers a project may boot.
 
-    def check_boot(
-        self,
-        context: nova_context.RequestContext,
-        requests: 'objects.InstancePCIRequests',
-        min_count: int,
-        max_count: int,
-    ) -> int:
-        """See how many servers a project may boot.
-
-        :param requests: those of each
-        :param min_count: the fewest that are wanted
-        :param max_count: the most
-        :returns: the most that can be
-        :raises PciFlavorLimitExceeded: if the fewest are too many
-        """
-        each = usage.at_most(requests.requests)
-        found = _limits_of(context, context.project_id, each)
-        if found is None:
-            return max_count
-        limited, each = found
-        try:
-            limited.enforce(_of_servers(each, max_count))
-        except limits.OverLimit as error:
-            room = min(
-                (over.limit - over.used) // each[over.name]
-                for over in error.overs
-            )
-        else:
-            return max_count
-        # Without room for the fewest, they are what is told about.
-        count = max(room, min_count)
-        _enforce(limited, _of_servers(each, count))
-        return count
-
-    def recheck_boot(
-        self,
-        context: nova_context.RequestContext,
-        requests: 'objects.InstancePCIRequests',
-        count: int,
-    ) -> None:
-        """See whether servers on record are within what a project may have.
-
-        Others may have been recorded after `check_boot`.
-
-        :param count: how many were recorded
-        :raises PciFlavorLimitExceeded: if they are not
-        """
-        each = usage.at_most(requests.requests)
-        self.recheck(context, context.project_id, _of_servers(each, count))
-
-    def recheck(
-        self,
-        context: nova_context.RequestContext,
-        project_id: str,
-        asked: Mapping[str, int],
-    ) -> None:
-        """See whether what is on record is within what a project may have.
-
-        Others may have been recorded after it was checked.
-
-        :param asked: what was checked, by the names of PCI flavors
-        :raises PciFlavorLimitExceeded: if it is not
-        """
-        if not CONF.quota.recheck_quota:
-            return
-        found = _limits_of(context, project_id, usage.Charges(asked))
-        if found is None:
-            return
-        limited, limited_asked = found
-        try:
-            limited.enforce(dict.fromkeys(limited_asked, 0))
-        except limits.OverLimit as error:
-            raise PciFlavorLimitExceeded(
-                [
-                    dataclasses.replace(
-                        over,
-                        used=over.used - asked[over.name],
-                        asked=asked[over.name],
-                    )
-                    for over in error.overs
-                ]
-            ) from error
-
-    def check_resize(
-        self,
-        context: nova_context.RequestContext,
-        instance: 'objects.Instance',
-        requests: 'objects.InstancePCIRequests',
-    ) -> usage.Charges:
-        """See whether a server may be resized.
-
-        :param requests: those of its new flavor
-        :returns: what is asked for that has a limit
-        :raises PciFlavorLimitExceeded: if that asks for too much more than
-            the server has by its flavor now
-        """
-        # What was attached is the server's whatever its flavor.
-        asked = usage.at_most(filter(usage.is_of_flavor, requests.requests))
-        found = _limits_of(context, instance.project_id, asked)
-        if found is None:
-            return usage.Charges()
-        limited, asked = found
-        more = asked - usage.of_flavor(instance)
-        _enforce(limited, more)
-        return more
-
-    def check_unshelve(
-        self,
-        context: nova_context.RequestContext,
-        instance: 'objects.Instance',
-    ) -> usage.Charges:
-        """See whether a server that was offloaded may have its devices back.
-
-        :returns: what is asked for that has a limit
-        :raises PciFlavorLimitExceeded: if it may not
-        """
-        requests = instance.pci_requests
-        return self.check_attach(
-            context, instance, requests.requests if requests else []
+    :param requests: those of each
+    :param min_count: the fewest that are wanted
+    :param max_count: the most
+    :returns: the most that can be
+    :raises PciFlavorLimitExceeded: if the fewest are too many
+    """
+    each = usage.at_most(requests.requests)
+    found = _limits_of(context, context.project_id, each)
+    if found is None:
+        return max_count
+    limited, each = found
+    try:
+        limited.enforce(_of_servers(each, max_count))
+    except limits.OverLimit as error:
+        room = min(
+            (over.limit - over.used) // each[over.name] for over in error.overs
         )
+    else:
+        return max_count
+    # Without room for the fewest, they are what is told about.
+    count = max(room, min_count)
+    _enforce(limited, _of_servers(each, count))
+    return count
 
-    def check_attach(
-        self,
-        context: nova_context.RequestContext,
-        instance: 'objects.Instance',
-        requests: 'Sequence[objects.InstancePCIRequest]',
-    ) -> usage.Charges:
-        """See whether devices may be attached to a server.
 
-        :returns: what is asked for that has a limit
-        :raises PciFlavorLimitExceeded: if not
-        """
-        asked = usage.at_most(requests)
-        found = _limits_of(context, instance.project_id, asked)
-        if found is None:
-            return usage.Charges()
-        _enforce(*found)
-        return found[1]
+def recheck_boot(
+    context: nova_context.RequestContext,
+    requests: 'objects.InstancePCIRequests',
+    count: int,
+) -> None:
+    """See whether servers on record are within what a project may have.
+
+    Others may have been recorded after `check_boot`.
+
+    :param count: how many were recorded
+    :raises PciFlavorLimitExceeded: if they are not
+    """
+    each = usage.at_most(requests.requests)
+    recheck(context, context.project_id, _of_servers(each, count))
+
+
+def recheck(
+    context: nova_context.RequestContext,
+    project_id: str,
+    asked: Mapping[str, int],
+) -> None:
+    """See whether what is on record is within what a project may have.
+
+    Others may have been recorded after it was checked.
+
+    :param asked: what was checked, by the names of PCI flavors
+    :raises PciFlavorLimitExceeded: if it is not
+    """
+    if not CONF.quota.recheck_quota:
+        return
+    found = _limits_of(context, project_id, usage.Charges(asked))
+    if found is None:
+        return
+    limited, limited_asked = found
+    try:
+        limited.enforce(dict.fromkeys(limited_asked, 0))
+    except limits.OverLimit as error:
+        raise PciFlavorLimitExceeded(
+            [
+                dataclasses.replace(
+                    over,
+                    used=over.used - asked[over.name],
+                    asked=asked[over.name],
+                )
+                for over in error.overs
+            ]
+        ) from error
+
+
+def check_resize(
+    context: nova_context.RequestContext,
+    instance: 'objects.Instance',
+    requests: 'objects.InstancePCIRequests',
+) -> usage.Charges:
+    """See whether a server may be resized.
+
+    :param requests: those of its new flavor
+    :returns: what is asked for that has a limit
+    :raises PciFlavorLimitExceeded: if that asks for too much more than
+        the server has by its flavor now
+    """
+    # What was attached is the server's whatever its flavor.
+    asked = usage.at_most(filter(usage.is_of_flavor, requests.requests))
+    found = _limits_of(context, instance.project_id, asked)
+    if found is None:
+        return usage.Charges()
+    limited, asked = found
+    more = asked - usage.of_flavor(instance)
+    _enforce(limited, more)
+    return more
+
+
+def check_unshelve(
+    context: nova_context.RequestContext,
+    instance: 'objects.Instance',
+) -> usage.Charges:
+    """See whether a server that was offloaded may have its devices back.
+
+    :returns: what is asked for that has a limit
+    :raises PciFlavorLimitExceeded: if it may not
+    """
+    requests = instance.pci_requests
+    return check_attach(
+        context, instance, requests.requests if requests else []
+    )
+
+
+def check_attach(
+    context: nova_context.RequestContext,
+    instance: 'objects.Instance',
+    requests: 'Sequence[objects.InstancePCIRequest]',
+) -> usage.Charges:
+    """See whether devices may be attached to a server.
+
+    :returns: what is asked for that has a limit
+    :raises PciFlavorLimitExceeded: if not
+    """
+    asked = usage.at_most(requests)
+    found = _limits_of(context, instance.project_id, asked)
+    if found is None:
+        return usage.Charges()
+    _enforce(*found)
+    return found[1]
 
 
 def _limits_of(

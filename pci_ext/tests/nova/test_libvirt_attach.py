@@ -99,7 +99,7 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
     def attach(self, request: str, result: str = 'success') -> None:
         instance = self.instance()
         requests = pci_actions.resolve(instance, {REQUEST: request})
-        pci_actions.API().attach_pci(self.ctxt, instance, requests)
+        pci_actions.PciActions().attach_pci(self.ctxt, instance, requests)
         self.wait(result)
 
     def detach(self, *addresses: str, result: str = 'success') -> None:
@@ -107,7 +107,9 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
             'pci_' + each.replace(':', '_').replace('.', '_')
             for each in addresses
         ]
-        pci_actions.API().detach_pci(self.ctxt, self.instance(), dev_ids)
+        pci_actions.PciActions().detach_pci(
+            self.ctxt, self.instance(), dev_ids
+        )
         self.wait(result)
 
 

@@ -245,19 +245,15 @@ class QuotaTestCase(AttachmentsTestCase):
 
     def between(self, happen: Callable[[], None]) -> None:
         """Let something happen when the quota of an attach is checked."""
-        original = checks.Quota.check_attach
+        original = checks.check_attach
 
         def check_attach(*args: Any) -> Any:
             checked = original(*args)
-            self.stub_out(
-                'pci_ext.api.quota.checks.Quota.check_attach', original
-            )
+            self.stub_out('pci_ext.api.quota.checks.check_attach', original)
             happen()
             return checked
 
-        self.stub_out(
-            'pci_ext.api.quota.checks.Quota.check_attach', check_attach
-        )
+        self.stub_out('pci_ext.api.quota.checks.check_attach', check_attach)
 
     def test_one_is_taken_back(self) -> None:
         answers = []

@@ -38,7 +38,6 @@ class Rules:
 
     def setUp(self) -> None:
         super().setUp()
-        self.quota = checks.Quota()
         self.server = self.create('server', request('one', 1, FIRST))
         self.give(self.server, 1, 'one', **test_usage.INTEL)
 
@@ -46,7 +45,7 @@ class Rules:
         raise NotImplementedError()
 
     def boot(self, *items: Any, at_least: int = 1, at_most: int = 1) -> int:
-        return self.quota.check_boot(
+        return checks.check_boot(
             self.context, requests(*items), at_least, at_most
         )
 
@@ -141,21 +140,21 @@ class Rules:
         self.limit('IntelGPU', 3)
         item = request('two', 2, FIRST)
         self.ask('recorded', item)
-        self.quota.recheck_boot(self.context, requests(item), 1)
+        checks.recheck_boot(self.context, requests(item), 1)
         self.ask('another', item)
         self.assertOver(
             'Quota exceeded for PCI flavor IntelGPU: requested 2, but already '
             'used 3 of 3 devices.',
-            self.quota.recheck_boot,
+            checks.recheck_boot,
             self.context,
             requests(item),
             1,
         )
         self.flags(recheck_quota=False, group='quota')
-        self.quota.recheck_boot(self.context, requests(item), 1)
+        checks.recheck_boot(self.context, requests(item), 1)
 
     def resize(self, *items: Any) -> None:
-        self.quota.check_resize(
+        checks.check_resize(
             self.context,
             self.instance('cell1', self.server),
             requests(*items),
@@ -185,7 +184,7 @@ class Rules:
 
     def attach(self, *items: Any) -> None:
         # An administrator of another project.
-        self.quota.check_attach(
+        checks.check_attach(
             self.context_of('admin', project_id=base.OTHER_PROJECT),
             self.instance('cell1', self.server),
             list(items),
