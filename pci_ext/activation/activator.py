@@ -31,7 +31,6 @@ from pci_ext.compute import metadata
 from pci_ext.requests import conductor
 from pci_ext.requests import from_flavor
 from pci_ext.requests import ports
-from pci_ext.requests import request_specs
 
 LOG = logging.getLogger(__name__)
 
@@ -48,7 +47,6 @@ def seams() -> tuple[seam.Seam, ...]:
         from_flavor.SEAM,
         metadata.SEAM,
         ports.SEAM,
-        request_specs.SEAM,
         conductor.SEAM,
     )
 

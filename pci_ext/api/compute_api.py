@@ -10,32 +10,42 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Seam: the compute API of Nova, where it checks its quotas.
+"""The compute API of Nova, with PCI flavors.
 
-Nothing of Nova is replaced: the controllers are given this instead of Nova's.
-It asks for a quota of PCI flavors wherever Nova asks for its own, and once
-more when what is asked for is on record.
+Controllers of the API get it in place of Nova's. It does four things more:
+
+* checks a quota of PCI flavors wherever Nova checks its own quota, and once
+  more when the devices are on record;
+* sets the PCI requests of the request spec to those of the server before each
+  move;
+* refuses a live migration that a device forbids;
+* resolves the PCI flavors of a port that is attached.
 """
 
-from collections.abc import Iterator
-from collections.abc import Mapping
-import contextlib
-import contextvars
 from typing import Any
-from typing import Protocol
 
 from nova import context as nova_context
 from nova import objects
 from nova.compute import api
 from nova.compute import instance_actions
-from nova.pci import request
-from oslo_utils import excutils
+from nova.pci import request as pci_request
+import webob.exc
 
 from pci_ext import server_state
 from pci_ext.activation import seam
+from pci_ext.api import errors
+from pci_ext.api import live_migration_check
+from pci_ext.api.inventory import server_devices
+from pci_ext.api.quota import checks
+from pci_ext.api.quota import reservation
+from pci_ext.api.quota import usage
+from pci_ext.requests import moves
+from pci_ext.requests import port_attach
 from pci_ext.requests import request_specs
 
-#: The parameters that methods of Nova's are expected to begin with.
+_OF_SERVER = ('self', 'context', 'instance')
+
+#: The parameters that methods of Nova are expected to begin with.
 _SIGNATURES = {
     '_provision_instances': (
         'self',
@@ -55,84 +65,43 @@ _SIGNATURES = {
     ),
     '_cleanup_build_artifacts': ('instances', 'instances_to_build'),
     '_check_quota_unshelve_offloaded': ('context', 'instance', 'request_spec'),
-    '_record_action_start': ('self', 'context', 'instance', 'action'),
+    'resize': _OF_SERVER,
+    'live_migrate': _OF_SERVER,
+    'evacuate': _OF_SERVER,
+    'unshelve': _OF_SERVER,
+    'attach_interface': (*_OF_SERVER, 'network_id', 'port_id', 'requested_ip'),
+    '_record_action_start': (*_OF_SERVER, 'action'),
 }
 
-#: The actions that begin with a task state, and then are recorded; by whether
-#: a host records only later what they take.
-_BEGIN = {
+#: Actions that choose a host for a server.
+_MOVES = frozenset(
+    (
+        instance_actions.RESIZE,
+        instance_actions.MIGRATE,
+        instance_actions.LIVE_MIGRATION,
+        instance_actions.EVACUATE,
+        instance_actions.UNSHELVE,
+    )
+)
+
+#: Moves that take devices from the quota; whether these are reserved until
+#: the host of the server claims them.
+_RESERVE = {
     instance_actions.RESIZE: True,
     instance_actions.MIGRATE: True,
     instance_actions.UNSHELVE: False,
 }
 
-#: Devices by the names of PCI flavors.
-Devices = Mapping[str, int]
 
-#: What the action that goes on in this thread asks for.
-_asked: contextvars.ContextVar[Devices | None] = contextvars.ContextVar(
-    'pci_ext_asked', default=None
-)
+class ComputeAPI(api.API):
+    """Nova's compute API, with PCI flavors.
 
-
-@contextlib.contextmanager
-def _asking() -> Iterator[None]:
-    token = _asked.set(None)
-    try:
-        yield
-    finally:
-        _asked.reset(token)
-
-
-class Quota(Protocol):
-    """What this asks; its methods raise nova.exception.OverQuota."""
-
-    def check_boot(
-        self,
-        context: nova_context.RequestContext,
-        requests: 'objects.InstancePCIRequests',
-        min_count: int,
-        max_count: int,
-    ) -> int: ...
-
-    def recheck_boot(
-        self,
-        context: nova_context.RequestContext,
-        requests: 'objects.InstancePCIRequests',
-        count: int,
-    ) -> None: ...
-
-    def check_resize(
-        self,
-        context: nova_context.RequestContext,
-        instance: 'objects.Instance',
-        requests: 'objects.InstancePCIRequests',
-    ) -> Devices: ...
-
-    def check_unshelve(
-        self,
-        context: nova_context.RequestContext,
-        instance: 'objects.Instance',
-    ) -> Devices: ...
-
-    def recheck(
-        self,
-        context: nova_context.RequestContext,
-        project_id: str,
-        asked: Devices,
-    ) -> None: ...
-
-
-class API(request_specs.API):
-    """Nova's, with a quota of PCI flavors.
-
-    :raises SeamChanged: if Nova's is not what this was written against
+    :raises SeamChanged: if a method of Nova has other parameters
     """
 
-    def __init__(self, quota: Quota) -> None:
-        _check_shape()
+    def __init__(self) -> None:
+        check_signatures()
         super().__init__()
-        self._pci_quota = quota
 
     def _provision_instances(
         self,
@@ -145,9 +114,7 @@ class API(request_specs.API):
         **kwargs: Any,
     ) -> Any:
         requests = base_options['pci_requests']
-        max_count = self._pci_quota.check_boot(
-            context, requests, min_count, max_count
-        )
+        max_count = checks.check_boot(context, requests, min_count, max_count)
         recorded = super()._provision_instances(
             context,
             flavor,
@@ -158,7 +125,7 @@ class API(request_specs.API):
             **kwargs,
         )
         try:
-            self._pci_quota.recheck_boot(context, requests, len(recorded))
+            checks.recheck_boot(context, requests, len(recorded))
         except Exception:
             self._cleanup_build_artifacts(None, recorded)
             raise
@@ -181,18 +148,17 @@ class API(request_specs.API):
             is_bfv,
             is_revert,
         )
-        # A revert frees what the resize has taken.
+        # A revert frees the devices that the resize claimed.
         if not is_revert:
-            requests = request.get_pci_requests_from_flavor(new_flavor)
-            # What was attached the server keeps, and is charged for already.
+            requests = pci_request.get_pci_requests_from_flavor(new_flavor)
+            # The server keeps devices that were attached, and they count
+            # already.
             requests.requests = [
                 each
                 for each in requests.requests
                 if each.requester_id != server_state.HOT_ATTACHED
             ]
-            _asked.set(
-                self._pci_quota.check_resize(context, instance, requests)
-            )
+            reservation.hold(checks.check_resize(context, instance, requests))
 
     def _check_quota_unshelve_offloaded(
         self,
@@ -203,7 +169,7 @@ class API(request_specs.API):
         super()._check_quota_unshelve_offloaded(
             context, instance, request_spec
         )
-        _asked.set(self._pci_quota.check_unshelve(context, instance))
+        reservation.hold(checks.check_unshelve(context, instance))
 
     def resize(
         self,
@@ -212,8 +178,40 @@ class API(request_specs.API):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        with _asking():
+        """Begin a resize or cold migration."""
+        request_specs.sync(context, instance)
+        with reservation.scope(), moves.keeping(instance):
             super().resize(context, instance, *args, **kwargs)
+
+    def live_migrate(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Begin a live migration.
+
+        :raises webob.exc.HTTPConflict: if a device forbids it; Nova's
+            controller lets no exception of pci_ext through
+        """
+        reason = live_migration_check.refusal_reason(
+            instance, server_devices.held_by(instance)
+        )
+        if reason:
+            raise webob.exc.HTTPConflict(explanation=reason)
+        request_specs.sync(context, instance)
+        super().live_migrate(context, instance, *args, **kwargs)
+
+    def evacuate(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        request_specs.sync(context, instance)
+        super().evacuate(context, instance, *args, **kwargs)
 
     def unshelve(
         self,
@@ -222,8 +220,63 @@ class API(request_specs.API):
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        with _asking():
+        request_specs.sync(context, instance)
+        with reservation.scope():
             super().unshelve(context, instance, *args, **kwargs)
+
+    def attach_interface(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        network_id: str | None,
+        port_id: str | None,
+        requested_ip: str | None,
+        tag: str | None = None,
+    ) -> Any:
+        """Attach a port.
+
+        :raises webob.exc.HTTPBadRequest: if the PCI flavors of the port are
+            not acceptable; Nova's controller lets no exception of pci_ext
+            through
+        :raises webob.exc.HTTPForbidden: if the quota is exceeded
+        """
+        devices = usage.Charges()
+        if port_id:
+            with errors.as_http():
+                devices = self._resolve_port(context, instance, port_id)
+        attached = super().attach_interface(
+            context, instance, network_id, port_id, requested_ip, tag=tag
+        )
+        with errors.as_http():
+            try:
+                checks.recheck(context, instance.project_id, devices)
+            except checks.PciFlavorLimitExceeded:
+                # Read again: the instance at hand has a request that is not
+                # to be saved.
+                now = objects.Instance.get_by_uuid(
+                    instance._context, instance.uuid
+                )
+                self.detach_interface(context, now, port_id)
+                raise
+        return attached
+
+    def _resolve_port(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        port_id: str,
+    ) -> usage.Charges:
+        """Add the request of a port to those that nova-compute is sent.
+
+        :returns: the devices that have a limit
+        """
+        spec = self.network_api.resolve_port(context, port_id)
+        if spec is None:
+            return usage.Charges()
+        request = objects.InstancePCIRequest(count=1, spec=spec)
+        devices = checks.check_attach(context, instance, [request])
+        port_attach.send(instance, port_id, spec)
+        return devices
 
     def _record_action_start(
         self,
@@ -231,41 +284,23 @@ class API(request_specs.API):
         instance: 'objects.Instance',
         action: str,
     ) -> None:
-        if action in _BEGIN:
-            self._recheck(context, instance, _BEGIN[action])
+        """Record an action; the server has its task state by now."""
+        if action in _RESERVE:
+            reservation.recheck(context, instance, _RESERVE[action])
+        if action in _MOVES:
+            request_specs.refresh_requests(instance)
         super()._record_action_start(context, instance, action)
 
-    def _recheck(
-        self,
-        context: nova_context.RequestContext,
-        instance: 'objects.Instance',
-        note: bool,
-    ) -> None:
-        """See whether a server that was taken may have what it asks for.
 
-        :raises nova.exception.OverQuota: if not; it is given back
-        """
-        devices = _asked.get() or {}
-        task_state = instance.task_state
-        if note and server_state.reserve(instance, devices):
-            # Only now nobody else writes these.
-            instance.refresh()
-            server_state.reserve(instance, devices)
-            instance.save(expected_task_state=[task_state])
-        try:
-            self._pci_quota.recheck(context, instance.project_id, devices)
-        except Exception:
-            with excutils.save_and_reraise_exception():
-                instance.task_state = None
-                server_state.release_reservation(instance)
-                instance.save(expected_task_state=[task_state])
+def check_signatures() -> None:
+    """Compare the methods that are replaced with those expected.
 
-
-def _check_shape() -> None:
+    :raises SeamChanged: naming the difference
+    """
     for name, expected in _SIGNATURES.items():
         seam.check_parameters(
             f'nova.compute.api.API.{name}',
             expected,
-            getattr(api.API, name, None),
+            getattr(ComputeAPI.__base__, name, None),
             leading=True,
         )

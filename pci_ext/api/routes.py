@@ -15,15 +15,15 @@
 from collections.abc import Mapping
 
 from nova.api.openstack import wsgi
-from nova.api.openstack.compute import attach_interfaces as nova_interfaces
+from nova.api.openstack.compute import attach_interfaces
+from nova.api.openstack.compute import evacuate
 from nova.api.openstack.compute import migrate_server
 from nova.api.openstack.compute import servers as nova_servers
 from nova.api.openstack.compute import shelve
 
-from pci_ext.api import live_migrations
-from pci_ext.api.controllers import attach_interfaces
 from pci_ext.api.controllers import evaluations
 from pci_ext.api.controllers import migration_plans
+from pci_ext.api.controllers import nova_controllers
 from pci_ext.api.controllers import openapi_document
 from pci_ext.api.controllers import pci_devices
 from pci_ext.api.controllers import pci_flavor_access
@@ -110,14 +110,15 @@ ROUTES: tuple[Route, ...] = (
 
 #: Controllers of Nova, and their subclasses that serve in their place.
 REPLACED: Mapping[Controller, Controller] = {
-    migrate_server.MigrateServerController: (
-        live_migrations.MigrateServerController
+    attach_interfaces.InterfaceAttachmentController: (
+        nova_controllers.InterfaceAttachmentController
     ),
-    nova_interfaces.InterfaceAttachmentController: (
-        attach_interfaces.InterfaceAttachmentController
+    evacuate.EvacuateController: nova_controllers.EvacuateController,
+    migrate_server.MigrateServerController: (
+        nova_controllers.MigrateServerController
     ),
     nova_servers.ServersController: servers.ServersController,
-    shelve.ShelveController: servers.ShelveController,
+    shelve.ShelveController: nova_controllers.ShelveController,
 }
 
 #: Controllers that add actions to those of Nova, by the controller they join.

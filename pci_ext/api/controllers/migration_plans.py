@@ -22,7 +22,7 @@ from nova.compute import api as compute
 from nova.network import model as network_model
 import webob.exc
 
-from pci_ext.api import live_migrations
+from pci_ext.api import live_migration_check
 from pci_ext.api import policy
 from pci_ext.api.controllers import evaluations
 from pci_ext.api.inventory import cell_queries
@@ -63,7 +63,7 @@ def _plan(instance: 'objects.Instance', host: str | None) -> View:
     devices = server_devices.held_by(instance)
     return {
         'host': instance.host,
-        'refusal': live_migrations.refusal(instance, devices),
+        'refusal': live_migration_check.refusal_reason(instance, devices),
         'devices': [
             {
                 'address': each.device.row.address,

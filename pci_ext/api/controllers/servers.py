@@ -20,24 +20,16 @@ from nova import context as nova_context
 from nova.api import validation
 from nova.api.openstack import wsgi
 from nova.api.openstack.compute import servers
-from nova.api.openstack.compute import shelve
 
 from pci_ext.api import compute_api
 from pci_ext.api import policy
 from pci_ext.api.inventory import device_query
-from pci_ext.api.quota import checks
 from pci_ext.api.schemas import servers as schema
 from pci_ext.api.views import servers as views
 from pci_ext.policies import pci_devices as policies
 from pci_ext.requests import ports
 
 View = dict[str, Any]
-
-
-class ShelveController(shelve.ShelveController):
-    def __init__(self) -> None:
-        super().__init__()
-        self.compute_api = compute_api.API(checks)
 
 
 class ServersController(servers.ServersController):
@@ -47,7 +39,7 @@ class ServersController(servers.ServersController):
 
     def __init__(self) -> None:
         super().__init__()
-        self.compute_api = compute_api.API(checks)
+        self.compute_api = compute_api.ComputeAPI()
 
     @wsgi.response(202)
     @wsgi.expected_errors((400, 403, 409))

@@ -21,6 +21,7 @@ from nova import objects
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.tests.functional.libvirt import base
 
+from pci_ext.api import compute_api
 from pci_ext.objects import pci_flavor
 from pci_ext.requests import from_flavor
 from pci_ext.tests import fixtures as pci_ext_fixtures
@@ -61,6 +62,13 @@ class LibvirtTestCase(base.ServersTestBase):
             ],
         )
         self.askers: set[int] = set()
+        # As the controllers of our router; Nova's router is used here.
+        conf.config(group='quota', driver='nova.quota.NoopQuotaDriver')
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'nova.compute.api.API', compute_api.ComputeAPI
+            )
+        )
         # The API is called in this thread.
         resolving = from_flavor.resolving(self.source)
         resolving.__enter__()

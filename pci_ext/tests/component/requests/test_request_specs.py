@@ -17,7 +17,7 @@ from nova.compute import instance_actions
 from nova.tests import fixtures as nova_fixtures
 from oslo_utils.fixture import uuidsentinel
 
-from pci_ext.requests import request_specs
+from pci_ext.api import compute_api
 from pci_ext.tests import fixtures
 from pci_ext.tests.component import databases
 
@@ -55,7 +55,7 @@ class MovesTestCase(test.TestCase):
 
     def taken_for(self, action: str) -> list[str]:
         """Give the requests that a server has once it is taken."""
-        request_specs.API()._record_action_start(
+        compute_api.ComputeAPI()._record_action_start(
             self.context, self.instance, action
         )
         self.assertNotIn('pci_requests', self.instance.obj_what_changed())

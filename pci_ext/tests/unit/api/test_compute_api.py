@@ -28,7 +28,9 @@ class ComputeAPITestCase(base.BaseTestCase):
                 api.API, '_provision_instances', _provision_instances
             )
         )
-        error = self.assertRaises(exception.SeamChanged, compute_api.API, None)
+        error = self.assertRaises(
+            exception.SeamChanged, compute_api.ComputeAPI
+        )
         self.assertIn(
             'nova.compute.api.API._provision_instances',
             error.format_message(),
@@ -36,4 +38,4 @@ class ComputeAPITestCase(base.BaseTestCase):
         self.assertIn('flavor, count)', error.format_message())
 
     def test_nova_has_the_expected_shape(self) -> None:
-        compute_api._check_shape()
+        compute_api.check_signatures()

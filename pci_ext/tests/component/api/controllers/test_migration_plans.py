@@ -18,13 +18,13 @@ from nova import objects
 from nova.network import model as network_model
 import webob
 
-from pci_ext.tests.component.api import test_live_migrations
+from pci_ext.tests.component.api import test_live_migration_check
 
-INTEL = test_live_migrations.INTEL
-NVIDIA = test_live_migrations.NVIDIA
+INTEL = test_live_migration_check.INTEL
+NVIDIA = test_live_migration_check.NVIDIA
 
 
-class MigrationPlansTestCase(test_live_migrations.ServerTestCase):
+class MigrationPlansTestCase(test_live_migration_check.ServerTestCase):
     def setUp(self) -> None:
         super().setUp()
         pool = {**NVIDIA, 'dev_type': 'type-PCI', 'count': 1}
@@ -47,8 +47,8 @@ class MigrationPlansTestCase(test_live_migrations.ServerTestCase):
         self.assertIn(text, response.text)
 
     def test_what_becomes_of_each_device(self) -> None:
-        self.have(NVIDIA, test_live_migrations.HOTPLUG)
-        self.have(INTEL, test_live_migrations.FORBID)
+        self.have(NVIDIA, test_live_migration_check.HOTPLUG)
+        self.have(INTEL, test_live_migration_check.FORBID)
         plan = self.plan()
         self.assertEqual(
             [('0000:00:00.0', 'hotplug'), ('0000:01:00.0', 'forbid')],
@@ -61,7 +61,7 @@ class MigrationPlansTestCase(test_live_migrations.ServerTestCase):
         self.assertEqual('host1', plan['host'])
 
     def test_what_waits_on_hosts(self) -> None:
-        self.have(NVIDIA, test_live_migrations.HOTPLUG)
+        self.have(NVIDIA, test_live_migration_check.HOTPLUG)
         plan = self.plan()
         self.assertIsNone(plan['refusal'])
         self.assertEqual(
@@ -72,12 +72,12 @@ class MigrationPlansTestCase(test_live_migrations.ServerTestCase):
         self.assertEqual('NvGPU', taken['pci_flavor'])
 
     def test_one_host(self) -> None:
-        self.have(NVIDIA, test_live_migrations.HOTPLUG)
+        self.have(NVIDIA, test_live_migration_check.HOTPLUG)
         [found] = self.plan('?host=host3')['hosts']
         self.assertEqual('host3', found['host'])
 
     def test_a_host_that_it_cannot_go_to(self) -> None:
-        self.have(NVIDIA, test_live_migrations.HOTPLUG)
+        self.have(NVIDIA, test_live_migration_check.HOTPLUG)
         for host in 'host4', 'host5':
             self.assertRefused(
                 400, f'Compute host {host} could not be found.', host
@@ -88,7 +88,7 @@ class MigrationPlansTestCase(test_live_migrations.ServerTestCase):
 
     def test_server_without_a_host(self) -> None:
         self.server = self.create_server('cell1', 'failed')
-        self.have(NVIDIA, test_live_migrations.HOTPLUG)
+        self.have(NVIDIA, test_live_migration_check.HOTPLUG)
         plan = self.plan()
         self.assertEqual((None, []), (plan['host'], plan['hosts']))
 

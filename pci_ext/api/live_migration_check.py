@@ -10,29 +10,26 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The server action os-migrateLive: refused where a device forbids it."""
-
-from typing import Any
+"""The reason for which a server cannot be migrated live."""
 
 from nova import context as nova_context
 from nova import objects
-from nova.api.openstack.compute import migrate_server
-import webob.exc
 
 from pci_ext import server_state
-from pci_ext.api import compute_api
 from pci_ext.api import policy
 from pci_ext.api.inventory import server_devices
-from pci_ext.api.quota import checks
 from pci_ext.i18n import _
 from pci_ext.policies import pci_devices as policies
 from pci_ext.requests import live_migration_policy
 
 
-def refusal(
+def refusal_reason(
     instance: 'objects.Instance', devices: list[server_devices.Held]
 ) -> str | None:
-    """Say why a server cannot be migrated live, as far as is known here."""
+    """Return the reason for which a server cannot be migrated live.
+
+    :returns: None if nova-api knows of none
+    """
     if server_state.pending_detach(instance):
         return _(
             'A PCI device of the server is being detached: its guest has not '
@@ -61,30 +58,3 @@ def _name(
         'address': each.device.row.address,
         'pci_flavor': pci_flavor,
     }
-
-
-class ComputeAPI(compute_api.API):
-    """Nova's, which begins nothing that a device forbids."""
-
-    def live_migrate(
-        self,
-        context: nova_context.RequestContext,
-        instance: 'objects.Instance',
-        *args: Any,
-        **kwargs: Any,
-    ) -> None:
-        """Begin a live migration.
-
-        :raises webob.exc.HTTPConflict: if a device forbids it. The
-            controller, which is Nova's, lets nothing else of ours through
-        """
-        reason = refusal(instance, server_devices.held_by(instance))
-        if reason:
-            raise webob.exc.HTTPConflict(explanation=reason)
-        super().live_migrate(context, instance, *args, **kwargs)
-
-
-class MigrateServerController(migrate_server.MigrateServerController):
-    def __init__(self) -> None:
-        super().__init__()
-        self.compute_api = ComputeAPI(checks)
