@@ -52,7 +52,7 @@ def _name(
 ) -> str:
     pci_flavor = each.pci_flavor or ' or '.join(each.alternatives)
     # What a server has is not shown to everybody with its place.
-    if not policy.authorize(context, policies.SERVER_PLACE, fatal=False):
+    if not policy.authorize(context, policies.SERVER_LOCATION, fatal=False):
         return pci_flavor
     return _('%(address)s (PCI flavor %(pci_flavor)s)') % {
         'address': each.device.row.address,

@@ -38,14 +38,14 @@ _LONG_COLUMNS = {
     'state': 'State',
     'last_error': 'Last Error',
     'port_id': 'Port ID',
-    'standby_port_id': 'Standby Port ID',
+    'failover_port_id': 'Failover Port ID',
 }
 
 #: Fields of a plan that list the devices of one policy.
 _FIELDS_BY_POLICY = {
     'detached': 'hotplug',
     'migrated': 'native',
-    'forbidding': 'forbid',
+    'blocked_by': 'forbid',
 }
 
 
@@ -131,16 +131,16 @@ class PlanServerPciMigration(command.ShowOne):
         )
         fields = {
             'host': plan['host'],
-            'refusal': plan['refusal'],
+            'reason': plan['reason'],
             **{
                 field: _devices(plan, policy)
                 for field, policy in _FIELDS_BY_POLICY.items()
             },
-            'standby': format_columns.ListColumn(
-                [_standby(port) for port in plan['standby']]
+            'failover_ports': format_columns.ListColumn(
+                [_failover_port(port) for port in plan['failover_ports']]
             ),
-            'waiting': format_columns.DictColumn(
-                {host['host']: _waiting(host) for host in plan['hosts']}
+            'available': format_columns.DictColumn(
+                {host['host']: _available(host) for host in plan['hosts']}
             ),
         }
         return tuple(fields), tuple(fields.values())
@@ -156,14 +156,12 @@ def _devices(plan: dict[str, Any], policy: str) -> format_columns.ListColumn:
     )
 
 
-def _standby(port: dict[str, Any]) -> str:
-    stands_in_for = port['stands_in_for']
-    return str(port['port_id']) + (
-        f' for {stands_in_for}' if stands_in_for else ''
-    )
+def _failover_port(port: dict[str, Any]) -> str:
+    replaces = port['replaces']
+    return str(port['port_id']) + (f' for {replaces}' if replaces else '')
 
 
-def _waiting(host: dict[str, Any]) -> str:
+def _available(host: dict[str, Any]) -> str:
     if not host['fits']:
         return str(host['explanation'])
     return ', '.join(

@@ -21,7 +21,7 @@ POLICY_ROOT = 'os_compute_api:os-pci-devices:%s'
 INDEX = POLICY_ROOT % 'index'
 SHOW = POLICY_ROOT % 'show'
 SERVER = POLICY_ROOT % 'server'
-SERVER_PLACE = POLICY_ROOT % 'server:place'
+SERVER_LOCATION = POLICY_ROOT % 'server:location'
 ATTACH = POLICY_ROOT % 'attach'
 DETACH = POLICY_ROOT % 'detach'
 REATTACH = POLICY_ROOT % 'reattach'
@@ -57,7 +57,7 @@ _RULES = [
         scope_types=['project'],
     ),
     policy.DocumentedRuleDefault(
-        name=SERVER_PLACE,
+        name=SERVER_LOCATION,
         check_str=base.PROJECT_READER_OR_ADMIN,
         description=(
             'See where the PCI devices of a server are on its host: the keys '

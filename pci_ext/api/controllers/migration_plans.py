@@ -63,7 +63,7 @@ def _plan(instance: 'objects.Instance', host: str | None) -> View:
     devices = server_devices.held_by(instance)
     return {
         'host': instance.host,
-        'refusal': live_migration_check.refusal_reason(instance, devices),
+        'reason': live_migration_check.refusal_reason(instance, devices),
         'devices': [
             {
                 'address': each.device.row.address,
@@ -73,21 +73,21 @@ def _plan(instance: 'objects.Instance', host: str | None) -> View:
             }
             for each in devices
         ],
-        'standby': _standby(instance),
+        'failover_ports': _failover_ports(instance),
         'hosts': _hosts(instance, _destinations(instance, host)),
     }
 
 
-def _standby(instance: 'objects.Instance') -> list[View]:
-    stands_in_for = {
-        standby: port for port, standby in teaming.pairs(instance).items()
+def _failover_ports(instance: 'objects.Instance') -> list[View]:
+    replaces = {
+        failover: port for port, failover in teaming.pairs(instance).items()
     }
     return [
         {
             'port_id': vif['id'],
             'mac_address': vif['address'],
             'vnic_type': vif['vnic_type'],
-            'stands_in_for': stands_in_for.get(vif['id']),
+            'replaces': replaces.get(vif['id']),
         }
         for vif in instance.get_network_info()
         if vif['vnic_type'] not in network_model.VNIC_TYPES_SRIOV

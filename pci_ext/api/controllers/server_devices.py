@@ -52,7 +52,7 @@ class ServerDevicesController(wsgi.Controller):
         policy.authorize(context, policies.SERVER, target=target)
         shown = _devices_of(instance)
         if not policy.authorize(
-            context, policies.SERVER_PLACE, target=target, fatal=False
+            context, policies.SERVER_LOCATION, target=target, fatal=False
         ):
             for device in shown:
                 for key in device_query.PLACE:
@@ -98,7 +98,7 @@ def _show(
         'state': each.state,
         'last_error': each.last_error or not_detached,
         'port_id': port_id,
-        'standby_port_id': pairs.get(port_id) if port_id else None,
+        'failover_port_id': pairs.get(port_id) if port_id else None,
     }
 
 

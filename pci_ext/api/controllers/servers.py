@@ -101,7 +101,7 @@ def _add_devices(
         context, [view['id'] for view in views]
     )
     if not policy.authorize(
-        context, policies.SERVER_PLACE, target=target, fatal=False
+        context, policies.SERVER_LOCATION, target=target, fatal=False
     ):
         for device in itertools.chain(*found.values()):
             for key in device_query.PLACE:

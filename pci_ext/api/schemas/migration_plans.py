@@ -37,10 +37,10 @@ index_response = pci_flavors.object_with(
     pci_flavors.all_of(
         {
             'host': pci_flavors.described(
-                _TEXT_OR_NULL, 'Where the server is.'
+                _TEXT_OR_NULL, 'Host of the server.'
             ),
-            'refusal': pci_flavors.described(
-                _TEXT_OR_NULL, 'Why the server cannot be migrated live.'
+            'reason': pci_flavors.described(
+                _TEXT_OR_NULL, 'Reason against a live migration, if any.'
             ),
             'devices': {
                 'type': 'array',
@@ -54,14 +54,14 @@ index_response = pci_flavors.object_with(
                                 'type': ['string', 'null'],
                                 'enum': [*pci_flavor.LiveMigration.ALL, None],
                             },
-                            'What becomes of it; null if that is up to Nova.',
+                            'Policy of the device; null if Nova decides.',
                         ),
                     }
                 ),
             },
-            'standby': {
+            'failover_ports': {
                 'description': (
-                    'Ports that stay with the guest while devices are out.'
+                    'Ports that the guest keeps while devices are detached.'
                 ),
                 'type': 'array',
                 'items': pci_flavors.all_of(
@@ -69,16 +69,16 @@ index_response = pci_flavors.object_with(
                         'port_id': _TEXT,
                         'mac_address': _TEXT,
                         'vnic_type': _TEXT,
-                        'stands_in_for': pci_flavors.described(
+                        'replaces': pci_flavors.described(
                             _TEXT_OR_NULL,
-                            'The port that it is a pair with, if any.',
+                            'The port with a device that it replaces, if any.',
                         ),
                     }
                 ),
             },
             'hosts': pci_flavors.described(
                 evaluations.HOSTS,
-                'The other hosts of its cell, and what would wait there.',
+                'The other hosts of the cell, with the devices there.',
             ),
         }
     ),

@@ -66,7 +66,7 @@ index_response = pci_flavors.object_with(
                 'port_id': pci_flavors.described(
                     _TEXT_OR_NULL, 'The port that it belongs to, if any.'
                 ),
-                'standby_port_id': pci_flavors.described(
+                'failover_port_id': pci_flavors.described(
                     _TEXT_OR_NULL,
                     'The port that stands in while that one has no device.',
                 ),

@@ -122,18 +122,18 @@ class TestLiveMigration(live_migrations.LiveMigrationTestCase):
         other = self.boot('1:p0003')
         command = ('server', 'pci', 'migration', 'plan', server)
         self.wait_until(
-            lambda: '1:p0003' not in self.waiting(command)['host-2']
+            lambda: '1:p0003' not in self.available(command)['host-2']
         )
         plan = self.openstack(*command, '--host', 'host-2')
         self.assertEqual('host-1', plan['host'])
-        self.assertIsNone(plan['refusal'])
+        self.assertIsNone(plan['reason'])
         self.assertEqual(['0000:03:00.0'], plan['migrated'])
         self.assertEqual(1, len(plan['detached']))
-        self.assertEqual(['host-2'], list(plan['waiting']))
+        self.assertEqual(['host-2'], list(plan['available']))
         self.delete_server(other)
         self.wait_until(
-            lambda: self.waiting(command) == {'host-2': '1:p0001, 1:p0003'}
+            lambda: self.available(command) == {'host-2': '1:p0001, 1:p0003'}
         )
 
-    def waiting(self, command: tuple[str, ...]) -> dict[str, str]:
-        return dict(self.openstack(*command)['waiting'])
+    def available(self, command: tuple[str, ...]) -> dict[str, str]:
+        return dict(self.openstack(*command)['available'])

@@ -82,5 +82,5 @@ pci_flavor_attrs = product_id, vendor_id, dev_type, e.physical_network
     def test_plan(self) -> None:
         server = self.boot_on_first_host()
         plan = self.openstack('server', 'pci', 'migration', 'plan', server)
-        self.assertIsNone(plan['refusal'])
+        self.assertIsNone(plan['reason'])
         self.assertEqual(1, len(plan['detached']))

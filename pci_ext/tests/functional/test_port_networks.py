@@ -104,5 +104,5 @@ class TestPortNetworks(test_ports.PortsTestCase):
         rows = self.openstack('server', 'pci', 'list', '--long', server)
         self.assertEqual(
             {port: standby, alone: None},
-            {row['Port ID']: row['Standby Port ID'] for row in rows},
+            {row['Port ID']: row['Failover Port ID'] for row in rows},
         )

@@ -138,7 +138,7 @@ class LiveMigrationsTestCase(ServerTestCase):
 
     def test_place_is_for_those_who_may_see_it(self) -> None:
         self.have(INTEL, FORBID)
-        self.policy.set_rules({policies.SERVER_PLACE: '!'}, overwrite=False)
+        self.policy.set_rules({policies.SERVER_LOCATION: '!'}, overwrite=False)
         text = self.migrate(409)
         self.assertIn('IntelGPU', text)
         self.assertNotIn('0000', text)

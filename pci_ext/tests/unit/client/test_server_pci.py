@@ -69,7 +69,7 @@ class TestList(base.ShellTestCase):
                         'state': 'attached',
                         'last_error': None,
                         'port_id': None,
-                        'standby_port_id': None,
+                        'failover_port_id': None,
                     }
                 ]
             },
@@ -88,7 +88,7 @@ class TestList(base.ShellTestCase):
                 'State': 'attached',
                 'Last Error': None,
                 'Port ID': None,
-                'Standby Port ID': None,
+                'Failover Port ID': None,
             },
             shown,
         )
@@ -169,9 +169,9 @@ class TestMigrationPlan(base.ShellTestCase):
     def set_plan(self, query='', **values):
         plan = {
             'host': 'compute-1',
-            'refusal': None,
+            'reason': None,
             'devices': [],
-            'standby': [],
+            'failover_ports': [],
             'hosts': [],
             **values,
         }
@@ -180,7 +180,7 @@ class TestMigrationPlan(base.ShellTestCase):
 
     def test_devices_by_what_becomes_of_them(self):
         self.set_plan(
-            refusal='No.',
+            reason='No.',
             devices=[
                 {'address': address, 'live_migration': policy}
                 for address, policy in (
@@ -195,26 +195,26 @@ class TestMigrationPlan(base.ShellTestCase):
         self.assertEqual(
             {
                 'host': 'compute-1',
-                'refusal': 'No.',
+                'reason': 'No.',
                 'detached': ['0000:01:00.0', '0000:04:00.0'],
                 'migrated': ['0000:02:00.0'],
-                'forbidding': ['0000:03:00.0'],
-                'standby': [],
-                'waiting': {},
+                'blocked_by': ['0000:03:00.0'],
+                'failover_ports': [],
+                'available': {},
             },
             self.json_of(*self.COMMAND),
         )
 
     def test_what_stands_by(self):
         self.set_plan(
-            standby=[
-                {'port_id': uuids.pair, 'stands_in_for': uuids.card},
-                {'port_id': uuids.other, 'stands_in_for': None},
+            failover_ports=[
+                {'port_id': uuids.pair, 'replaces': uuids.card},
+                {'port_id': uuids.other, 'replaces': None},
             ]
         )
         self.assertEqual(
             [f'{uuids.pair} for {uuids.card}', uuids.other],
-            self.json_of(*self.COMMAND)['standby'],
+            self.json_of(*self.COMMAND)['failover_ports'],
         )
 
     def test_what_waits_on_a_host(self):
@@ -244,5 +244,5 @@ class TestMigrationPlan(base.ShellTestCase):
                 'compute-2': '2:bigGPU, 1:QuickAssist',
                 'compute-3': 'bigGPU: found 0 of 1.',
             },
-            shown['waiting'],
+            shown['available'],
         )

@@ -21,14 +21,14 @@ class PciDevicesPolicyTestCase(base.PolicyTestCase):
             self.assertEqual({'admin'}, self.allowed(rule, {}), rule)
 
     def test_readers_of_the_project_see(self) -> None:
-        for rule in (pci_devices.SERVER, pci_devices.SERVER_PLACE):
+        for rule in (pci_devices.SERVER, pci_devices.SERVER_LOCATION):
             self.assertEqual(
                 {'admin', 'member', 'reader'},
                 self.allowed(rule, {'project_id': base.OWN_PROJECT}),
             )
 
     def test_only_the_admin_sees_those_of_other_projects(self) -> None:
-        for rule in (pci_devices.SERVER, pci_devices.SERVER_PLACE):
+        for rule in (pci_devices.SERVER, pci_devices.SERVER_LOCATION):
             self.assertEqual(
                 {'admin'},
                 self.allowed(rule, {'project_id': base.OTHER_PROJECT}),

@@ -57,13 +57,13 @@ class MigrationPlansTestCase(test_live_migration_check.ServerTestCase):
                 for device in plan['devices']
             ],
         )
-        self.assertIn('IntelGPU', plan['refusal'])
+        self.assertIn('IntelGPU', plan['reason'])
         self.assertEqual('host1', plan['host'])
 
     def test_what_waits_on_hosts(self) -> None:
         self.have(NVIDIA, test_live_migration_check.HOTPLUG)
         plan = self.plan()
-        self.assertIsNone(plan['refusal'])
+        self.assertIsNone(plan['reason'])
         self.assertEqual(
             [('host2', True), ('host3', False)],
             [(host['host'], host['fits']) for host in plan['hosts']],
@@ -133,12 +133,14 @@ class MigrationPlansTestCase(test_live_migration_check.ServerTestCase):
             )
         ]
         self.set_ports(*ports)
-        self.assertEqual({'pair': None, 'other': None}, self.standby())
+        self.assertEqual({'pair': None, 'other': None}, self.failover_ports())
         self.set_ports(*ports, image_hw_pci_teaming='true')
-        self.assertEqual({'pair': 'card', 'other': None}, self.standby())
+        self.assertEqual(
+            {'pair': 'card', 'other': None}, self.failover_ports()
+        )
 
-    def standby(self) -> dict[str, str | None]:
+    def failover_ports(self) -> dict[str, str | None]:
         return {
-            port['port_id']: port['stands_in_for']
-            for port in self.plan()['standby']
+            port['port_id']: port['replaces']
+            for port in self.plan()['failover_ports']
         }

@@ -99,7 +99,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
                     'state': 'attached',
                     'last_error': None,
                     'port_id': None,
-                    'standby_port_id': None,
+                    'failover_port_id': None,
                 }
             ],
             self.get_list(context=self.context_of('reader')),
@@ -150,7 +150,8 @@ class ServerDevicesTestCase(base.RouterTestCase):
     def test_place_is_for_those_who_may_see_it(self) -> None:
         self.add(2, 'boot', **INTEL)
         self.policy.set_rules(
-            {policies.SERVER: '@', policies.SERVER_PLACE: '!'}, overwrite=False
+            {policies.SERVER: '@', policies.SERVER_LOCATION: '!'},
+            overwrite=False,
         )
         (shown,) = self.get_list()
         self.assertNotIn('address', shown)
@@ -205,7 +206,8 @@ class ServerDevicesTestCase(base.RouterTestCase):
         self.fail(3, 'it as well')
         self.assertEqual([None, 'and again', 'it as well'], self.last_errors())
         self.policy.set_rules(
-            {policies.SERVER: '@', policies.SERVER_PLACE: '!'}, overwrite=False
+            {policies.SERVER: '@', policies.SERVER_LOCATION: '!'},
+            overwrite=False,
         )
         other = 'The device was not detached.'
         self.assertEqual([None, other, other], self.last_errors())

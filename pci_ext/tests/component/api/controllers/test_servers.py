@@ -62,7 +62,8 @@ class ServersTestCase(base.RouterTestCase):
 class PciDevicesTestCase(ServersTestCase):
     def test_without_the_place_of_devices(self) -> None:
         self.policy.set_rules(
-            {policies.SERVER: '@', policies.SERVER_PLACE: '!'}, overwrite=False
+            {policies.SERVER: '@', policies.SERVER_LOCATION: '!'},
+            overwrite=False,
         )
         expected = [{'vendor_id': '8086', 'product_id': '10c9'}]
         self.assertEqual(expected, self.show(self.server)['pci_devices'])
@@ -118,7 +119,7 @@ class PciDevicesTestCase(ServersTestCase):
 
     def test_policy(self) -> None:
         self.policy.set_rules(
-            {policies.SERVER: 'role:auditor', policies.SERVER_PLACE: '@'},
+            {policies.SERVER: 'role:auditor', policies.SERVER_LOCATION: '@'},
             overwrite=False,
         )
         self.assertNotIn('pci_devices', self.show(self.server))
@@ -148,7 +149,7 @@ class PciDevicesTestCase(ServersTestCase):
         self.policy.set_rules(
             {
                 policies.SERVER: 'project_id:%(project_id)s',
-                policies.SERVER_PLACE: '@',
+                policies.SERVER_LOCATION: '@',
             },
             overwrite=False,
         )
