@@ -196,7 +196,7 @@ class ComputeAPI(api.API):
             controller lets no exception of pci_ext through
         """
         reason = live_migration_check.refusal_reason(
-            instance, server_devices.held_by(instance)
+            instance, server_devices.list_server_devices(instance)
         )
         if reason:
             raise webob.exc.HTTPConflict(explanation=reason)

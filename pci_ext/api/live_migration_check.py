@@ -24,7 +24,7 @@ from pci_ext.requests import live_migration_policy
 
 
 def refusal_reason(
-    instance: 'objects.Instance', devices: list[server_devices.Held]
+    instance: 'objects.Instance', devices: list[server_devices.ServerDevice]
 ) -> str | None:
     """Return the reason for which a server cannot be migrated live.
 
@@ -48,7 +48,7 @@ def refusal_reason(
 
 
 def _name(
-    context: nova_context.RequestContext, each: server_devices.Held
+    context: nova_context.RequestContext, each: server_devices.ServerDevice
 ) -> str:
     pci_flavor = each.pci_flavor or ' or '.join(each.alternatives)
     # What a server has is not shown to everybody with its place.

@@ -60,7 +60,7 @@ class MigrationPlansController(wsgi.Controller):
 
 
 def _plan(instance: 'objects.Instance', host: str | None) -> View:
-    devices = server_devices.held_by(instance)
+    devices = server_devices.list_server_devices(instance)
     return {
         'host': instance.host,
         'reason': live_migration_check.refusal_reason(instance, devices),
@@ -114,7 +114,7 @@ def _destinations(
             ).format_message()
         )
     found = reader.pools_in_cell(
-        instance._context, cell_queries.Wanted(host=host)
+        instance._context, cell_queries.DeviceFilter(host=host)
     )
     if host is not None and not found:
         raise webob.exc.HTTPBadRequest(

@@ -55,10 +55,10 @@ class PciDevicesController(wsgi.Controller):
         context = req.environ['nova.context']
         policy.authorize(context, policies.INDEX, target={})
         flavors = visible_flavors.get_all(context)
-        is_wanted = filters.of(req, schema.index_query, flavors)
+        is_wanted = filters.make_filter(req, schema.index_query, flavors)
         found = reader.read_devices(
             context,
-            cell_queries.Wanted(
+            cell_queries.DeviceFilter(
                 host=req.GET.get('host'), status=req.GET.get('status')
             ),
         )
@@ -86,7 +86,9 @@ class PciDevicesController(wsgi.Controller):
         policy.authorize(context, policies.SHOW, target={})
         if not uuidutils.is_uuid_like(id):
             raise _not_found(id)
-        found = reader.read_devices(context, cell_queries.Wanted(uuid=id))
+        found = reader.read_devices(
+            context, cell_queries.DeviceFilter(uuid=id)
+        )
         for device in found.devices:
             return self._view_builder.show(
                 req,

@@ -39,7 +39,7 @@ class PciPoolsController(wsgi.Controller):
         context = req.environ['nova.context']
         policy.authorize(context, policies.INDEX, target={})
         flavors = visible_flavors.get_all(context)
-        is_wanted = filters.of(req, schema.index_query, flavors)
+        is_wanted = filters.make_filter(req, schema.index_query, flavors)
         found, devices = reader.read_pools_and_devices(
             context, req.GET.get('host')
         )

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The devices of a server, and what it has them for."""
+"""The devices of a server, each with its request."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,8 +22,6 @@ from nova.compute import api as compute
 
 from pci_ext import server_state
 from pci_ext.api import policy
-from pci_ext.api.inventory import device_query
-from pci_ext.api.inventory import last_errors
 from pci_ext.api.inventory import server_devices
 from pci_ext.api.schemas import server_devices as schema
 from pci_ext.i18n import _
@@ -43,22 +41,26 @@ class ServerDevicesController(wsgi.Controller):
     @validation.query_schema(schema.index_query)
     @validation.response_body_schema(schema.index_response)
     def index(self, req: wsgi.Request, server_id: str) -> View:
-        """List the devices that a server has on the host where it is."""
+        """List the devices of a server, on its host."""
         context = req.environ['nova.context']
         instance = server_devices.find_server(
             self._compute_api, context, server_id
         )
         target = {'project_id': instance.project_id}
         policy.authorize(context, policies.SERVER, target=target)
-        shown = _devices_of(instance)
+        pairs = teaming.pairs(instance)
+        shown = [
+            _show(each, pairs)
+            for each in server_devices.list_server_devices(instance)
+        ]
         if not policy.authorize(
             context, policies.SERVER_LOCATION, target=target, fatal=False
         ):
             for device in shown:
-                for key in device_query.PLACE:
+                for key in server_devices.LOCATION:
                     del device[key]
                 if device['last_error']:
-                    # What it says tells the place too.
+                    # The text of the error tells the location, too.
                     device['last_error'] = (
                         _('The device was not detached.')
                         if device['state'] == server_devices.State.DETACHING
@@ -67,20 +69,7 @@ class ServerDevicesController(wsgi.Controller):
         return {'pci_devices': shown}
 
 
-def _devices_of(instance: 'objects.Instance') -> list[View]:
-    errors = last_errors.by_address(instance)
-    pairs = teaming.pairs(instance)
-    return [
-        _show(each, errors.get(each.device.row.address), pairs)
-        for each in server_devices.held_by(instance)
-    ]
-
-
-def _show(
-    each: server_devices.Held,
-    not_detached: str | None,
-    pairs: Mapping[str, str],
-) -> View:
+def _show(each: server_devices.ServerDevice, pairs: Mapping[str, str]) -> View:
     is_hot = each.request is not None and server_state.is_of_attach(
         each.request
     )
@@ -96,7 +85,7 @@ def _show(
         'status': item.status,
         'attached': 'hot' if is_hot else 'boot',
         'state': each.state,
-        'last_error': each.last_error or not_detached,
+        'last_error': each.last_error,
         'port_id': port_id,
         'failover_port_id': pairs.get(port_id) if port_id else None,
     }

@@ -23,7 +23,8 @@ from nova.api.openstack.compute import servers
 
 from pci_ext.api import compute_api
 from pci_ext.api import policy
-from pci_ext.api.inventory import device_query
+from pci_ext.api.inventory import server_devices
+from pci_ext.api.inventory import server_summaries
 from pci_ext.api.schemas import servers as schema
 from pci_ext.api.views import servers as views
 from pci_ext.policies import pci_devices as policies
@@ -97,14 +98,14 @@ def _add_devices(
     views: Sequence[View],
     target: dict[str, str] | None = None,
 ) -> None:
-    found = device_query.get_by_servers(
+    found = server_summaries.read_devices(
         context, [view['id'] for view in views]
     )
     if not policy.authorize(
         context, policies.SERVER_LOCATION, target=target, fatal=False
     ):
         for device in itertools.chain(*found.values()):
-            for key in device_query.PLACE:
+            for key in server_devices.LOCATION:
                 del device[key]
     for view in views:
         if view['id'] in found:

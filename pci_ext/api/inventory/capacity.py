@@ -52,7 +52,7 @@ def of_flavors(
         be had for now: virtual functions of a physical one that is in use,
         say, or the other way round.
     """
-    found = reader.read_devices(context, cell_queries.Wanted())
+    found = reader.read_devices(context, cell_queries.DeviceFilter())
     matching = flavor_matches.Matches(flavors)
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for device in found.devices:

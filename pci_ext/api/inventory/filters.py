@@ -36,7 +36,7 @@ Properties = Mapping[str, str | None]
 Filter = Callable[[Properties], bool]
 
 
-def of(
+def make_filter(
     request: wsgi.Request,
     query: schema.Schema,
     flavors: Iterable[pci_flavor.PciFlavor],

@@ -10,20 +10,24 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Which PCI flavors match the devices of a pool."""
+"""The PCI flavors that match a pool, and the alternative that a device is."""
 
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
+from nova import objects
+
+from pci_ext.api.inventory import reader
 from pci_ext.matching import compiled_requests
 from pci_ext.objects import pci_flavor
+from pci_ext.requests import compiler
 
 
 class Matches:
-    """Holds PCI flavors against pools, as the scheduler does.
+    """PCI flavors, to be compared with pools as the scheduler does.
 
-    Pools that are alike are looked at once.
+    Equal pools are compared once.
     """
 
     def __init__(self, flavors: Iterable[pci_flavor.PciFlavor]) -> None:
@@ -36,14 +40,46 @@ class Matches:
         self._found: dict[frozenset[tuple[str, Any]], list[str]] = {}
 
     def names(self, pool: Mapping[str, Any]) -> list[str]:
-        """Give the names of those that match, in their order."""
-        kind = frozenset(item for item in pool.items() if item[0] != 'count')
-        if kind not in self._found:
-            self._found[kind] = [
+        """List the names of the PCI flavors that match a pool, sorted."""
+        signature = frozenset(
+            item for item in pool.items() if item[0] != 'count'
+        )
+        if signature not in self._found:
+            self._found[signature] = [
                 name
                 for name, price in zip(
                     self._names, self._requirements.prices(pool), strict=True
                 )
                 if price is not None
             ]
-        return self._found[kind]
+        return self._found[signature]
+
+
+def alternatives_of(
+    request: 'objects.InstancePCIRequest | None',
+) -> list[str]:
+    """List the PCI flavors that a request has as its alternatives.
+
+    :returns: names; none for None and for a request by alias or name
+    """
+    return [
+        item[compiled_requests.PCI_FLAVOR]
+        for item in (request.spec if request else ())
+        if compiled_requests.PCI_FLAVOR in item
+    ]
+
+
+def alternative_taken(
+    device: reader.Device, request: 'objects.InstancePCIRequest | None'
+) -> str | None:
+    """Return the name of the alternative that a device is.
+
+    :param request: the device was claimed for it
+    :returns: None if the request is not by PCI flavor, or its host groups
+        its devices by other attributes now
+    """
+    names = alternatives_of(request)
+    if len(names) < 2:
+        return names[0] if names else None
+    cost = compiler.compile_requests([request]).prices(device.pool)[0]
+    return None if cost is None else names[cost]

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The devices of a host by kind: what is worked out once for each kind."""
+"""The pool of each device of a host, looked up once for equal devices."""
 
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ from pci_ext.matching import pool_inference
 from pci_ext.matching import pools as matching_pools
 
 
-class Parser:
-    """Parses what is equal once."""
+class ExtraInfoParser:
+    """Parses equal values of the column extra_info once."""
 
     def __init__(self) -> None:
         self._parsed: dict[str | None, dict[str, Any]] = {None: {}}
@@ -37,43 +37,43 @@ class Parser:
         return self._parsed[text]
 
 
-def sort_into_pools(
+def find_pools(
     pools: Sequence[Mapping[str, Any]],
     rows: Sequence[Any],
     special: Iterable[str],
-    parse: Parser,
+    parse: ExtraInfoParser,
 ) -> Iterator[tuple[Any, dict[str, str], dict[str, str]]]:
-    """Find for each device of a host the pool that it is in, or was.
+    """Find the pool of each device of a host, the present or the last one.
 
     :param pools: as the host reports them
     :param rows: records of devices, those of all free ones among them
-    :param special: attributes that devices elsewhere are kept by
+    :param special: special attributes of the hosts
     :returns: for each device its record, its properties, and those of its
         pool
     """
     by_card = any(matching_pools.ADDRESS in pool for pool in pools)
-    kinds = [_kind(row, by_card) for row in rows]
-    properties = {kind: _properties(kind, parse) for kind in set(kinds)}
+    keys = [_lookup_key(row, by_card) for row in rows]
+    properties = {key: _properties(key, parse) for key in set(keys)}
     host_grouping = pool_inference.HostGrouping(
         pools,
         [
-            properties[kind]
-            for kind in {
-                kind
-                for kind, row in zip(kinds, rows, strict=True)
+            properties[key]
+            for key in {
+                key
+                for key, row in zip(keys, rows, strict=True)
                 if row.status == cell_queries.FREE
             }
         ],
         special,
     )
     pool_of: dict[Any, dict[str, str]] = {}
-    for kind, row in zip(kinds, rows, strict=True):
-        if kind not in pool_of:
-            pool_of[kind] = host_grouping.pool_of(properties[kind])
-        yield row, properties[kind], pool_of[kind]
+    for key, row in zip(keys, rows, strict=True):
+        if key not in pool_of:
+            pool_of[key] = host_grouping.pool_of(properties[key])
+        yield row, properties[key], pool_of[key]
 
 
-_KIND = (
+_COLUMNS = (
     'vendor_id',
     'product_id',
     'dev_type',
@@ -83,8 +83,8 @@ _KIND = (
 )
 
 
-def _kind(row: Any, by_card: bool) -> tuple[Any, ...]:
-    """Give what devices of one pool have in common, and extra_info."""
+def _lookup_key(row: Any, by_card: bool) -> tuple[Any, ...]:
+    """Return the values that devices of one pool share, and extra_info."""
     return (
         row.vendor_id,
         row.product_id,
@@ -96,11 +96,16 @@ def _kind(row: Any, by_card: bool) -> tuple[Any, ...]:
     )
 
 
-def _properties(kind: tuple[Any, ...], parse: Parser) -> dict[str, str]:
-    *values, extra_info = kind
-    properties = {**parse(extra_info), **dict(zip(_KIND, values, strict=True))}
+def _properties(
+    key: tuple[Any, ...], parse: ExtraInfoParser
+) -> dict[str, str]:
+    *values, extra_info = key
+    properties = {
+        **parse(extra_info),
+        **dict(zip(_COLUMNS, values, strict=True)),
+    }
     return {
-        key: str(value)
-        for key, value in properties.items()
+        name: str(value)
+        for name, value in properties.items()
         if value is not None
     }

@@ -155,7 +155,7 @@ def read_pools(
 ) -> Pools:
     """Read the pools of all hosts, or of one."""
     results = nova_context.scatter_gather_skip_cell0(
-        context, pools_in_cell, cell_queries.Wanted(host=host)
+        context, pools_in_cell, cell_queries.DeviceFilter(host=host)
     )
     answers, cells_down = _sort_out(results)
     return Pools([node for nodes in answers for node in nodes], cells_down)
@@ -166,7 +166,9 @@ def read_pools_and_devices(
 ) -> tuple[Pools, list[Device]]:
     """Read the pools of all hosts, or of one, and all that is in them."""
     results = nova_context.scatter_gather_skip_cell0(
-        context, _pools_and_devices_in_cell, cell_queries.Wanted(host=host)
+        context,
+        _pools_and_devices_in_cell,
+        cell_queries.DeviceFilter(host=host),
     )
     answers, cells_down = _sort_out(results)
     return (
@@ -179,11 +181,12 @@ def read_pools_and_devices(
 
 
 def read_devices(
-    context: nova_context.RequestContext, wanted: cell_queries.Wanted
+    context: nova_context.RequestContext,
+    device_filter: cell_queries.DeviceFilter,
 ) -> Devices:
     """Read devices of all cells."""
     results = nova_context.scatter_gather_skip_cell0(
-        context, devices_in_cell, wanted
+        context, devices_in_cell, device_filter
     )
     answers, cells_down = _sort_out(results)
     return Devices(
@@ -206,35 +209,38 @@ def _sort_out(
 
 @db_api.pick_context_manager_reader
 def pools_in_cell(
-    context: nova_context.RequestContext, wanted: cell_queries.Wanted
+    context: nova_context.RequestContext,
+    device_filter: cell_queries.DeviceFilter,
 ) -> Hosts:
     """Read the hosts of the cell that the context is targeted at."""
-    return list(_nodes(context, wanted).values())
+    return list(_nodes(context, device_filter).values())
 
 
 @db_api.pick_context_manager_reader
 def _pools_and_devices_in_cell(
-    context: nova_context.RequestContext, wanted: cell_queries.Wanted
+    context: nova_context.RequestContext,
+    device_filter: cell_queries.DeviceFilter,
 ) -> tuple[Nodes, list[Device]]:
-    nodes = _nodes(context, wanted)
-    return nodes, _devices(context, wanted, nodes)
+    nodes = _nodes(context, device_filter)
+    return nodes, _devices(context, device_filter, nodes)
 
 
 @db_api.pick_context_manager_reader
 def devices_in_cell(
-    context: nova_context.RequestContext, wanted: cell_queries.Wanted
+    context: nova_context.RequestContext,
+    device_filter: cell_queries.DeviceFilter,
 ) -> list[Device]:
     """Read devices of the cell that the context is targeted at."""
-    return _devices(context, wanted, _nodes(context, wanted))
+    return _devices(context, device_filter, _nodes(context, device_filter))
 
 
 def _devices(
     context: nova_context.RequestContext,
-    wanted: cell_queries.Wanted,
+    device_filter: cell_queries.DeviceFilter,
     nodes: Nodes,
 ) -> list[Device]:
     of_node: dict[int, list[Any]] = defaultdict(list)
-    for row in cell_queries.devices(context, wanted):
+    for row in cell_queries.devices(context, device_filter):
         of_node[row.compute_node_id].append(row)
     special = {
         key
@@ -245,20 +251,21 @@ def _devices(
         ).split(',')
         if key
     }
-    parse = pool_lookup.Parser()
+    parse = pool_lookup.ExtraInfoParser()
     return [
         Device(row, nodes[node_id][0], properties, pool)
         for node_id, rows in of_node.items()
         if node_id in nodes
-        for row, properties, pool in pool_lookup.sort_into_pools(
+        for row, properties, pool in pool_lookup.find_pools(
             [pool.reported for pool in nodes[node_id][1]], rows, special, parse
         )
-        if row in wanted
+        if row in device_filter
     ]
 
 
 def _nodes(
-    context: nova_context.RequestContext, wanted: cell_queries.Wanted
+    context: nova_context.RequestContext,
+    device_filter: cell_queries.DeviceFilter,
 ) -> Nodes:
     """Give by compute node the name of its host and its pools."""
     return {
@@ -271,7 +278,7 @@ def _nodes(
             if row.pci_stats
             else [],
         )
-        for row in cell_queries.nodes(context, wanted)
+        for row in cell_queries.nodes(context, device_filter)
     }
 
 

@@ -23,21 +23,24 @@ from nova.compute import task_states
 import webob.exc
 
 from pci_ext import server_state
-from pci_ext.api.inventory import alternatives
 from pci_ext.api.inventory import cell_queries
-from pci_ext.api.inventory import device_query
+from pci_ext.api.inventory import flavor_matches
 from pci_ext.api.inventory import reader
+from pci_ext.api.inventory import server_queries
 from pci_ext.compute import instance_devices
 from pci_ext.matching import compiled_requests
 from pci_ext.requests import live_migration_policy
 
+#: Keys that tell the location of a device on its host.
+LOCATION = ('address', 'dev_id')
+
 
 class State:
-    """Whether a guest has a device that is its server's own.
+    """States of a device of a server, as its guest sees it.
 
-    DETACHED: for the time of a live migration. RETRYING: it could not be
-    attached after one, and will be tried again; FAILED: it will not, unless
-    somebody asks for it.
+    DETACHED: for the time of a live migration. RETRYING: the attach after a
+    live migration failed, and there will be another attempt; FAILED: there
+    will be none, unless a user asks for it.
     """
 
     ATTACHED = 'attached'
@@ -51,37 +54,39 @@ class State:
 
 
 @dataclasses.dataclass(frozen=True)
-class Held:
+class ServerDevice:
     """A device of a server.
 
     :ivar instance: the server
-    :ivar device: where the server is
+    :ivar device: on the host of the server
     :ivar request: None if none is on record
+    :ivar detach_error: error of its pending detach, if any
     """
 
     instance: 'objects.Instance'
     device: reader.Device
     request: 'objects.InstancePCIRequest | None'
+    detach_error: str | None
 
     @property
     def alternatives(self) -> list[str]:
-        """Names of the PCI flavors that were asked for."""
-        return alternatives.names_of(self.request)
+        """Names of the PCI flavors in the request."""
+        return flavor_matches.alternatives_of(self.request)
 
     @property
     def pci_flavor(self) -> str | None:
         """Name of the alternative that the device is.
 
-        None if it was not asked for by PCI flavor, or its host has come to
-        group its devices by other attributes.
+        None if the request is not by PCI flavor, or the host groups its
+        devices by other attributes now.
         """
-        return alternatives.chosen(self.device, self.request)
+        return flavor_matches.alternative_taken(self.device, self.request)
 
     @property
     def live_migration(self) -> str | None:
-        """What a live migration does with it; None if that is up to Nova.
+        """Policy of the device for live migrations; None if Nova decides.
 
-        As it is for ports, by whatever their devices were asked for.
+        Nova decides for the devices of all ports.
         """
         if (
             self.request is None
@@ -94,21 +99,21 @@ class Held:
         )
 
     @property
-    def _problem(self) -> server_state.ReattachError | None:
+    def _reattach_error(self) -> server_state.ReattachError | None:
         return server_state.reattach_errors(self.instance).get(
             self.device.row.address
         )
 
     @property
     def state(self) -> str:
-        """Whether the guest has it, and what is being done about that."""
+        """One of `State`."""
         address = self.device.row.address
         if address in server_state.pending_detach(self.instance):
             return State.DETACHING
         if self.request in instance_devices.incomplete_requests(self.instance):
             return State.ATTACHING
-        if self._problem is not None:
-            return self._problem.state
+        if self._reattach_error is not None:
+            return self._reattach_error.state
         if (
             self.request is not None
             and self.request.request_id
@@ -120,8 +125,10 @@ class Held:
 
     @property
     def last_error(self) -> str | None:
-        """Why it is not in the guest; None if it is."""
-        return None if self._problem is None else self._problem.text
+        """Error of the last attach or detach; None if it succeeded."""
+        if self._reattach_error is not None:
+            return self._reattach_error.text
+        return self.detach_error
 
 
 def find_server(
@@ -129,7 +136,7 @@ def find_server(
     context: nova_context.RequestContext,
     server_id: str,
 ) -> 'objects.Instance':
-    """Find a server, with all that tells of its devices.
+    """Find a server, with the fields that its devices are read from.
 
     :raises webob.exc.HTTPNotFound: if there is none
     :raises webob.exc.HTTPServiceUnavailable: if its cell does not answer
@@ -147,26 +154,68 @@ def find_server(
         ) from error
 
 
-def held_by(instance: 'objects.Instance') -> list[Held]:
+def list_server_devices(instance: 'objects.Instance') -> list[ServerDevice]:
     """Read the devices of a server, on the host where it is.
 
     :returns: in the order of their addresses
     """
-    # Without a host it may not be in a cell yet, and has no devices.
+    # A server without a host may not be in a cell yet, and has no devices.
     if not instance.host:
         return []
-    found = reader.devices_in_cell(
-        instance._context, cell_queries.Wanted(server_uuid=instance.uuid)
+    devices = reader.devices_in_cell(
+        instance._context, cell_queries.DeviceFilter(server_uuid=instance.uuid)
     )
+    errors = _detach_errors(instance)
     requests = {
         request.request_id: request
         for request in (
             instance.pci_requests.requests if instance.pci_requests else ()
         )
     }
-    if device_query.may_hold_two_sets(instance.vm_state, instance.task_state):
-        found = [each for each in found if each.row.request_id in requests]
+    if server_queries.is_in_resize(instance.vm_state, instance.task_state):
+        devices = [each for each in devices if each.row.request_id in requests]
     return [
-        Held(instance, device, requests.get(device.row.request_id))
-        for device in sorted(found, key=lambda each: each.row.address)
+        ServerDevice(
+            instance,
+            device,
+            requests.get(device.row.request_id),
+            errors.get(device.row.address),
+        )
+        for device in sorted(devices, key=lambda each: each.row.address)
     ]
+
+
+def _detach_errors(instance: 'objects.Instance') -> dict[str, str]:
+    """Return by address the errors of the pending detaches of a server.
+
+    A device with a pending detach is recorded with the operation, whose
+    error is in the event of its action.
+    """
+    operations = server_state.PENDING_DETACH.get(instance)
+    errors = {
+        operation_id: _error_of_operation(instance, operation_id)
+        for operation_id in set(operations.values())
+    }
+    return {
+        address: error
+        for address, operation_id in operations.items()
+        if (error := errors[operation_id])
+    }
+
+
+def _error_of_operation(
+    instance: 'objects.Instance', operation_id: str
+) -> str | None:
+    context = instance._context
+    try:
+        action = objects.InstanceAction.get_by_request_id(
+            context, instance.uuid, operation_id
+        )
+    except nova_exception.InstanceActionNotFound:
+        return None
+    # None where the records of actions were purged.
+    if action is None:
+        return None
+    events = objects.InstanceActionEventList.get_by_action(context, action.id)
+    # The newest comes first.
+    return next((event.details for event in events if event.details), None)

@@ -29,9 +29,10 @@ from nova.db.main import api as db_api
 from oslo_log import log as logging
 
 from pci_ext import server_state
-from pci_ext.api.inventory import alternatives
 from pci_ext.api.inventory import cell_queries
+from pci_ext.api.inventory import flavor_matches
 from pci_ext.api.inventory import reader
+from pci_ext.api.inventory import server_queries
 
 LOG = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def at_most(requests: Requests) -> Charges:
     """Charge for what requests may take at most."""
     charges: Charges = Counter()
     for request in requests:
-        for name in alternatives.names_of(request):
+        for name in flavor_matches.alternatives_of(request):
             charges[name] += request.count
     return charges
 
@@ -112,7 +113,8 @@ def of_flavor(instance: 'objects.Instance') -> Charges:
     }
     return _charge_devices(
         reader.devices_in_cell(
-            instance._context, cell_queries.Wanted(server_uuid=instance.uuid)
+            instance._context,
+            cell_queries.DeviceFilter(server_uuid=instance.uuid),
         ),
         requests,
     )
@@ -127,11 +129,11 @@ def _in_cell(
     Read in the order in which it is written, last things last: what is asked
     for, then for what devices are claimed, then the devices.
     """
-    asking = cell_queries.asked(context, project_id)
-    rows = cell_queries.servers(context, project_id)
+    asking = server_queries.reservations(context, project_id)
+    rows = server_queries.servers(context, project_id)
     held: dict[str, list[reader.Device]] = {}
     for device in reader.devices_in_cell(
-        context, cell_queries.Wanted(project_id=project_id)
+        context, cell_queries.DeviceFilter(project_id=project_id)
     ):
         held.setdefault(device.row.instance_uuid, []).append(device)
     charges = {}
@@ -205,9 +207,11 @@ def _charge_devices(
     charges: Charges = Counter()
     for device in devices:
         request = requests.get(device.row.request_id)
-        name = alternatives.chosen(device, request)
+        name = flavor_matches.alternative_taken(device, request)
         # What cannot be told any more is charged as when it was asked for.
-        charges.update([name] if name else alternatives.names_of(request))
+        charges.update(
+            [name] if name else flavor_matches.alternatives_of(request)
+        )
     return charges
 
 
@@ -219,6 +223,6 @@ def _charge_rest(
     charges: Charges = Counter()
     for request in requests:
         rest = max(0, request.count - got[request.request_id])
-        for name in alternatives.names_of(request):
+        for name in flavor_matches.alternatives_of(request):
             charges[name] += rest
     return charges

@@ -16,7 +16,7 @@ from unittest import mock
 from nova.tests import fixtures as nova_fixtures
 
 from pci_ext import server_state
-from pci_ext.api.inventory import device_query
+from pci_ext.api.inventory import server_summaries
 from pci_ext.policies import pci_devices as policies
 from pci_ext.tests.component.api import base
 
@@ -160,7 +160,9 @@ class PciDevicesTestCase(ServersTestCase):
         plain = self.create_server('cell2', 'plain', self.host2)
         self.useFixture(
             base.BrokenCell(
-                device_query, '_get_in_cell', self.cell_mappings['cell1']
+                server_summaries,
+                '_devices_in_cell',
+                self.cell_mappings['cell1'],
             )
         )
         self.assertNotIn('pci_devices', self.show(self.server))

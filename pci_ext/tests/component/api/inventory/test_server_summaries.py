@@ -13,7 +13,7 @@
 from nova import context
 from nova.db.main import api as db_api
 
-from pci_ext.api.inventory import device_query
+from pci_ext.api.inventory import server_summaries
 from pci_ext.tests.component.api import base
 
 
@@ -26,7 +26,7 @@ class GetByServersTestCase(base.CellsTestCase):
     def addresses(self, *uuids: str) -> dict[str, list[str]]:
         return {
             uuid: [device['address'] for device in found]
-            for uuid, found in device_query.get_by_servers(
+            for uuid, found in server_summaries.read_devices(
                 self.context, uuids
             ).items()
         }
@@ -45,7 +45,7 @@ class GetByServersTestCase(base.CellsTestCase):
                     }
                 ]
             },
-            device_query.get_by_servers(self.context, [server]),
+            server_summaries.read_devices(self.context, [server]),
         )
 
     def test_each_its_own_in_order(self) -> None:
@@ -98,7 +98,9 @@ class GetByServersTestCase(base.CellsTestCase):
         self.create_device('cell2', self.host2, '0000:02:00.0', two)
         self.useFixture(
             base.BrokenCell(
-                device_query, '_get_in_cell', self.cell_mappings['cell1']
+                server_summaries,
+                '_devices_in_cell',
+                self.cell_mappings['cell1'],
             )
         )
         self.assertEqual({two: ['0000:02:00.0']}, self.addresses(one, two))
