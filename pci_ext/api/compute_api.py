@@ -240,7 +240,7 @@ class ComputeAPI(api.API):
             through
         :raises webob.exc.HTTPForbidden: if the quota is exceeded
         """
-        devices = usage.Charges()
+        devices = usage.Usage()
         if port_id:
             with errors.as_http():
                 devices = self._resolve_port(context, instance, port_id)
@@ -265,14 +265,14 @@ class ComputeAPI(api.API):
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
         port_id: str,
-    ) -> usage.Charges:
+    ) -> usage.Usage:
         """Add the request of a port to those that nova-compute is sent.
 
         :returns: the devices that have a limit
         """
         spec = self.network_api.resolve_port(context, port_id)
         if spec is None:
-            return usage.Charges()
+            return usage.Usage()
         request = objects.InstancePCIRequest(count=1, spec=spec)
         devices = checks.check_attach(context, instance, [request])
         port_attach.send(instance, port_id, spec)

@@ -195,9 +195,9 @@ class PciActions:
         action: str,
         task_state: str,
         call: Callable[[str], None],
-        devices: usage.Charges | None = None,
+        devices: usage.Usage | None = None,
     ) -> None:
-        devices = devices or usage.Charges()
+        devices = devices or usage.Usage()
         # By this nova-compute finds the action when it is started again.
         operation_id = context.request_id
         _take(instance, action, task_state, operation_id, devices)
@@ -231,7 +231,7 @@ def _take(
     action: str,
     task_state: str,
     operation_id: str,
-    devices: usage.Charges,
+    devices: usage.Usage,
 ) -> None:
     """Take a server for an operation, if nobody else has it.
 

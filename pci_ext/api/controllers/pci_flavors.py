@@ -65,7 +65,7 @@ class PciFlavorsController(wsgi.Controller):
         policy.authorize(context, policies.DETAIL)
         flavors = visible_flavors.get_all(context)
         return self._view_builder.detail(
-            req, flavors, capacity.of_flavors(context, flavors)
+            req, flavors, capacity.count_flavors(context, flavors)
         )
 
     @wsgi.expected_errors(404)
@@ -81,7 +81,7 @@ class PciFlavorsController(wsgi.Controller):
             )
         with errors.as_http():
             flavor = visible_flavors.find(context, id)
-        used = capacity.of_flavors(context, [flavor])
+        used = capacity.count_flavors(context, [flavor])
         return self._view_builder.show(req, flavor, used[flavor.name])
 
     @wsgi.response(201)

@@ -62,7 +62,7 @@ class PciPoolsController(wsgi.Controller):
         return self._view_builder.index(
             req,
             page,
-            capacity.of_pools(page, devices),
+            capacity.count_pools(page, devices),
             flavor_matches.Matches(flavors),
             found.cells_down,
         )

@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How many devices there are, and how many are in use.
+"""Total, available and allocated devices.
 
-Of a PCI flavor over the whole cloud and without saying where, as it is told to
-whoever sees the PCI flavor; of the pools of a host for administrators.
+Of a PCI flavor over the whole cloud and without locations, for all users that
+see the PCI flavor; of the pools of a host for administrators.
 """
 
 from collections import Counter
@@ -34,23 +34,23 @@ from pci_ext.objects import pci_flavor
 
 LOG = logging.getLogger(__name__)
 
-#: By kind of number, that of ``partial`` only where a cell does not answer.
-Usage = dict[str, int | bool]
+#: Counts by name; ``partial`` only while a cell does not answer.
+Capacity = dict[str, int | bool]
 
 _GONE = frozenset(
     (fields.PciDeviceStatus.REMOVED, fields.PciDeviceStatus.DELETED)
 )
 
 
-def of_flavors(
+def count_flavors(
     context: nova_context.RequestContext,
     flavors: Collection[pci_flavor.PciFlavor],
-) -> dict[str, Usage]:
+) -> dict[str, Capacity]:
     """Count the devices that match each of some PCI flavors.
 
-    :returns: by name. Those that are neither available nor allocated cannot
-        be had for now: virtual functions of a physical one that is in use,
-        say, or the other way round.
+    :returns: by name. Devices that are neither available nor allocated
+        cannot be claimed now: such as virtual functions of a physical one
+        in use, or the other way round.
     """
     found = reader.read_devices(context, cell_queries.DeviceFilter())
     matching = flavor_matches.Matches(flavors)
@@ -65,40 +65,40 @@ def of_flavors(
         )
     return {
         flavor.name: {
-            **_shown(counted[flavor.name]),
+            **_to_counts(counted[flavor.name]),
             **({'partial': True} if found.cells_down else {}),
         }
         for flavor in flavors
     }
 
 
-def of_pools(
+def count_pools(
     pools: Iterable[reader.Pool], devices: Iterable[reader.Device]
-) -> dict[str, Usage]:
+) -> dict[str, Capacity]:
     """Count the devices of each of some pools.
 
-    :param devices: those of the hosts of the pools
+    :param devices: of the hosts of the pools
     :returns: by the uuid of the pool
     """
-    counted: dict[_Kind, Counter[str]] = defaultdict(Counter)
+    counted: dict[_Key, Counter[str]] = defaultdict(Counter)
     for device in devices:
-        counted[_kind(device.host, device.pool)].update(_counts_as(device))
+        counted[_key(device.host, device.pool)].update(_counts_as(device))
     return {
-        pool.uuid: _shown(counted[_kind(pool.host, pool.properties)])
+        pool.uuid: _to_counts(counted[_key(pool.host, pool.properties)])
         for pool in pools
     }
 
 
 #: The name of a host, and the properties of a pool.
-_Kind = tuple[str, frozenset[tuple[str, str]]]
+_Key = tuple[str, frozenset[tuple[str, str]]]
 
 
-def _kind(host: str, properties: Mapping[str, str]) -> _Kind:
+def _key(host: str, properties: Mapping[str, str]) -> _Key:
     return host, frozenset(properties.items())
 
 
 def _counts_as(device: reader.Device) -> Iterator[str]:
-    """Name the numbers that a device adds to."""
+    """List the counts that a device adds to."""
     status = device.row.status
     if status in _GONE:
         return
@@ -109,5 +109,5 @@ def _counts_as(device: reader.Device) -> Iterator[str]:
         yield 'allocated'
 
 
-def _shown(counted: Counter[str]) -> Usage:
+def _to_counts(counted: Counter[str]) -> Capacity:
     return {key: counted[key] for key in ('total', 'available', 'allocated')}

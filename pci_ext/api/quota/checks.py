@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Quota of PCI flavors: what is checked when servers ask for devices."""
+"""Quota of PCI flavors: the checks before servers are given devices."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -29,18 +29,18 @@ CONF = cfg.CONF
 
 
 class PciFlavorLimitExceeded(nova_exception.OverQuota):
-    """Over quota; 403 in the API, where Nova has its own answered so."""
+    """Over quota; the API answers 403, as for Nova's own quotas."""
 
-    def __init__(self, overs: Sequence[limits.Over]) -> None:
+    def __init__(self, infos: Sequence[limits.LimitExceededInfo]) -> None:
         super().__init__(
             ' '.join(
                 _(
                     'Quota exceeded for PCI flavor %(name)s: requested '
-                    '%(asked)d, but already used %(used)d of %(limit)d '
+                    '%(requested)d, but already used %(used)d of %(limit)d '
                     'devices.'
                 )
-                % dataclasses.asdict(over)
-                for over in overs
+                % dataclasses.asdict(info)
+                for info in infos
             )
         )
 
@@ -51,28 +51,28 @@ def check_boot(
     min_count: int,
     max_count: int,
 ) -> int:
-    """See how many servers a project may boot.
+    """Return the number of servers that a project may boot.
 
-    :param requests: those of each
-    :param min_count: the fewest that are wanted
-    :param max_count: the most
-    :returns: the most that can be
-    :raises PciFlavorLimitExceeded: if the fewest are too many
+    :param requests: of each server
+    :param min_count: the least number that is requested
+    :param max_count: the greatest
+    :returns: a number from min_count to max_count
+    :raises PciFlavorLimitExceeded: if min_count servers are too many
     """
-    each = usage.at_most(requests.requests)
+    each = usage.upper_bound(requests.requests)
     found = _limits_of(context, context.project_id, each)
     if found is None:
         return max_count
     limited, each = found
     try:
         limited.enforce(_of_servers(each, max_count))
-    except limits.OverLimit as error:
+    except limits.LimitExceeded as error:
         room = min(
-            (over.limit - over.used) // each[over.name] for over in error.overs
+            (info.limit - info.used) // each[info.name] for info in error.infos
         )
     else:
         return max_count
-    # Without room for the fewest, they are what is told about.
+    # Without room for min_count servers, the error is about these.
     count = max(room, min_count)
     _enforce(limited, _of_servers(each, count))
     return count
@@ -83,46 +83,46 @@ def recheck_boot(
     requests: 'objects.InstancePCIRequests',
     count: int,
 ) -> None:
-    """See whether servers on record are within what a project may have.
+    """Check the quota of a project again, with booted servers on record.
 
-    Others may have been recorded after `check_boot`.
+    Other servers may have been recorded after `check_boot`.
 
-    :param count: how many were recorded
-    :raises PciFlavorLimitExceeded: if they are not
+    :param count: number of servers that were recorded
+    :raises PciFlavorLimitExceeded: if it is exceeded
     """
-    each = usage.at_most(requests.requests)
+    each = usage.upper_bound(requests.requests)
     recheck(context, context.project_id, _of_servers(each, count))
 
 
 def recheck(
     context: nova_context.RequestContext,
     project_id: str,
-    asked: Mapping[str, int],
+    requested: Mapping[str, int],
 ) -> None:
-    """See whether what is on record is within what a project may have.
+    """Check the quota of a project again, with the devices on record.
 
-    Others may have been recorded after it was checked.
+    Others may have been recorded after the first check.
 
-    :param asked: what was checked, by the names of PCI flavors
-    :raises PciFlavorLimitExceeded: if it is not
+    :param requested: counts that were checked, by the names of PCI flavors
+    :raises PciFlavorLimitExceeded: if it is exceeded
     """
     if not CONF.quota.recheck_quota:
         return
-    found = _limits_of(context, project_id, usage.Charges(asked))
+    found = _limits_of(context, project_id, usage.Usage(requested))
     if found is None:
         return
-    limited, limited_asked = found
+    limited, limited_usage = found
     try:
-        limited.enforce(dict.fromkeys(limited_asked, 0))
-    except limits.OverLimit as error:
+        limited.enforce(dict.fromkeys(limited_usage, 0))
+    except limits.LimitExceeded as error:
         raise PciFlavorLimitExceeded(
             [
                 dataclasses.replace(
-                    over,
-                    used=over.used - asked[over.name],
-                    asked=asked[over.name],
+                    info,
+                    used=info.used - requested[info.name],
+                    requested=requested[info.name],
                 )
-                for over in error.overs
+                for info in error.infos
             ]
         ) from error
 
@@ -131,21 +131,22 @@ def check_resize(
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
     requests: 'objects.InstancePCIRequests',
-) -> usage.Charges:
-    """See whether a server may be resized.
+) -> usage.Usage:
+    """Check that a server may be resized.
 
-    :param requests: those of its new flavor
-    :returns: what is asked for that has a limit
-    :raises PciFlavorLimitExceeded: if that asks for too much more than
-        the server has by its flavor now
+    :param requests: of its new flavor
+    :returns: the additional devices that have a limit
+    :raises PciFlavorLimitExceeded: if these are too many
     """
-    # What was attached is the server's whatever its flavor.
-    asked = usage.at_most(filter(usage.is_of_flavor, requests.requests))
-    found = _limits_of(context, instance.project_id, asked)
+    # A server keeps attached devices, whatever its flavor.
+    requested = usage.upper_bound(
+        filter(usage.is_from_flavor, requests.requests)
+    )
+    found = _limits_of(context, instance.project_id, requested)
     if found is None:
-        return usage.Charges()
-    limited, asked = found
-    more = asked - usage.of_flavor(instance)
+        return usage.Usage()
+    limited, requested = found
+    more = requested - usage.count_boot_devices(instance)
     _enforce(limited, more)
     return more
 
@@ -153,10 +154,10 @@ def check_resize(
 def check_unshelve(
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
-) -> usage.Charges:
-    """See whether a server that was offloaded may have its devices back.
+) -> usage.Usage:
+    """Check that an offloaded server may be given its devices again.
 
-    :returns: what is asked for that has a limit
+    :returns: the devices that have a limit
     :raises PciFlavorLimitExceeded: if it may not
     """
     requests = instance.pci_requests
@@ -169,16 +170,16 @@ def check_attach(
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
     requests: 'Sequence[objects.InstancePCIRequest]',
-) -> usage.Charges:
-    """See whether devices may be attached to a server.
+) -> usage.Usage:
+    """Check that devices may be attached to a server.
 
-    :returns: what is asked for that has a limit
+    :returns: the devices that have a limit
     :raises PciFlavorLimitExceeded: if not
     """
-    asked = usage.at_most(requests)
-    found = _limits_of(context, instance.project_id, asked)
+    requested = usage.upper_bound(requests)
+    found = _limits_of(context, instance.project_id, requested)
     if found is None:
-        return usage.Charges()
+        return usage.Usage()
     _enforce(*found)
     return found[1]
 
@@ -186,31 +187,31 @@ def check_attach(
 def _limits_of(
     context: nova_context.RequestContext,
     project_id: str,
-    asked: usage.Charges,
-) -> tuple[limits.Limits, usage.Charges] | None:
-    """Give the limits that matter, and what is asked for under them.
+    requested: usage.Usage,
+) -> tuple[limits.Limits, usage.Usage] | None:
+    """Return the limits of a project, and the requested devices with a limit.
 
-    :returns: None if there are none
+    :returns: None if no requested device has a limit
     """
-    found = limits.of_project(context, project_id) if asked else None
-    names = found.limited(asked) if found else frozenset()
+    found = limits.get_limits(context, project_id) if requested else None
+    names = found.limited(requested) if found else frozenset()
     if found is None or not names:
         return None
-    return found, usage.Charges(
-        {name: devices for name, devices in asked.items() if name in names}
+    return found, usage.Usage(
+        {name: devices for name, devices in requested.items() if name in names}
     )
 
 
-def _of_servers(each: usage.Charges, count: int) -> usage.Charges:
-    return usage.Charges(
+def _of_servers(each: usage.Usage, count: int) -> usage.Usage:
+    return usage.Usage(
         {name: devices * count for name, devices in each.items()}
     )
 
 
-def _enforce(limited: limits.Limits, asked: usage.Charges) -> None:
-    if not asked:
+def _enforce(limited: limits.Limits, requested: usage.Usage) -> None:
+    if not requested:
         return
     try:
-        limited.enforce(asked)
-    except limits.OverLimit as error:
-        raise PciFlavorLimitExceeded(error.overs) from error
+        limited.enforce(requested)
+    except limits.LimitExceeded as error:
+        raise PciFlavorLimitExceeded(error.infos) from error

@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How many devices of a PCI flavor a project may have.
+"""The limits of a project: devices by PCI flavor.
 
-Where Nova goes by unified limits, so do we: the limit of a PCI flavor is
-registered with keystone for the compute service, as ``pci_flavor:NAME``.
-Elsewhere it is kept with the PCI flavor. What has no limit is unlimited.
+Where Nova uses unified limits, the limit of a PCI flavor is registered with
+keystone for the compute service, as ``pci_flavor:NAME``. Elsewhere it is kept
+with the PCI flavor. A PCI flavor without a limit is unlimited.
 """
 
 import abc
@@ -48,35 +48,35 @@ _NO_QUOTA = f'{quota.NoopQuotaDriver.__module__}.NoopQuotaDriver'
 
 
 @dataclasses.dataclass(frozen=True)
-class Over:
+class LimitExceededInfo:
     """A limit that would be exceeded.
 
-    :ivar name: that of the PCI flavor
-    :ivar used: devices that are charged already
-    :ivar asked: devices asked for
+    :ivar name: of the PCI flavor
+    :ivar used: devices that the project has
+    :ivar requested: devices that are requested
     """
 
     name: str
     limit: int
     used: int
-    asked: int
+    requested: int
 
 
-class OverLimit(exception.PciExtException):
-    """Limits would be exceeded; not yet what users are told."""
+class LimitExceeded(exception.PciExtException):
+    """Limits would be exceeded; users see PciFlavorLimitExceeded."""
 
     msg_fmt = _('Limits of PCI flavors would be exceeded.')
 
-    def __init__(self, overs: Sequence[Over]) -> None:
+    def __init__(self, infos: Sequence[LimitExceededInfo]) -> None:
         super().__init__()
-        self.overs = list(overs)
+        self.infos = list(infos)
 
 
 class Limits(abc.ABC):
     """The limits of one project.
 
-    :param context: who asks
-    :param project_id: whose limits they are
+    :param context: of the request to the API
+    :param project_id: of the project
     """
 
     def __init__(
@@ -87,55 +87,55 @@ class Limits(abc.ABC):
 
     @abc.abstractmethod
     def limited(self, names: Collection[str]) -> frozenset[str]:
-        """Tell which PCI flavors are limited, of those with given names."""
+        """Return the names of the PCI flavors that have a limit."""
 
     @abc.abstractmethod
-    def enforce(self, asked: Mapping[str, int]) -> None:
-        """See whether a project may have more devices.
+    def enforce(self, requested: Mapping[str, int]) -> None:
+        """Check that a project may have more devices.
 
-        :param asked: how many, by the names of PCI flavors that are limited
-        :raises OverLimit: if it may not
+        :param requested: counts by the names of PCI flavors with a limit
+        :raises LimitExceeded: if it may not
         """
 
 
 class OwnLimits(Limits):
-    """Limits that are kept with PCI flavors."""
+    """Limits in the database of PCI flavors."""
 
     def __init__(
         self, context: nova_context.RequestContext, project_id: str
     ) -> None:
         super().__init__(context, project_id)
-        self._used: usage.Charges | None = None
+        self._used: usage.Usage | None = None
 
     def limited(self, names: Collection[str]) -> frozenset[str]:
         return frozenset(db.get_for_project(names, self.project_id))
 
-    def enforce(self, asked: Mapping[str, int]) -> None:
-        limits = db.get_for_project(asked, self.project_id)
+    def enforce(self, requested: Mapping[str, int]) -> None:
+        limits = db.get_for_project(requested, self.project_id)
         if limits and self._used is None:
-            self._used = usage.of_project(self.context, self.project_id)
-        overs = [
-            Over(name, limit, self._used[name], asked[name])
+            self._used = usage.count_project(self.context, self.project_id)
+        infos = [
+            LimitExceededInfo(name, limit, self._used[name], requested[name])
             for name, limit in sorted(limits.items())
             if self._used is not None
-            and self._used[name] + asked[name] > limit
+            and self._used[name] + requested[name] > limit
         ]
-        if overs:
-            raise OverLimit(overs)
+        if infos:
+            raise LimitExceeded(infos)
 
 
 class UnifiedLimits(Limits):
-    """Limits that keystone has, enforced by oslo.limit.
+    """Limits registered with keystone, enforced by oslo.limit.
 
     :raises nova.exception.KeystoneConnectionFailed: if keystone cannot be
-        asked, as in Nova
+        reached, as in Nova
     """
 
     def __init__(
         self, context: nova_context.RequestContext, project_id: str
     ) -> None:
         super().__init__(context, project_id)
-        self._used: dict[str | None, usage.Charges] = {}
+        self._used: dict[str | None, usage.Usage] = {}
         try:
             self._enforcer = oslo_limit.Enforcer(self._usage)
         except limit_exception.SessionInitError as error:
@@ -145,24 +145,27 @@ class UnifiedLimits(Limits):
             ) from error
 
     def limited(self, names: Collection[str]) -> frozenset[str]:
-        # To oslo.limit what is not registered has a limit of 0. None is for
-        # all that are; its annotation does not say so.
+        # oslo.limit takes a limit that is not registered for 0. None returns
+        # all registered limits, though its annotation excludes it.
         enforcer: Any = self._enforcer
         registered = dict(enforcer.get_registered_limits(None))
         return frozenset(
             name for name in names if f'{RESOURCE}{name}' in registered
         )
 
-    def enforce(self, asked: Mapping[str, int]) -> None:
+    def enforce(self, requested: Mapping[str, int]) -> None:
         try:
             self._enforcer.enforce(
                 self.project_id,
-                {f'{RESOURCE}{name}': each for name, each in asked.items()},
+                {
+                    f'{RESOURCE}{name}': each
+                    for name, each in requested.items()
+                },
             )
         except limit_exception.ProjectOverLimit as error:
-            raise OverLimit(
+            raise LimitExceeded(
                 [
-                    Over(
+                    LimitExceededInfo(
                         info.resource_name.removeprefix(RESOURCE),
                         info.limit,
                         info.current_usage,
@@ -175,9 +178,9 @@ class UnifiedLimits(Limits):
     def _usage(
         self, project_id: str | None, resource_names: Collection[str]
     ) -> dict[str, int]:
-        """Count what a project uses, at most once; called by oslo.limit."""
+        """Count the usage of a project, once; called by oslo.limit."""
         if project_id not in self._used:
-            self._used[project_id] = usage.of_project(
+            self._used[project_id] = usage.count_project(
                 self.context, project_id or self.project_id
             )
         return {
@@ -186,12 +189,12 @@ class UnifiedLimits(Limits):
         }
 
 
-def of_project(
+def get_limits(
     context: nova_context.RequestContext, project_id: str
 ) -> Limits | None:
-    """Give the limits of a project.
+    """Return the limits of a project.
 
-    :returns: None where Nova has no quotas at all
+    :returns: None if quotas are off in Nova
     """
     if CONF.quota.driver == _NO_QUOTA:
         return None

@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How many devices of each PCI flavor a project is charged for.
+"""The usage of a project: devices by PCI flavor, counted for its quota.
 
-A device that a server has is charged as the PCI flavor that it was had for. A
-request that is still being decided is charged as each of its alternatives, as
-it may take any. PCI flavors go by the names they were asked for by.
+A device of a server counts as the alternative that it is. A request without
+devices counts as each of its alternatives, as it may be given any. PCI flavors
+go by their names in the requests.
 """
 
 from collections import Counter
@@ -37,12 +37,12 @@ from pci_ext.api.inventory import server_queries
 LOG = logging.getLogger(__name__)
 
 #: Devices by the name of the PCI flavor.
-Charges = Counter[str]
+Usage = Counter[str]
 
 Requests = Iterable['objects.InstancePCIRequest']
 
 
-def is_of_flavor(request: 'objects.InstancePCIRequest') -> bool:
+def is_from_flavor(request: 'objects.InstancePCIRequest') -> bool:
     """Tell whether a request comes from the flavor of its server.
 
     Others come from ports, or were attached.
@@ -53,65 +53,65 @@ def is_of_flavor(request: 'objects.InstancePCIRequest') -> bool:
     )
 
 
-def at_most(requests: Requests) -> Charges:
-    """Charge for what requests may take at most."""
-    charges: Charges = Counter()
+def upper_bound(requests: Requests) -> Usage:
+    """Count the devices that requests may be given at most."""
+    usage: Usage = Counter()
     for request in requests:
         for name in flavor_matches.alternatives_of(request):
-            charges[name] += request.count
-    return charges
+            usage[name] += request.count
+    return usage
 
 
-def of_project(
+def count_project(
     context: nova_context.RequestContext, project_id: str
-) -> Charges:
-    """Charge for all that a project has, and has asked for.
+) -> Usage:
+    """Count the devices of a project, and those in its requests.
 
-    In a resize or migration a server is charged for its devices on both
-    hosts, until it is confirmed or reverted. What is in a cell that does not
-    answer is not charged, as Nova does with its own quotas.
+    In a resize or migration the devices of a server count on both hosts,
+    until it is confirmed or reverted. Servers in a cell that does not answer
+    do not count, as in Nova's own quotas.
     """
-    # First: from here a server goes into a cell, and never back.
-    asked = {
+    # Read first: a server moves from here into a cell, and never back.
+    booting = {
         build_request.instance_uuid: build_request.instance
         for build_request in objects.BuildRequestList.get_all(
-            # To have only those of the project read.
+            # Limits the list to the project.
             nova_context.RequestContext(
                 project_id=project_id, is_admin=False, overwrite=False
             )
         )
     }
-    charges: Charges = Counter()
+    usage: Usage = Counter()
     results = nova_context.scatter_gather_skip_cell0(
         context, _in_cell, project_id
     )
     for cell_uuid, result in results.items():
         if nova_context.is_cell_failure_sentinel(result):
             LOG.warning(
-                'The PCI devices of project %(project)s in cell %(cell)s are '
-                'not charged: it does not answer.',
+                'The PCI devices of project %(project)s in cell %(cell)s do '
+                'not count for its quota: the cell does not answer.',
                 {'project': project_id, 'cell': cell_uuid},
             )
             continue
-        for server_uuid, charged in result.items():
-            asked.pop(server_uuid, None)
-            charges += charged
-    for instance in asked.values():
+        for server_uuid, counted in result.items():
+            booting.pop(server_uuid, None)
+            usage += counted
+    for instance in booting.values():
         if instance.pci_requests:
-            charges += at_most(instance.pci_requests.requests)
-    return charges
+            usage += upper_bound(instance.pci_requests.requests)
+    return usage
 
 
-def of_flavor(instance: 'objects.Instance') -> Charges:
-    """Charge for what a server has since it was booted, by its flavor."""
+def count_boot_devices(instance: 'objects.Instance') -> Usage:
+    """Count the devices of a server that its flavor requested."""
     requests = {
         request.request_id: request
         for request in (
             instance.pci_requests.requests if instance.pci_requests else ()
         )
-        if is_of_flavor(request)
+        if is_from_flavor(request)
     }
-    return _charge_devices(
+    return _count_devices(
         reader.devices_in_cell(
             instance._context,
             cell_queries.DeviceFilter(server_uuid=instance.uuid),
@@ -123,47 +123,47 @@ def of_flavor(instance: 'objects.Instance') -> Charges:
 @db_api.pick_context_manager_reader
 def _in_cell(
     context: nova_context.RequestContext, project_id: str
-) -> dict[str, Charges]:
-    """Charge for each server in the cell that the context is targeted at.
+) -> dict[str, Usage]:
+    """Count for each server in the cell that the context is targeted at.
 
-    Read in the order in which it is written, last things last: what is asked
-    for, then for what devices are claimed, then the devices.
+    Reservations are read first, then requests, then devices: the order in
+    which they are written, so that none is missed.
     """
-    asking = server_queries.reservations(context, project_id)
+    reservations = server_queries.reservations(context, project_id)
     rows = server_queries.servers(context, project_id)
-    held: dict[str, list[reader.Device]] = {}
+    devices_of: dict[str, list[reader.Device]] = {}
     for device in reader.devices_in_cell(
         context, cell_queries.DeviceFilter(project_id=project_id)
     ):
-        held.setdefault(device.row.instance_uuid, []).append(device)
-    charges = {}
+        devices_of.setdefault(device.row.instance_uuid, []).append(device)
+    usage = {}
     for row in rows:
         current = objects.InstancePCIRequests.obj_from_db(
             context, row.uuid, row.pci_requests
         ).requests
-        devices = held.get(row.uuid, [])
-        charges[row.uuid] = _charge_devices(
+        devices = devices_of.get(row.uuid, [])
+        usage[row.uuid] = _count_devices(
             devices,
             {
                 request.request_id: request
                 for request in [*_moving(row.migration_context), *current]
             },
         )
-        if _takes(row):
-            charges[row.uuid] += _charge_rest(devices, current)
+        if _is_being_given(row):
+            usage[row.uuid] += _count_missing(devices, current)
         if row.task_state == task_states.RESIZE_PREP:
-            charges[row.uuid] += _charge_rest(
+            usage[row.uuid] += _count_missing(
                 devices, _moving_to(row.migration_context)
             )
         if not _is_recorded(row, current):
-            charges[row.uuid] += server_state.reserved(
-                asking.get(row.uuid, {})
+            usage[row.uuid] += server_state.reserved(
+                reservations.get(row.uuid, {})
             )
-    return charges
+    return usage
 
 
-def _takes(row: Any) -> bool:
-    """Tell whether a server is to get all that its requests ask for."""
+def _is_being_given(row: Any) -> bool:
+    """Tell whether a server is being given all devices it requests."""
     return (
         row.vm_state == vm_states.BUILDING
         or row.task_state == server_state.ATTACHING_PCI
@@ -175,14 +175,14 @@ def _takes(row: Any) -> bool:
 
 
 def _is_recorded(row: Any, current: Requests) -> bool:
-    """Tell whether the host has recorded what a server asks for."""
+    """Tell whether the host has recorded the reservation of a server."""
     if row.task_state == server_state.ATTACHING_PCI:
         return any(map(server_state.is_attaching, current))
     return row.migration_context is not None
 
 
 def _moving_to(migration_context: str | None) -> Requests:
-    """Give the requests that a server has after it is moved."""
+    """List the requests of a server after its move."""
     if migration_context is None:
         return ()
     context = objects.MigrationContext.obj_from_db_obj(migration_context)
@@ -191,7 +191,7 @@ def _moving_to(migration_context: str | None) -> Requests:
 
 
 def _moving(migration_context: str | None) -> Requests:
-    """Give the requests that a server has before and after it is moved."""
+    """List the requests of a server before and after its move."""
     if migration_context is None:
         return
     context = objects.MigrationContext.obj_from_db_obj(migration_context)
@@ -200,29 +200,29 @@ def _moving(migration_context: str | None) -> Requests:
             yield from requests.requests
 
 
-def _charge_devices(
+def _count_devices(
     devices: Iterable[reader.Device],
     requests: 'dict[str, objects.InstancePCIRequest]',
-) -> Charges:
-    charges: Charges = Counter()
+) -> Usage:
+    usage: Usage = Counter()
     for device in devices:
         request = requests.get(device.row.request_id)
         name = flavor_matches.alternative_taken(device, request)
-        # What cannot be told any more is charged as when it was asked for.
-        charges.update(
+        # A device of an unknown alternative counts as each of them.
+        usage.update(
             [name] if name else flavor_matches.alternatives_of(request)
         )
-    return charges
+    return usage
 
 
-def _charge_rest(
+def _count_missing(
     devices: Iterable[reader.Device], requests: Requests
-) -> Charges:
-    """Charge for what requests have not got yet."""
-    got = Counter(device.row.request_id for device in devices)
-    charges: Charges = Counter()
+) -> Usage:
+    """Count the devices that requests have not been given yet."""
+    given = Counter(device.row.request_id for device in devices)
+    usage: Usage = Counter()
     for request in requests:
-        rest = max(0, request.count - got[request.request_id])
+        rest = max(0, request.count - given[request.request_id])
         for name in flavor_matches.alternatives_of(request):
-            charges[name] += rest
-    return charges
+            usage[name] += rest
+    return usage

@@ -123,4 +123,4 @@ class UsageTestCase(base.RouterTestCase):
         self.assertEqual(2, len(statements))
 
     def test_of_no_flavors(self) -> None:
-        self.assertEqual({}, capacity.of_flavors(self.context, []))
+        self.assertEqual({}, capacity.count_flavors(self.context, []))

@@ -131,9 +131,9 @@ class ProjectTestCase(base.RouterTestCase):
         return server
 
 
-class ChargesTestCase(ProjectTestCase):
+class UsageTestCase(ProjectTestCase):
     def charged(self, project_id: str = base.OWN_PROJECT) -> dict[str, int]:
-        return dict(usage.of_project(self.context, project_id))
+        return dict(usage.count_project(self.context, project_id))
 
     def test_nothing(self) -> None:
         self.create_server('cell1', 'server', self.hosts['cell1'])
@@ -294,7 +294,7 @@ class ChargesTestCase(ProjectTestCase):
         )
         self.assertEqual({'IntelGPU': 1}, self.charged())
 
-    def test_of_flavor(self) -> None:
+    def test_count_boot_devices(self) -> None:
         port = request('port', 1, FIRST)
         port.alias_name = None
         server = self.create(
@@ -307,7 +307,8 @@ class ChargesTestCase(ProjectTestCase):
         self.give(server, 2, 'hot', **INTEL)
         self.give(server, 3, 'port', **INTEL)
         self.assertEqual(
-            {'NvGPU': 1}, usage.of_flavor(self.instance('cell1', server))
+            {'NvGPU': 1},
+            usage.count_boot_devices(self.instance('cell1', server)),
         )
 
     def test_queries_do_not_grow_with_servers(self) -> None:
