@@ -24,6 +24,7 @@ from pci_ext import exception
 from pci_ext.api import errors
 from pci_ext.api.inventory import available_attributes
 from pci_ext.api.inventory import flavor_matches
+from pci_ext.api.schemas import common
 from pci_ext.api.schemas import inventory as schema
 from pci_ext.i18n import _
 from pci_ext.matching import pools
@@ -38,7 +39,7 @@ Filter = Callable[[Properties], bool]
 
 def make_filter(
     request: wsgi.Request,
-    query: schema.Schema,
+    query: common.Schema,
     flavors: Iterable[pci_flavor.PciFlavor],
 ) -> Callable[[Properties, Properties], bool]:
     """Make the filter of a list.

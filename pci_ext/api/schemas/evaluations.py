@@ -10,56 +10,56 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Schemas of requests and responses about what hosts can serve."""
+"""Schemas of the evaluation of a request on all hosts."""
 
+from pci_ext.api.schemas import common
 from pci_ext.api.schemas import inventory
-from pci_ext.api.schemas import pci_flavors
 
-_TEXT: inventory.Schema = {'type': 'string'}
-_COUNT: inventory.Schema = {'type': 'integer', 'minimum': 0}
-
-
-def _list_of(**properties: inventory.Schema) -> inventory.Schema:
-    return {'type': 'array', 'items': pci_flavors.all_of(properties)}
+_TEXT: common.Schema = {'type': 'string'}
+_COUNT: common.Schema = {'type': 'integer', 'minimum': 0}
 
 
-#: Hosts, and how each can serve a request.
+def _list_of(**properties: common.Schema) -> common.Schema:
+    return {'type': 'array', 'items': common.all_of(properties)}
+
+
+#: Hosts, each with its part of an evaluation.
 HOSTS = _list_of(
-    host=pci_flavors.described(_TEXT, 'Name of the host.'),
-    fits=pci_flavors.described(
-        {'type': 'boolean'}, 'Whether it can serve all requests.'
+    host=common.described(_TEXT, 'Name of the host.'),
+    fits=common.described(
+        {'type': 'boolean'}, 'Whether the host can serve all requests.'
     ),
-    explanation=pci_flavors.described(_TEXT, 'The rest in words.'),
+    explanation=common.described(_TEXT, 'The same in words.'),
     assignment=_list_of(
         request=_TEXT,
-        pci_flavor=pci_flavors.described(_TEXT, 'The alternative taken.'),
-        count={'type': 'integer', 'minimum': 1},
-        pool=pci_flavors.described(
-            inventory.STRINGS, 'Properties of the pool taken from.'
+        pci_flavor=common.described(
+            _TEXT, 'Name of the alternative that is assigned.'
         ),
+        count={'type': 'integer', 'minimum': 1},
+        pool=common.described(inventory.STRINGS, 'Properties of the pool.'),
     ),
     requests=_list_of(
         request=_TEXT,
         count={'type': 'integer', 'minimum': 1},
-        found=pci_flavors.described(_COUNT, 'How many it gets.'),
-        matching=pci_flavors.described(_COUNT, 'How many there are for it.'),
+        found=common.described(_COUNT, 'Devices that can be assigned to it.'),
+        matching=common.described(_COUNT, 'Devices that match it.'),
     ),
 )
 
-create = pci_flavors.object_with(
+create = common.object_with(
     'evaluate',
-    pci_flavors.all_of(
+    common.all_of(
         {
-            'request': pci_flavors.described(
-                _TEXT, 'As in ``pci_passthrough:pci_flavor``.'
+            'request': common.described(
+                _TEXT, 'Value of ``pci_passthrough:pci_flavor``.'
             )
         }
     ),
 )
 
-create_response = pci_flavors.object_with(
+create_response = common.object_with(
     'evaluation',
-    pci_flavors.all_of(
+    common.all_of(
         {
             'request': _TEXT,
             'hosts': HOSTS,

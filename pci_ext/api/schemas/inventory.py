@@ -10,69 +10,68 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What the schemas of pools and devices have in common."""
-
-from typing import Any
+"""Parts of the schemas of pools and devices."""
 
 from nova.api.validation import parameter_types
 
-from pci_ext.api.schemas import pci_flavors
+from pci_ext.api.schemas import common
 
-Schema = dict[str, Any]
-
-# Databases compare with neither NUL nor half of a surrogate pair.
-TEXT: Schema = {
+TEXT: common.Schema = {
     'type': 'string',
     'maxLength': 255,
-    'pattern': r'\A[^\x00\ud800-\udfff]*\Z',
+    'pattern': common.STORABLE,
 }
 
-_PATTERN = pci_flavors.described(TEXT, 'A pattern over the attribute.')
+_PATTERN = common.described(TEXT, 'Pattern of the attribute.')
 
-#: Keys of attributes that every device has, or may have.
+#: Attributes of all hosts; numa_node may have no value.
 ATTRIBUTES = ('vendor_id', 'product_id', 'dev_type', 'numa_node')
 
-_OTHERS = pci_flavors.described(
+_OTHERS = common.described(
     TEXT,
-    'A pattern over the attribute of this name: one that begins with ``e.``, '
-    'or that hosts group by.',
+    'Pattern of the attribute of this name, which begins with ``e.`` or is '
+    'one that hosts group by.',
 )
 
 
-def list_query(sort_keys: tuple[str, ...], **filters: Schema) -> Schema:
-    """Make the schema of the parameters of a list.
+def list_query(
+    sort_keys: tuple[str, ...], **filters: common.Schema
+) -> common.Schema:
+    """Return the schema of the query parameters of a list.
 
-    Patterns by attribute are filters too: ``e.group=gpu``. So is any other
-    parameter; which attributes there are is known to the hosts.
+    Any other parameter is a pattern of an attribute, such as
+    ``e.group=gpu``: the hosts define the attributes.
     """
     single = parameter_types.single_param
     properties = {
         'limit': single(
-            pci_flavors.described(
+            common.described(
                 parameter_types.non_negative_integer,
-                'How many to list at the most.',
+                'Maximum number of items.',
             )
         ),
         'marker': single(
-            pci_flavors.described(TEXT, 'The uuid of the last one before.')
+            common.described(
+                TEXT, 'Uuid of the last item of the previous page.'
+            )
         ),
         'sort_key': parameter_types.multi_params(
             {
                 'type': 'string',
                 'enum': list(sort_keys),
-                'description': 'What to sort by; may be repeated.',
+                'description': 'Key to sort by; may be repeated.',
             }
         ),
         'sort_dir': parameter_types.multi_params(
             {
                 'type': 'string',
                 'enum': ['asc', 'desc'],
-                'description': 'One for each key, or for all of them.',
+                'description': 'Direction of each key, or of all keys.',
             }
         ),
-        'host': single(pci_flavors.described(TEXT, 'Name of the host.')),
+        'host': single(common.described(TEXT, 'Name of the host.')),
         'flavor': single(
-            pci_flavors.described(TEXT, 'Name or uuid of a PCI flavor.')
+            common.described(TEXT, 'Name or uuid of a PCI flavor.')
         ),
         **{key: single(_PATTERN) for key in ATTRIBUTES},
         **{key: single(schema) for key, schema in filters.items()},
@@ -80,7 +79,7 @@ def list_query(sort_keys: tuple[str, ...], **filters: Schema) -> Schema:
     return {
         'type': 'object',
         'properties': properties,
-        # Nova strips what nothing but additionalProperties lets in.
+        # Nova strips parameters that only additionalProperties allows.
         'patternProperties': {
             rf'\A(?!(?:{"|".join(properties)})\Z)[\s\S]*\Z': single(_OTHERS)
         },
@@ -88,10 +87,10 @@ def list_query(sort_keys: tuple[str, ...], **filters: Schema) -> Schema:
     }
 
 
-NEXT_LINKS: Schema = {
-    'description': 'The next page, if there may be one.',
+NEXT_LINKS: common.Schema = {
+    'description': 'Link to the next page, if there may be one.',
     'type': 'array',
-    'items': pci_flavors.all_of(
+    'items': common.all_of(
         {
             'rel': {'type': 'string', 'const': 'next'},
             'href': {'type': 'string', 'format': 'uri'},
@@ -99,26 +98,24 @@ NEXT_LINKS: Schema = {
     ),
 }
 
-STRINGS: Schema = {
+STRINGS: common.Schema = {
     'type': 'object',
     'patternProperties': {r'^[\s\S]+$': {'type': 'string'}},
     'additionalProperties': False,
 }
 
-NAMES: Schema = {'type': 'array', 'items': {'type': 'string'}}
+NAMES: common.Schema = {'type': 'array', 'items': {'type': 'string'}}
 
-CELLS_DOWN: Schema = {
-    'description': (
-        'The cells that did not answer; what is there is missing.'
-    ),
+CELLS_DOWN: common.Schema = {
+    'description': ('Cells that did not answer; their items are missing.'),
     'type': 'array',
     'items': {'type': 'string', 'format': 'uuid'},
 }
 
 
-def list_response(name: str, item: Schema) -> Schema:
-    """Make the schema of a page of a list."""
-    return pci_flavors.all_of(
+def list_response(name: str, item: common.Schema) -> common.Schema:
+    """Return the schema of a page of a list."""
+    return common.all_of(
         {
             name: {'type': 'array', 'items': item},
             f'{name}_links': NEXT_LINKS,

@@ -10,19 +10,19 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Schemas of requests and responses about plans of live migrations."""
+"""Schemas of plans of live migrations."""
 
 from nova.api.validation import parameter_types
 
+from pci_ext.api.schemas import common
 from pci_ext.api.schemas import evaluations
 from pci_ext.api.schemas import inventory
-from pci_ext.api.schemas import pci_flavors
 from pci_ext.objects import pci_flavor
 
-_TEXT: inventory.Schema = {'type': 'string'}
-_TEXT_OR_NULL: inventory.Schema = {'type': ['string', 'null']}
+_TEXT: common.Schema = {'type': 'string'}
+_TEXT_OR_NULL: common.Schema = {'type': ['string', 'null']}
 
-index_query: inventory.Schema = {
+index_query: common.Schema = {
     'type': 'object',
     'properties': {
         'host': parameter_types.single_param(
@@ -32,24 +32,22 @@ index_query: inventory.Schema = {
     'additionalProperties': False,
 }
 
-index_response = pci_flavors.object_with(
+index_response = common.object_with(
     'pci_migration_plan',
-    pci_flavors.all_of(
+    common.all_of(
         {
-            'host': pci_flavors.described(
-                _TEXT_OR_NULL, 'Host of the server.'
-            ),
-            'reason': pci_flavors.described(
+            'host': common.described(_TEXT_OR_NULL, 'Host of the server.'),
+            'reason': common.described(
                 _TEXT_OR_NULL, 'Reason against a live migration, if any.'
             ),
             'devices': {
                 'type': 'array',
-                'items': pci_flavors.all_of(
+                'items': common.all_of(
                     {
                         'address': _TEXT,
                         'dev_id': _TEXT,
                         'pci_flavor': _TEXT_OR_NULL,
-                        'live_migration': pci_flavors.described(
+                        'live_migration': common.described(
                             {
                                 'type': ['string', 'null'],
                                 'enum': [*pci_flavor.LiveMigration.ALL, None],
@@ -64,19 +62,19 @@ index_response = pci_flavors.object_with(
                     'Ports that the guest keeps while devices are detached.'
                 ),
                 'type': 'array',
-                'items': pci_flavors.all_of(
+                'items': common.all_of(
                     {
                         'port_id': _TEXT,
                         'mac_address': _TEXT,
                         'vnic_type': _TEXT,
-                        'replaces': pci_flavors.described(
+                        'replaces': common.described(
                             _TEXT_OR_NULL,
                             'The port with a device that it replaces, if any.',
                         ),
                     }
                 ),
             },
-            'hosts': pci_flavors.described(
+            'hosts': common.described(
                 evaluations.HOSTS,
                 'The other hosts of the cell, with the devices there.',
             ),

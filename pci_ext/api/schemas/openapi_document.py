@@ -10,19 +10,19 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""JSON schemas of the description of the API."""
+"""JSON schema of the OpenAPI document."""
 
-from pci_ext.api.schemas import pci_flavors
+from pci_ext.api.schemas import common
 
-_OBJECT: pci_flavors.Schema = {
+_OBJECT: common.Schema = {
     'type': 'object',
     'properties': {},
     'additionalProperties': True,
 }
 
-show_query = pci_flavors.index_query
+show_query = common.NO_QUERY
 
-show_response = pci_flavors.all_of(
+show_response = common.all_of(
     {
         'openapi': {'type': 'string', 'pattern': r'^3\.1\.[0-9]+$'},
         'info': _OBJECT,

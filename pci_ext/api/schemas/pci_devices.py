@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Schemas of requests and responses about devices."""
+"""Schemas of devices."""
 
+from pci_ext.api.schemas import common
 from pci_ext.api.schemas import inventory
-from pci_ext.api.schemas import pci_flavors
 
 SORT_KEYS = (
     'address',
@@ -27,59 +27,55 @@ SORT_KEYS = (
     'vendor_id',
 )
 
-#: Nova's, of devices that are on record.
+#: Statuses of Nova that devices on record have.
 STATUSES = ('available', 'claimed', 'allocated', 'removed', 'unavailable')
 
-_TEXT: inventory.Schema = {'type': 'string'}
-_TEXT_OR_NULL: inventory.Schema = {'type': ['string', 'null']}
+_TEXT: common.Schema = {'type': 'string'}
+_TEXT_OR_NULL: common.Schema = {'type': ['string', 'null']}
 
 index_query = inventory.list_query(
     SORT_KEYS, status={'type': 'string', 'enum': list(STATUSES)}
 )
 
-show_query: inventory.Schema = {
-    'type': 'object',
-    'properties': {},
-    'additionalProperties': False,
-}
+show_query = common.NO_QUERY
 
-_DEVICE = pci_flavors.all_of(
+_DEVICE = common.all_of(
     {
         'uuid': {'type': 'string', 'format': 'uuid'},
-        'host': pci_flavors.described(_TEXT, 'Name of its host.'),
-        'address': pci_flavors.described(_TEXT, 'On its host.'),
-        'dev_id': pci_flavors.described(
-            _TEXT, 'By which a server detaches it.'
+        'host': common.described(_TEXT, 'Name of the host.'),
+        'address': common.described(_TEXT, 'PCI address on the host.'),
+        'dev_id': common.described(
+            _TEXT, 'Id of the device in the action detach_pci.'
         ),
-        'vendor_id': pci_flavors.described(_TEXT, 'Hexadecimal.'),
-        'product_id': pci_flavors.described(_TEXT, 'Hexadecimal.'),
-        'dev_type': pci_flavors.described(
+        'vendor_id': common.described(_TEXT, 'Hexadecimal.'),
+        'product_id': common.described(_TEXT, 'Hexadecimal.'),
+        'dev_type': common.described(
             _TEXT, '``type-PCI``, ``type-PF`` or ``type-VF``.'
         ),
-        'numa_node': pci_flavors.described(
-            {'type': ['integer', 'null']}, 'Of the host, if known.'
+        'numa_node': common.described(
+            {'type': ['integer', 'null']}, 'NUMA node of the host, if known.'
         ),
-        'parent_addr': pci_flavors.described(
-            _TEXT_OR_NULL, 'Of the physical function that it belongs to.'
+        'parent_addr': common.described(
+            _TEXT_OR_NULL, 'Address of the physical function of a virtual one.'
         ),
         'status': {'type': 'string', 'enum': list(STATUSES)},
-        'server_uuid': pci_flavors.described(
+        'server_uuid': common.described(
             {'type': ['string', 'null'], 'format': 'uuid'},
-            'The server that has it, or will.',
+            'Server that the device is claimed for.',
         ),
-        'withdrawn': pci_flavors.described(
-            {'type': 'boolean'}, 'Whether its host does not offer it any more.'
+        'withdrawn': common.described(
+            {'type': 'boolean'}, 'Whether the host no longer offers it.'
         ),
-        'attributes': pci_flavors.described(
-            inventory.STRINGS, 'Those given by the operator.'
+        'attributes': common.described(
+            inventory.STRINGS, 'Attributes that the operator has set.'
         ),
-        'pci_flavors': pci_flavors.described(
-            inventory.NAMES, 'Names of those that match.'
+        'pci_flavors': common.described(
+            inventory.NAMES, 'Names of the PCI flavors that match.'
         ),
-        'links': pci_flavors.LINKS,
+        'links': common.LINKS,
     }
 )
 
 index_response = inventory.list_response('pci_devices', _DEVICE)
 
-show_response = pci_flavors.all_of({'pci_device': _DEVICE})
+show_response = common.all_of({'pci_device': _DEVICE})

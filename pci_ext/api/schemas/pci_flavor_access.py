@@ -12,20 +12,21 @@
 
 """JSON schemas of the access of projects to PCI flavors."""
 
+from pci_ext.api.schemas import common
 from pci_ext.api.schemas import pci_flavors
 
-_ACCESS: pci_flavors.Schema = {
+_ACCESS: common.Schema = {
     'type': 'object',
     'properties': {'project_id': pci_flavors.PROJECT_ID},
     'required': ['project_id'],
     'additionalProperties': False,
 }
 
-create = pci_flavors.object_with('pci_flavor_access', _ACCESS)
+create = common.object_with('pci_flavor_access', _ACCESS)
 create_response = create
 
-index_query = pci_flavors.index_query
-index_response = pci_flavors.object_with(
+index_query = common.NO_QUERY
+index_response = common.object_with(
     'pci_flavor_access', {'type': 'array', 'items': _ACCESS}
 )
 

@@ -12,25 +12,25 @@
 
 """JSON schemas of the limits of PCI flavors."""
 
-from pci_ext.api.schemas import pci_flavors
+from pci_ext.api.schemas import common
 
 
-def _limits(types: list[str]) -> pci_flavors.Schema:
-    """Make the schema of limits.
+def _limits(types: list[str]) -> common.Schema:
+    """Return the schema of limits.
 
-    :param types: what those of projects may be
+    :param types: JSON types of the limits of projects
     """
     return {
         'type': 'object',
         'properties': {
-            'default': pci_flavors.described(
+            'default': common.described(
                 _limit(['integer', 'null']),
-                'Of projects without a limit of their own; null for none.',
+                'Limit of projects without their own; null for none.',
             ),
             'projects': {
                 'description': 'Limits by the ids of projects.',
                 'type': 'object',
-                # As Nova has the ids of projects.
+                # As the ids of projects in Nova.
                 'patternProperties': {
                     r'\A[a-zA-Z0-9-]{1,255}\Z': _limit(types)
                 },
@@ -41,19 +41,19 @@ def _limits(types: list[str]) -> pci_flavors.Schema:
     }
 
 
-def _limit(types: list[str]) -> pci_flavors.Schema:
-    # As in Nova, with -1 for as many as there are.
+def _limit(types: list[str]) -> common.Schema:
+    # As in Nova; -1 is unlimited.
     return {'type': types, 'minimum': -1, 'maximum': 0x7FFFFFFF}
 
 
-index_query = pci_flavors.index_query
+index_query = common.NO_QUERY
 
-index_response = pci_flavors.object_with(
+index_response = common.object_with(
     'pci_flavor_limits',
     {**_limits(['integer']), 'required': ['default', 'projects']},
 )
 
-update = pci_flavors.object_with(
+update = common.object_with(
     # A limit set to null is removed.
     'pci_flavor_limits',
     {**_limits(['integer', 'null']), 'minProperties': 1},

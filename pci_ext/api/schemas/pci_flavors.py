@@ -12,29 +12,17 @@
 
 """JSON schemas of the requests and responses about PCI flavors.
 
-They hold the shape. What a name, a key or a pattern may be is checked where
-it is known: by the request grammar, the selectors and the attributes.
+They check the shape only. Names, keys and patterns are checked by the request
+grammar, the selectors and the attributes.
 """
-
-from typing import Any
 
 from nova.api.validation import parameter_types
 
+from pci_ext.api.schemas import common
 from pci_ext.matching import request_grammar
 from pci_ext.objects import pci_flavor
 
-Schema = dict[str, Any]
-
-# Databases store neither NUL nor half of a surrogate pair.
-_STORABLE = r'\A[^\x00\ud800-\udfff]*\Z'
-
-
-def described(schema: Schema, text: str) -> Schema:
-    """Say in a schema what something means, for the API reference."""
-    return {**schema, 'description': text}
-
-
-_NAME: Schema = {
+_NAME: common.Schema = {
     'type': 'string',
     'description': (
         'Unique; 1 to 255 printable characters, not all of them digits, not a '
@@ -42,32 +30,32 @@ _NAME: Schema = {
         '``:``, no white space at the ends.'
     ),
 }
-_DESCRIPTION: Schema = {
-    'description': 'For people.',
+_DESCRIPTION: common.Schema = {
+    'description': 'Text for users.',
     'type': ['string', 'null'],
     'maxLength': pci_flavor.MAX_DESCRIPTION_LENGTH,
-    'pattern': _STORABLE,
+    'pattern': common.STORABLE,
 }
 #: As in Nova's API.
 PROJECT_ID = parameter_types.project_id
 
-_IS_PUBLIC: Schema = {
+_IS_PUBLIC: common.Schema = {
     'type': 'boolean',
     'description': (
-        'Whether all projects see it and can use it; true if not given.'
+        'Whether all projects see and can use it; true by default.'
     ),
 }
-_LIVE_MIGRATION: Schema = {
+_LIVE_MIGRATION: common.Schema = {
     'description': (
-        'What a live migration does with its devices; ``forbid`` if not given.'
+        'Policy of its devices for live migrations; ``forbid`` by default.'
     ),
     'type': 'string',
     'enum': list(pci_flavor.LiveMigration.ALL),
 }
 
 
-def _specs(types: list[str]) -> Schema:
-    # Not by additionalProperties: the legacy v2 API would not look at it.
+def _specs(types: list[str]) -> common.Schema:
+    # Not by additionalProperties: the legacy v2 API ignores it.
     return {
         'type': 'object',
         'description': 'Patterns by attribute.',
@@ -75,24 +63,14 @@ def _specs(types: list[str]) -> Schema:
             r'^[\s\S]+$': {
                 'type': types,
                 'maxLength': pci_flavor.MAX_VALUE_LENGTH,
-                'pattern': _STORABLE,
+                'pattern': common.STORABLE,
             },
         },
         'additionalProperties': False,
     }
 
 
-def object_with(name: str, content: Schema) -> Schema:
-    """Make the schema of an object with one property."""
-    return {
-        'type': 'object',
-        'properties': {name: content},
-        'required': [name],
-        'additionalProperties': False,
-    }
-
-
-def _writable(spec_types: list[str]) -> dict[str, Schema]:
+def _writable(spec_types: list[str]) -> dict[str, common.Schema]:
     return {
         'name': _NAME,
         'description': _DESCRIPTION,
@@ -102,7 +80,7 @@ def _writable(spec_types: list[str]) -> dict[str, Schema]:
     }
 
 
-create = object_with(
+create = common.object_with(
     'pci_flavor',
     {
         'type': 'object',
@@ -110,7 +88,7 @@ create = object_with(
             **_writable(['string']),
             'projects': {
                 'description': (
-                    'Ids of projects with access; with ``is_public`` false.'
+                    'Ids of projects with access, if ``is_public`` is false.'
                 ),
                 'type': 'array',
                 'items': PROJECT_ID,
@@ -122,7 +100,7 @@ create = object_with(
     },
 )
 
-update = object_with(
+update = common.object_with(
     'pci_flavor',
     {
         'type': 'object',
@@ -133,33 +111,15 @@ update = object_with(
     },
 )
 
-index_query: Schema = {
-    'type': 'object',
-    'properties': {},
-    'additionalProperties': False,
-}
-detail_query = index_query
-show_query = index_query
+index_query = common.NO_QUERY
+detail_query = common.NO_QUERY
+show_query = common.NO_QUERY
 
-LINKS: Schema = {
-    'description': 'Where it is found.',
-    'type': 'array',
-    'items': {
-        'type': 'object',
-        'properties': {
-            'rel': {'type': 'string', 'enum': ['self', 'bookmark']},
-            'href': {'type': 'string', 'format': 'uri'},
-        },
-        'required': ['rel', 'href'],
-        'additionalProperties': False,
-    },
-}
-
-_BASIC: dict[str, Schema] = {
+_BASIC: dict[str, common.Schema] = {
     'uuid': {
         'type': 'string',
         'format': 'uuid',
-        'description': 'Given by the cloud.',
+        'description': 'Assigned by the cloud.',
     },
     'name': {
         'type': 'string',
@@ -168,12 +128,12 @@ _BASIC: dict[str, Schema] = {
     },
     'description': {
         'type': ['string', 'null'],
-        'description': 'For people.',
+        'description': 'Text for users.',
     },
-    'links': LINKS,
+    'links': common.LINKS,
 }
 
-_FULL: dict[str, Schema] = {
+_FULL: dict[str, common.Schema] = {
     **_BASIC,
     'is_public': _IS_PUBLIC,
     'live_migration': _LIVE_MIGRATION,
@@ -181,30 +141,17 @@ _FULL: dict[str, Schema] = {
     'created_at': {
         'type': 'string',
         'format': 'date-time',
-        'description': 'When it was created.',
+        'description': 'Time of its creation.',
     },
     'updated_at': {
         'type': ['string', 'null'],
         'format': 'date-time',
-        'description': 'When it was changed last, if ever.',
+        'description': 'Time of its last change, if any.',
     },
 }
 
 
-def all_of(properties: dict[str, Schema], *optional: str) -> Schema:
-    """Make the schema of an object that has these properties, and no other.
-
-    :param optional: those that it may be without
-    """
-    return {
-        'type': 'object',
-        'properties': properties,
-        'required': [key for key in properties if key not in optional],
-        'additionalProperties': False,
-    }
-
-
-_AVAILABLE_ATTRIBUTES = all_of(
+_AVAILABLE_ATTRIBUTES = common.all_of(
     {
         'uuid': {'type': 'string', 'const': '0'},
         'name': {'type': 'string', 'const': request_grammar.RESERVED_NAME},
@@ -213,28 +160,28 @@ _AVAILABLE_ATTRIBUTES = all_of(
     }
 )
 
-create_response = object_with('pci_flavor', all_of(_FULL))
+create_response = common.object_with('pci_flavor', common.all_of(_FULL))
 update_response = create_response
 
-_COUNT: Schema = {'type': 'integer', 'minimum': 0}
+_COUNT: common.Schema = {'type': 'integer', 'minimum': 0}
 
-#: How many devices there are, can be had, and are somebody's.
-USAGE: dict[str, Schema] = {
-    'total': described(_COUNT, 'All of them.'),
-    'available': described(_COUNT, 'Those that are free.'),
-    'allocated': described(_COUNT, 'Those that are claimed or allocated.'),
+#: Total, available and allocated devices.
+USAGE: dict[str, common.Schema] = {
+    'total': common.described(_COUNT, 'All devices.'),
+    'available': common.described(_COUNT, 'Free devices.'),
+    'allocated': common.described(_COUNT, 'Claimed and allocated devices.'),
 }
 
-_WITH_USAGE = all_of(
+_WITH_USAGE = common.all_of(
     {
         **_FULL,
-        'usage': all_of(
+        'usage': common.all_of(
             {
                 **USAGE,
                 # Where a cell did not answer.
-                'partial': described(
+                'partial': common.described(
                     {'type': 'boolean', 'const': True},
-                    'True while a cell does not answer, else left out.',
+                    'True while a cell does not answer, otherwise left out.',
                 ),
             },
             'partial',
@@ -242,17 +189,17 @@ _WITH_USAGE = all_of(
     }
 )
 
-show_response: Schema = {
+show_response: common.Schema = {
     'type': 'object',
     'oneOf': [
-        object_with('pci_flavor', _WITH_USAGE),
-        object_with('pci_flavor', _AVAILABLE_ATTRIBUTES),
+        common.object_with('pci_flavor', _WITH_USAGE),
+        common.object_with('pci_flavor', _AVAILABLE_ATTRIBUTES),
     ],
 }
-index_response = object_with(
-    'pci_flavors', {'type': 'array', 'items': all_of(_BASIC)}
+index_response = common.object_with(
+    'pci_flavors', {'type': 'array', 'items': common.all_of(_BASIC)}
 )
-detail_response = object_with(
+detail_response = common.object_with(
     'pci_flavors', {'type': 'array', 'items': _WITH_USAGE}
 )
-delete_response: Schema = {'type': 'null'}
+delete_response: common.Schema = {'type': 'null'}

@@ -10,8 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Schemas of requests and responses about pools."""
+"""Schemas of pools."""
 
+from pci_ext.api.schemas import common
 from pci_ext.api.schemas import inventory
 from pci_ext.api.schemas import pci_flavors
 
@@ -21,25 +22,23 @@ index_query = inventory.list_query(SORT_KEYS)
 
 index_response = inventory.list_response(
     'pci_pools',
-    pci_flavors.all_of(
+    common.all_of(
         {
-            'uuid': pci_flavors.described(
+            'uuid': common.described(
                 {'type': 'string', 'format': 'uuid'},
-                'Stays while the host groups so.',
+                'Constant while the host groups by the same keys.',
             ),
-            'host': pci_flavors.described(
-                {'type': 'string'}, 'Name of the host.'
+            'host': common.described({'type': 'string'}, 'Name of the host.'),
+            'properties': common.described(
+                inventory.STRINGS, 'Attributes that its devices share.'
             ),
-            'properties': pci_flavors.described(
-                inventory.STRINGS, 'What its devices have in common.'
-            ),
-            'count': pci_flavors.described(
+            'count': common.described(
                 {'type': 'integer', 'minimum': 0},
-                'Free devices, as the host reports.',
+                'Free devices, as reported by the host.',
             ),
-            'usage': pci_flavors.all_of(pci_flavors.USAGE),
-            'pci_flavors': pci_flavors.described(
-                inventory.NAMES, 'Names of those that match.'
+            'usage': common.all_of(pci_flavors.USAGE),
+            'pci_flavors': common.described(
+                inventory.NAMES, 'Names of the PCI flavors that match.'
             ),
         }
     ),

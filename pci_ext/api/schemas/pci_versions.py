@@ -12,26 +12,26 @@
 
 """JSON schemas of the versions of the API."""
 
-from pci_ext.api.schemas import pci_flavors
+from pci_ext.api.schemas import common
 
-_VERSION: pci_flavors.Schema = {
+_VERSION: common.Schema = {
     'type': 'string',
     'pattern': r'^[1-9][0-9]*\.[0-9]+$',
 }
 
-index_query = pci_flavors.index_query
+index_query = common.NO_QUERY
 
-index_response = pci_flavors.object_with(
+index_response = common.object_with(
     'versions',
     {
         'type': 'array',
-        'items': pci_flavors.all_of(
+        'items': common.all_of(
             {
                 'id': {'type': 'string', 'pattern': '^v[1-9][0-9]*$'},
                 'status': {'type': 'string', 'const': 'CURRENT'},
                 'version': _VERSION,
                 'min_version': _VERSION,
-                'links': pci_flavors.LINKS,
+                'links': common.LINKS,
             }
         ),
     },

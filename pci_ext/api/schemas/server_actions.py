@@ -12,20 +12,16 @@
 
 """JSON schemas of the server actions that change PCI devices."""
 
-from typing import Any
-
+from pci_ext.api.schemas import common
 from pci_ext.api.schemas import inventory
-from pci_ext.api.schemas import pci_flavors
 from pci_ext.requests import from_flavor
 
-Schema = dict[str, Any]
-
-#: Devices that one action can name.
+#: Maximum number of devices in one action.
 MAX_DEVICES = 256
 
-_TEXT: Schema = {'type': 'string', 'minLength': 1, 'maxLength': 4096}
+_TEXT: common.Schema = {'type': 'string', 'minLength': 1, 'maxLength': 4096}
 
-attach_pci: Schema = {
+attach_pci: common.Schema = {
     'type': 'object',
     'properties': {
         'attach_pci': {
@@ -33,7 +29,7 @@ attach_pci: Schema = {
             'properties': {
                 from_flavor.ALIAS: {
                     **_TEXT,
-                    'description': 'As in the extra spec of Nova.',
+                    'description': 'Value of the extra spec of Nova.',
                     # As in Nova's validator of the extra spec.
                     'pattern': r'^[^:,]+:\d+(?:\s*,\s*[^:,]+:\d+)*$',
                 },
@@ -54,7 +50,7 @@ attach_pci: Schema = {
     'additionalProperties': False,
 }
 
-detach_pci: Schema = {
+detach_pci: common.Schema = {
     'type': 'object',
     'properties': {
         'detach_pci': {
@@ -62,9 +58,9 @@ detach_pci: Schema = {
             'items': {
                 'type': 'object',
                 'properties': {
-                    'dev_id': pci_flavors.described(
+                    'dev_id': common.described(
                         {**inventory.TEXT, 'minLength': 1},
-                        'As ``pci_devices`` shows it.',
+                        'Id of the device in ``pci_devices``.',
                     ),
                 },
                 'required': ['dev_id'],
@@ -78,15 +74,15 @@ detach_pci: Schema = {
     'additionalProperties': False,
 }
 
-reattach_pci: Schema = {
+reattach_pci: common.Schema = {
     'type': 'object',
     'properties': {'reattach_pci': {'type': 'null'}},
     'required': ['reattach_pci'],
     'additionalProperties': False,
 }
 
-attach_pci_response: Schema = {'type': 'null'}
+attach_pci_response: common.Schema = {'type': 'null'}
 
-detach_pci_response: Schema = {'type': 'null'}
+detach_pci_response: common.Schema = {'type': 'null'}
 
-reattach_pci_response: Schema = {'type': 'null'}
+reattach_pci_response: common.Schema = {'type': 'null'}

@@ -10,65 +10,61 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Schemas of requests and responses about the devices of a server."""
+"""Schemas of the devices of a server."""
 
 from nova.objects import fields
 
 from pci_ext.api.inventory import server_devices
+from pci_ext.api.schemas import common
 from pci_ext.api.schemas import inventory
-from pci_ext.api.schemas import pci_flavors
 
-_TEXT: inventory.Schema = {'type': 'string'}
-_TEXT_OR_NULL: inventory.Schema = {'type': ['string', 'null']}
+_TEXT: common.Schema = {'type': 'string'}
+_TEXT_OR_NULL: common.Schema = {'type': ['string', 'null']}
 
-index_query: inventory.Schema = {
-    'type': 'object',
-    'properties': {},
-    'additionalProperties': False,
-}
+index_query = common.NO_QUERY
 
-index_response = pci_flavors.object_with(
+index_response = common.object_with(
     'pci_devices',
     {
         'type': 'array',
-        'items': pci_flavors.all_of(
+        'items': common.all_of(
             {
-                'address': pci_flavors.described(
-                    _TEXT, 'On the host of the server.'
+                'address': common.described(
+                    _TEXT, 'PCI address on the host of the server.'
                 ),
-                'dev_id': pci_flavors.described(
-                    _TEXT, 'By which it is detached.'
+                'dev_id': common.described(
+                    _TEXT, 'Id of the device in the action detach_pci.'
                 ),
-                'vendor_id': pci_flavors.described(_TEXT, 'Hexadecimal.'),
-                'product_id': pci_flavors.described(_TEXT, 'Hexadecimal.'),
-                'pci_flavor': pci_flavors.described(
-                    _TEXT_OR_NULL, 'The alternative that it is.'
+                'vendor_id': common.described(_TEXT, 'Hexadecimal.'),
+                'product_id': common.described(_TEXT, 'Hexadecimal.'),
+                'pci_flavor': common.described(
+                    _TEXT_OR_NULL, 'Alternative that the device is.'
                 ),
-                'alternatives': pci_flavors.described(
+                'alternatives': common.described(
                     inventory.NAMES,
-                    'What the request names, in the order of preference.',
+                    'PCI flavors of the request, in the order of preference.',
                 ),
                 'status': {
                     'type': 'string',
                     'enum': list(fields.PciDeviceStatus.ALL),
                 },
-                'attached': pci_flavors.described(
+                'attached': common.described(
                     {'type': 'string', 'enum': ['boot', 'hot']},
-                    'With the server, or later.',
+                    'Attached at boot, or later.',
                 ),
-                'state': pci_flavors.described(
+                'state': common.described(
                     {'type': 'string', 'enum': list(server_devices.State.ALL)},
-                    'What is going on with it.',
+                    'State of the device in the guest.',
                 ),
-                'last_error': pci_flavors.described(
-                    _TEXT_OR_NULL, 'What went wrong with it last.'
+                'last_error': common.described(
+                    _TEXT_OR_NULL, 'Error of its last attach or detach.'
                 ),
-                'port_id': pci_flavors.described(
-                    _TEXT_OR_NULL, 'The port that it belongs to, if any.'
+                'port_id': common.described(
+                    _TEXT_OR_NULL, 'Port of the device, if any.'
                 ),
-                'failover_port_id': pci_flavors.described(
+                'failover_port_id': common.described(
                     _TEXT_OR_NULL,
-                    'The port that stands in while that one has no device.',
+                    'Port that replaces it while the device is detached.',
                 ),
             },
             'address',

@@ -10,19 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""JSON schemas of what is added to the servers of Nova."""
+"""JSON schemas of the additions to the servers of Nova."""
 
-from typing import Any
+from pci_ext.api.schemas import common
 
-from pci_ext.api.schemas import pci_flavors
-
-Schema = dict[str, Any]
-
-_TEXT: Schema = {'type': 'string'}
+_TEXT: common.Schema = {'type': 'string'}
 
 
-def _beside_nova(name: str, content: Schema) -> Schema:
-    """Make the schema of a property beside those that Nova describes."""
+def _beside_nova(name: str, content: common.Schema) -> common.Schema:
+    """Return the schema of a property beside those of Nova."""
     return {
         'type': 'object',
         'properties': {name: content},
@@ -34,14 +30,14 @@ _SERVER = _beside_nova(
     'pci_devices',
     {
         'type': 'array',
-        'items': pci_flavors.all_of(
+        'items': common.all_of(
             {
                 'dev_id': {'type': ['string', 'null']},
-                'address': pci_flavors.described(
-                    _TEXT, 'On the host of the server.'
+                'address': common.described(
+                    _TEXT, 'PCI address on the host of the server.'
                 ),
-                'vendor_id': pci_flavors.described(_TEXT, 'Hexadecimal.'),
-                'product_id': pci_flavors.described(_TEXT, 'Hexadecimal.'),
+                'vendor_id': common.described(_TEXT, 'Hexadecimal.'),
+                'product_id': common.described(_TEXT, 'Hexadecimal.'),
             },
             'dev_id',
             'address',
@@ -49,7 +45,7 @@ _SERVER = _beside_nova(
     },
 )
 
-#: Nova refuses whatever else is wrong with it.
+#: Nova checks the rest.
 _NETWORK = {
     **_beside_nova(
         'pci_flavor', {'type': 'string', 'minLength': 1, 'maxLength': 4096}
