@@ -26,7 +26,7 @@ from pci_ext.requests import from_flavor
 
 
 class PciRequestValidator(base.ExtraSpecValidator):
-    """Accepts what a server could be created with now."""
+    """Accepts requests that a server can be created with now."""
 
     def validate(self, name: str, value: Any) -> None:
         """Check that the value parses and names PCI flavors that exist.
@@ -35,7 +35,7 @@ class PciRequestValidator(base.ExtraSpecValidator):
         """
         super().validate(name, value)
         try:
-            # Nova lets numbers through.
+            # Nova accepts numbers, too.
             from_flavor.resolve({name: str(value)})
         except from_flavor.InvalidPciRequest as error:
             raise nova_exception.ValidationError(
@@ -81,8 +81,7 @@ _VALIDATORS = [
     ReservedValidator(
         name=server_state.RESOLVED,
         description=(
-            'Reserved: what the requests for PCI devices of a server were '
-            'resolved to.'
+            'Reserved: the resolved requests for PCI devices of a server.'
         ),
         value={'type': str},
     ),

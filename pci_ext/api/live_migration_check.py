@@ -51,7 +51,7 @@ def _name(
     context: nova_context.RequestContext, each: server_devices.ServerDevice
 ) -> str:
     pci_flavor = each.pci_flavor or ' or '.join(each.alternatives)
-    # What a server has is not shown to everybody with its place.
+    # Not all users may see the location of devices.
     if not policy.authorize(context, policies.SERVER_LOCATION, fatal=False):
         return pci_flavor
     return _('%(address)s (PCI flavor %(pci_flavor)s)') % {

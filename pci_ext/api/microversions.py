@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The versions of the API of pci_ext, and how a request chooses one.
+"""The versions of the PCI API, and the header that chooses one.
 
-They are microversions as the API special interest group has defined them, and
-independent of those of Nova: both can be chosen by the same header.
+They are microversions as the API special interest group defines them, and
+independent of those of Nova: one header can choose both.
 """
 
 from typing import Any
@@ -26,11 +26,11 @@ import webob.exc
 
 from pci_ext.i18n import _
 
-#: What the header calls the API.
+#: Name of the API in the header.
 SERVICE_TYPE = 'pci'
 
-#: All there are, the oldest first. What each has brought is told in
-#: rest_api_version_history.rst.
+#: All versions, the oldest first. rest_api_version_history.rst describes
+#: each.
 VERSIONS = ('1.0',)
 
 MIN_VERSION = VERSIONS[0]
@@ -40,12 +40,12 @@ _HEADER = wsgi.API_VERSION_REQUEST_HEADER
 
 
 class Resource(wsgi.Resource):
-    """A resource of pci_ext: as one of Nova, under versions of its own."""
+    """A resource as in Nova, under the versions of pci_ext."""
 
     @webob.dec.wsgify(RequestClass=wsgi.Request)
     def __call__(self, request: wsgi.Request) -> webob.Response:
         try:
-            # Nova reads it further down, and takes for granted that it can.
+            # Nova reads it later, and does not expect the error.
             request.path.isascii()
         except UnicodeDecodeError:
             return request.get_response(_refuse_path())
@@ -57,7 +57,7 @@ class Resource(wsgi.Resource):
             response = request.get_response(_refuse(error, request))
         else:
             response = request.get_response(super().__call__)
-            # After that of Nova, if it has got so far.
+            # After the version of Nova, if Nova has set it.
             chosen = response.headers.getall(_HEADER)
             chosen.append(f'{SERVICE_TYPE} {version}')
             response.headers[_HEADER] = ', '.join(chosen)
@@ -66,7 +66,7 @@ class Resource(wsgi.Resource):
         return response
 
     def get_action_args(self, request_environment: Any) -> dict[str, Any]:
-        """Give what the path holds; WSGI has it as Latin-1 (PEP 3333)."""
+        """Return the variables of the path; WSGI has Latin-1 (PEP 3333)."""
         arguments = super().get_action_args(request_environment)
         return {
             name: value.encode('latin-1').decode()
@@ -82,8 +82,8 @@ class Resource(wsgi.Resource):
     ) -> Any:
         """Find the method of the controller.
 
-        :raises nova.exception.MalformedRequestBody: if the body is no text;
-            Nova writes it to its log before it looks into it
+        :raises nova.exception.MalformedRequestBody: if the body is not UTF-8;
+            Nova logs the body before it parses it
         """
         try:
             body.decode()
@@ -95,7 +95,7 @@ class Resource(wsgi.Resource):
         """Read a body.
 
         :raises nova.exception.MalformedRequestBody: if it is not JSON, or
-            nested deeper than Python reads it
+            nested deeper than Python can parse
         """
         try:
             return super().deserialize(body)
@@ -112,23 +112,23 @@ def _refuse_path() -> wsgi.Fault:
 def _refuse(
     error: TypeError | ValueError, request: wsgi.Request
 ) -> wsgi.Fault:
-    asked = microversion_parse.get_version(request.headers, SERVICE_TYPE)
+    requested = microversion_parse.get_version(request.headers, SERVICE_TYPE)
     if isinstance(error, TypeError):
         return wsgi.Fault(
             webob.exc.HTTPBadRequest(
                 explanation=_(
-                    'Version %(asked)r of the PCI API is not of the form X.Y, '
-                    'two numbers, and not "latest".'
+                    'Version %(requested)r of the PCI API is not of the form '
+                    'X.Y, two numbers, and not "latest".'
                 )
-                % {'asked': asked}
+                % {'requested': requested}
             )
         )
     return wsgi.Fault(
         webob.exc.HTTPNotAcceptable(
             explanation=_(
-                'Version %(asked)s of the PCI API is not supported. The '
+                'Version %(requested)s of the PCI API is not supported. The '
                 'minimum is %(min)s and the maximum %(max)s.'
             )
-            % {'asked': asked, 'min': MIN_VERSION, 'max': MAX_VERSION}
+            % {'requested': requested, 'min': MIN_VERSION, 'max': MAX_VERSION}
         )
     )

@@ -12,8 +12,8 @@
 
 """Sort lists and cut them into pages, as the APIs of Nova do.
 
-What comes from several cells is in no database's order, so it is sorted here:
-the same for every database and its collation.
+Items of several cells come from several databases. They are sorted here, in
+the same way for every database and its collation.
 """
 
 from collections.abc import Callable
@@ -41,11 +41,11 @@ def page(
     uuid_of: Callable[[_Item], str],
     default_keys: Sequence[str],
 ) -> list[_Item]:
-    """Give the page of a list that a request asks for.
+    """Return the page of a list that a request selects.
 
-    :param keys: the sort keys, and how to read them from an item
-    :param uuid_of: gives the uuid of an item: the last sort key, and what
-        markers are
+    :param keys: functions of an item, by sort key
+    :param uuid_of: returns the uuid of an item, which is the last sort key
+        and the marker
     :raises webob.exc.HTTPBadRequest: if the marker is no item of the list, or
         there are more directions than keys
     """
@@ -82,7 +82,7 @@ def page(
 def _none_first(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def key(item: Any) -> tuple[bool, Any]:
         value = read(item)
-        # Nothing is compared with None: the first of the pair decides.
+        # None is never compared: the first of the pair decides.
         return (False, 0) if value is None else (True, value)
 
     return key
@@ -93,8 +93,8 @@ def links(
 ) -> list[dict[str, str]]:
     """Link to the next page, if there may be one.
 
-    Where Nova's link would drop all but one of the values of a parameter,
-    such as of sort keys, this one keeps them.
+    Nova's link keeps one value of a parameter, such as of sort keys; this
+    link keeps all.
 
     :param shown: the items of the page as they are shown
     """

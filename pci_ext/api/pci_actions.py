@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Attach and detach as nova-api does them: decide, and call the host."""
+"""Attach, detach and reattach in nova-api: check, then call the host."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -50,12 +50,13 @@ Requests = list['objects.InstancePCIRequest']
 def resolve(
     instance: 'objects.Instance', extra_specs: dict[str, str]
 ) -> Requests:
-    """Make the requests for what an attach asks for.
+    """Make the PCI requests of an attach.
 
-    :param extra_specs: what stands in the body, in the words of a flavor
+    :param extra_specs: of the body, in the form of those of a flavor
     :raises nova.exception.PciInvalidAlias: or a subclass, if a value does
         not parse or names a PCI flavor that does not exist
     :raises nova.exception.PciRequestAliasNotDefined: if an alias does not
+        exist
     """
     requests: Requests = pci_request.get_pci_requests_from_flavor(
         objects.Flavor(extra_specs=dict(extra_specs)),
@@ -73,10 +74,10 @@ def resolve(
 
 
 def _check_host_is_up(function: Callable[..., None]) -> Callable[..., None]:
-    """See that nova-compute runs where a server is.
+    """Check that nova-compute runs on the host of a server.
 
-    What Nova's own decorator looks at, the services of the instance, has those
-    too that were deleted, and made anew for a host of the same name.
+    Nova's own decorator looks at the services of the instance, which include
+    deleted services of a host with the same name.
 
     :raises nova.exception.ServiceUnavailable: if it does not
     """
@@ -102,7 +103,7 @@ def _check_host_is_up(function: Callable[..., None]) -> Callable[..., None]:
 
 
 class PciActions:
-    """What the action controllers call."""
+    """The actions on the devices of a server, for controllers."""
 
     def __init__(self) -> None:
         self._rpcapi = rpcapi.ComputeAPI()
@@ -172,7 +173,7 @@ class PciActions:
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
     ) -> None:
-        """Attach to a guest what a live migration took out of it.
+        """Attach the devices that are missing after a live migration.
 
         :raises PciActionRefused: if it cannot be
         :raises HostUnreachable: if the host does not answer
@@ -198,27 +199,27 @@ class PciActions:
         devices: usage.Usage | None = None,
     ) -> None:
         devices = devices or usage.Usage()
-        # By this nova-compute finds the action when it is started again.
+        # nova-compute finds the action by it after a restart.
         operation_id = context.request_id
-        _take(instance, action, task_state, operation_id, devices)
+        _acquire(instance, action, task_state, operation_id, devices)
         try:
             checks.recheck(context, instance.project_id, devices)
         except Exception:
             with excutils.save_and_reraise_exception():
-                _give_up(instance, task_state, operation_id)
+                _release(instance, task_state, operation_id)
         objects.InstanceAction.action_start(
             context, instance.uuid, action, want_result=False
         )
         try:
             call(operation_id)
         except exception.PciActionRefused:
-            # The host has given it back.
+            # The host has reset the task state.
             raise
         except Exception as error:
             with compute_utils.EventReporter(
                 context, f'api_{action}', CONF.host, instance.uuid
             ):
-                _give_up(instance, task_state, operation_id)
+                _release(instance, task_state, operation_id)
                 if isinstance(error, messaging.MessagingTimeout):
                     raise exception.HostUnreachable(
                         seconds=CONF.rpc_response_timeout
@@ -226,27 +227,27 @@ class PciActions:
                 raise
 
 
-def _take(
+def _acquire(
     instance: Any,
     action: str,
     task_state: str,
     operation_id: str,
     devices: usage.Usage,
 ) -> None:
-    """Take a server for an operation, if nobody else has it.
+    """Set the task state of a server, its operation and its reservation.
 
-    :param devices: what it asks for and is charged for from now on
-    :raises nova.exception.InstanceInvalidState: if somebody has
+    :param devices: requested devices, counted in the quota from now on
+    :raises nova.exception.InstanceInvalidState: if it has a task state
     """
     instance.task_state = task_state
     try:
         instance.save(expected_vm_state=_STATES, expected_task_state=[None])
-        # Only now nobody else writes these, and what was read before may be
+        # Only now no other process writes these, and earlier values may be
         # old.
         instance.refresh()
         instance.system_metadata[server_state.OPERATION] = operation_id
         server_state.reserve(instance, devices)
-        # A delete takes the server from anybody.
+        # A delete may replace any task state.
         instance.save(expected_task_state=[task_state])
     except nova_exception.InstanceUpdateConflict as error:
         instance.refresh()
@@ -259,10 +260,10 @@ def _take(
         ) from error
 
 
-def _give_up(instance: Any, task_state: str, operation_id: str) -> None:
-    """Give a server back whose host does not answer.
+def _release(instance: Any, task_state: str, operation_id: str) -> None:
+    """Reset the task state of a server whose host does not answer.
 
-    Whatever the host does of the operation from now on, it undoes.
+    The host undoes the operation if it starts it later.
     """
     instance.refresh()
     metadata = instance.system_metadata

@@ -33,11 +33,11 @@ UPDATE = fields.NotificationAction.UPDATE
 DELETE = fields.NotificationAction.DELETE
 
 
-# Not registered: what is sent is never made into objects again, and the
-# registry is Nova's.
+# Not registered: payloads are only sent, never parsed, and the registry is
+# that of Nova.
 @nova_base.NovaObjectRegistry.register_if(False)
 class PciFlavorPayload(base.NotificationPayloadBase):
-    """All of a PCI flavor, after the change or before it was deleted."""
+    """All fields of a PCI flavor, after the change or before the delete."""
 
     # Version 1.0: Initial version
     VERSION = '1.0'

@@ -43,9 +43,10 @@ def authorize(
     target: Mapping[str, str] | None = None,
     fatal: bool = True,
 ) -> bool:
-    """Check one of our policies, like the method ``can`` of the context.
+    """Check a policy of pci_ext, like the method ``can`` of the context.
 
-    :param target: what is acted on; the project of the context if None
+    :param target: attributes of the resource; the project of the context if
+        None
     :param fatal: whether to raise if the rule does not allow it
     :returns: whether the rule allows it
     :raises nova.exception.PolicyNotAuthorized: if not, and fatal

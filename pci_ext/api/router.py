@@ -113,7 +113,7 @@ def load_routes() -> list[routes.Route]:
 
 
 def app_factory(global_config: Any, **local_config: str) -> APIRouter:
-    """Make the application of nova-api; called by paste, once a version.
+    """Return the application of nova-api; called by paste, once a version.
 
     :raises NotActivated: if nova.conf lacks the line that activates pci_ext
     """

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Which PCI flavors a user sees; all others do not exist for them."""
+"""The PCI flavors that a user sees; all others do not exist for them."""
 
 from collections.abc import Collection
 from collections.abc import Iterable
@@ -29,13 +29,13 @@ from pci_ext.requests import from_flavor
 def for_request(
     context: nova_context.RequestContext | None,
 ) -> Iterator[None]:
-    """Let extra specs name the PCI flavors that the one who asks sees.
+    """Resolve extra specs with the PCI flavors that the user sees.
 
-    What oslo.context has for the current one does not do: nova-api makes
-    contexts of administrators for its own ends while it serves a request, and
-    the last one made is the current one.
+    The current context of oslo.context is not that of the user: nova-api
+    makes contexts of administrators while it serves a request, and the last
+    one made is the current one.
 
-    :param context: that of the request; without one the public ones are seen
+    :param context: of the request; with None public PCI flavors are seen
     """
 
     def source(names: Collection[str]) -> list[pci_flavor.PciFlavor]:
@@ -48,14 +48,14 @@ def for_request(
 def get_all(
     context: nova_context.RequestContext,
 ) -> list[pci_flavor.PciFlavor]:
-    """Get the PCI flavors that a user sees, in the order of names."""
+    """List the PCI flavors that a user sees, sorted by name."""
     return _visible(context, db.get_all())
 
 
 def find(
     context: nova_context.RequestContext, id: str
 ) -> pci_flavor.PciFlavor:
-    """Get a PCI flavor by uuid, else by name.
+    """Find a PCI flavor by uuid, otherwise by name.
 
     :raises PciFlavorNotFound: if there is none that the user sees
     """

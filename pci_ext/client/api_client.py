@@ -26,8 +26,8 @@ _VERSION_HEADER = 'OpenStack-API-Version'
 #: The id under which the API shows the available attributes.
 _AVAILABLE_ATTRIBUTES = '0'
 
-#: What a PCI flavor can be named, but the last part of an URL not: the first
-#: two are taken out on the way, the third is the list with details.
+#: Names of PCI flavors that cannot be the last part of an URL: the first two
+#: are removed on the way, the third is the detailed list.
 _UNROUTABLE = frozenset(('.', '..', 'detail'))
 
 Body = dict[str, Any]
@@ -38,7 +38,7 @@ Query = list[tuple[str, str]]
 
 @dataclasses.dataclass
 class Page:
-    """What was listed.
+    """The items of a list.
 
     :ivar cells_down: the cells of the cloud that did not answer
     """
@@ -96,7 +96,7 @@ class PciClient:
         self._call('DELETE', f'{self._path(name_or_uuid)}/access/{project}')
 
     def show_limits(self, name_or_uuid: str) -> Body:
-        """Show how many devices of a PCI flavor projects may have."""
+        """Show the limits of a PCI flavor."""
         path = f'{self._path(name_or_uuid)}/limits'
         answer = self._call('GET', path)
         limits: Body = answer['pci_flavor_limits']
@@ -123,20 +123,20 @@ class PciClient:
         return device
 
     def evaluate(self, request: str) -> Page:
-        """Tell of all hosts whether they can serve a request."""
+        """Evaluate a request on all hosts."""
         body = self._call(
             'POST', f'{_FLAVORS}/evaluate', {'evaluate': {'request': request}}
         )['evaluation']
         return Page(body['hosts'], body['cells_down'])
 
     def list_server_devices(self, uuid: str) -> list[Body]:
-        """List the devices of a server, with what it has them for."""
+        """List the devices of a server, each with its request."""
         path = f'/servers/{uuid}/os-pci-devices'
         devices: list[Body] = self._call('GET', path)['pci_devices']
         return devices
 
     def plan_migration(self, uuid: str, host: str | None) -> Body:
-        """Tell what a live migration would do with the devices of a server.
+        """Plan the live migration of a server with devices.
 
         :param host: the only host to look at
         """
@@ -151,12 +151,12 @@ class PciClient:
         return server
 
     def act_on_server(self, uuid: str, action: Body) -> str:
-        """Begin an action of a server, and give the id of the request."""
+        """Begin an action of a server, and return the id of the request."""
         response = self._request('POST', f'/servers/{uuid}/action', action)
         return str(response.headers['x-openstack-request-id'])
 
     def show_server_action(self, uuid: str, request_id: str) -> list[Body]:
-        """Give the events of an action that a request began."""
+        """List the events of the action of a request."""
         path = f'/servers/{uuid}/os-instance-actions/{request_id}'
         # With events for all users, and with their details for some.
         answer = self._call('GET', path, version='compute 2.84')
@@ -164,9 +164,9 @@ class PciClient:
         return list(action['events'])
 
     def _list(self, name: str, query: Query, limit: int | None) -> Page:
-        """List as many as are wanted, which can be more than a page.
+        """List items, from more than one page if necessary.
 
-        :param limit: how many are wanted, all if None
+        :param limit: maximum number of items, all if None
         """
         path = f'/os-{name.replace("_", "-")}'
         items: list[Body] = []
@@ -232,15 +232,15 @@ class PciClient:
         return response
 
 
-def _quote(name_or_id: str, what: str) -> str:
-    """Make a part of a path of what a user has given.
+def _quote(name_or_id: str, resource: str) -> str:
+    """Quote a name or id for a path.
 
     :raises CommandError: if it is empty, as unset variables of a shell are:
-        the path would be that of something else
+        the path would be that of another resource
     """
     if not name_or_id:
         raise exceptions.CommandError(
-            f'The name or ID of the {what} is empty.'
+            f'The name or ID of the {resource} is empty.'
         )
     return parse.quote(name_or_id, safe='')
 

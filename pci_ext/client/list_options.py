@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What the lists of pools and of devices have in common."""
+"""Options of the commands that list pools and devices."""
 
 import argparse
 from collections.abc import Callable
@@ -25,7 +25,7 @@ from pci_ext.client import api_client
 
 LOG = logging.getLogger(__name__)
 
-#: By key in the body of the API what prints its values.
+#: Formatters of values, by the key in the body of the API.
 Formatters = Mapping[str, Callable[[Any], Any]]
 
 
@@ -34,7 +34,7 @@ def add_options(
 ) -> None:
     """Add the options to filter, sort and page.
 
-    :param items: what is listed
+    :param items: name of the listed items
     :param sort_keys: by which the API can sort
     """
     parser.add_argument(
@@ -83,9 +83,9 @@ def add_options(
 
 
 def query_of(parsed_args: argparse.Namespace) -> list[tuple[str, str]]:
-    """Make the parameters of a list, but for its limit.
+    """Return the query parameters of a list, except the limit.
 
-    :raises CommandError: if a direction is none
+    :raises CommandError: if a direction has no key
     """
     query = list((parsed_args.properties or {}).items())
     for key in ('host', 'flavor', 'status', 'marker'):
@@ -106,7 +106,7 @@ def query_of(parsed_args: argparse.Namespace) -> list[tuple[str, str]]:
 def rows_of(
     page: api_client.Page, keys: tuple[str, ...], formatters: Formatters
 ) -> tuple[tuple[Any, ...], ...]:
-    """Make the rows of a table, and warn if it is not complete."""
+    """Return the rows of a table; warn if it is not complete."""
     if page.cells_down:
         LOG.warning(
             'The list is not complete: the cells %s do not answer.',
@@ -118,7 +118,7 @@ def rows_of(
 def cells_of(
     item: api_client.Body, keys: tuple[str, ...], formatters: Formatters
 ) -> tuple[Any, ...]:
-    """Give what an item has under some keys, as it is printed."""
+    """Return the values of an item under some keys, formatted."""
     return tuple(
         formatters[key](item[key]) if key in formatters else item[key]
         for key in keys

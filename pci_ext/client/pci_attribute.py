@@ -23,7 +23,7 @@ from pci_ext.client import plugin
 class ListPciAttribute(command.Lister):
     """List the attributes that properties of PCI flavors may name
 
-    These are what the compute hosts group their devices by.
+    The compute hosts group their devices by these attributes.
     """
 
     def take_action(

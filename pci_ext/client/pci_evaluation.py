@@ -24,9 +24,9 @@ _COLUMNS = {'host': 'Host', 'fits': 'Fits', 'explanation': 'Explanation'}
 
 
 class EvaluatePciRequest(command.Lister):
-    """Tell which hosts can serve a request for PCI flavors, and why
+    """List the hosts with the devices for a request, or the reason against
 
-    Only devices are looked at, and not what else a server needs of a host.
+    Only devices are compared, not the other needs of a server.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

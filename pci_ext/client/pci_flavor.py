@@ -127,7 +127,7 @@ class SetPciFlavor(command.Command):
         values = pci_flavor_fields.given_values(parsed_args)
         if not values:
             raise exceptions.CommandError(
-                'Nothing to set was given. See --help for what can be set.'
+                'Nothing to set. See --help for the options.'
             )
         plugin.client_of(self).update_flavor(parsed_args.pci_flavor, values)
 

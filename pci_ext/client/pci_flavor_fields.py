@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What there is of a PCI flavor: how commands take it and show it."""
+"""The fields of PCI flavors, as options and as columns of commands."""
 
 import argparse
 from typing import Any
@@ -49,12 +49,12 @@ _FIELDS = {
 #: Fields whose values are mappings.
 _MAPPINGS = frozenset(('specs', 'usage'))
 
-#: Names and values of what is shown of one.
+#: Names and values of the fields of a PCI flavor.
 Fields = tuple[tuple[str, ...], tuple[Any, ...]]
 
 
 def add_flavor_argument(parser: argparse.ArgumentParser) -> None:
-    """Let a command name a PCI flavor."""
+    """Add the argument that names a PCI flavor."""
     parser.add_argument(
         'pci_flavor',
         metavar='<pci-flavor>',
@@ -63,7 +63,7 @@ def add_flavor_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def add_value_options(parser: argparse.ArgumentParser) -> None:
-    """Let a command say what a PCI flavor is to be."""
+    """Add the options that set the fields of a PCI flavor."""
     parser.add_argument(
         '--description',
         metavar='<description>',
@@ -107,7 +107,7 @@ def add_value_options(parser: argparse.ArgumentParser) -> None:
 
 
 def given_values(parsed_args: argparse.Namespace) -> dict[str, Any]:
-    """Collect what was given on the command line, as the API has it."""
+    """Return the given options as fields of the API."""
     values = {
         'name': parsed_args.name,
         'description': parsed_args.description,
@@ -119,13 +119,13 @@ def given_values(parsed_args: argparse.Namespace) -> dict[str, Any]:
 
 
 def cell(flavor: dict[str, Any], key: str) -> Any:
-    """Give what a column shows of a PCI flavor."""
+    """Return the value of a column of a PCI flavor."""
     value = flavor[key]
     return format_columns.DictColumn(value) if key in _MAPPINGS else value
 
 
 def fields_of(flavor: dict[str, Any]) -> Fields:
-    """Give all that is shown of a PCI flavor, if it has it."""
+    """Return all fields of a PCI flavor that it has."""
     known = [key for key in _FIELDS if key in flavor]
     return (
         tuple(_FIELDS[key] for key in known),

@@ -40,7 +40,7 @@ _FORMATTERS = {
 class ListPciPool(command.Lister):
     """List the pools of PCI devices that hosts have
 
-    A pool is what devices of a host have in common, and how many are free.
+    A pool is a number of free devices of a host with equal attributes.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

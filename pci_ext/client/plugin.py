@@ -12,7 +12,7 @@
 
 """Joins the commands of pci_ext to ``openstack``.
 
-What is named here is what python-openstackclient looks for in a plugin.
+python-openstackclient looks for these names in a plugin.
 """
 
 import argparse
@@ -30,7 +30,7 @@ DEFAULT_API_VERSION = '1'
 
 
 def make_client(instance: Any) -> api_client.PciClient:
-    """Make the client that commands find as ``client_manager.pci``.
+    """Return the client that commands find as ``client_manager.pci``.
 
     The API of pci_ext is part of the compute service, so it is reached where
     and as python-openstackclient reaches that.

@@ -39,11 +39,11 @@ def find_id(
 ) -> str:
     """Find the id of a project.
 
-    Who may not ask for projects has to give ids, which are taken as they are.
+    Users who may not list projects have to give ids, which are not checked.
 
     :param domain: name or id of its domain; None if it is in any
-    :param must_exist: whether what is not found is an error, rather than
-        taken as an id
+    :param must_exist: whether an unknown project is an error; otherwise the
+        argument is taken as an id
     :raises CommandError: if it is empty, not found, or there are several
     """
     if not name_or_id:

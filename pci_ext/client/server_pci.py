@@ -60,7 +60,7 @@ class ListServerPci(command.Lister):
         parser.add_argument(
             '--long',
             action='store_true',
-            help='List additional fields: what the server has devices for',
+            help='List additional fields: the request of each device',
         )
         return parser
 
@@ -78,10 +78,10 @@ class ListServerPci(command.Lister):
         else:
             columns = _COLUMNS
             server = client.show_server(found.id)
-            # An empty list is an answer, none is not.
+            # The key is missing if the user may not see the devices.
             if 'pci_devices' not in server:
                 raise exceptions.CommandError(
-                    f'The compute service does not tell the PCI devices of '
+                    f'The compute service does not show the PCI devices of '
                     f'server {parsed_args.server}.'
                 )
             devices = server['pci_devices']
@@ -98,15 +98,15 @@ class _Preferences(format_columns.ListColumn):
 
 
 def _cell(device: dict[str, Any], key: str) -> Any:
-    # Not everybody is told where devices are.
+    # Not all users may see the location of devices.
     value = device.get(key)
     return _Preferences(value) if isinstance(value, list) else value
 
 
 class PlanServerPciMigration(command.ShowOne):
-    """Show what a live migration would do with the PCI devices of a server
+    """Plan the live migration of a server with PCI devices
 
-    Of hosts only devices are looked at, and not what else a server needs.
+    Only devices are compared, not the other needs of a server.
     """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -23,10 +23,10 @@ from osc_lib.command import command
 from pci_ext.client import api_client
 from pci_ext.client import plugin
 
-#: Seconds between looks at the progress of an action.
+#: Seconds between polls of an action.
 _POLL_INTERVAL = 1.0
 
-#: What is said of a failure to those who may not see its reason.
+#: Message of a failure for users who may not see its reason.
 _NOT_TOLD = (
     'The action failed. An administrator can see why: openstack server event '
     'show'
@@ -48,7 +48,7 @@ class _ServerAction(command.Command):
         parser.add_argument(
             '--wait',
             action='store_true',
-            help='Wait until it is done, and fail if it fails',
+            help='Wait for the end of the action, and fail if it fails',
         )
         parser.add_argument(
             'server', metavar='<server>', help='Server (name or ID)'
@@ -84,7 +84,7 @@ class _ServerAction(command.Command):
     def _wait(
         self, client: api_client.PciClient, server_id: str, request_id: str
     ) -> list[api_client.Body]:
-        """Wait for the end of an action, and give its events."""
+        """Wait for the end of an action, and return its events."""
         started = time.monotonic()
         while True:
             events = client.show_server_action(server_id, request_id)
@@ -102,10 +102,10 @@ class _ServerAction(command.Command):
         server_id: str,
         parsed_args: argparse.Namespace,
     ) -> str:
-        """Give what the devices that an action is about say of it.
+        """Return the last errors of the devices of an action.
 
-        Nova shows the details of events to administrators, if not told
-        otherwise; these are shown to all who may see the devices.
+        By default Nova shows the details of events to administrators only;
+        last errors are shown to all users that may see the devices.
         """
         try:
             devices = client.list_server_devices(server_id)
@@ -125,12 +125,12 @@ class _ServerAction(command.Command):
     def _is_about(
         self, device: api_client.Body, parsed_args: argparse.Namespace
     ) -> bool:
-        """Tell whether the action was to change a device of the server."""
+        """Tell whether the action changes a device of the server."""
         return False
 
 
 class AddServerPci(_ServerAction):
-    """Attach PCI devices to a server: all that are asked for, or none"""
+    """Attach PCI devices to a server: all that are requested, or none"""
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -158,16 +158,16 @@ class AddServerPci(_ServerAction):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        wanted = {
+        requests = {
             key: separator.join(getattr(parsed_args, option))
             for option, (key, separator) in _REQUESTS.items()
             if getattr(parsed_args, option)
         }
-        if not wanted:
+        if not requests:
             raise exceptions.CommandError(
-                'Say what to attach: --pci-flavor, --alias or --name.'
+                'Nothing to attach: give --pci-flavor, --alias or --name.'
             )
-        self._act(parsed_args, 'attach_pci', wanted)
+        self._act(parsed_args, 'attach_pci', requests)
 
 
 class RemoveServerPci(_ServerAction):

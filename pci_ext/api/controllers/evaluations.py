@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Which hosts can serve a request for PCI flavors, and why others cannot.
+"""Evaluations: the hosts that can serve a request for PCI flavors.
 
-By their devices alone, and by the code of the scheduler. What else may keep a
-server from a host is left to the scheduler: other filters, NUMA, aliases.
+Only devices are compared, by the code of the scheduler. Other filters, NUMA
+and aliases are left to the scheduler.
 """
 
 from collections.abc import Sequence
@@ -42,13 +42,13 @@ class EvaluationsController(wsgi.Controller):
     @validation.schema(schema.create)
     @validation.response_body_schema(schema.create_response)
     def create(self, req: wsgi.Request, body: View) -> View:
-        """Evaluate a request, as it stands in an extra spec."""
+        """Evaluate a request in the form of the extra spec."""
         context = req.environ['nova.context']
         policy.authorize(context, policies.EVALUATE, target={})
         text = body['evaluate']['request']
         with errors.as_http():
             resolved = from_flavor.resolve({from_flavor.PCI_FLAVOR: text})
-        asked = request_grammar.parse_requests(text)
+        requests = request_grammar.parse_requests(text)
         compiled = compiled_requests.Requirements(
             [
                 compiled_requests.requirement(item['count'], item['spec'])
@@ -58,9 +58,9 @@ class EvaluationsController(wsgi.Controller):
         found = reader.read_pools(context)
         return {
             'evaluation': {
-                'request': request_grammar.format_requests(asked),
+                'request': request_grammar.format_requests(requests),
                 'hosts': [
-                    evaluate(host, pools, compiled, asked)
+                    evaluate(host, pools, compiled, requests)
                     for host, pools in sorted(
                         found.hosts, key=lambda node: node[0]
                     )
@@ -74,18 +74,18 @@ def evaluate(
     host: str,
     pools: Sequence[reader.Pool],
     compiled: compiled_requests.Requirements,
-    asked: Sequence[request_grammar.Request],
+    requests: Sequence[request_grammar.Request],
 ) -> View:
     reported = [pool.reported for pool in pools]
     explained = explanation.explain(compiled, reported)
     return {
         'host': host,
         'fits': explained.fits,
-        'explanation': explanation.words(explained, asked, reported),
+        'explanation': explanation.words(explained, requests, reported),
         'assignment': [
             {
-                'request': str(asked[taken.request]),
-                'pci_flavor': asked[taken.request].alternatives[
+                'request': str(requests[taken.request]),
+                'pci_flavor': requests[taken.request].alternatives[
                     taken.alternative
                 ],
                 'count': taken.count,
@@ -101,7 +101,7 @@ def evaluate(
                 'matching': matching,
             }
             for request, count, matching in zip(
-                asked, explained.found, explained.matching, strict=True
+                requests, explained.found, explained.matching, strict=True
             )
         ],
     }

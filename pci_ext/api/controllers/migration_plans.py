@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a live migration of a server would do with its devices."""
+"""Plans: the effect of a live migration on the devices of a server."""
 
 from typing import Any
 
@@ -46,7 +46,7 @@ class MigrationPlansController(wsgi.Controller):
     @validation.query_schema(schema.index_query)
     @validation.response_body_schema(schema.index_response)
     def index(self, req: wsgi.Request, server_id: str) -> View:
-        """Plan the live migration of a server, to one host or to any."""
+        """Plan the live migration of a server, to one host or any host."""
         context = req.environ['nova.context']
         instance = server_devices.find_server(
             self._compute_api, context, server_id
@@ -99,14 +99,14 @@ def _destinations(
 ) -> reader.Hosts:
     """Read the hosts that a server can be migrated to, or one of them.
 
-    They are those of its cell: Nova migrates no server live into another.
+    All are in its cell: Nova migrates no server live into another cell.
 
     :raises webob.exc.HTTPBadRequest: if the host is none of them
     """
-    # Without a host it may not be in a cell yet, and does not migrate.
+    # A server without a host may not be in a cell yet, and does not migrate.
     if not instance.host:
         return []
-    # In the words of Nova when it is asked to migrate there.
+    # The same text as of the live migration in Nova.
     if host == instance.host:
         raise webob.exc.HTTPBadRequest(
             explanation=nova_exception.UnableToMigrateToSelf(
@@ -132,8 +132,8 @@ def _hosts(
     compiled = host_fit.compiled(instance)
     if compiled is None:
         return []
-    asked = host_fit.names(instance)
+    requests = host_fit.names(instance)
     return [
-        evaluations.evaluate(host, found, compiled, asked)
+        evaluations.evaluate(host, found, compiled, requests)
         for host, found in sorted(destinations, key=lambda node: node[0])
     ]

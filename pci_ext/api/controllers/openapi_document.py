@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The description of the API, for programs."""
+"""The OpenAPI document: the API described for programs."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ from pci_ext.policies import pci_versions as policies
 
 class ViewBuilder(common.ViewBuilder):
     def show(self, request: wsgi.Request) -> document.Document:
-        """Describe what the router serves that the request came by."""
+        """Describe the routes of the router that serves this request."""
         # Left there by the middleware of the router.
         mapper = request.environ['routes.url'].mapper
         url = common.url_join(
@@ -45,9 +45,10 @@ class DescriptionsController(wsgi.Controller):
     @validation.query_schema(schema.show_query)
     @validation.response_body_schema(schema.show_response)
     def show(self, req: wsgi.Request) -> dict[str, Any]:
-        """Describe the API in the words of OpenAPI.
+        """Describe the API in the form of OpenAPI.
 
-        The document is made from what checks requests and responses.
+        The document is made from the schemas that check requests and
+        responses.
         """
         policy.authorize(req.environ['nova.context'], policies.INDEX)
         return self._view_builder.show(req)

@@ -35,10 +35,10 @@ View = dict[str, Any]
 
 @validation.validated
 class PciFlavorAccessController(wsgi.Controller):
-    """What Nova's flavors have as actions, as a resource.
+    """The access of projects, which Nova's flavors have as actions.
 
-    As there, all projects have access to a public PCI flavor, and none can be
-    listed, added or removed.
+    As in Nova, all projects have access to a public PCI flavor, and none can
+    be listed, added or removed.
     """
 
     @wsgi.expected_errors(404)
@@ -65,7 +65,7 @@ class PciFlavorAccessController(wsgi.Controller):
     def create(
         self, req: wsgi.Request, pci_flavor_id: str, body: View
     ) -> View:
-        """Give a project access."""
+        """Add a project to those with access."""
         context = req.environ['nova.context']
         policy.authorize(context, policies.CREATE, target={})
         project_id = body['pci_flavor_access']['project_id']
@@ -83,10 +83,9 @@ class PciFlavorAccessController(wsgi.Controller):
     @wsgi.expected_errors((404, 409))
     @validation.response_body_schema(schema.delete_response)
     def delete(self, req: wsgi.Request, pci_flavor_id: str, id: str) -> None:
-        """Take the access from a project.
+        """Remove the access of a project.
 
-        Its servers keep their devices. Whether the project exists still is
-        not asked.
+        Its servers keep their devices. The project need not exist any more.
         """
         context = req.environ['nova.context']
         policy.authorize(context, policies.DELETE, target={})

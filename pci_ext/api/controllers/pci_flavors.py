@@ -34,12 +34,12 @@ from pci_ext.matching import request_grammar
 from pci_ext.objects import pci_flavor
 from pci_ext.policies import pci_flavors as policies
 
-#: What else the available attributes and the list are found under.
+#: Ids that show the available attributes.
 _RESERVED_IDS = frozenset(
     (views.AVAILABLE_ATTRIBUTES_ID, request_grammar.RESERVED_NAME)
 )
 
-#: The list of all that is known of PCI flavors is found in place of one.
+#: The path of the detailed list, in the place of a name.
 _DETAIL = 'detail'
 
 
@@ -93,8 +93,7 @@ class PciFlavorsController(wsgi.Controller):
     ) -> wsgi.ResponseObject:
         """Create a PCI flavor.
 
-        Without specs it can be created too, to be given them later; until
-        then it matches no device.
+        Its specs can be set later; without specs it matches no device.
         """
         context = req.environ['nova.context']
         policy.authorize(context, policies.CREATE, target={})
@@ -120,7 +119,7 @@ class PciFlavorsController(wsgi.Controller):
     def update(
         self, req: wsgi.Request, id: str, body: views.View
     ) -> views.View:
-        """Change what is given of a PCI flavor; a spec of null is removed.
+        """Change the given fields of a PCI flavor; a spec of null is removed.
 
         Servers that have its devices keep them.
         """
@@ -161,7 +160,7 @@ class PciFlavorsController(wsgi.Controller):
 
 def _verify_name(name: str) -> None:
     request_grammar.validate_name(name)
-    # The path with such a name leads, or may come to lead, somewhere else.
+    # The path of such a name is that of another resource, or may become so.
     reason = None
     if uuidutils.is_uuid_like(name):
         reason = _('it reads as a uuid.')

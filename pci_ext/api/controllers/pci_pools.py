@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The resource os-pci-pools: what hosts have to give."""
+"""The resource os-pci-pools: the pools of all hosts."""
 
 from nova.api import validation
 from nova.api.openstack import wsgi

@@ -30,7 +30,7 @@ from pci_ext.policies import pci_devices as policies
 
 @validation.validated
 class ServerActionsController(wsgi.Controller):
-    """Adds to the actions that Nova has for servers."""
+    """The actions that pci_ext adds to those of servers in Nova."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class ServerActionsController(wsgi.Controller):
     def _attach_pci(
         self, req: wsgi.Request, id: str, body: dict[str, Any]
     ) -> None:
-        """Attach PCI devices to a server: all that are asked for, or none."""
+        """Attach PCI devices to a server: all that are requested, or none."""
         context, instance = self._authorize(req, id, policies.ATTACH)
         with errors.as_http():
             requests = pci_actions.resolve(instance, body['attach_pci'])
@@ -73,7 +73,7 @@ class ServerActionsController(wsgi.Controller):
     def _reattach_pci(
         self, req: wsgi.Request, id: str, body: dict[str, Any]
     ) -> None:
-        """Attach what a live migration took out of a server and left out."""
+        """Attach PCI devices that are missing after a live migration."""
         context, instance = self._authorize(req, id, policies.REATTACH)
         with errors.as_http():
             self._pci_actions.reattach_pci(context, instance)

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The resource servers of the API: as Nova's, and with its PCI devices."""
+"""The resource servers of Nova, with the PCI devices of servers."""
 
 from collections.abc import Sequence
 import itertools
@@ -34,8 +34,8 @@ View = dict[str, Any]
 
 
 class ServersController(servers.ServersController):
-    # Nova checks errors and responses against what it expects before these
-    # methods add to them.
+    # Nova checks its own errors and responses before these methods add to
+    # them.
     _view_builder_class = views.ViewBuilder
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class ServersController(servers.ServersController):
     @validation.response_body_schema(schema.create_response)
     def create(self, req: wsgi.Request, body: View) -> Any:
         """Create a server, with the devices of ports by PCI flavor."""
-        with ports.asking(_take_flavors_of_ports(body)):
+        with ports.asking(_remove_flavors_of_ports(body)):
             return super().create(req, body=body)
 
     @wsgi.expected_errors(404)
@@ -80,10 +80,10 @@ class ServersController(servers.ServersController):
         return view
 
 
-def _take_flavors_of_ports(body: View) -> dict[str, str]:
-    """Take out of a body what Nova does not know.
+def _remove_flavors_of_ports(body: View) -> dict[str, str]:
+    """Remove the PCI flavors of ports from a body: Nova refuses them.
 
-    :returns: by port the names of the PCI flavors that are asked for
+    :returns: by port the names of the PCI flavors
     """
     networks = body['server'].get('networks') if 'server' in body else None
     return {

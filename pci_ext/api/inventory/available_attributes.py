@@ -12,7 +12,7 @@
 
 """The attributes that PCI flavors may use: those that hosts group by.
 
-What all hosts of all cells report together is what a PCI flavor may select by.
+They are the union over all hosts of all cells.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ LOG = logging.getLogger(__name__)
 def available(context: nova_context.RequestContext) -> frozenset[str]:
     """List the attributes by which a PCI flavor can select devices.
 
-    :returns: keys; those that only hosts of a cell report that does not
+    :returns: keys; those that are only reported in a cell that does not
         answer are missing
     """
     found = reported_pools.attributes(context)
@@ -47,16 +47,16 @@ def available(context: nova_context.RequestContext) -> frozenset[str]:
 def check_specs(
     context: nova_context.RequestContext, specs: Mapping[str, str | None]
 ) -> dict[str, str | None]:
-    """Check what is to be set in the specs of a PCI flavor.
+    """Check new specs of a PCI flavor.
 
     :param specs: patterns by key; None removes the key
-    :returns: the same, with the keys under the names they are stored by
+    :returns: the same, with the keys as they are stored
     :raises InvalidSelector: if a key cannot be used in PCI flavors, or no
         host groups its devices by it
     :raises InvalidPattern: if a pattern is not acceptable
     """
     normalised = selectors.Selector(
-        # Any key can have the pattern for any value.
+        # Every key accepts the pattern for any value.
         {key: '*' if text is None else text for key, text in specs.items()}
     ).specs
     checked = dict(zip(normalised, specs.values(), strict=True))

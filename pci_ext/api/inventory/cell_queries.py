@@ -56,7 +56,7 @@ class DeviceFilter:
 def nodes(
     context: nova_context.RequestContext, device_filter: DeviceFilter
 ) -> Iterable[Any]:
-    """Read the compute nodes that have what is device_filter."""
+    """Read the compute nodes of the devices that a filter selects."""
     node = models.ComputeNode
     query = context.session.query(
         node.id, node.uuid, node.host, node.pci_stats

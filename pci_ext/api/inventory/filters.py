@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The filters of lists of pools and devices that no database applies."""
+"""The filters of lists of pools and devices, applied after reading."""
 
 from collections.abc import Callable
 from collections.abc import Collection
@@ -33,7 +33,7 @@ from pci_ext.objects import pci_flavor
 
 Properties = Mapping[str, str | None]
 
-#: Tells by its properties whether a pool or device is asked for.
+#: Tells whether a pool or device with some properties is to be listed.
 Filter = Callable[[Properties], bool]
 
 
@@ -42,12 +42,12 @@ def make_filter(
     query: common.Schema,
     flavors: Iterable[pci_flavor.PciFlavor],
 ) -> Callable[[Properties, Properties], bool]:
-    """Make the filter of a list.
+    """Return the filter of a list.
 
     :param query: the schema of the parameters of the list
-    :param flavors: those that the user sees
-    :returns: tells by the properties of an item, and those of the pool that
-        it is or is in, whether it is asked for
+    :param flavors: PCI flavors that the user sees
+    :returns: a function of the properties of an item and those of its pool,
+        which tells whether the item is to be listed
     :raises webob.exc.HTTPBadRequest: if a parameter is not acceptable
     """
     has_attributes = _by_attributes(
@@ -62,9 +62,9 @@ def make_filter(
 def _by_attributes(
     request: wsgi.Request, parameters: Collection[str]
 ) -> Filter:
-    """Make the filter by attributes.
+    """Return the filter by attributes.
 
-    :param parameters: those that are something else; any other is a pattern
+    :param parameters: names of other parameters; all the rest are patterns
     """
     with errors.as_http():
         selector = selectors.Selector(
@@ -114,7 +114,7 @@ def _unknown(
 def _by_flavor(
     request: wsgi.Request, flavors: Iterable[pci_flavor.PciFlavor]
 ) -> Filter:
-    """Make the filter by PCI flavor, which is held against pools."""
+    """Return the filter by PCI flavor, which is compared with pools."""
     id = request.GET.get('flavor')
     if id is None:
         return lambda pool: True
@@ -122,7 +122,7 @@ def _by_flavor(
         if id in (flavor.uuid, flavor.name):
             matching = flavor_matches.Matches([flavor])
             return lambda pool: bool(matching.names(pool))
-    # Not 404: the list is there.
+    # Not 404: the list exists.
     raise webob.exc.HTTPBadRequest(
         explanation=exception.PciFlavorNotFound(pci_flavor=id).format_message()
     )

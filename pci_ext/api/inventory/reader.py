@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The pools and devices of all hosts, read where Nova keeps them.
+"""The pools and devices of all hosts, read from the databases of cells.
 
-All cells are read at the same time, each with one query a table, whatever the
-number of hosts and devices. What PCI flavors find of the devices is worked out
-here once for each kind of device of a host.
+All cells are read at the same time, each with one query a table, for any
+number of hosts and devices. The pool of a device is inferred once for equal
+devices of a host.
 """
 
 from collections import defaultdict
@@ -36,12 +36,12 @@ from pci_ext.matching import pools as matching_pools
 from pci_ext.objects import pci_device
 from pci_ext.objects import pci_pool
 
-#: The statuses of devices that are in somebody's use.
+#: Statuses of devices in use.
 IN_USE = frozenset(
     (fields.PciDeviceStatus.CLAIMED, fields.PciDeviceStatus.ALLOCATED)
 )
 
-# The uuids of pools are made in it: Nova gives pools none.
+# Namespace of the uuids of pools: Nova assigns none.
 _POOLS = uuid.UUID('5c5a1d6e-3f7e-4b0e-9d53-2f2b86f0a9c1')
 
 
@@ -49,7 +49,7 @@ _POOLS = uuid.UUID('5c5a1d6e-3f7e-4b0e-9d53-2f2b86f0a9c1')
 class Pool:
     """A pool.
 
-    :ivar uuid: stays the same while the host groups its devices so
+    :ivar uuid: constant while the host groups by the same keys
     :ivar host: name of the host
     :ivar reported: as the host reports it, with its ``count``
     """
@@ -78,8 +78,8 @@ class Device:
 
     :ivar row: its record in Nova's database
     :ivar host: name of its host
-    :ivar properties: those on record by which devices can be selected
-    :ivar pool: properties of the pool it is in, or was
+    :ivar properties: recorded properties that devices can be selected by
+    :ivar pool: properties of its pool, or of its last one
     """
 
     row: Any
@@ -97,7 +97,7 @@ class Device:
 
     @property
     def withdrawn(self) -> bool:
-        """Whether it is offered no more, and kept until it is freed."""
+        """Whether its host no longer offers it, and keeps it until freed."""
         return server_state.WITHDRAWN in self.properties
 
     def as_object(self) -> pci_device.PciDevice:
@@ -118,17 +118,17 @@ class Device:
         )
 
 
-#: By the id of a compute node the name of its host, and its pools.
+#: The name of the host and the pools, by the id of the compute node.
 Nodes = dict[int, tuple[str, list[Pool]]]
 
 
-#: Each compute node by the name of its host, with its pools.
+#: The name of the host and the pools of each compute node.
 Hosts = list[tuple[str, list[Pool]]]
 
 
 @dataclasses.dataclass(frozen=True)
 class Pools:
-    """What was read of pools.
+    """Pools of all cells.
 
     :ivar hosts: in no order
     :ivar cells_down: uuids of the cells that did not answer
@@ -140,7 +140,7 @@ class Pools:
 
 @dataclasses.dataclass(frozen=True)
 class Devices:
-    """What was read of devices.
+    """Devices of all cells.
 
     :ivar devices: in no order
     :ivar cells_down: uuids of the cells that did not answer
@@ -164,7 +164,7 @@ def read_pools(
 def read_pools_and_devices(
     context: nova_context.RequestContext, host: str | None = None
 ) -> tuple[Pools, list[Device]]:
-    """Read the pools of all hosts, or of one, and all that is in them."""
+    """Read the pools of all hosts, or of one, and their devices."""
     results = nova_context.scatter_gather_skip_cell0(
         context,
         _pools_and_devices_in_cell,
@@ -267,7 +267,7 @@ def _nodes(
     context: nova_context.RequestContext,
     device_filter: cell_queries.DeviceFilter,
 ) -> Nodes:
-    """Give by compute node the name of its host and its pools."""
+    """Read the host and the pools of each compute node."""
     return {
         row.id: (
             row.host,

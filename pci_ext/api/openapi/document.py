@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The API described in the words of OpenAPI 3.1."""
+"""The API described in the form of OpenAPI 3.1."""
 
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ _HEADER = wsgi.API_VERSION_REQUEST_HEADER
 
 _HEADERS: Document = {
     'version': {
-        'description': 'The versions that the request was served by.',
+        'description': 'Versions that served the request.',
         'required': True,
         'schema': {'type': 'string'},
     }
@@ -59,7 +59,7 @@ def document(
 ) -> Document:
     """Describe operations.
 
-    :param server_url: what the paths are below
+    :param server_url: prefix of the paths
     """
     paths: Document = {}
     statuses: set[int] = set()
@@ -71,7 +71,7 @@ def document(
         'info': {
             'title': 'PCI API',
             'version': microversions.MAX_VERSION,
-            'description': 'What pci_ext adds to the compute API.',
+            'description': 'Additions of pci_ext to the compute API.',
         },
         'servers': [{'url': server_url}],
         'security': [{'token': []}],
@@ -161,8 +161,8 @@ def _parameters(operation: operations.Operation) -> list[Document]:
         )
     patterns = query.get('patternProperties')
     if patterns:
-        # Each property of the object is a parameter: there is no other way
-        # to say that their names follow a pattern.
+        # Each property of the object is a parameter: OpenAPI has no other
+        # form for parameters whose names follow a pattern.
         described.append(
             {
                 'name': 'attributes',

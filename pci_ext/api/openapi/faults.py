@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The errors of the API, described in the words of OpenAPI."""
+"""The errors of the API, described in the form of OpenAPI."""
 
 from http import HTTPStatus
 from typing import Any
@@ -21,13 +21,13 @@ from pci_ext.api.openapi import operations
 
 Document = dict[str, Any]
 
-#: Of every operation: of the middleware, the policies, and the paths, bodies
-#: and versions that are not understood.
+#: Of every operation: errors of the middleware and the policies, and of
+#: malformed paths, bodies and versions.
 _ERRORS = (400, 401, 403)
 _ERRORS_VERSIONED = (406,)
 _ERRORS_WITH_BODY = (413, 415)
 
-#: Those that middleware answers, each in a form of its own.
+#: Answers of middleware, each in a form of its own.
 _NOT_OF_NOVA = (401, 413)
 
 
@@ -42,7 +42,7 @@ def statuses(operation: operations.Operation) -> set[int]:
 
 
 def describe(status: int) -> Document:
-    """Describe a response that says what went wrong."""
+    """Describe the response of an error."""
     described: Document = {'description': HTTPStatus(status).phrase}
     if status not in _NOT_OF_NOVA:
         name = wsgi.Fault._fault_names.get(status, 'computeFault')

@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What the API can do, as its routes and controllers declare it.
+"""The operations of the API, as its routes and controllers declare them.
 
-Nova's decorators leave what they are given with the functions that they
-decorate: it is read here, and so never written twice.
+Nova's decorators keep their arguments with the functions that they decorate.
+These are read here, and so never written twice.
 """
 
 from collections.abc import Callable
@@ -57,12 +57,12 @@ class Operation:
 
     @property
     def description(self) -> str:
-        """Give the docstring: a line, and maybe paragraphs after it."""
+        """The docstring: a line, and paragraphs after it."""
         return inspect.getdoc(self.function) or ''
 
     @property
     def variables(self) -> list[str]:
-        """Name the variables of the path."""
+        """The names of the variables of the path."""
         return _VARIABLE.findall(self.path)
 
     @property
@@ -79,13 +79,13 @@ class Operation:
 
     @property
     def status(self) -> int:
-        """Give the status of success."""
+        """The status of success."""
         declared = getattr(self.function, 'wsgi_codes', None)
         return declared._codes[-1][0] if declared else 200
 
     @property
     def errors(self) -> tuple[int, ...]:
-        """Give the statuses of the errors that the controller expects.
+        """The statuses of the errors that the controller expects.
 
         :raises SeamChanged: if the decorator does not have its argument where
             it is looked for
@@ -101,19 +101,19 @@ class Operation:
                     )
             function = getattr(function, '__wrapped__', None)
         raise exception.SeamChanged(
-            seam=f'what expected_errors of Nova makes of {self.id}',
+            seam=f'the result of expected_errors of Nova for {self.id}',
             expected='a function that encloses the errors',
             found='another one, or not decorated',
         )
 
     def _declared(self, name: str) -> Schema | None:
-        """Give the schema that a decorator was given, that of the newest."""
+        """Return the newest schema that a decorator was given."""
         declared = getattr(self.function, name, None)
         return declared._schemas[-1][0] if declared else None
 
 
 def served(mapper: routes.Mapper) -> Iterator[Operation]:
-    """List what others than Nova serve, in the order of the routes."""
+    """List the operations that are not of Nova, in the order of routes."""
     for route in mapper.matchlist:
         # Each path is there again below that of a project.
         if route.redirect or route.routepath.startswith('/{project_id'):

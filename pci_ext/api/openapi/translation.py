@@ -10,17 +10,16 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Schemas as Nova has them, put into the words of OpenAPI."""
+"""Schemas in the form of Nova, translated to that of OpenAPI."""
 
 from typing import Any
 
 
 def translate(schema: Any) -> Any:
-    r"""Put a schema into the words of OpenAPI.
+    r"""Translate a schema to the form of OpenAPI.
 
-    Its regular expressions are those of ECMAScript, which have no ``\A`` and
-    ``\Z``; and its texts are Unicode, in which half of a surrogate pair is
-    nothing that would have to be left out.
+    OpenAPI has the regular expressions of ECMAScript, without ``\A`` and
+    ``\Z``, and texts in Unicode, which cannot hold half of a surrogate pair.
     """
     if isinstance(schema, list):
         return [translate(each) for each in schema]

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How the API shows devices."""
+"""Views of devices."""
 
 from collections.abc import Iterable
 from collections.abc import Sequence

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How the API shows PCI flavors."""
+"""Views of PCI flavors."""
 
 from collections.abc import Collection
 from collections.abc import Iterable
@@ -54,7 +54,7 @@ class ViewBuilder(common.ViewBuilder):
         flavor: pci_flavor.PciFlavor,
         usage: Mapping[str, int | bool] | None = None,
     ) -> View:
-        """Show all of a PCI flavor, and how much of it is used if given."""
+        """Show all fields of a PCI flavor, with its usage if given."""
         view = self.basic(request, flavor)
         view['pci_flavor'].update(
             is_public=flavor.is_public,
@@ -86,9 +86,9 @@ class ViewBuilder(common.ViewBuilder):
         flavors: Iterable[pci_flavor.PciFlavor],
         usage: Mapping[str, Mapping[str, int | bool]],
     ) -> View:
-        """Show all of PCI flavors.
+        """Show all fields of PCI flavors.
 
-        :param usage: by name how much of each is used
+        :param usage: by the name of the PCI flavor
         """
         return {
             'pci_flavors': [

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How the API shows pools."""
+"""Views of pools."""
 
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ class ViewBuilder(common.ViewBuilder):
     ) -> View:
         """Show a page of a list.
 
-        :param usage: by uuid how much of each pool is used
+        :param usage: by the uuid of the pool
         """
         shown = []
         for pool in pools:

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How the API shows servers: as Nova does, without what is internal."""
+"""Views of servers: Nova's, without an internal extra spec."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from pci_ext import server_state
 
 
 class ViewBuilder(servers.ViewBuilder):
-    """Keeps what PCI requests were resolved to out of the flavor shown."""
+    """Nova's view, without the extra spec of resolved PCI requests."""
 
     def _get_flavor_dict(
         self,

@@ -287,7 +287,7 @@ class TestSet(base.ShellTestCase):
 
     def test_nothing(self):
         self.assertIn(
-            'Nothing to set was given.',
+            'Nothing to set.',
             self.complaint_of('pci', 'flavor', 'set', 'bigGPU'),
         )
         self.assertEqual([], self.api.requests)

@@ -136,7 +136,7 @@ class TestList(base.ShellTestCase):
     def test_devices_are_not_told(self):
         self.set_server()
         self.assertEqual(
-            f'The compute service does not tell the PCI devices of server '
+            f'The compute service does not show the PCI devices of server '
             f'{uuids.server}.\n',
             self.complaint_of('server', 'pci', 'list', uuids.server),
         )

@@ -66,7 +66,7 @@ class TestAdd(ActionTestCase):
 
     def test_nothing(self):
         self.assertIn(
-            'Say what to attach',
+            'Nothing to attach',
             self.complaint_of('server', 'add', 'pci', uuids.server),
         )
         self.assertEqual([], self.sent())
