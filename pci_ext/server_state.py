@@ -52,8 +52,8 @@ COMPLETED = 'pci_ext:done'
 
 #: Followed by count and number, value: the name of a PCI flavor. Devices of an
 #: attach or resize that its host has not recorded yet. Written by
-#: api.pci_actions and api.compute_api; cleared by compute.operations; read by
-#: api.quota.
+#: api.pci_actions and api.quota.reservation; cleared by compute.operations;
+#: read by api.quota.usage.
 RESERVED = 'pci_ext_asked:'
 
 # Requester ids of PCI requests.

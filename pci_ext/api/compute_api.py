@@ -158,7 +158,9 @@ class ComputeAPI(api.API):
                 for each in requests.requests
                 if each.requester_id != server_state.HOT_ATTACHED
             ]
-            reservation.hold(checks.check_resize(context, instance, requests))
+            reservation.prepare(
+                checks.check_resize(context, instance, requests)
+            )
 
     def _check_quota_unshelve_offloaded(
         self,
@@ -169,7 +171,7 @@ class ComputeAPI(api.API):
         super()._check_quota_unshelve_offloaded(
             context, instance, request_spec
         )
-        reservation.hold(checks.check_unshelve(context, instance))
+        reservation.prepare(checks.check_unshelve(context, instance))
 
     def resize(
         self,

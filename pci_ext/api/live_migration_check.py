@@ -33,7 +33,7 @@ def refusal_reason(
     if server_state.pending_detach(instance):
         return _(
             'A PCI device of the server is being detached: its guest has not '
-            'let go of it.'
+            'released it.'
         )
     forbidden = [
         each

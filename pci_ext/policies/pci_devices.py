@@ -46,8 +46,8 @@ _RULES = [
         name=SERVER,
         check_str=base.PROJECT_READER_OR_ADMIN,
         description=(
-            'See the PCI devices of a server: the key ``pci_devices`` is left '
-            'out of the response for those who may not'
+            'See the PCI devices of a server: the response for other users '
+            'has no key ``pci_devices``'
         ),
         operations=[
             {'method': 'GET', 'path': '/servers/{server_id}'},
@@ -60,10 +60,9 @@ _RULES = [
         name=SERVER_LOCATION,
         check_str=base.PROJECT_READER_OR_ADMIN,
         description=(
-            'See where the PCI devices of a server are on its host: the keys '
-            '``address`` and ``dev_id`` are left out of the response for '
-            'those who may not. Without ``dev_id`` no device can be named to '
-            'be detached'
+            'See the location of the PCI devices of a server on its host: the '
+            'response for other users has no keys ``address`` and '
+            '``dev_id``. The action detach_pci needs ``dev_id``'
         ),
         operations=[
             {'method': 'GET', 'path': '/servers/{server_id}'},
@@ -117,10 +116,7 @@ _RULES = [
     policy.DocumentedRuleDefault(
         name=MIGRATION_PLAN,
         check_str=base.ADMIN,
-        description=(
-            'See what a live migration would do with the PCI devices of a '
-            'server, and which hosts could take it'
-        ),
+        description=('Plan the live migration of a server with PCI devices'),
         operations=[
             {
                 'method': 'GET',

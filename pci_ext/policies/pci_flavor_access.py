@@ -35,7 +35,7 @@ _RULES = [
     policy.DocumentedRuleDefault(
         name=CREATE,
         check_str=base.ADMIN,
-        description='Give a project access to a private PCI flavor',
+        description='Add access of a project to a private PCI flavor',
         operations=[
             {'method': 'POST', 'path': '/os-pci-flavors/{pci_flavor}/access'}
         ],
@@ -44,7 +44,7 @@ _RULES = [
     policy.DocumentedRuleDefault(
         name=DELETE,
         check_str=base.ADMIN,
-        description='Take the access to a private PCI flavor from a project',
+        description='Remove access of a project to a private PCI flavor',
         operations=[
             {
                 'method': 'DELETE',

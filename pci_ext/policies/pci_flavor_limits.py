@@ -25,7 +25,7 @@ _RULES = [
     policy.DocumentedRuleDefault(
         name=INDEX,
         check_str=base.ADMIN,
-        description='Show how many devices of a PCI flavor projects may have',
+        description='Show the limits of a PCI flavor',
         operations=[
             {'method': 'GET', 'path': '/os-pci-flavors/{pci_flavor}/limits'}
         ],
@@ -34,7 +34,7 @@ _RULES = [
     policy.DocumentedRuleDefault(
         name=UPDATE,
         check_str=base.ADMIN,
-        description='Set how many devices of a PCI flavor projects may have',
+        description='Set the limits of a PCI flavor',
         operations=[
             {'method': 'PUT', 'path': '/os-pci-flavors/{pci_flavor}/limits'}
         ],

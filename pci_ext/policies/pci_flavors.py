@@ -76,7 +76,7 @@ _RULES = [
     policy.DocumentedRuleDefault(
         name=EVALUATE,
         check_str=base.ADMIN,
-        description='See which hosts can serve a request for PCI flavors',
+        description='Evaluate a request for PCI flavors on all hosts',
         operations=[{'method': 'POST', 'path': '/os-pci-flavors/evaluate'}],
         scope_types=['project'],
     ),

@@ -19,7 +19,7 @@ INDEX = 'os_compute_api:os-pci:index'
 _RULES = [
     policy.DocumentedRuleDefault(
         name=INDEX,
-        # Whoever has a token, as for what Nova says of itself.
+        # All users with a token, as for the versions of Nova.
         check_str='@',
         description='List the versions of the PCI API, and describe it',
         operations=[

@@ -55,7 +55,7 @@ class PciDevicesController(wsgi.Controller):
         context = req.environ['nova.context']
         policy.authorize(context, policies.INDEX, target={})
         flavors = visible_flavors.get_all(context)
-        is_wanted = filters.make_filter(req, schema.index_query, flavors)
+        is_listed = filters.make_filter(req, schema.index_query, flavors)
         found = reader.read_devices(
             context,
             cell_queries.DeviceFilter(
@@ -67,7 +67,7 @@ class PciDevicesController(wsgi.Controller):
             [
                 device
                 for device in found.devices
-                if is_wanted(device.properties, device.pool)
+                if is_listed(device.properties, device.pool)
             ],
             _SORT_KEYS,
             uuid_of=lambda device: device.row.uuid,

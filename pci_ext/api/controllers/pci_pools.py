@@ -39,7 +39,7 @@ class PciPoolsController(wsgi.Controller):
         context = req.environ['nova.context']
         policy.authorize(context, policies.INDEX, target={})
         flavors = visible_flavors.get_all(context)
-        is_wanted = filters.make_filter(req, schema.index_query, flavors)
+        is_listed = filters.make_filter(req, schema.index_query, flavors)
         found, devices = reader.read_pools_and_devices(
             context, req.GET.get('host')
         )
@@ -49,7 +49,7 @@ class PciPoolsController(wsgi.Controller):
                 pool
                 for _, pools in found.hosts
                 for pool in pools
-                if is_wanted(pool.properties, pool.properties)
+                if is_listed(pool.properties, pool.properties)
             ],
             {
                 'host': lambda pool: pool.host,

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Devices that an action of this thread reserves until a host claims them."""
+"""Devices of an action, from the check of the quota to the reservation."""
 
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -27,25 +27,25 @@ from pci_ext.api.quota import checks
 #: Counts by the names of PCI flavors.
 Devices = Mapping[str, int]
 
-#: Set by `hold`, read by `recheck`, both called by ComputeAPI.
-_held: contextvars.ContextVar[Devices | None] = contextvars.ContextVar(
+#: Set by `prepare`, read by `recheck`, both called by ComputeAPI.
+_prepared: contextvars.ContextVar[Devices | None] = contextvars.ContextVar(
     'pci_ext_reservation', default=None
 )
 
 
 @contextlib.contextmanager
 def scope() -> Iterator[None]:
-    """Limit what is held to one action."""
-    token = _held.set(None)
+    """Forget prepared devices at the end of an action."""
+    token = _prepared.set(None)
     try:
         yield
     finally:
-        _held.reset(token)
+        _prepared.reset(token)
 
 
-def hold(devices: Devices) -> None:
-    """Hold devices that passed a check, until the action begins."""
-    _held.set(devices)
+def prepare(devices: Devices) -> None:
+    """Keep devices that passed a check, until the action begins."""
+    _prepared.set(devices)
 
 
 def recheck(
@@ -53,14 +53,14 @@ def recheck(
     instance: 'objects.Instance',
     reserve: bool,
 ) -> None:
-    """Check what is held again, once the server has its task state.
+    """Check the prepared devices again, once the server has its task state.
 
     :param reserve: whether to save a reservation: no record of the server
         has the devices until its host claims them
     :raises nova.exception.OverQuota: if another request took the devices
         since the first check; the task state of the server is reset
     """
-    devices = _held.get() or {}
+    devices = _prepared.get() or {}
     task_state = instance.task_state
     if reserve and server_state.reserve(instance, devices):
         # Only now no other process writes these.
