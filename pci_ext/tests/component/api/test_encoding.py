@@ -20,7 +20,7 @@ CREATE = ('POST', '/os-pci-flavors', {'pci_flavor': {'name': 'gpu'}})
 
 @ddt.ddt
 class EncodingTestCase(base.RouterTestCase):
-    """What is not UTF-8, or no JSON, in any part of a request."""
+    """Parts of a request that are not UTF-8, or not JSON."""
 
     def assert_refused(
         self, method: str, path: str, body: bytes | None = None

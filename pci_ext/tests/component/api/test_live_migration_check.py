@@ -57,7 +57,7 @@ class ServerTestCase(base.RouterTestCase):
         )
 
     def have(self, device: dict[str, Any], *spec: dict[str, str]) -> None:
-        """Give the server a device, for a request with alternatives."""
+        """Add a device to the server, for a request with alternatives."""
         with nova_context.target_cell(
             self.context, self.cell_mappings['cell1']
         ) as cell_context:
@@ -120,7 +120,7 @@ class LiveMigrationsTestCase(ServerTestCase):
         self.have(INTEL, HOTPLUG, FORBID)
         self.assertIn('IntelGPU', self.migrate(409))
 
-    def test_what_is_up_to_nova(self) -> None:
+    def test_devices_that_nova_decides_on(self) -> None:
         self.have(INTEL, {'vendor_id': '8086'})
         self.migrate(202)
 
@@ -136,7 +136,7 @@ class LiveMigrationsTestCase(ServerTestCase):
             instance.save()
         self.assertIn('being detached', self.migrate(409))
 
-    def test_place_is_for_those_who_may_see_it(self) -> None:
+    def test_location_by_policy(self) -> None:
         self.have(INTEL, FORBID)
         self.policy.set_rules({policies.SERVER_LOCATION: '!'}, overwrite=False)
         text = self.migrate(409)

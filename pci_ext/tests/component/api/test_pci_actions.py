@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What nova-api does of an attach, with a host that answers as told."""
+"""The part of nova-api in an attach, with a simulated answer of the host."""
 
 from collections.abc import Callable
 from typing import Any
@@ -91,7 +91,7 @@ class AttachmentsTestCase(base.RouterTestCase):
         self.assertEqual(409, self.detach().status_int)
         self.assertEqual([server_state.DETACHING_PCI], self.called)
 
-    def test_server_is_not_taken_for_what_cannot_be(self) -> None:
+    def test_refused_request_sets_no_task_state(self) -> None:
         self.host(lambda: None)
         for dev_id in '', 'pci_\ud800', 'pci_\x00':
             response = self.detach(dev_id)
@@ -178,7 +178,7 @@ class AttachmentsTestCase(base.RouterTestCase):
         self.assertEqual([], self.called)
         self.assertEqual('deleting', self.instance().task_state)
 
-    def test_what_the_host_wrote_meanwhile_stays(self) -> None:
+    def test_concurrent_write_of_the_host_stays(self) -> None:
         self.host(lambda: None)
         self.before_save(
             1,
@@ -211,7 +211,7 @@ class HostsTestCase(AttachmentsTestCase):
     def test_host_that_is_down(self) -> None:
         self.service.forced_down = True
         self.service.save()
-        # Also where nobody gives the server back for that reason.
+        # Also where the host has not reset the task state.
         for task_state in None, server_state.DETACHING_PCI:
             self.save(task_state=task_state)
             self.assertRefused(503, 'is down')

@@ -93,7 +93,7 @@ class NotificationsTestCase(base.RouterTestCase):
         return received
 
     def payload(self, event_type: str) -> dict[str, Any]:
-        """Give what the only notification says of the PCI flavor."""
+        """Return the PCI flavor in the only notification."""
         (notification,) = self.received()
         self.assertEqual(event_type, notification['event_type'])
         self.assertEqual('INFO', notification['priority'])
@@ -123,7 +123,7 @@ class NotificationsTestCase(base.RouterTestCase):
         self.assertEqual({'vendor_id': '8086'}, payload['specs'])
         self.assertEqual([base.OWN_PROJECT], payload['projects'])
 
-    def test_update_tells_what_it_is_now(self) -> None:
+    def test_update_has_the_new_fields(self) -> None:
         db.create(pci_flavor.PciFlavor(name='old'))
         self.send('PUT', '/old', {'pci_flavor': {'name': 'new'}})
         payload = self.payload('pci_flavor.update')
@@ -145,12 +145,12 @@ class NotificationsTestCase(base.RouterTestCase):
             self.payload('pci_flavor.update')['projects'],
         )
 
-    def test_delete_tells_what_it_was(self) -> None:
+    def test_delete_has_the_last_fields(self) -> None:
         db.create(pci_flavor.PciFlavor(name='old'))
         self.send('DELETE', '/old')
         self.assertEqual('old', self.payload('pci_flavor.delete')['name'])
 
-    def test_what_fails_is_not_told(self) -> None:
+    def test_no_notification_of_a_failure(self) -> None:
         db.create(pci_flavor.PciFlavor(name='old'))
         for method, path, body in (
             ('POST', '', {'pci_flavor': {'name': 'old'}}),

@@ -68,7 +68,7 @@ MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
         route,
         path,
         body,
-        {**dict(zip(USERS, statuses, strict=True)), 'nobody': 401},
+        {**dict(zip(USERS, statuses, strict=True)), 'anonymous': 401},
     )
     # In the order of USERS: admin, member, reader, other, roleless.
     for method, route, path, body, statuses in (
@@ -170,15 +170,15 @@ MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
 
 SERVER = f'/servers/{uuidsentinel.server}'
 
-#: Of servers what pci_ext adds to them, for one of OWN_PROJECT; as above.
-#: Whoever may act gets an answer about what is asked for, as the server has no
-#: devices and the PCI flavor is none.
+#: Additions of pci_ext to servers, for a server of OWN_PROJECT; as above. An
+#: action that the policy allows is refused for another reason: the server has
+#: no devices, and the PCI flavor does not exist.
 SERVERS: tuple[tuple[str, str, Any, dict[str, int]], ...] = tuple(
     (
         method,
         path,
         body,
-        {**dict(zip(USERS, statuses, strict=True)), 'nobody': 401},
+        {**dict(zip(USERS, statuses, strict=True)), 'anonymous': 401},
     )
     for method, path, body, statuses in (
         ('GET', SERVER, None, (200, 200, 200, 404, 403)),
@@ -286,7 +286,7 @@ class RolesTestCase(base.CellsTestCase):
             for user in expected:
                 self.reset()
                 response = self.call(
-                    method, path, body, None if user == 'nobody' else user
+                    method, path, body, None if user == 'anonymous' else user
                 )
                 got[user] = response.status_int
             self.assertEqual(expected, got, f'{method} {path}')
@@ -303,19 +303,19 @@ class RolesTestCase(base.CellsTestCase):
         for method, path, body, expected in SERVERS:
             got = {
                 user: self.call(
-                    method, path, body, None if user == 'nobody' else user
+                    method, path, body, None if user == 'anonymous' else user
                 ).status_int
                 for user in expected
             }
             self.assertEqual(expected, got, f'{method} {path} {body}')
 
-    def test_who_sees_the_devices_of_servers(self) -> None:
+    def test_devices_of_servers(self) -> None:
         self.create_server('cell1', 'server')
         for user in ('admin', 'member', 'reader'):
             response = self.call('GET', SERVER, None, user)
             self.assertEqual([], response.json['server']['pci_devices'])
 
-    def test_nothing_is_done_for_those_who_may_not(self) -> None:
+    def test_forbidden_requests_change_nothing(self) -> None:
         for method, _, path, body, expected in MATRIX:
             self.reset()
             before = self.stored()
@@ -336,7 +336,7 @@ class RolesTestCase(base.CellsTestCase):
             response = self.call(method, path, body, 'stolen')
             self.assertEqual(401, response.status_int, f'{method} {path}')
 
-    def test_lists_have_what_the_user_sees(self) -> None:
+    def test_lists_have_visible_items(self) -> None:
         self.reset()
         both = ['private', 'public']
         for user, expected in {

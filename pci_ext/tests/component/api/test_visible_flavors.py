@@ -60,7 +60,7 @@ class VisibilityTestCase(base.CellsTestCase):
                 )
         return usable
 
-    def test_each_user_can_use_what_the_user_sees(self) -> None:
+    def test_each_user_can_use_visible_flavors(self) -> None:
         for context, expected in (
             (self.context, {'public', 'private', 'ours'}),
             (self.member, {'public', 'ours'}),
@@ -73,7 +73,7 @@ class VisibilityTestCase(base.CellsTestCase):
             with visible_flavors.for_request(context):
                 self.assertEqual(expected, self.usable())
 
-    def test_public_ones_only_where_nobody_asks(self) -> None:
+    def test_only_public_flavors_without_a_user(self) -> None:
         with visible_flavors.for_request(None):
             self.assertEqual({'public'}, self.usable())
 
@@ -105,7 +105,7 @@ class VisibilityTestCase(base.CellsTestCase):
                 self.assertEqual({'public'}, self.usable())
             self.assertEqual({'public'}, self.usable())
 
-    def test_who_asks_is_who_sent_the_request(self) -> None:
+    def test_user_is_that_of_the_request(self) -> None:
         seen: list[set[str]] = []
 
         def index(*args: Any, **kwargs: Any) -> dict[str, Any]:

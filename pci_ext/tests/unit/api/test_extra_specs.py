@@ -81,7 +81,7 @@ class ExtraSpecsTestCase(test.NoDBTestCase):
             'pci_passthrough:pci_name', '10GE,,10GE', '10GE,,10GE', 'empty'
         )
 
-    def test_what_requests_are_resolved_to_is_reserved(self) -> None:
+    def test_resolved_requests_are_reserved(self) -> None:
         self.assert_refused('pci_passthrough:pci_requests', '[]', 'reserved')
 
     def test_alias_is_still_known(self) -> None:

@@ -41,7 +41,7 @@ IDENTITY_ROOT = '/v3'
 
 
 def version_documents(api):
-    """Say what the SDK asks of services before all else."""
+    """Return the documents that the SDK requests first."""
     compute = {
         'id': 'v2.1',
         'status': 'CURRENT',
@@ -74,7 +74,7 @@ class ComputeApi(fixtures.Fixture):
     :ivar identity: where the identity service is
     :ivar answers: what it answers: (status, body) by 'METHOD /path'; a body
         that is a str is sent as it is, others as JSON
-    :ivar requests: what was asked: ('METHOD /path', body)
+    :ivar requests: received ones: ('METHOD /path', body)
 
     Paths are those under the endpoint; those of the identity service, which
     is here too, begin with its version.

@@ -44,7 +44,7 @@ class TestCreate(base.ShellTestCase):
         [(_, body)] = self.api.requests
         return body['pci_flavor'], shown
 
-    def test_only_what_is_given_is_sent(self):
+    def test_only_given_fields_are_sent(self):
         sent, _ = self.create()
         self.assertEqual({'name': 'bigGPU'}, sent)
 
@@ -69,7 +69,7 @@ class TestCreate(base.ShellTestCase):
         sent, _ = self.create('--public')
         self.assertEqual({'name': 'bigGPU', 'is_public': True}, sent)
 
-    def test_what_was_created_is_shown(self):
+    def test_created_flavor_is_shown(self):
         _, shown = self.create()
         self.assertEqual(
             {
@@ -268,7 +268,7 @@ class TestSet(base.ShellTestCase):
         self.output_of('pci', 'flavor', 'set', 'bigGPU', *options)
         return self.api.requests.pop()
 
-    def test_only_what_is_given_is_sent(self):
+    def test_only_given_fields_are_sent(self):
         for options, values in (
             (('--name', 'GPU'), {'name': 'GPU'}),
             (('--description', ''), {'description': ''}),

@@ -50,7 +50,7 @@ class AccessTestCase(base.ShellTestCase):
         return 200, {'projects': [{'id': each, 'name': name} for each in ids]}
 
     def sent(self):
-        """Give what was asked of the compute service."""
+        """Return the requests to the compute service."""
         return [
             (request, body)
             for request, body in self.api.requests
@@ -137,7 +137,7 @@ class TestAdd(AccessTestCase):
         )
         self.assertEqual([], self.sent())
 
-    def test_who_may_not_ask_for_projects_gives_ids(self):
+    def test_users_without_projects_give_ids(self):
         self.answer(
             {
                 f'GET /v3/projects/{uuids.demo}': fault(403, 'No.'),

@@ -65,7 +65,7 @@ class LimitTestCase(base.ShellTestCase):
         self.run_limit('unset', '--project', uuids.gone, 'bigGPU')
         self.assert_sent(projects={uuids.gone: None})
 
-    def test_what_is_no_limit(self):
+    def test_invalid_limits(self):
         for text in ('many', '1.5', '٤'):
             self.assertIn(
                 f'{text} is neither a number of devices nor "unlimited".',

@@ -178,7 +178,7 @@ class TestMigrationPlan(base.ShellTestCase):
         path = f'/servers/{uuids.server}/os-pci-migration-plan{query}'
         self.api.answers[f'GET {path}'] = (200, {'pci_migration_plan': plan})
 
-    def test_devices_by_what_becomes_of_them(self):
+    def test_devices_by_policy(self):
         self.set_plan(
             reason='No.',
             devices=[
@@ -205,7 +205,7 @@ class TestMigrationPlan(base.ShellTestCase):
             self.json_of(*self.COMMAND),
         )
 
-    def test_what_stands_by(self):
+    def test_failover_ports(self):
         self.set_plan(
             failover_ports=[
                 {'port_id': uuids.pair, 'replaces': uuids.card},
@@ -217,7 +217,7 @@ class TestMigrationPlan(base.ShellTestCase):
             self.json_of(*self.COMMAND)['failover_ports'],
         )
 
-    def test_what_waits_on_a_host(self):
+    def test_available_devices(self):
         self.set_plan(
             '?host=compute-2',
             hosts=[

@@ -46,7 +46,7 @@ class MigrationPlansTestCase(test_live_migration_check.ServerTestCase):
         self.assertEqual(status, response.status_int, response.text)
         self.assertIn(text, response.text)
 
-    def test_what_becomes_of_each_device(self) -> None:
+    def test_policy_of_each_device(self) -> None:
         self.have(NVIDIA, test_live_migration_check.HOTPLUG)
         self.have(INTEL, test_live_migration_check.FORBID)
         plan = self.plan()
@@ -60,7 +60,7 @@ class MigrationPlansTestCase(test_live_migration_check.ServerTestCase):
         self.assertIn('IntelGPU', plan['reason'])
         self.assertEqual('host1', plan['host'])
 
-    def test_what_waits_on_hosts(self) -> None:
+    def test_devices_on_hosts(self) -> None:
         self.have(NVIDIA, test_live_migration_check.HOTPLUG)
         plan = self.plan()
         self.assertIsNone(plan['reason'])
@@ -83,7 +83,7 @@ class MigrationPlansTestCase(test_live_migration_check.ServerTestCase):
                 400, f'Compute host {host} could not be found.', host
             )
         self.assertRefused(400, 'to current host (host1)', 'host1')
-        # What PostgreSQL cannot be asked.
+        # PostgreSQL refuses it in a query.
         self.assertRefused(400, 'host', '%00')
 
     def test_server_without_a_host(self) -> None:
@@ -123,7 +123,7 @@ class MigrationPlansTestCase(test_live_migration_check.ServerTestCase):
             instance.system_metadata.update(metadata)
             instance.save()
 
-    def test_what_stands_by(self) -> None:
+    def test_failover_ports(self) -> None:
         ports = [
             network_model.VIF(id=name, address=address, vnic_type=vnic_type)
             for name, address, vnic_type in (

@@ -83,7 +83,7 @@ class PciDevicesTestCase(base.RouterTestCase):
 
 
 class ListTestCase(PciDevicesTestCase):
-    def test_what_is_shown(self) -> None:
+    def test_fields(self) -> None:
         listed = self.get_list()
         self.assertEqual([], listed['cells_down'])
         self.assertNotIn('pci_devices_links', listed)
@@ -139,14 +139,14 @@ class ListTestCase(PciDevicesTestCase):
             ({'vendor_id': '8086'}, [nic]),
             ({'product_id': '1db[0-4]'}, [used, free]),
             ({'device_id': '0x1DB4'}, [used, free]),
-            ({'e.of_nobody': '*'}, []),
+            ({'e.unknown': '*'}, []),
             ({'numa_node': '0', 'status': 'available'}, [free]),
             ({'flavor': 'gpu', 'status': 'available'}, [free]),
             ({'host': 'host1', 'vendor_id': '8086'}, []),
         ):
             self.assertEqual(expected, self.names(**query), query)
 
-    def test_filter_by_what_hosts_group_by(self) -> None:
+    def test_filter_by_keys_of_grouping(self) -> None:
         text = self.refused(**{'class': '0x0300.*'})
         self.assertIn(
             "'class' is not a parameter, nor does a compute host group its "
@@ -168,7 +168,7 @@ class ListTestCase(PciDevicesTestCase):
         self.assertEqual(['host3 09'], self.names(**{'class': '0x03.*'}))
         self.assertEqual([], self.names(**{'class': '0x02.*'}))
 
-    def test_flavors_of_a_device_whose_pool_is_gone(self) -> None:
+    def test_flavors_of_a_device_without_its_pool(self) -> None:
         used = self.get_list(status='allocated')['pci_devices']
         self.assertEqual([['gpu', 'nvidia']], [x['pci_flavors'] for x in used])
 
@@ -291,7 +291,7 @@ class ListTestCase(PciDevicesTestCase):
             ['host2'], [each['host'] for each in listed['pci_devices']]
         )
 
-    def test_only_what_is_on_record(self) -> None:
+    def test_only_recorded_devices(self) -> None:
         with context.target_cell(
             self.context, self.cell_mappings['cell2']
         ) as cell_context:

@@ -210,7 +210,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
             self.assert_refused(403, response, 'os-pci-flavor-access')
         self.assertEqual([base.OWN_PROJECT], self.projects())
 
-    def test_those_who_may_by_policy_find_what_they_see(self) -> None:
+    def test_other_users_by_policy_find_visible_flavors(self) -> None:
         self.policy.set_rules(
             {'os_compute_api:os-pci-flavor-access:index': '@'},
             overwrite=False,

@@ -233,7 +233,7 @@ class CreateTestCase(PciFlavorsTestCase):
         self.create('none', is_public=False, projects=[])
         self.create('all', is_public=True, projects=[])
 
-    def test_legacy_v2_ignores_what_it_does_not_know(self) -> None:
+    def test_legacy_v2_ignores_unknown_keys(self) -> None:
         response = self.call(
             'POST',
             PATH,
@@ -318,10 +318,10 @@ class ShowTestCase(PciFlavorsTestCase):
 
     def test_readers_only(self) -> None:
         self.create('bigGPU')
-        nobody = self.context_of('something-else')
+        other = self.context_of('something-else')
         for path in ('', '/detail', '/bigGPU', '/0'):
             self.assert_refused(
-                403, self.call('GET', PATH + path, context=nobody)
+                403, self.call('GET', PATH + path, context=other)
             )
 
 
@@ -538,7 +538,7 @@ class UpdateTestCase(PciFlavorsTestCase):
         )
         self.assertEqual(self.flavor, self.show('bigGPU'))
 
-    def test_legacy_v2_ignores_what_it_does_not_know(self) -> None:
+    def test_legacy_v2_ignores_unknown_keys(self) -> None:
         self.assert_changed(
             self.update(legacy_v2=True, color='red', description='new'),
             description='new',

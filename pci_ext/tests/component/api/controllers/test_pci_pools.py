@@ -54,7 +54,7 @@ class PciPoolsTestCase(base.RouterTestCase):
     def counts(self, **query: Any) -> list[int]:
         return [each['count'] for each in self.get_list(**query)['pci_pools']]
 
-    def test_what_is_shown(self) -> None:
+    def test_fields(self) -> None:
         listed = self.get_list(host='host1', sort_key='count')
         self.assertEqual([], listed['cells_down'])
         first, second = listed['pci_pools']
@@ -137,7 +137,7 @@ class PciPoolsTestCase(base.RouterTestCase):
         self.assertIn('status', response.text)
         self.assertNotIn('sort_key, status', response.text)
 
-    def test_filter_by_what_hosts_group_by(self) -> None:
+    def test_filter_by_keys_of_grouping(self) -> None:
         self.create_host(
             'cell2', 'host3', {**GPU, 'class': '0x0300', 'count': 3}
         )

@@ -83,7 +83,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
         self.assertEqual(200, response.status_int, response.text)
         return list(response.json['pci_devices'])
 
-    def test_what_is_shown(self) -> None:
+    def test_fields(self) -> None:
         self.add(2, 'boot', **NVIDIA)
         self.assertEqual(
             [
@@ -105,7 +105,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
             self.get_list(context=self.context_of('reader')),
         )
 
-    def test_what_devices_serve(self) -> None:
+    def test_requests_of_devices(self) -> None:
         self.add(1, 'attaching', status='claimed', **INTEL)
         self.add(2, 'boot', **INTEL)
         self.add(3, 'hot', **NVIDIA)
@@ -147,7 +147,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
             ['0000:02:00.0'], [each['address'] for each in self.get_list()]
         )
 
-    def test_place_is_for_those_who_may_see_it(self) -> None:
+    def test_location_by_policy(self) -> None:
         self.add(2, 'boot', **INTEL)
         self.policy.set_rules(
             {policies.SERVER: '@', policies.SERVER_LOCATION: '!'},
@@ -159,7 +159,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
         self.assertEqual('IntelGPU', shown['pci_flavor'])
 
     def fail(self, slot: int, text: str | None) -> None:
-        """Let a guest be asked for a device, and keep it if a text is given.
+        """Begin the detach of a device; the guest keeps it if a text is given.
 
         The text is what the event of the operation says.
         """
@@ -228,7 +228,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
             )
         self.assertEqual([None], self.last_errors())
 
-    def test_who_may_not(self) -> None:
+    def test_forbidden(self) -> None:
         for roles, project_id, status in (
             (['something-else'], base.OWN_PROJECT, 403),
             (['member'], base.OTHER_PROJECT, 404),

@@ -49,7 +49,7 @@ class AvailableTestCase(base.CellsTestCase):
             available_attributes.available(self.context),
         )
 
-    def test_only_what_a_host_groups_by(self) -> None:
+    def test_only_keys_of_grouping(self) -> None:
         self.create_host('cell1', 'host1', GROUP)
         self.assertEqual(
             {'dev_type', 'e.group'},
@@ -160,7 +160,7 @@ class CheckSpecsTestCase(base.CellsTestCase):
             ),
         )
 
-    def test_what_is_removed_need_not_be_available(self) -> None:
+    def test_removed_keys_need_not_be_available(self) -> None:
         self.assertEqual(
             {'e.gone': None},
             available_attributes.check_specs(self.context, {'e.gone': None}),

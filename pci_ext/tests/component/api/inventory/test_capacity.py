@@ -88,7 +88,7 @@ class UsageTestCase(base.RouterTestCase):
             self.usage(),
         )
 
-    def test_of_what_the_user_sees(self) -> None:
+    def test_of_visible_flavors(self) -> None:
         self.assertEqual(
             {'card', 'intel', 'none'},
             set(self.usage(context=self.context_of('reader'))),

@@ -31,7 +31,7 @@ class GetByServersTestCase(base.CellsTestCase):
             ).items()
         }
 
-    def test_what_is_shown(self) -> None:
+    def test_fields(self) -> None:
         server = self.create_server('cell1', 'server', self.host1)
         self.create_device('cell1', self.host1, '0000:02:00.0', server)
         self.assertEqual(
@@ -105,7 +105,7 @@ class GetByServersTestCase(base.CellsTestCase):
         )
         self.assertEqual({two: ['0000:02:00.0']}, self.addresses(one, two))
 
-    def test_what_was_removed_from_its_host(self) -> None:
+    def test_devices_removed_from_the_host(self) -> None:
         server = self.create_server('cell1', 'server', self.host1)
         self.create_device('cell1', self.host1, '0000:02:00.0', server)
         with context.target_cell(

@@ -101,7 +101,7 @@ class EveryRouteTestCase(test.NoDBTestCase):
         self.mapper = router.APIRouter(router.load_routes()).map
         self.operations = list(operations.served(self.mapper))
 
-    def test_declares_what_it_takes_and_gives(self) -> None:
+    def test_declares_its_schemas(self) -> None:
         for each in self.operations:
             self.assertIsNotNone(
                 each.response,
@@ -181,7 +181,7 @@ class DocumentTestCase(test.NoDBTestCase):
             [self.create, self.index], 'http://localhost/v2.1'
         )
 
-    def test_what_decorators_are_given(self) -> None:
+    def test_arguments_of_decorators(self) -> None:
         self.assertEqual('test_document.create', self.create.id)
         self.assertEqual(201, self.create.status)
         self.assertEqual((400, 409), self.create.errors)

@@ -31,7 +31,7 @@ FIRST, SECOND = test_usage.FIRST, test_usage.SECOND
 
 
 class Rules:
-    """What holds whoever keeps the limits.
+    """Tests of both back ends of limits.
 
     The project has one device of IntelGPU.
     """
@@ -171,14 +171,14 @@ class Rules:
             request('three', 3, FIRST),
         )
 
-    def test_resize_keeps_what_was_attached(self) -> None:
+    def test_resize_keeps_attached_devices(self) -> None:
         self.limit('IntelGPU', 1)
         self.resize(
             request('one', 1, FIRST),
             request('hot', 5, FIRST, requester_id='pci_ext:hot'),
         )
 
-    def test_resize_of_who_is_over_already(self) -> None:
+    def test_resize_of_a_project_over_its_limit(self) -> None:
         self.limit('IntelGPU', 0)
         self.resize(request('one', 1, FIRST))
 
@@ -234,7 +234,7 @@ class OwnLimitsTestCase(Rules, test_usage.ProjectTestCase):
             cost(at_least=3, at_most=4), cost(at_least=3, at_most=3000)
         )
 
-    def test_what_is_unlimited_is_not_counted(self) -> None:
+    def test_unlimited_flavors_are_not_counted(self) -> None:
         with base.statements('pci_devices') as statements:
             self.boot(request('one', 1, FIRST))
         self.assertEqual([], statements)

@@ -139,7 +139,7 @@ class UsageTestCase(ProjectTestCase):
         self.create_server('cell1', 'server', self.hosts['cell1'])
         self.assertEqual({}, self.charged())
 
-    def test_what_is_allocated_is_charged_as_what_it_is(self) -> None:
+    def test_allocated_device_counts_as_its_alternative(self) -> None:
         server = self.create('server', request('both', 2, FIRST, SECOND))
         self.give(server, 1, 'both', **INTEL)
         self.give(server, 2, 'both', status='claimed', **NVIDIA)
@@ -147,7 +147,7 @@ class UsageTestCase(ProjectTestCase):
         self.give(other, 1, 'one', 'cell2', **NVIDIA)
         self.assertEqual({'IntelGPU': 1, 'NvGPU': 2}, self.charged())
 
-    def test_only_what_the_project_has(self) -> None:
+    def test_only_devices_of_the_project(self) -> None:
         server = self.create(
             'server',
             request('one', 1, FIRST),
@@ -280,7 +280,7 @@ class UsageTestCase(ProjectTestCase):
             self.give(server, slot + 2, 'new', **NVIDIA)
         self.assertEqual({'IntelGPU': 2, 'NvGPU': 2}, self.charged())
 
-    def test_what_cannot_be_told_is_charged_as_asked_for(self) -> None:
+    def test_unknown_alternative_counts_as_each(self) -> None:
         server = self.create('server', request('both', 1, FIRST, SECOND))
         self.give(server, 1, 'both', **INTEL | {'vendor_id': '1234'})
         self.assertEqual({'IntelGPU': 1, 'NvGPU': 1}, self.charged())

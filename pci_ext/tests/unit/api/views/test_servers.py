@@ -34,7 +34,7 @@ class ViewBuilderTestCase(test.NoDBTestCase):
         )
         self.request = wsgi.Request.blank('/servers')
 
-    def test_what_requests_were_resolved_to_is_not_shown(self) -> None:
+    def test_resolved_requests_are_not_shown(self) -> None:
         view = views.ViewBuilder()._get_flavor_dict(
             self.request, self.flavor, show_extra_specs=True
         )
