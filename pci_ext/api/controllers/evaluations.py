@@ -24,6 +24,7 @@ from nova.api.openstack import wsgi
 
 from pci_ext.api import errors
 from pci_ext.api import policy
+from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.api.schemas import evaluations as schema
 from pci_ext.matching import compiled_requests
@@ -72,7 +73,7 @@ class EvaluationsController(wsgi.Controller):
 
 def evaluate(
     host: str,
-    pools: Sequence[reader.Pool],
+    pools: Sequence[model.Pool],
     compiled: compiled_requests.Requirements,
     requests: Sequence[request_grammar.Request],
 ) -> View:

@@ -26,6 +26,7 @@ from pci_ext.api import live_migration_check
 from pci_ext.api import policy
 from pci_ext.api.controllers import evaluations
 from pci_ext.api.inventory import cell_queries
+from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.api.inventory import server_devices
 from pci_ext.api.schemas import migration_plans as schema
@@ -96,7 +97,7 @@ def _failover_ports(instance: 'objects.Instance') -> list[View]:
 
 def _destinations(
     instance: 'objects.Instance', host: str | None
-) -> reader.Hosts:
+) -> model.Hosts:
     """Read the hosts that a server can be migrated to, or one of them.
 
     All are in its cell: Nova migrates no server live into another cell.
@@ -126,7 +127,7 @@ def _destinations(
 
 
 def _hosts(
-    instance: 'objects.Instance', destinations: reader.Hosts
+    instance: 'objects.Instance', destinations: model.Hosts
 ) -> list[View]:
     """Evaluate hosts as destinations, by their devices alone."""
     compiled = host_fit.compiled(instance)

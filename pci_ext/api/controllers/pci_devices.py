@@ -26,6 +26,7 @@ from pci_ext.api import visible_flavors
 from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import filters
 from pci_ext.api.inventory import flavor_matches
+from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.api.schemas import pci_devices as schema
 from pci_ext.api.views import pci_devices as views
@@ -33,7 +34,7 @@ from pci_ext.i18n import _
 from pci_ext.policies import pci_devices as policies
 
 
-def _read(key: str) -> Callable[[reader.Device], Any]:
+def _read(key: str) -> Callable[[model.Device], Any]:
     if key == 'host':
         return lambda device: device.host
     column = {'server_uuid': 'instance_uuid'}.get(key, key)

@@ -29,6 +29,7 @@ from oslo_log import log as logging
 
 from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import flavor_matches
+from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.objects import pci_flavor
 
@@ -73,7 +74,7 @@ def count_flavors(
 
 
 def count_pools(
-    pools: Iterable[reader.Pool], devices: Iterable[reader.Device]
+    pools: Iterable[model.Pool], devices: Iterable[model.Device]
 ) -> dict[str, Capacity]:
     """Count the devices of each of some pools.
 
@@ -97,7 +98,7 @@ def _key(host: str, properties: Mapping[str, str]) -> _Key:
     return host, frozenset(properties.items())
 
 
-def _counts_as(device: reader.Device) -> Iterator[str]:
+def _counts_as(device: model.Device) -> Iterator[str]:
     """List the counts that a device adds to."""
     status = device.row.status
     if status in _GONE:
@@ -105,7 +106,7 @@ def _counts_as(device: reader.Device) -> Iterator[str]:
     yield 'total'
     if status == fields.PciDeviceStatus.AVAILABLE:
         yield 'available'
-    elif status in reader.IN_USE:
+    elif status in model.IN_USE:
         yield 'allocated'
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from nova import objects
 
-from pci_ext.api.inventory import reader
+from pci_ext.api.inventory import model
 from pci_ext.matching import compiled_requests
 from pci_ext.objects import pci_flavor
 from pci_ext.requests import compiler
@@ -70,7 +70,7 @@ def alternatives_of(
 
 
 def alternative_taken(
-    device: reader.Device, request: 'objects.InstancePCIRequest | None'
+    device: model.Device, request: 'objects.InstancePCIRequest | None'
 ) -> str | None:
     """Return the name of the alternative that a device is.
 

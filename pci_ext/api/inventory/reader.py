@@ -19,151 +19,39 @@ devices of a host.
 
 from collections import defaultdict
 from collections.abc import Mapping
-import dataclasses
 from typing import Any
 import uuid
 
 from nova import context as nova_context
 from nova.db.main import api as db_api
-from nova.objects import fields
 from oslo_serialization import jsonutils
 
-from pci_ext import server_state
 from pci_ext.api.inventory import cell_queries
+from pci_ext.api.inventory import model
 from pci_ext.api.inventory import pool_lookup
 from pci_ext.claims import reported_pools
 from pci_ext.matching import pools as matching_pools
-from pci_ext.objects import pci_device
-from pci_ext.objects import pci_pool
-
-#: Statuses of devices in use.
-IN_USE = frozenset(
-    (fields.PciDeviceStatus.CLAIMED, fields.PciDeviceStatus.ALLOCATED)
-)
 
 # Namespace of the uuids of pools: Nova assigns none.
 _POOLS = uuid.UUID('5c5a1d6e-3f7e-4b0e-9d53-2f2b86f0a9c1')
 
 
-@dataclasses.dataclass(frozen=True)
-class Pool:
-    """A pool.
-
-    :ivar uuid: constant while the host groups by the same keys
-    :ivar host: name of the host
-    :ivar reported: as the host reports it, with its ``count``
-    """
-
-    uuid: str
-    host: str
-    reported: Mapping[str, Any]
-
-    @property
-    def count(self) -> int:
-        return int(self.reported['count'])
-
-    @property
-    def properties(self) -> dict[str, str]:
-        return matching_pools.properties_of(self.reported)
-
-    def as_object(self) -> pci_pool.PciPool:
-        return pci_pool.PciPool(
-            host=self.host, properties=self.properties, count=self.count
-        )
-
-
-@dataclasses.dataclass(frozen=True)
-class Device:
-    """A device.
-
-    :ivar row: its record in Nova's database
-    :ivar host: name of its host
-    :ivar properties: recorded properties that devices can be selected by
-    :ivar pool: properties of its pool, or of its last one
-    """
-
-    row: Any
-    host: str
-    properties: Mapping[str, str]
-    pool: Mapping[str, str]
-
-    @property
-    def attributes(self) -> dict[str, str]:
-        return {
-            key: value
-            for key, value in self.properties.items()
-            if key.startswith(matching_pools.ATTRIBUTE_PREFIX)
-        }
-
-    @property
-    def withdrawn(self) -> bool:
-        """Whether its host no longer offers it, and keeps it until freed."""
-        return server_state.WITHDRAWN in self.properties
-
-    def as_object(self) -> pci_device.PciDevice:
-        row = self.row
-        return pci_device.PciDevice(
-            uuid=row.uuid,
-            dev_id=row.dev_id or '',
-            address=row.address,
-            vendor_id=row.vendor_id,
-            product_id=row.product_id,
-            dev_type=row.dev_type,
-            numa_node=row.numa_node,
-            parent_addr=row.parent_addr,
-            status=row.status,
-            server_uuid=row.instance_uuid,
-            host=self.host,
-            attributes=self.attributes,
-        )
-
-
-#: The name of the host and the pools, by the id of the compute node.
-Nodes = dict[int, tuple[str, list[Pool]]]
-
-
-#: The name of the host and the pools of each compute node.
-Hosts = list[tuple[str, list[Pool]]]
-
-
-@dataclasses.dataclass(frozen=True)
-class Pools:
-    """Pools of all cells.
-
-    :ivar hosts: in no order
-    :ivar cells_down: uuids of the cells that did not answer
-    """
-
-    hosts: Hosts
-    cells_down: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Devices:
-    """Devices of all cells.
-
-    :ivar devices: in no order
-    :ivar cells_down: uuids of the cells that did not answer
-    """
-
-    devices: list[Device]
-    cells_down: tuple[str, ...]
-
-
 def read_pools(
     context: nova_context.RequestContext, host: str | None = None
-) -> Pools:
+) -> model.Pools:
     """Read the pools of all hosts, or of one."""
     results = nova_context.scatter_gather_skip_cell0(
         context, pools_in_cell, cell_queries.DeviceFilter(host=host)
     )
     answers, cells_down = _sort_out(results)
-    return Pools([node for nodes in answers for node in nodes], cells_down)
+    return model.Pools(
+        [node for nodes in answers for node in nodes], cells_down
+    )
 
 
 def read_pools_and_devices(
     context: nova_context.RequestContext, host: str | None = None
-) -> tuple[Pools, list[Device]]:
+) -> tuple[model.Pools, list[model.Device]]:
     """Read the pools of all hosts, or of one, and their devices."""
     results = nova_context.scatter_gather_skip_cell0(
         context,
@@ -172,7 +60,7 @@ def read_pools_and_devices(
     )
     answers, cells_down = _sort_out(results)
     return (
-        Pools(
+        model.Pools(
             [node for nodes, _ in answers for node in nodes.values()],
             cells_down,
         ),
@@ -183,13 +71,13 @@ def read_pools_and_devices(
 def read_devices(
     context: nova_context.RequestContext,
     device_filter: cell_queries.DeviceFilter,
-) -> Devices:
+) -> model.Devices:
     """Read devices of all cells."""
     results = nova_context.scatter_gather_skip_cell0(
         context, devices_in_cell, device_filter
     )
     answers, cells_down = _sort_out(results)
-    return Devices(
+    return model.Devices(
         [device for devices in answers for device in devices], cells_down
     )
 
@@ -211,7 +99,7 @@ def _sort_out(
 def pools_in_cell(
     context: nova_context.RequestContext,
     device_filter: cell_queries.DeviceFilter,
-) -> Hosts:
+) -> model.Hosts:
     """Read the hosts of the cell that the context is targeted at."""
     return list(_nodes(context, device_filter).values())
 
@@ -220,7 +108,7 @@ def pools_in_cell(
 def _pools_and_devices_in_cell(
     context: nova_context.RequestContext,
     device_filter: cell_queries.DeviceFilter,
-) -> tuple[Nodes, list[Device]]:
+) -> tuple[model.Nodes, list[model.Device]]:
     nodes = _nodes(context, device_filter)
     return nodes, _devices(context, device_filter, nodes)
 
@@ -229,7 +117,7 @@ def _pools_and_devices_in_cell(
 def devices_in_cell(
     context: nova_context.RequestContext,
     device_filter: cell_queries.DeviceFilter,
-) -> list[Device]:
+) -> list[model.Device]:
     """Read devices of the cell that the context is targeted at."""
     return _devices(context, device_filter, _nodes(context, device_filter))
 
@@ -237,8 +125,8 @@ def devices_in_cell(
 def _devices(
     context: nova_context.RequestContext,
     device_filter: cell_queries.DeviceFilter,
-    nodes: Nodes,
-) -> list[Device]:
+    nodes: model.Nodes,
+) -> list[model.Device]:
     of_node: dict[int, list[Any]] = defaultdict(list)
     for row in cell_queries.devices(context, device_filter):
         of_node[row.compute_node_id].append(row)
@@ -253,7 +141,7 @@ def _devices(
     }
     parse = pool_lookup.ExtraInfoParser()
     return [
-        Device(row, nodes[node_id][0], properties, pool)
+        model.Device(row, nodes[node_id][0], properties, pool)
         for node_id, rows in of_node.items()
         if node_id in nodes
         for row, properties, pool in pool_lookup.find_pools(
@@ -266,13 +154,13 @@ def _devices(
 def _nodes(
     context: nova_context.RequestContext,
     device_filter: cell_queries.DeviceFilter,
-) -> Nodes:
+) -> model.Nodes:
     """Read the host and the pools of each compute node."""
     return {
         row.id: (
             row.host,
             [
-                Pool(_uuid_of(row.uuid, pool), row.host, pool)
+                model.Pool(_uuid_of(row.uuid, pool), row.host, pool)
                 for pool in reported_pools.pools_of(row.pci_stats)
             ]
             if row.pci_stats

@@ -25,6 +25,7 @@ import webob.exc
 from pci_ext import server_state
 from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import flavor_matches
+from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.api.inventory import server_queries
 from pci_ext.compute import instance_devices
@@ -64,7 +65,7 @@ class ServerDevice:
     """
 
     instance: 'objects.Instance'
-    device: reader.Device
+    device: model.Device
     request: 'objects.InstancePCIRequest | None'
     detach_error: str | None
 

@@ -31,6 +31,7 @@ from oslo_log import log as logging
 from pci_ext import server_state
 from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import flavor_matches
+from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.api.inventory import server_queries
 
@@ -131,7 +132,7 @@ def _in_cell(
     """
     reservations = server_queries.reservations(context, project_id)
     rows = server_queries.servers(context, project_id)
-    devices_of: dict[str, list[reader.Device]] = {}
+    devices_of: dict[str, list[model.Device]] = {}
     for device in reader.devices_in_cell(
         context, cell_queries.DeviceFilter(project_id=project_id)
     ):
@@ -201,7 +202,7 @@ def _moving(migration_context: str | None) -> Requests:
 
 
 def _count_devices(
-    devices: Iterable[reader.Device],
+    devices: Iterable[model.Device],
     requests: 'dict[str, objects.InstancePCIRequest]',
 ) -> Usage:
     usage: Usage = Counter()
@@ -216,7 +217,7 @@ def _count_devices(
 
 
 def _count_missing(
-    devices: Iterable[reader.Device], requests: Requests
+    devices: Iterable[model.Device], requests: Requests
 ) -> Usage:
     """Count the devices that requests have not been given yet."""
     given = Counter(device.row.request_id for device in devices)

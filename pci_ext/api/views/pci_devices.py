@@ -21,7 +21,7 @@ from nova.api.openstack import wsgi
 
 from pci_ext.api import paging
 from pci_ext.api.inventory import flavor_matches
-from pci_ext.api.inventory import reader
+from pci_ext.api.inventory import model
 
 View = dict[str, Any]
 
@@ -32,7 +32,7 @@ class ViewBuilder(common.ViewBuilder):
     def show(
         self,
         request: wsgi.Request,
-        device: reader.Device,
+        device: model.Device,
         matching: flavor_matches.Matches,
     ) -> View:
         item = device.as_object()
@@ -61,7 +61,7 @@ class ViewBuilder(common.ViewBuilder):
     def index(
         self,
         request: wsgi.Request,
-        devices: Iterable[reader.Device],
+        devices: Iterable[model.Device],
         matching: flavor_matches.Matches,
         cells_down: Sequence[str],
     ) -> View:

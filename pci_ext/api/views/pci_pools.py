@@ -22,7 +22,7 @@ from nova.api.openstack import wsgi
 
 from pci_ext.api import paging
 from pci_ext.api.inventory import flavor_matches
-from pci_ext.api.inventory import reader
+from pci_ext.api.inventory import model
 
 View = dict[str, Any]
 
@@ -33,7 +33,7 @@ class ViewBuilder(common.ViewBuilder):
     def index(
         self,
         request: wsgi.Request,
-        pools: Iterable[reader.Pool],
+        pools: Iterable[model.Pool],
         usage: Mapping[str, Mapping[str, int | bool]],
         matching: flavor_matches.Matches,
         cells_down: Sequence[str],

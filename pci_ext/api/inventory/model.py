@@ -1,0 +1,134 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Pools and devices, as read from the databases of cells."""
+
+from collections.abc import Mapping
+import dataclasses
+from typing import Any
+
+from nova.objects import fields
+
+from pci_ext import server_state
+from pci_ext.matching import pools as matching_pools
+from pci_ext.objects import pci_device
+from pci_ext.objects import pci_pool
+
+#: Statuses of devices in use.
+IN_USE = frozenset(
+    (fields.PciDeviceStatus.CLAIMED, fields.PciDeviceStatus.ALLOCATED)
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Pool:
+    """A pool.
+
+    :ivar uuid: constant while the host groups by the same keys
+    :ivar host: name of the host
+    :ivar reported: as the host reports it, with its ``count``
+    """
+
+    uuid: str
+    host: str
+    reported: Mapping[str, Any]
+
+    @property
+    def count(self) -> int:
+        return int(self.reported['count'])
+
+    @property
+    def properties(self) -> dict[str, str]:
+        return matching_pools.properties_of(self.reported)
+
+    def as_object(self) -> pci_pool.PciPool:
+        return pci_pool.PciPool(
+            host=self.host, properties=self.properties, count=self.count
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """A device.
+
+    :ivar row: its record in Nova's database
+    :ivar host: name of its host
+    :ivar properties: recorded properties that devices can be selected by
+    :ivar pool: properties of its pool, or of its last one
+    """
+
+    row: Any
+    host: str
+    properties: Mapping[str, str]
+    pool: Mapping[str, str]
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        return {
+            key: value
+            for key, value in self.properties.items()
+            if key.startswith(matching_pools.ATTRIBUTE_PREFIX)
+        }
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether its host no longer offers it, and keeps it until freed."""
+        return server_state.WITHDRAWN in self.properties
+
+    def as_object(self) -> pci_device.PciDevice:
+        row = self.row
+        return pci_device.PciDevice(
+            uuid=row.uuid,
+            dev_id=row.dev_id or '',
+            address=row.address,
+            vendor_id=row.vendor_id,
+            product_id=row.product_id,
+            dev_type=row.dev_type,
+            numa_node=row.numa_node,
+            parent_addr=row.parent_addr,
+            status=row.status,
+            server_uuid=row.instance_uuid,
+            host=self.host,
+            attributes=self.attributes,
+        )
+
+
+#: The name of the host and the pools, by the id of the compute node.
+Nodes = dict[int, tuple[str, list[Pool]]]
+
+
+#: The name of the host and the pools of each compute node.
+Hosts = list[tuple[str, list[Pool]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pools:
+    """Pools of all cells.
+
+    :ivar hosts: in no order
+    :ivar cells_down: uuids of the cells that did not answer
+    """
+
+    hosts: Hosts
+    cells_down: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Devices:
+    """Devices of all cells.
+
+    :ivar devices: in no order
+    :ivar cells_down: uuids of the cells that did not answer
+    """
+
+    devices: list[Device]
+    cells_down: tuple[str, ...]
