@@ -20,6 +20,7 @@ from nova.api.openstack.compute import evacuate
 from nova.api.openstack.compute import migrate_server
 from nova.api.openstack.compute import servers as nova_servers
 from nova.api.openstack.compute import shelve
+from nova.api.openstack.compute import volumes_boot
 
 from pci_ext.api.controllers import evaluations
 from pci_ext.api.controllers import migration_plans
@@ -119,6 +120,9 @@ REPLACED: Mapping[Controller, Controller] = {
     ),
     nova_servers.ServersController: servers.ServersController,
     shelve.ShelveController: nova_controllers.ShelveController,
+    volumes_boot.VolumesBootController: (
+        nova_controllers.VolumesBootController
+    ),
 }
 
 #: Controllers that add actions to those of Nova, by the controller they join.

@@ -22,7 +22,7 @@ from pci_ext.client import pci_flavor_fields
 from pci_ext.client import plugin
 from pci_ext.client import projects
 
-#: As the API has it, and as the command shows and takes it.
+#: The unlimited value, in the API and on the command line.
 _UNLIMITED = -1
 
 

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Who may do something, in the words of Nova's default roles.
+"""Checks of policies by the default roles of Nova.
 
 The rules referred to are Nova's own: the policies of pci_ext are enforced by
 Nova's enforcer, beside Nova's.

@@ -16,8 +16,10 @@ from nova.api.openstack.compute import attach_interfaces
 from nova.api.openstack.compute import evacuate
 from nova.api.openstack.compute import migrate_server
 from nova.api.openstack.compute import shelve
+from nova.api.openstack.compute import volumes_boot
 
 from pci_ext.api import compute_api
+from pci_ext.api.views import servers as views
 
 
 class InterfaceAttachmentController(
@@ -41,6 +43,16 @@ class MigrateServerController(migrate_server.MigrateServerController):
 
 
 class ShelveController(shelve.ShelveController):
+    def __init__(self) -> None:
+        super().__init__()
+        self.compute_api = compute_api.ComputeAPI()
+
+
+class VolumesBootController(volumes_boot.VolumesBootController):
+    """The servers of Nova once more, below a path of old clients."""
+
+    _view_builder_class = views.ViewBuilder
+
     def __init__(self) -> None:
         super().__init__()
         self.compute_api = compute_api.ComputeAPI()

@@ -145,7 +145,7 @@ class UnifiedLimits(Limits):
             ) from error
 
     def limited(self, names: Collection[str]) -> frozenset[str]:
-        # oslo.limit takes a limit that is not registered for 0. None returns
+        # To oslo.limit a limit that is not registered is 0. None returns
         # all registered limits, though its annotation excludes it.
         enforcer: Any = self._enforcer
         registered = dict(enforcer.get_registered_limits(None))

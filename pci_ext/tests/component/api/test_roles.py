@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Who may do what, by the pipeline of Nova's api-paste.ini.
+"""The requests that each role may make, by Nova's api-paste.ini.
 
 Tokens are checked by keystonemiddleware; keystone alone is a stand-in.
 """

@@ -10,7 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+from collections.abc import Iterator
 from importlib import metadata as importlib_metadata
+import inspect
+import re
 from typing import Any
 
 import fixtures
@@ -22,6 +25,7 @@ from oslo_config import cfg
 from stevedore import extension as stevedore_extension
 
 from pci_ext import exception
+from pci_ext.api import compute_api
 from pci_ext.api import router
 from pci_ext.api import routes
 from pci_ext.policies import pci_flavors as policies
@@ -56,24 +60,54 @@ def mounted(app: nova_routes.APIRouterV21) -> Mounted:
     return found
 
 
+def mounted_controllers() -> Iterator[wsgi.Controller]:
+    """List the controllers that the router mounts, those of actions too."""
+    for route in router.APIRouter(router.load_routes()).map.matchlist:
+        if not route.redirect:
+            resource = route.defaults['controller']
+            yield resource.controller
+            for method in resource.wsgi_actions.values():
+                yield method.__self__
+
+
 class APIRouterTestCase(test.NoDBTestCase):
     def test_all_replacements_are_used(self) -> None:
-        mapper = router.APIRouter(router.load_routes()).map
-        resources = [
-            route.defaults['controller']
-            for route in mapper.matchlist
-            if not route.redirect
-        ]
-        used = {type(resource.controller) for resource in resources} | {
-            type(method.__self__)
-            for resource in resources
-            for method in resource.wsgi_actions.values()
-        }
+        used = {type(each) for each in mounted_controllers()}
         for controller, replacement in routes.REPLACED.items():
             self.assertIn(replacement, used)
             self.assertNotIn(controller, used)
         for controllers in routes.ACTIONS.values():
             self.assertLessEqual(set(controllers), used)
+
+    def test_all_moves_go_through_our_compute_api(self) -> None:
+        call = re.compile(
+            r'self\.compute_api\.'
+            r'(create|resize|live_migrate|evacuate|unshelve|attach_interface)\('
+        )
+        found = set()
+        by_class = {type(each): each for each in mounted_controllers()}
+        for controller in by_class.values():
+            calls = {
+                name
+                for base_class in type(controller).__mro__[:-1]
+                for name in call.findall(inspect.getsource(base_class))
+            }
+            if calls:
+                found |= calls
+                self.assertIsInstance(
+                    controller.compute_api, compute_api.ComputeAPI, controller
+                )
+        self.assertEqual(
+            {
+                'create',
+                'resize',
+                'live_migrate',
+                'evacuate',
+                'unshelve',
+                'attach_interface',
+            },
+            found,
+        )
 
     def test_all_of_nova_and_the_paths_of_extensions(self) -> None:
         nova = mounted(nova_routes.APIRouterV21())
