@@ -48,10 +48,10 @@ class TestCase(base.BaseTestCase):
         return {device['address']: device for device in jsonutils.loads(text)}
 
     def start_guest(
-        self, devices: Sequence[str] = (), deaf: bool = False
+        self, devices: Sequence[str] = (), unresponsive: bool = False
     ) -> guests.Guest:
         """Start a guest with devices; it is destroyed after the test."""
-        guest = guests.Guest(self.driver._host.get_connection(), deaf)
+        guest = guests.Guest(self.driver._host.get_connection(), unresponsive)
         self.addCleanup(guest.destroy)
         guest.start(
             [

@@ -88,7 +88,7 @@ _PCI_FLAVORS = {
 }
 
 #: The name of the image of a guest that never lets go of a device.
-DEAF = 'deaf'
+UNRESPONSIVE = 'unresponsive'
 
 
 class Lab(process.AllInOne):
@@ -172,13 +172,13 @@ class TestCase(base.TestCase):
             )
         images = {
             stub_services.IMAGE['id']: False,
-            run.json('image', 'create', DEAF)['id']: True,
+            run.json('image', 'create', UNRESPONSIVE)['id']: True,
         }
-        for image, deaf in images.items():
+        for image, unresponsive in images.items():
             urllib3.request(
                 'PUT',
                 f'{lab.url}/image/v2/images/{image}/file',
-                body=guests.boot_sector(deaf),
+                body=guests.boot_sector(unresponsive),
                 timeout=base.SERVER_TIMEOUT,
             )
 

@@ -59,26 +59,26 @@ _DISK = """\
 """
 
 
-def boot_sector(deaf: bool) -> bytes:
+def boot_sector(unresponsive: bool) -> bytes:
     """Give the image of a guest.
 
-    :param deaf: whether it leaves requests to eject a device unanswered
+    :param unresponsive: whether it ignores requests to eject a device
     """
     with open(EJECT, 'rb') as stream:
         content = stream.read()
-    return _HALT + content[len(_HALT) :] if deaf else content
+    return _HALT + content[len(_HALT) :] if unresponsive else content
 
 
 class Guest:
     """A guest of libvirt.
 
     :param connection: to libvirt
-    :param deaf: whether it leaves requests to eject a device unanswered
+    :param unresponsive: whether it ignores requests to eject a device
     """
 
-    def __init__(self, connection: Any, deaf: bool) -> None:
+    def __init__(self, connection: Any, unresponsive: bool) -> None:
         self._connection = connection
-        self._deaf = deaf
+        self._unresponsive = unresponsive
         self.instance = objects.Instance(uuid=uuidutils.generate_uuid())
         self.name = f'guest-{self.instance.uuid}'
 
@@ -88,7 +88,7 @@ class Guest:
         :raises libvirt.libvirtError: if it does not start
         """
         disk = ''
-        if not self._deaf:
+        if not self._unresponsive:
             # A lock keeps two guests from using one disk.
             path = f'/dev/shm/{self.instance.uuid}'
             shutil.copy(EJECT, path)

@@ -102,7 +102,7 @@ class AttachTest(AttachTestCase):
 
     def test_held_by_another_guest(self) -> None:
         holder = self.start_guest([self.nic])
-        guest = self.start_guest(deaf=True)
+        guest = self.start_guest(unresponsive=True)
         error = self.assertRaises(
             exception.PciAttachFailed, self.attach, guest, self.nic
         )
@@ -115,7 +115,7 @@ class AttachTest(AttachTestCase):
         self.assertDriver('vfio-pci', self.nic)
 
 
-class DeafGuestTest(AttachTestCase):
+class UnresponsiveGuestTest(AttachTestCase):
     """Guests that do not listen, or not yet."""
 
     def setUp(self) -> None:
@@ -125,7 +125,7 @@ class DeafGuestTest(AttachTestCase):
         )
 
     def test_never_answers(self) -> None:
-        guest = self.start_guest([self.nic], deaf=True)
+        guest = self.start_guest([self.nic], unresponsive=True)
         error = self.assertRaises(
             exception.PciDetachFailed, self.detach, guest, self.nic
         )

@@ -34,7 +34,7 @@ class IommuGroupsTest(test_attach.AttachTestCase):
             self.assertEqual(set(sysfs.group(address)), group.addresses)
 
     def test_attach_one_of_a_group(self) -> None:
-        guest = self.start_guest(deaf=True)
+        guest = self.start_guest(unresponsive=True)
         error = self.assertRaises(
             exception.PciAttachFailed, self.attach, guest, self.first
         )
@@ -45,7 +45,7 @@ class IommuGroupsTest(test_attach.AttachTestCase):
 
     def test_attach_a_whole_group(self) -> None:
         # Each is attached by itself, when the host still has the other one.
-        guest = self.start_guest(deaf=True)
+        guest = self.start_guest(unresponsive=True)
         error = self.assertRaises(
             exception.PciAttachFailed,
             self.attach,

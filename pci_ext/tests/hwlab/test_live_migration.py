@@ -100,7 +100,7 @@ class LiveMigrationTest(cloud.TestCase):
         self.assertGivenBack(self.vfs[source], None)
 
     def test_guest_that_does_not_let_go(self) -> None:
-        server = self.boot_image(cloud.DEAF)
+        server = self.boot_image(cloud.UNRESPONSIVE)
         source = self.host_of(server)
         vf = self.vfs[source]
         self.assertDevices(server, vf)

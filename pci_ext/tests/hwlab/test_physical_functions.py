@@ -40,7 +40,7 @@ class PhysicalFunctionsTest(test_attach.AttachTestCase):
 
     def test_with_a_vf_in_a_guest(self) -> None:
         holder = self.start_guest([self.vf])
-        guest = self.start_guest(deaf=True)
+        guest = self.start_guest(unresponsive=True)
         error = self.assertRaises(
             exception.PciAttachFailed, self.attach, guest, self.pf
         )

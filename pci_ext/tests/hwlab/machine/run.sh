@@ -8,7 +8,7 @@
 # long: the services of Nova, and attaches by the dozen.
 #
 # A TEST is the name of a module, class or method as unittest takes it, from
-# pci_ext.tests.hwlab on: test_inventory, test_attach.DeafGuestTest. The
+# pci_ext.tests.hwlab on: test_inventory, test_attach.UnresponsiveGuestTest. The
 # result is written as TAP; the status is not zero if a test failed. What the
 # machine and its services logged is in the folder "last" of the cache.
 
@@ -20,7 +20,7 @@ LIMIT=${PCI_EXT_HWLAB_TIMEOUT:-3600}
 QUICK=(
     test_inventory test_iommu_groups test_physical_functions
     test_attach.AttachTest.test_{boot_and_destroy,held_by_another_guest,several}
-    test_attach.DeafGuestTest
+    test_attach.UnresponsiveGuestTest
 )
 
 [ "${1:-}" != --quick ] || set -- "${QUICK[@]}"
