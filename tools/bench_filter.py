@@ -192,7 +192,7 @@ def measure(
 
     def ours() -> int:
         # What was learnt in the round before is forgotten.
-        compiler.compile_key.cache_clear()
+        compiler._compile_key.cache_clear()
         our_filter = pci_flavor_filter.PciFlavorFilter()
         return len(list(our_filter.filter_all(our_hosts, our_server)))
 
@@ -205,7 +205,7 @@ def measure(
     nova_us = statistics.median(one for one, _ in times) / number * 1e6
     our_us = statistics.median(one for _, one in times) / number * 1e6
 
-    compiler.compile_key.cache_clear()
+    compiler._compile_key.cache_clear()
     gc.collect()
     tracemalloc.start()
     before, _ = tracemalloc.get_traced_memory()

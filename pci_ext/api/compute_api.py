@@ -182,7 +182,7 @@ class ComputeAPI(api.API):
     ) -> None:
         """Begin a resize or cold migration."""
         request_specs.sync(context, instance)
-        with reservation.scope(), moves.keeping(instance):
+        with reservation.scope(), moves.moving(instance):
             super().resize(context, instance, *args, **kwargs)
 
     def live_migrate(
@@ -277,7 +277,7 @@ class ComputeAPI(api.API):
             return usage.Usage()
         request = objects.InstancePCIRequest(count=1, spec=spec)
         devices = checks.check_attach(context, instance, [request])
-        port_attach.send(instance, port_id, spec)
+        port_attach.add_to_message(instance, port_id, spec)
         return devices
 
     def _record_action_start(

@@ -74,7 +74,7 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         **kwargs: Any,
     ) -> claims.MoveClaim:
         alive = bool(migration and migration.is_live_migration)
-        with moves.keeping(instance, alive):
+        with moves.moving(instance, alive):
             claim = super()._move_claim(
                 context,
                 instance,
@@ -85,7 +85,7 @@ class ResourceTracker(resource_tracker.ResourceTracker):
                 **kwargs,
             )
         if not alive:
-            moves.forget_asked_for(instance)
+            moves.clear_pending_detach(instance)
         return claim
 
     def update_usage(

@@ -31,7 +31,7 @@ VFS = (fields.PciDeviceType.SRIOV_VF, fields.PciDeviceType.VDPA)
 
 
 @dataclasses.dataclass
-class Part:
+class PoolSlice:
     """Devices of a pool that are equal also in what they exclude.
 
     :param card: address of the physical function, if it is on offer too
@@ -61,7 +61,7 @@ class Part:
         ] + chosen
 
 
-def split(pools: list[dict[str, Any]]) -> Iterator[Part]:
+def split(pools: list[dict[str, Any]]) -> Iterator[PoolSlice]:
     """Split pools by card, where a physical function is on offer too."""
     whole = any(pool['dev_type'] == PF for pool in pools)
     for pool in pools:
@@ -71,13 +71,13 @@ def split(pools: list[dict[str, Any]]) -> Iterator[Part]:
             or 'devices' not in pool
             or pool['dev_type'] not in (PF, *VFS)
         ):
-            yield Part(pool, None, None)
+            yield PoolSlice(pool, None, None)
             continue
         by_card: dict[str | None, list[objects.PciDevice]] = {}
         for device in pool['devices']:
             by_card.setdefault(_card_of(device), []).append(device)
         for card, devices in by_card.items():
-            yield Part(pool, card, devices)
+            yield PoolSlice(pool, card, devices)
 
 
 def _card_of(device: 'objects.PciDevice') -> str | None:

@@ -42,7 +42,7 @@ def same_card(device: 'objects.PciDevice') -> Devices:
     return [whole, *whole.child_devices]
 
 
-def settle(
+def reconcile_status(
     devices: Iterable['objects.PciDevice'], pools: stats.PciDeviceStats
 ) -> None:
     """Give devices that nobody has the status that is due to them.
@@ -56,7 +56,7 @@ def settle(
     for device in devices:
         if device.status not in _UNUSED:
             continue
-        status = _due(device)
+        status = _status_due(device)
         # What is set is saved.
         if device.status != status:
             device.status = status
@@ -66,7 +66,7 @@ def settle(
             pools.add_device(device)
 
 
-def _due(device: 'objects.PciDevice') -> str:
+def _status_due(device: 'objects.PciDevice') -> str:
     excluding: Devices = []
     if device.dev_type == sriov.PF:
         excluding = device.child_devices

@@ -41,7 +41,7 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         provider_mapping: dict[str, list[str]] | None,
         numa_cells: 'list[objects.InstanceNUMACell] | None' = None,
     ) -> bool:
-        if not compiler.asks_for_pci_flavors(requests):
+        if not compiler.any_by_pci_flavor(requests):
             return bool(
                 super().support_requests(
                     requests, provider_mapping, numa_cells
@@ -56,7 +56,7 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         provider_mapping: dict[str, list[str]] | None,
         numa_cells: 'list[objects.InstanceNUMACell] | None' = None,
     ) -> None:
-        if not compiler.asks_for_pci_flavors(requests):
+        if not compiler.any_by_pci_flavor(requests):
             super().apply_requests(requests, provider_mapping, numa_cells)
             return
         pools = list(self.pools)
@@ -77,7 +77,7 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         numa_cells: 'list[objects.InstanceNUMACell] | None' = None,
     ) -> 'list[objects.PciDevice] | None':
         requests = list(pci_requests)
-        if not compiler.asks_for_pci_flavors(requests):
+        if not compiler.any_by_pci_flavor(requests):
             devices: list[objects.PciDevice] | None = super().consume_requests(
                 requests, numa_cells
             )
@@ -111,7 +111,7 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         found = assignment.assign(
             tuple(pool['count'] for pool in pools),
             tuple(
-                assignment.Demand(request.count, costs)
+                assignment.Request(request.count, costs)
                 for request, costs in zip(
                     requests,
                     self._costs(pools, requests, numa_cells),
@@ -155,9 +155,9 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         pools: list[dict[str, Any]],
         request: 'objects.InstancePCIRequest',
     ) -> list[int | None]:
-        if compiled_requests.is_requirement(request.spec):
+        if compiled_requests.is_by_pci_flavor(request.spec):
             compiled = compiler.compile_requests([request])
-            return [compiled.prices(pool)[0] for pool in pools]
+            return [compiled.pool_costs(pool)[0] for pool in pools]
         # By alias or for a port: what Nova itself would allow.
         allowed = self._filter_pools_for_spec(pools, request)
         for narrow in (

@@ -127,7 +127,7 @@ class PciDevTracker(manager.PciDevTracker):
             with excutils.save_and_reraise_exception():
                 # What Nova took from pools it puts back, but not what that
                 # excludes.
-                sriov_status.settle(self.pci_devs, self.stats)
+                sriov_status.reconcile_status(self.pci_devs, self.stats)
         if before and devices:
             self.claims[uuid] = [*before, *devices]
         return devices
@@ -217,7 +217,7 @@ class PciDevTracker(manager.PciDevTracker):
                 # Nova would go on to remove what is offered again.
                 self.to_be_removed_when_freed.pop(device.address, None)
             _mark(device, device.status in IN_USE and not is_offered)
-        sriov_status.settle(self.pci_devs, self.stats)
+        sriov_status.reconcile_status(self.pci_devs, self.stats)
         for device in self.pci_devs:
             # To free another of its card, Nova needs its id.
             if 'id' not in device:
@@ -241,7 +241,7 @@ class PciDevTracker(manager.PciDevTracker):
             offered_devices.drop_attributes(
                 dev, self.dev_filter.get_devspec(dev)
             )
-        sriov_status.settle(devices, self.stats)
+        sriov_status.reconcile_status(devices, self.stats)
 
 
 SEAM = seam.Seam(

@@ -150,7 +150,7 @@ def update_request_spec(
     """
     try:
         spec = objects.RequestSpec.get_by_instance_uuid(context, instance.uuid)
-        moves.count(spec, instance)
+        moves.sync_request_spec(spec, instance)
         spec.save()
     except nova_exception.RequestSpecNotFound:
         LOG.debug('There is no request spec', instance=instance)

@@ -27,7 +27,7 @@ from pci_ext.matching import min_cost_flow
 
 
 @dataclasses.dataclass(frozen=True)
-class Demand:
+class Request:
     """Devices wanted, one as good as the other.
 
     :ivar count: number of devices
@@ -54,7 +54,7 @@ class Assignment:
 
 def assign(
     capacities: Sequence[int],
-    demands: Sequence[Demand],
+    demands: Sequence[Request],
     conflicts: Collection[tuple[int, int]] = (),
 ) -> Assignment | None:
     """Find the cheapest assignment. The same arguments give the same one.
@@ -67,7 +67,7 @@ def assign(
 
     def cheapest(
         capacities: Sequence[int],
-    ) -> tuple[int, min_cost_flow.Taken] | None:
+    ) -> tuple[int, min_cost_flow.Flow] | None:
         taken = _take(capacities, demands)
         if taken is None:
             return None
@@ -86,8 +86,8 @@ def assign(
 
 
 def _take(
-    capacities: Sequence[int], demands: Sequence[Demand]
-) -> min_cost_flow.Taken | None:
+    capacities: Sequence[int], demands: Sequence[Request]
+) -> min_cost_flow.Flow | None:
     """Serve the demands in turn, each as if it were alone.
 
     The result is of least cost if no demand pays more than it would alone.

@@ -48,7 +48,7 @@ _HOST_KINDS = 128
 
 
 @dataclasses.dataclass(frozen=True)
-class Requirement:
+class CompiledRequest:
     """A request with the selectors of its alternatives, in their order."""
 
     count: int
@@ -56,7 +56,7 @@ class Requirement:
 
 
 @dataclasses.dataclass(frozen=True)
-class Fit:
+class HostFit:
     """How well a host can serve requests.
 
     :param cost: steps down the alternatives, summed over the devices
@@ -67,52 +67,52 @@ class Fit:
     left: int
 
 
-class Requirements:
+class CompiledRequests:
     """The requests of one server.
 
     Requests with the same alternatives are held against pools as one.
     """
 
-    def __init__(self, requirements: Sequence[Requirement]) -> None:
-        self.requirements = tuple(requirements)
+    def __init__(self, requests: Sequence[CompiledRequest]) -> None:
+        self.requests = tuple(requests)
         counts: dict[costs.Alternatives, int] = {}
-        for item in self.requirements:
+        for item in self.requests:
             counts[item.selectors] = counts.get(item.selectors, 0) + item.count
         self._alternatives = tuple(counts)
         self._counts = tuple(counts.values())
         #: Devices of all requests together.
         self.total = sum(self._counts)
-        self._prices = costs.PriceList(self._alternatives)
+        self._costs = costs.CostTable(self._alternatives)
         self._cost_of_kind = functools.lru_cache(_HOST_KINDS)(
             self._assign_kind
         )
 
-    def prices(self, pool: Mapping[str, Any]) -> costs.Prices:
+    def pool_costs(self, pool: Mapping[str, Any]) -> costs.Costs:
         """Price a device of a pool for every request.
 
         :returns: for each request the index of the alternative that the
             device would be, None if it would not do
         """
-        found = self._prices.of(pool)
+        found = self._costs.costs_of(pool)
         return tuple(
             found[self._alternatives.index(item.selectors)]
-            for item in self.requirements
+            for item in self.requests
         )
 
-    def fit(self, pools: Sequence[Mapping[str, Any]]) -> Fit | None:
+    def fit(self, pools: Sequence[Mapping[str, Any]]) -> HostFit | None:
         """Hold the requests against the pools of a host.
 
         :param pools: dicts of properties with a ``count`` of free devices
         :returns: None if the host cannot serve all requests
         """
         # Written out for speed: this runs for every pool of every host.
-        prices_of_kind = self._prices.of_kind
-        keys = self._prices.keys
+        costs_of_kind = self._costs.costs_of_kind
+        keys = self._costs.keys
         total = self.total
-        free: dict[costs.Prices, int] = {}
+        free: dict[costs.Costs, int] = {}
         whole_card = False
         for pool in pools:
-            found = prices_of_kind(tuple(map(pool.get, keys)))
+            found = costs_of_kind(tuple(map(pool.get, keys)))
             if found is not None:
                 free[found] = free.get(found, 0) + pool['count']
                 whole_card = (
@@ -133,19 +133,19 @@ class Requirements:
                     ]
                 )
             )
-        return None if cost is None else Fit(cost, left)
+        return None if cost is None else HostFit(cost, left)
 
     def found(self, pools: Iterable[Mapping[str, Any]]) -> tuple[int, ...]:
         """Count the free devices that match each request on its own."""
-        counts = [0] * len(self.requirements)
+        counts = [0] * len(self.requests)
         for pool in pools:
-            for index, price in enumerate(self.prices(pool)):
+            for index, price in enumerate(self.pool_costs(pool)):
                 if price is not None:
                     counts[index] += pool['count']
         return tuple(counts)
 
     def _assign_kind(
-        self, kind: frozenset[tuple[costs.Prices, int]]
+        self, kind: frozenset[tuple[costs.Costs, int]]
     ) -> int | None:
         kinds = tuple(kind)
         return self._assign(
@@ -156,20 +156,20 @@ class Requirements:
         """Assign where a card may be given as a whole or in parts."""
         return self._assign(
             [pool['count'] for pool in pools],
-            [self._prices.of(pool) for pool in pools],
+            [self._costs.costs_of(pool) for pool in pools],
             reported.exclusions(pools),
         )
 
     def _assign(
         self,
         capacities: Sequence[int],
-        priced: Sequence[costs.Prices],
+        priced: Sequence[costs.Costs],
         conflicts: Sequence[tuple[int, int]],
     ) -> int | None:
         found = assignment.assign(
             capacities,
             [
-                assignment.Demand(
+                assignment.Request(
                     count, tuple(price[index] for price in priced)
                 )
                 for index, count in enumerate(self._counts)
@@ -179,18 +179,20 @@ class Requirements:
         return None if found is None else found.cost
 
 
-def is_requirement(spec: Iterable[Mapping[str, Any]]) -> bool:
+def is_by_pci_flavor(spec: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether a request's spec comes from a PCI flavor or a name."""
     return any(not MARKERS.isdisjoint(item) for item in spec)
 
 
-def requirement(count: int, spec: Iterable[Mapping[str, str]]) -> Requirement:
+def compile_request(
+    count: int, spec: Iterable[Mapping[str, str]]
+) -> CompiledRequest:
     """Compile a request.
 
     :param spec: one dict an alternative, with its marker and, unless that is
         to forbid it, what a live migration does with the device
     """
-    return Requirement(
+    return CompiledRequest(
         count,
         tuple(
             selectors.Selector(

@@ -12,7 +12,8 @@
 
 """What a device of a pool costs a request: how far down its alternatives.
 
-Pools that the alternatives cannot tell apart are one kind, priced once.
+Pools that the alternatives cannot tell apart are one kind; its costs are
+computed once.
 """
 
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ Alternatives = tuple[selectors.Selector, ...]
 
 #: For each request the index of the alternative that a device would be, None
 #: if it would not do.
-Prices = tuple[int | None, ...]
+Costs = tuple[int | None, ...]
 
 # Devices that Nova gives only to those who ask for them by this key: physical
 # functions, vDPA devices, devices managed by a SmartNIC.
@@ -40,13 +41,13 @@ _REMOTE_MANAGED = 'remote_managed'
 _POOL_KINDS = 256
 
 
-class PriceList:
-    """Prices by the alternatives of several requests.
+class CostTable:
+    """Costs by the alternatives of several requests.
 
-    :ivar keys: the properties of a pool that its prices rest on
-    :ivar of_kind: gives the prices by the values of the keys; None if no
+    :ivar keys: the properties of a pool that its costs depend on
+    :ivar costs_of_kind: gives the costs by the values of the keys; None if no
         request takes such a device. It remembers them: for the hot path,
-        others call :meth:`of`
+        others call :meth:`costs_of`
     """
 
     def __init__(self, requests: Sequence[Alternatives]) -> None:
@@ -62,27 +63,27 @@ class PriceList:
                 )
             )
         )
-        self.of_kind = functools.lru_cache(_POOL_KINDS)(self._match)
+        self.costs_of_kind = functools.lru_cache(_POOL_KINDS)(self._match)
 
-    def of(self, pool: Mapping[str, Any]) -> Prices:
-        """Price a device of a pool."""
-        prices = self.of_kind(tuple(map(pool.get, self.keys)))
-        return (None,) * len(self._requests) if prices is None else prices
+    def costs_of(self, pool: Mapping[str, Any]) -> Costs:
+        """Give the costs of a device of a pool."""
+        costs = self.costs_of_kind(tuple(map(pool.get, self.keys)))
+        return (None,) * len(self._requests) if costs is None else costs
 
-    def _match(self, values: tuple[Any, ...]) -> Prices | None:
+    def _match(self, values: tuple[Any, ...]) -> Costs | None:
         pool = dict(zip(self.keys, values, strict=True))
         properties = pools.properties_of(pool)
         to_be_named = _keys_to_be_named(pool)
-        prices = tuple(
+        costs = tuple(
             [
-                _price(alternatives, properties, to_be_named)
+                _cost(alternatives, properties, to_be_named)
                 for alternatives in self._requests
             ]
         )
-        return prices if any(price is not None for price in prices) else None
+        return costs if any(price is not None for price in costs) else None
 
 
-def _price(
+def _cost(
     alternatives: Alternatives,
     properties: Mapping[str, str],
     to_be_named: frozenset[str],

@@ -27,15 +27,15 @@ import heapq
 from pci_ext.matching import min_cost_flow
 
 #: The cost of taking devices, and what is taken.
-Found = tuple[int, min_cost_flow.Taken]
+Solution = tuple[int, min_cost_flow.Flow]
 
 
 def search(
     capacities: Sequence[int],
     kinds: Sequence[Hashable],
     conflicts: Collection[tuple[int, int]],
-    cheapest: Callable[[Sequence[int]], Found | None],
-) -> Found | None:
+    cheapest: Callable[[Sequence[int]], Solution | None],
+) -> Solution | None:
     """Find what is cheapest without taking from pools that conflict.
 
     :param capacities: devices in each pool
@@ -60,7 +60,7 @@ def search(
     # Cheapest first; of these the latest, as most is decided there. Leaving
     # pools out never makes it cheaper, so the first without a clash is best.
     order = 0
-    heap: list[tuple[int, int, tuple[int, ...], Found, int | None]] = [
+    heap: list[tuple[int, int, tuple[int, ...], Solution, int | None]] = [
         (first[0], order, tuple(capacities), first, clash)
     ]
     while heap:
@@ -86,7 +86,9 @@ def search(
     return None
 
 
-def _worst_clash(found: Found, neighbours: dict[int, set[int]]) -> int | None:
+def _worst_clash(
+    found: Solution, neighbours: dict[int, set[int]]
+) -> int | None:
     """Give the pool that clashes with most others taken from, if any."""
     used = {pool for _demand, pool, _devices in found[1]}
     most, worst = 0, None

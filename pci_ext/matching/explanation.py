@@ -28,7 +28,7 @@ from pci_ext.matching import request_grammar
 
 
 @dataclasses.dataclass(frozen=True)
-class Taken:
+class Allocation:
     """Devices of one pool for one request.
 
     :ivar request: index of the request
@@ -56,13 +56,14 @@ class Explanation:
     """
 
     fits: bool
-    taken: tuple[Taken, ...]
+    taken: tuple[Allocation, ...]
     found: tuple[int, ...]
     matching: tuple[int, ...]
 
 
 def explain(
-    asked: compiled_requests.Requirements, pools: Sequence[Mapping[str, Any]]
+    asked: compiled_requests.CompiledRequests,
+    pools: Sequence[Mapping[str, Any]],
 ) -> Explanation:
     """Say how a host can serve requests, or how far it can.
 
@@ -70,28 +71,28 @@ def explain(
 
     :param pools: dicts of properties with a ``count`` of free devices
     """
-    prices = [asked.prices(pool) for pool in pools]
+    prices = [asked.pool_costs(pool) for pool in pools]
     # One more pool, of devices that there are not, makes an assignment of
     # any pools. It is so dear that none of it is taken without need.
-    steps = [len(item.selectors) for item in asked.requirements]
+    steps = [len(item.selectors) for item in asked.requests]
     dearest = asked.total * (1 + max(steps, default=0))
     found = assignment.assign(
         [*(pool['count'] for pool in pools), asked.total],
         [
-            assignment.Demand(
+            assignment.Request(
                 item.count, (*(price[index] for price in prices), dearest)
             )
-            for index, item in enumerate(asked.requirements)
+            for index, item in enumerate(asked.requests)
         ],
         reported.exclusions(pools),
     )
     taken = tuple(
-        Taken(index, alternative, pool, count)
+        Allocation(index, alternative, pool, count)
         for index, pool, count in (found.taken if found else ())
         if pool < len(pools)
         and (alternative := prices[pool][index]) is not None
     )
-    counts = [0] * len(asked.requirements)
+    counts = [0] * len(asked.requests)
     for item in taken:
         counts[item.request] += item.count
     return Explanation(
@@ -99,7 +100,7 @@ def explain(
     )
 
 
-def shortage(request: request_grammar.Request, found: int) -> str:
+def shortage_text(request: request_grammar.Request, found: int) -> str:
     """Say which request found how many of how many."""
     return _('%(names)s: found %(found)d of %(count)d') % {
         'names': ','.join(request.alternatives),
@@ -108,7 +109,7 @@ def shortage(request: request_grammar.Request, found: int) -> str:
     }
 
 
-def words(
+def to_text(
     explanation: Explanation,
     asked: Sequence[request_grammar.Request],
     pools: Sequence[Mapping[str, Any]],
@@ -129,7 +130,7 @@ def words(
             for taken in explanation.taken
         )
     short = '; '.join(
-        shortage(request, found)
+        shortage_text(request, found)
         for request, found in zip(asked, explanation.found, strict=True)
         if found < request.count
     )

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 Costs = Sequence[int | None]
 
 #: (index of demand, index of pool, number of devices)
-Taken = list[tuple[int, int, int]]
+Flow = list[tuple[int, int, int]]
 
 # How a pool is reached: the pool that devices are moved from and the demand
 # they are moved for, or None where the demand to serve takes them itself.
@@ -33,7 +33,7 @@ _Hop = tuple[int, int] | None
 
 def cheapest_flow(
     capacities: Sequence[int], counts: Sequence[int], costs: Sequence[Costs]
-) -> Taken | None:
+) -> Flow | None:
     """Take `counts` devices for the demands at the least total cost.
 
     :param capacities: devices in each pool

@@ -22,33 +22,36 @@ from pci_ext.matching import compiled_requests
 Requests = Sequence['objects.InstancePCIRequest']
 
 
-def asks_for_pci_flavors(requests: Requests) -> bool:
+def any_by_pci_flavor(requests: Requests) -> bool:
     """Tell whether a server has requests by PCI flavor or by name."""
     return any(
-        compiled_requests.is_requirement(request.spec) for request in requests
+        compiled_requests.is_by_pci_flavor(request.spec)
+        for request in requests
     )
 
 
 @functools.lru_cache(maxsize=16)
-def compile_key(
+def _compile_key(
     key: tuple[tuple[int, tuple[tuple[tuple[str, str], ...], ...]], ...],
-) -> compiled_requests.Requirements:
+) -> compiled_requests.CompiledRequests:
     """Compile what was made a key; the same only once.
 
     :param key: for each request how many devices, and the items of each dict
         of its spec
     """
-    return compiled_requests.Requirements(
+    return compiled_requests.CompiledRequests(
         [
-            compiled_requests.requirement(count, [dict(item) for item in spec])
+            compiled_requests.compile_request(
+                count, [dict(item) for item in spec]
+            )
             for count, spec in key
         ]
     )
 
 
-def compile_requests(requests: Requests) -> compiled_requests.Requirements:
+def compile_requests(requests: Requests) -> compiled_requests.CompiledRequests:
     """Compile requests by PCI flavor or by name; the same only once."""
-    return compile_key(
+    return _compile_key(
         tuple(
             (
                 request.count,

@@ -34,7 +34,7 @@ from pci_ext.requests import reschedule
 def _is_left_to_the_host(request: 'objects.InstancePCIRequest') -> bool:
     return (
         request.source != objects.InstancePCIRequest.NEUTRON_PORT
-        and compiled_requests.is_requirement(request.spec)
+        and compiled_requests.is_by_pci_flavor(request.spec)
         and any(
             policy != live_migration_policy.FORBID
             for policy in live_migration_policy.policies_of(request)

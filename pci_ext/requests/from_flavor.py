@@ -236,7 +236,7 @@ def get_pci_requests_from_flavor(
                 flavor, affinity_policy or moves.affinity_policy(flavor)
             )
         )
-    result.requests = moves.adjust(flavor, result.requests)
+    result.requests = moves.adjust_for_move(flavor, result.requests)
     return result
 
 

@@ -56,7 +56,7 @@ def policies_of(request: 'objects.InstancePCIRequest') -> list[str]:
 
     A request by alias has one, and only Nova's word for it.
     """
-    if compiled_requests.is_requirement(request.spec):
+    if compiled_requests.is_by_pci_flavor(request.spec):
         return [
             item.get(compiled_requests.LIVE_MIGRATION, FORBID)
             for item in request.spec
@@ -75,7 +75,7 @@ def policy_of_device(
     policies = policies_of(request)
     if len(policies) == 1:
         return policies[0]
-    alternative = compiler.compile_requests([request]).prices(pool)[0]
+    alternative = compiler.compile_requests([request]).pool_costs(pool)[0]
     if alternative is None:
         # The host has come to group its devices by other attributes.
         return min(policies, key=_ORDER.index)

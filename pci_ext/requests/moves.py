@@ -37,7 +37,7 @@ _moving: contextvars.ContextVar['tuple[objects.Instance, bool] | None'] = (
 
 
 @contextlib.contextmanager
-def keeping(
+def moving(
     instance: 'objects.Instance', alive: bool = False
 ) -> Iterator[None]:
     """Say, in this thread, for which server requests are made of a flavor.
@@ -51,7 +51,7 @@ def keeping(
         _moving.reset(token)
 
 
-def adjust(flavor: 'objects.Flavor', requests: Requests) -> Requests:
+def adjust_for_move(flavor: 'objects.Flavor', requests: Requests) -> Requests:
     """Make the requests of a flavor those of the server that moves with it.
 
     With a new flavor they are those of the flavor and what was attached; with
@@ -67,11 +67,13 @@ def adjust(flavor: 'objects.Flavor', requests: Requests) -> Requests:
         return requests
     if alive:
         return of_devices(instance)
-    owned = [each for each in of_devices(instance) if _is_whole(each)]
+    owned = [each for each in of_devices(instance) if _is_attached(each)]
     if flavor.id == instance.flavor.id:
-        requests = _less(requests, owned)
+        requests = _cap_counts(requests, owned)
     return requests + [
-        _anew(each) for each in owned if server_state.is_hot_attached(each)
+        _clone_with_new_id(each)
+        for each in owned
+        if server_state.is_hot_attached(each)
     ]
 
 
@@ -100,7 +102,9 @@ def of_devices(instance: 'objects.Instance') -> Requests:
     ]
 
 
-def count(spec: 'objects.RequestSpec', instance: 'objects.Instance') -> None:
+def sync_request_spec(
+    spec: 'objects.RequestSpec', instance: 'objects.Instance'
+) -> None:
     """Let a request spec ask for the devices that a server has.
 
     Requests of ports stay as they are: with the server they may name what is
@@ -111,7 +115,7 @@ def count(spec: 'objects.RequestSpec', instance: 'objects.Instance') -> None:
         requests=[
             each.obj_clone()
             for each in of_devices(instance)
-            if _is_whole(each)
+            if _is_attached(each)
         ]
         + [
             each
@@ -121,7 +125,7 @@ def count(spec: 'objects.RequestSpec', instance: 'objects.Instance') -> None:
     )
 
 
-def forget_asked_for(instance: 'objects.Instance') -> None:
+def clear_pending_detach(instance: 'objects.Instance') -> None:
     """Forget what the guest of a server that moves was asked for.
 
     It is started anew, on the new host or once more on the old one, and has
@@ -136,7 +140,7 @@ def _has(spec: 'objects.RequestSpec') -> bool:
     return 'pci_requests' in spec and bool(spec.pci_requests)
 
 
-def _is_whole(request: 'objects.InstancePCIRequest') -> bool:
+def _is_attached(request: 'objects.InstancePCIRequest') -> bool:
     """Tell a request from one whose attach was not brought to its end.
 
     What is left of that stays behind.
@@ -144,20 +148,20 @@ def _is_whole(request: 'objects.InstancePCIRequest') -> bool:
     return request.requester_id in (None, server_state.HOT_ATTACHED)
 
 
-def _less(requests: Requests, owned: Requests) -> Requests:
+def _cap_counts(requests: Requests, owned: Requests) -> Requests:
     """Lower the counts of requests to what a server has of them."""
     left: collections.Counter[tuple[str, ...]] = collections.Counter()
     for request in owned:
         if not server_state.is_hot_attached(request):
-            left[_asked_for(request)] += request.count
+            left[_requested_name(request)] += request.count
     for request in requests:
-        key = _asked_for(request)
+        key = _requested_name(request)
         request.count = min(request.count, left[key])
         left[key] -= request.count
     return [request for request in requests if request.count]
 
 
-def _asked_for(request: 'objects.InstancePCIRequest') -> tuple[str, ...]:
+def _requested_name(request: 'objects.InstancePCIRequest') -> tuple[str, ...]:
     """Give the name that a request asks for, and of what it is the name.
 
     A PCI flavor, a device and an alias may have the same.
@@ -166,7 +170,7 @@ def _asked_for(request: 'objects.InstancePCIRequest') -> tuple[str, ...]:
     return (request.alias_name, *sorted(kinds))
 
 
-def _anew(
+def _clone_with_new_id(
     request: 'objects.InstancePCIRequest',
 ) -> 'objects.InstancePCIRequest':
     """Copy a request, as one that other devices are claimed for.

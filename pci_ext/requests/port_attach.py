@@ -37,7 +37,9 @@ _asked: contextvars.ContextVar[Mapping[str, Spec] | None] = (
 )
 
 
-def send(instance: 'objects.Instance', port_id: str, spec: Spec) -> None:
+def add_to_message(
+    instance: 'objects.Instance', port_id: str, spec: Spec
+) -> None:
     """Let a server that is not saved after this tell what a port asks for."""
     instance.pci_requests.requests.append(
         objects.InstancePCIRequest(
@@ -49,7 +51,7 @@ def send(instance: 'objects.Instance', port_id: str, spec: Spec) -> None:
     )
 
 
-def sent(instance: 'objects.Instance') -> dict[str, Spec]:
+def read_from_message(instance: 'objects.Instance') -> dict[str, Spec]:
     """Give what ports ask for by what came with a server."""
     requests = instance.pci_requests.requests if instance.pci_requests else ()
     return {
@@ -60,7 +62,7 @@ def sent(instance: 'objects.Instance') -> dict[str, Spec]:
 
 
 @contextlib.contextmanager
-def asking(specs: Mapping[str, Spec]) -> Iterator[None]:
+def use_specs(specs: Mapping[str, Spec]) -> Iterator[None]:
     """Ask for devices for ports in this thread.
 
     :param specs: what was sent, by port
@@ -72,6 +74,6 @@ def asking(specs: Mapping[str, Spec]) -> Iterator[None]:
         _asked.reset(token)
 
 
-def asked(port_id: str) -> Spec | None:
+def spec_of_port(port_id: str) -> Spec | None:
     """Give what a port asks for in this thread, if anything."""
     return (_asked.get() or {}).get(port_id)

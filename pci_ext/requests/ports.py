@@ -53,7 +53,7 @@ _asked: contextvars.ContextVar[Mapping[str, str] | None] = (
 
 
 @contextlib.contextmanager
-def asking(flavors: Mapping[str, str]) -> Iterator[None]:
+def use_port_flavors(flavors: Mapping[str, str]) -> Iterator[None]:
     """Ask for PCI flavors for ports in this thread, for one request.
 
     :param flavors: by the id of the port the names, in order of preference
@@ -101,7 +101,7 @@ def _resolve(port_id: str, names: str) -> port_attach.Spec:
     return alternatives
 
 
-def _fit(
+def _add_port_needs(
     port_id: str, alternatives: port_attach.Spec, spec: Mapping[str, Any]
 ) -> port_attach.Spec:
     """Add to what a port asks for what it needs.
@@ -191,7 +191,7 @@ class API(neutron.API):
         if not names:
             names = self._flavors_of_profile(context, port_id)
         if names:
-            request.spec = _fit(
+            request.spec = _add_port_needs(
                 port_id, _resolve(port_id, names), request.spec[0]
             )
 
@@ -206,7 +206,7 @@ class API(neutron.API):
         :raises nova.exception.InterfaceAttachPciClaimFailed: which nova-api
             answers with 400
         """
-        alternatives = port_attach.asked(port_id)
+        alternatives = port_attach.spec_of_port(port_id)
         if alternatives is None:
             if not self._flavors_of_profile(context, port_id):
                 return
@@ -215,7 +215,9 @@ class API(neutron.API):
                 % port_id
             )
         try:
-            request.spec = _fit(port_id, alternatives, request.spec[0])
+            request.spec = _add_port_needs(
+                port_id, alternatives, request.spec[0]
+            )
         except from_flavor.InvalidPciRequest as error:
             raise nova_exception.InterfaceAttachPciClaimFailed(
                 error.format_message()

@@ -39,7 +39,7 @@ def sync(
         # Nova reports it to the user, where it needs one.
         return
     before = spec.pci_requests and spec.pci_requests.to_json()
-    moves.count(spec, instance)
+    moves.sync_request_spec(spec, instance)
     if spec.pci_requests.to_json() != before:
         LOG.info(
             'The PCI requests of the request spec are set to those of the '

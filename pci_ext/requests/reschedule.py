@@ -88,7 +88,7 @@ class Reasons:
 
 def _has_devices(instance: 'objects.Instance') -> bool:
     return any(
-        compiled_requests.is_requirement(request.spec)
+        compiled_requests.is_by_pci_flavor(request.spec)
         for request in (
             instance.pci_requests.requests if instance.pci_requests else ()
         )

@@ -39,7 +39,7 @@ _among: contextvars.ContextVar[Any] = contextvars.ContextVar(
 
 
 @contextlib.contextmanager
-def among(network_info: Any) -> Iterator[None]:
+def for_ports(network_info: Any) -> Iterator[None]:
     """Look for pairs among these ports, in this thread.
 
     A server that is being started need not have them in its own cache yet.

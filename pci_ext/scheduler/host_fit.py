@@ -23,7 +23,7 @@ from pci_ext.requests import compiler
 
 def compiled(
     spec_obj: 'objects.RequestSpec',
-) -> compiled_requests.Requirements | None:
+) -> compiled_requests.CompiledRequests | None:
     """Compile what a server asks for by PCI flavor or by name.
 
     :returns: None if the server asks for nothing in these ways
@@ -57,7 +57,7 @@ def _requests_of(
     return [
         request
         for request in spec_obj.pci_requests.requests
-        if compiled_requests.is_requirement(request.spec)
+        if compiled_requests.is_by_pci_flavor(request.spec)
     ]
 
 

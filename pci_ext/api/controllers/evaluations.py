@@ -50,9 +50,9 @@ class EvaluationsController(wsgi.Controller):
         with errors.as_http():
             resolved = from_flavor.resolve({from_flavor.PCI_FLAVOR: text})
         requests = request_grammar.parse_requests(text)
-        compiled = compiled_requests.Requirements(
+        compiled = compiled_requests.CompiledRequests(
             [
-                compiled_requests.requirement(item['count'], item['spec'])
+                compiled_requests.compile_request(item['count'], item['spec'])
                 for item in resolved
             ]
         )
@@ -74,7 +74,7 @@ class EvaluationsController(wsgi.Controller):
 def evaluate(
     host: str,
     pools: Sequence[model.Pool],
-    compiled: compiled_requests.Requirements,
+    compiled: compiled_requests.CompiledRequests,
     requests: Sequence[request_grammar.Request],
 ) -> View:
     reported = [pool.reported for pool in pools]
@@ -82,7 +82,7 @@ def evaluate(
     return {
         'host': host,
         'fits': explained.fits,
-        'explanation': explanation.words(explained, requests, reported),
+        'explanation': explanation.to_text(explained, requests, reported),
         'assignment': [
             {
                 'request': str(requests[taken.request]),

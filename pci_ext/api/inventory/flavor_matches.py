@@ -35,8 +35,8 @@ class Matches:
         items = []
         for flavor in sorted(flavors, key=lambda each: each.name):
             self._names.append(flavor.name)
-            items.append(compiled_requests.requirement(1, [flavor.specs]))
-        self._requirements = compiled_requests.Requirements(items)
+            items.append(compiled_requests.compile_request(1, [flavor.specs]))
+        self._requirements = compiled_requests.CompiledRequests(items)
         self._found: dict[frozenset[tuple[str, Any]], list[str]] = {}
 
     def names(self, pool: Mapping[str, Any]) -> list[str]:
@@ -48,7 +48,9 @@ class Matches:
             self._found[signature] = [
                 name
                 for name, price in zip(
-                    self._names, self._requirements.prices(pool), strict=True
+                    self._names,
+                    self._requirements.pool_costs(pool),
+                    strict=True,
                 )
                 if price is not None
             ]
@@ -81,5 +83,5 @@ def alternative_taken(
     names = alternatives_of(request)
     if len(names) < 2:
         return names[0] if names else None
-    cost = compiler.compile_requests([request]).prices(device.pool)[0]
+    cost = compiler.compile_requests([request]).pool_costs(device.pool)[0]
     return None if cost is None else names[cost]

@@ -92,7 +92,7 @@ class ServerDevice:
         if (
             self.request is None
             or self.request.source == objects.InstancePCIRequest.NEUTRON_PORT
-            or not compiled_requests.is_requirement(self.request.spec)
+            or not compiled_requests.is_by_pci_flavor(self.request.spec)
         ):
             return None
         return live_migration_policy.policy_of_device(

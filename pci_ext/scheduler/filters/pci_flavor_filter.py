@@ -76,7 +76,7 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
 
     def _passes(
         self,
-        asked: compiled_requests.Requirements,
+        asked: compiled_requests.CompiledRequests,
         host_state: Any,
         spec_obj: 'objects.RequestSpec',
     ) -> bool:
@@ -84,14 +84,14 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
             if LOG.isEnabledFor(logging.DEBUG):
                 _log_explanation(asked, host_state, spec_obj)
             return False
-        if len(asked.requirements) == len(spec_obj.pci_requests.requests):
+        if len(asked.requests) == len(spec_obj.pci_requests.requests):
             return True
         # Requests of other kinds may want the same devices.
         return bool(super().host_passes(host_state, spec_obj))
 
 
 def _log_explanation(
-    asked: compiled_requests.Requirements,
+    asked: compiled_requests.CompiledRequests,
     host_state: Any,
     spec_obj: 'objects.RequestSpec',
 ) -> None:
@@ -101,7 +101,7 @@ def _log_explanation(
         {
             'server': spec_obj.instance_uuid,
             'host': host_state,
-            'explanation': explanation.words(
+            'explanation': explanation.to_text(
                 explanation.explain(asked, pools),
                 host_fit.names(spec_obj),
                 pools,
@@ -111,7 +111,7 @@ def _log_explanation(
 
 
 def _shortage(
-    asked: compiled_requests.Requirements,
+    asked: compiled_requests.CompiledRequests,
     hosts: list[Any],
     spec_obj: 'objects.RequestSpec',
 ) -> str:
@@ -120,7 +120,7 @@ def _shortage(
         *(asked.found(host_fit.pools_of(host)) for host in hosts), strict=True
     )
     return '; '.join(
-        explanation.shortage(request, max(counts))
+        explanation.shortage_text(request, max(counts))
         for request, counts in zip(
             host_fit.names(spec_obj), found, strict=True
         )

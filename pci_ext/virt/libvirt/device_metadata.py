@@ -59,12 +59,12 @@ def _name_of(
         or request.source == objects.InstancePCIRequest.NEUTRON_PORT
     ):
         return None
-    if not compiler.asks_for_pci_flavors([request]):
+    if not compiler.any_by_pci_flavor([request]):
         return None
     assigned = 0
     if len(request.spec) > 1:
         pool = instance_devices.pool_keys(rt, device)
-        price = compiler.compile_requests([request]).prices(pool)[0]
+        price = compiler.compile_requests([request]).pool_costs(pool)[0]
         if price is None:
             return None
         assigned = price

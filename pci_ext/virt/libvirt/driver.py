@@ -113,7 +113,7 @@ class LibvirtDriver(
         *args: Any,
         **kwargs: Any,
     ) -> vconfig.LibvirtConfigGuest:
-        with teaming.among(network_info):
+        with teaming.for_ports(network_info):
             return super()._get_guest_config(
                 instance, network_info, *args, **kwargs
             )

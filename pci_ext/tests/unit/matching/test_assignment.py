@@ -65,7 +65,7 @@ def _problems(draw, with_conflicts):
     pools = draw(st.integers(1, 4))
     price = st.one_of(st.none(), st.integers(0, 3))
     demand = st.builds(
-        assignment.Demand, st.integers(1, 3), st.tuples(*[price] * pools)
+        assignment.Request, st.integers(1, 3), st.tuples(*[price] * pools)
     )
     pool = st.integers(0, pools - 1)
     return (
@@ -81,7 +81,7 @@ class TestAssign(base.BaseTestCase):
     def _assign(self, capacities, *demands, conflicts=()):
         found = assignment.assign(
             capacities,
-            tuple(assignment.Demand(*demand) for demand in demands),
+            tuple(assignment.Request(*demand) for demand in demands),
             conflicts,
         )
         return None if found is None else (found.cost, found.taken)

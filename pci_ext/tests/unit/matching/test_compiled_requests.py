@@ -27,10 +27,10 @@ WHOLE = {'dev_type': 'type-PF', 'pci_flavor': 'whole'}
 
 def compile_all(
     *requests: tuple[int, list[dict[str, str]]],
-) -> compiled_requests.Requirements:
-    return compiled_requests.Requirements(
+) -> compiled_requests.CompiledRequests:
+    return compiled_requests.CompiledRequests(
         [
-            compiled_requests.requirement(count, spec)
+            compiled_requests.compile_request(count, spec)
             for count, spec in requests
         ]
     )
@@ -49,7 +49,7 @@ def pool(product: str, count: int = 1, **values: Any) -> dict[str, Any]:
 
 class PricesTest(base.BaseTestCase):
     def price(self, spec: list[dict[str, str]], **values: Any) -> int | None:
-        return compile_all((1, spec)).prices(pool('000b', **values))[0]
+        return compile_all((1, spec)).pool_costs(pool('000b', **values))[0]
 
     def test_price_is_the_place_among_the_alternatives(self) -> None:
         self.assertEqual(1, self.price([A, B]))
@@ -93,10 +93,10 @@ class PricesTest(base.BaseTestCase):
 
     def test_one_price_a_request(self) -> None:
         asked = compile_all((1, [A]), (2, [ANY]), (1, [A]))
-        self.assertEqual((0, 0, 0), asked.prices(pool('000a')))
-        self.assertEqual((None, 0, None), asked.prices(pool('000b')))
+        self.assertEqual((0, 0, 0), asked.pool_costs(pool('000a')))
+        self.assertEqual((None, 0, None), asked.pool_costs(pool('000b')))
         self.assertEqual(
-            (None, None, None), asked.prices(pool('000b', product_id=''))
+            (None, None, None), asked.pool_costs(pool('000b', product_id=''))
         )
 
 
@@ -104,7 +104,7 @@ class FitTest(base.BaseTestCase):
     def test_cost_and_what_is_left(self) -> None:
         asked = compile_all((2, [A, B]))
         self.assertEqual(
-            compiled_requests.Fit(cost=1, left=2),
+            compiled_requests.HostFit(cost=1, left=2),
             asked.fit([pool('000a'), pool('000b', 3), pool('000c', 9)]),
         )
         self.assertIsNone(asked.fit([pool('000a')]))
@@ -122,7 +122,7 @@ class FitTest(base.BaseTestCase):
         self.assertIsNone(asked.fit([whole, part]))
         other = part | {'address': '0000:02:00.0'}
         self.assertEqual(
-            compiled_requests.Fit(cost=0, left=1),
+            compiled_requests.HostFit(cost=0, left=1),
             asked.fit([whole, part, other]),
         )
 
@@ -155,11 +155,11 @@ class FitTest(base.BaseTestCase):
             )
         ]
         asked = compile_all(*requests)
-        prices = [asked.prices(each) for each in pools]
+        prices = [asked.pool_costs(each) for each in pools]
         expected = assignment.assign(
             counts,
             [
-                assignment.Demand(
+                assignment.Request(
                     count, tuple(price[index] for price in prices)
                 )
                 for index, (count, _) in enumerate(requests)

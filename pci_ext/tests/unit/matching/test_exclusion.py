@@ -22,7 +22,7 @@ class TestSearch(base.BaseTestCase):
     def _assign(self, capacities, demands, conflicts):
         return assignment.assign(
             capacities,
-            tuple(assignment.Demand(*demand) for demand in demands),
+            tuple(assignment.Request(*demand) for demand in demands),
             conflicts,
         )
 

@@ -43,7 +43,7 @@ def explain(
 def words(
     pools: list[dict[str, Any]], *asked: tuple[int, list[dict[str, str]]]
 ) -> str:
-    return explanation.words(
+    return explanation.to_text(
         explain(pools, *asked),
         [
             request_grammar.Request(
@@ -62,8 +62,8 @@ class ExplainTest(base.BaseTestCase):
             explanation.Explanation(
                 fits=True,
                 taken=(
-                    explanation.Taken(0, alternative=1, pool=0, count=2),
-                    explanation.Taken(0, alternative=0, pool=1, count=1),
+                    explanation.Allocation(0, alternative=1, pool=0, count=2),
+                    explanation.Allocation(0, alternative=0, pool=1, count=1),
                 ),
                 found=(3,),
                 matching=(4,),

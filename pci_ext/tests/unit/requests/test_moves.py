@@ -79,7 +79,7 @@ class KeptTest(base.BaseTestCase):
     def moving(
         self, flavor: objects.Flavor, alive: bool = False
     ) -> list[tuple[int, str | None, str | None]]:
-        with moves.keeping(self.instance, alive):
+        with moves.moving(self.instance, alive):
             found = self.of(flavor)
         return [
             (each.count, each.alias_name, each.requester_id) for each in found
@@ -104,7 +104,7 @@ class KeptTest(base.BaseTestCase):
             self.moving(other),
         )
         # The devices on the host that it leaves have the old one.
-        with moves.keeping(self.instance):
+        with moves.moving(self.instance):
             found = self.of(other)[-1]
         self.assertNotEqual(hot.request_id, found.request_id)
         self.assertEqual(hot.spec, found.spec)
@@ -133,7 +133,7 @@ class KeptTest(base.BaseTestCase):
         self.instance.flavor = flavor
         self.instance.pci_requests.requests = has
         has[0].count = 1
-        with moves.keeping(self.instance):
+        with moves.moving(self.instance):
             found = self.of(flavor)
         self.assertEqual(
             [(1, has[0].spec), (1, has[1].spec)],
@@ -143,7 +143,7 @@ class KeptTest(base.BaseTestCase):
     def test_the_numa_policy_of_flavor_or_image(self) -> None:
         key = 'hw:pci_numa_affinity_policy'
         flavor = self.create_flavor(2, '1:gpu', **{key: 'required'})
-        with moves.keeping(self.instance):
+        with moves.moving(self.instance):
             [request] = self.of(flavor)
             self.assertEqual('required', request.numa_policy)
             self.instance.system_metadata = {
@@ -160,7 +160,7 @@ class KeptTest(base.BaseTestCase):
     def test_a_living_server_keeps_the_very_requests(self) -> None:
         hot = self.add('nvme', server_state.HOT_ATTACHED)
         port = self.add(None, uuidsentinel.port)
-        with moves.keeping(self.instance, alive=True):
+        with moves.moving(self.instance, alive=True):
             found = self.of(self.flavor)
         self.assertEqual(4, len(found))
         self.assertIs(hot, found[-1])
@@ -168,7 +168,7 @@ class KeptTest(base.BaseTestCase):
 
     def test_the_request_spec_asks_for_what_the_server_has(self) -> None:
         spec = objects.RequestSpec(pci_requests=None)
-        moves.count(spec, self.instance)
+        moves.sync_request_spec(spec, self.instance)
         self.assertEqual(3, len(spec.pci_requests.requests))
         port = copy.deepcopy(self.add(None, uuidsentinel.port))
         spec.pci_requests.requests = [port]
@@ -176,7 +176,7 @@ class KeptTest(base.BaseTestCase):
         self.instance.pci_requests.requests[-1].spec[0]['parent_ifname'] = 'a'
         self.add('nvme', server_state.HOT_ATTACHED)
         self.add('nvme', 'pci_ext:attaching:req-1')
-        moves.count(spec, self.instance)
+        moves.sync_request_spec(spec, self.instance)
         self.assertEqual(
             [None, None, None, server_state.HOT_ATTACHED, uuidsentinel.port],
             [each.requester_id for each in spec.pci_requests.requests],

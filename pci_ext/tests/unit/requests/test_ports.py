@@ -70,7 +70,7 @@ class PortsTest(base.BaseTestCase):
         request.spec = [{**request.spec[0], **spec}]
         with (
             from_flavor.resolving(source),
-            ports.asking({uuids.port: asked} if asked else {}),
+            ports.use_port_flavors({uuids.port: asked} if asked else {}),
         ):
             self.api._ask(None, network, request if is_sriov else None)
         # As Nova has it of ports, by which it knows them.
@@ -147,12 +147,12 @@ class PortsTest(base.BaseTestCase):
         with from_flavor.resolving(source):
             resolved = self.api.resolve_port(None, uuids.port)
         if resolved is not None:
-            port_attach.send(instance, uuids.port, resolved)
+            port_attach.add_to_message(instance, uuids.port, resolved)
         # Nothing but the server gets from nova-api to nova-compute.
         arrived = objects.Instance.obj_from_primitive(
             instance.obj_to_primitive()
         )
-        with port_attach.asking(port_attach.sent(arrived)):
+        with port_attach.use_specs(port_attach.read_from_message(arrived)):
             return self.made_in_nova_compute()
 
     def made_in_nova_compute(self) -> list[dict[str, Any]]:

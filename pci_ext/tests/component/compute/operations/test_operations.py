@@ -257,7 +257,7 @@ class DetachTestCase(OperationsTestCase):
 
     def test_a_server_that_moves_is_not_late_on_its_new_host(self) -> None:
         self.test_unresponsive()
-        moves.forget_asked_for(self.instance(self.server))
+        moves.clear_pending_detach(self.instance(self.server))
         self.assertEqual(
             frozenset(),
             server_state.pending_detach(self.instance(self.server)),

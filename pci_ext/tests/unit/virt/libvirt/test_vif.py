@@ -301,7 +301,7 @@ class TeamingTest(VifTestCase):
         standby = self.port(uuids.standby, 'normal')
         self.instance.info_cache.network_info = model.NetworkInfo()
         self.assertIsNone(self.interface(device).find('teaming'))
-        with teaming.among([device, standby]):
+        with teaming.for_ports([device, standby]):
             self.assertIsNotNone(self.interface(device).find('teaming'))
 
     def test_no_pair(self) -> None:
