@@ -277,7 +277,7 @@ class ComputeAPI(api.API):
             return usage.Usage()
         request = objects.InstancePCIRequest(count=1, spec=spec)
         devices = checks.check_attach(context, instance, [request])
-        port_attach.add_to_message(instance, port_id, spec)
+        port_attach.add_port_spec(instance, port_id, spec)
         return devices
 
     def _record_action_start(

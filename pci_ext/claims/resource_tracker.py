@@ -73,8 +73,8 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         allocations: Any,
         **kwargs: Any,
     ) -> claims.MoveClaim:
-        alive = bool(migration and migration.is_live_migration)
-        with moves.moving(instance, alive):
+        is_live = bool(migration and migration.is_live_migration)
+        with moves.moving(instance, is_live):
             claim = super()._move_claim(
                 context,
                 instance,
@@ -84,7 +84,7 @@ class ResourceTracker(resource_tracker.ResourceTracker):
                 allocations,
                 **kwargs,
             )
-        if not alive:
+        if not is_live:
             moves.clear_pending_detach(instance)
         return claim
 

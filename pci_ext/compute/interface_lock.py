@@ -90,7 +90,7 @@ def _with_instance_lock(
     :raises nova.exception.InstanceInvalidState: for an attach, which nova-api
         waits for, while devices are attached or detached
     """
-    sent = port_attach.read_from_message(instance)
+    port_specs = port_attach.read_port_specs(instance)
     if name == _ATTACH:
         _refuse_while_busy(context, instance)
 
@@ -113,7 +113,7 @@ def _with_instance_lock(
             else contextlib.nullcontext()
         )
         try:
-            with port_attach.use_specs(sent), claiming:
+            with port_attach.passing_port_specs(port_specs), claiming:
                 return method(context, instance, *args)
         except Exception:
             with excutils.save_and_reraise_exception():

@@ -23,12 +23,8 @@ what came with a flavor is believed elsewhere and never there, where somebody
 may have put it into the flavor.
 """
 
-from collections.abc import Callable
 from collections.abc import Collection
-from collections.abc import Iterable
-from collections.abc import Iterator
 import contextlib
-import contextvars
 from typing import Any
 
 from nova import exception as nova_exception
@@ -48,6 +44,7 @@ from pci_ext.matching import compiled_requests
 from pci_ext.matching import patterns
 from pci_ext.matching import request_grammar
 from pci_ext.objects import pci_flavor
+from pci_ext.requests import call_arguments
 from pci_ext.requests import live_migration_policy
 from pci_ext.requests import moves
 
@@ -57,12 +54,7 @@ ALIAS = 'pci_passthrough:alias'
 PCI_FLAVOR = 'pci_passthrough:pci_flavor'
 PCI_NAME = 'pci_passthrough:pci_name'
 
-Source = Callable[[Collection[str]], Iterable[pci_flavor.PciFlavor]]
-
 _original = request.get_pci_requests_from_flavor
-_source: contextvars.ContextVar[Source | None] = contextvars.ContextVar(
-    'pci_ext_source', default=None
-)
 _alias_noticed = False
 
 
@@ -72,23 +64,16 @@ class InvalidPciRequest(nova_exception.PciInvalidAlias):
     msg_fmt = _('Invalid request for PCI devices: %(reason)s')
 
 
-@contextlib.contextmanager
-def resolving(source: Source) -> Iterator[None]:
-    """Resolve names in this thread, for one request of the API.
-
-    :param source: gives the PCI flavors with the given names, those that
-        there are for whoever asks
-    """
-    token = _source.set(source)
-    try:
-        yield
-    finally:
-        _source.reset(token)
+def resolving(
+    find_pci_flavors: call_arguments.FindPciFlavors,
+) -> contextlib.AbstractContextManager[None]:
+    """Resolve names in this thread, for one request of the API."""
+    return call_arguments.passing(find_pci_flavors=find_pci_flavors)
 
 
 def is_resolving() -> bool:
     """Tell whether names can be resolved: in nova-api alone."""
-    return _source.get() is not None
+    return call_arguments.current().find_pci_flavors is not None
 
 
 def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
@@ -153,10 +138,10 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
 def _find(names: Collection[str]) -> dict[str, pci_flavor.PciFlavor]:
     if not names:
         return {}
-    source = _source.get()
-    if source is None:
+    find_pci_flavors = call_arguments.current().find_pci_flavors
+    if find_pci_flavors is None:
         raise _not_resolved()
-    found = {flavor.name: flavor for flavor in source(names)}
+    found = {flavor.name: flavor for flavor in find_pci_flavors(names)}
     missing = sorted(set(names) - set(found))
     if missing:
         raise InvalidPciRequest(
@@ -185,7 +170,7 @@ def _requests_of(
     extra_specs = flavor.extra_specs
     if not (PCI_FLAVOR in extra_specs or PCI_NAME in extra_specs):
         return []
-    if _source.get() is not None:
+    if is_resolving():
         extra_specs[server_state.RESOLVED] = jsonutils.dumps(
             resolve(extra_specs)
         )

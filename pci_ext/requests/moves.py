@@ -18,9 +18,7 @@ the server since, nor of those that were detached.
 """
 
 import collections
-from collections.abc import Iterator
 import contextlib
-import contextvars
 
 from nova import objects
 from nova.virt import hardware
@@ -28,27 +26,21 @@ from oslo_utils import uuidutils
 
 from pci_ext import server_state
 from pci_ext.matching import compiled_requests
+from pci_ext.requests import call_arguments
 
 Requests = list['objects.InstancePCIRequest']
 
-_moving: contextvars.ContextVar['tuple[objects.Instance, bool] | None'] = (
-    contextvars.ContextVar('pci_ext_moving', default=None)
-)
 
-
-@contextlib.contextmanager
 def moving(
-    instance: 'objects.Instance', alive: bool = False
-) -> Iterator[None]:
-    """Say, in this thread, for which server requests are made of a flavor.
+    instance: 'objects.Instance', is_running: bool = False
+) -> contextlib.AbstractContextManager[None]:
+    """Make requests of a flavor for this server in this thread.
 
-    :param alive: whether it goes on running while it moves
+    :param is_running: whether the server keeps running while it moves
     """
-    token = _moving.set((instance, alive))
-    try:
-        yield
-    finally:
-        _moving.reset(token)
+    return call_arguments.passing(
+        moving_instance=instance, is_running=is_running
+    )
 
 
 def adjust_for_move(flavor: 'objects.Flavor', requests: Requests) -> Requests:
@@ -62,10 +54,10 @@ def adjust_for_move(flavor: 'objects.Flavor', requests: Requests) -> Requests:
     :param requests: those of the flavor, made for this
     :returns: the same if no server moves
     """
-    instance, alive = _moving.get() or (None, False)
+    instance = call_arguments.current().moving_instance
     if instance is None or not instance.pci_requests:
         return requests
-    if alive:
+    if call_arguments.current().is_running:
         return of_devices(instance)
     owned = [each for each in of_devices(instance) if _is_attached(each)]
     if flavor.id == instance.flavor.id:
@@ -84,7 +76,7 @@ def affinity_policy(flavor: 'objects.Flavor') -> str | None:
 
     :returns: None if no server moves, or neither flavor nor image has one
     """
-    instance, _ = _moving.get() or (None, False)
+    instance = call_arguments.current().moving_instance
     if instance is None:
         return None
     policy: str | None = hardware.get_pci_numa_policy_constraint(

@@ -10,37 +10,32 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a port asks for that is attached to a living server.
+"""PCI flavors of a port that is attached to a running server.
 
 nova-api resolves the names of PCI flavors, and nova-compute makes the request
-of the port. Nova's message between them has no room for more, but has the
-server. So what the names were resolved to travels as one of the PCI requests
-of the server there. nova-compute takes note of it, and reads those of the
-server from the database.
+of the port. Nova's message between them has no parameter for the resolved
+PCI flavors, but carries the server. So they travel as one of the PCI requests
+of the server in that message. nova-compute reads them there, and reads the
+server's own requests from the database.
 """
 
-from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
-import contextvars
 
 from nova import objects
 from oslo_utils import uuidutils
 
 from pci_ext import server_state
-
-#: A selector an alternative, without what the port itself needs.
-Spec = list[dict[str, str]]
-
-_asked: contextvars.ContextVar[Mapping[str, Spec] | None] = (
-    contextvars.ContextVar('pci_ext_port_attach', default=None)
-)
+from pci_ext.requests import call_arguments
 
 
-def add_to_message(
-    instance: 'objects.Instance', port_id: str, spec: Spec
+def add_port_spec(
+    instance: 'objects.Instance', port_id: str, spec: call_arguments.PortSpec
 ) -> None:
-    """Let a server that is not saved after this tell what a port asks for."""
+    """Add the spec of a port to the PCI requests that are sent with a server.
+
+    The caller must not save the server afterwards.
+    """
     instance.pci_requests.requests.append(
         objects.InstancePCIRequest(
             count=1,
@@ -51,8 +46,10 @@ def add_to_message(
     )
 
 
-def read_from_message(instance: 'objects.Instance') -> dict[str, Spec]:
-    """Give what ports ask for by what came with a server."""
+def read_port_specs(
+    instance: 'objects.Instance',
+) -> dict[str, call_arguments.PortSpec]:
+    """Read the specs of ports, by port, that were sent with a server."""
     requests = instance.pci_requests.requests if instance.pci_requests else ()
     return {
         request.requester_id.removeprefix(server_state.PORT): request.spec
@@ -61,19 +58,16 @@ def read_from_message(instance: 'objects.Instance') -> dict[str, Spec]:
     }
 
 
-@contextlib.contextmanager
-def use_specs(specs: Mapping[str, Spec]) -> Iterator[None]:
-    """Ask for devices for ports in this thread.
+def passing_port_specs(
+    port_specs: Mapping[str, call_arguments.PortSpec],
+) -> contextlib.AbstractContextManager[None]:
+    """Request devices for ports in this thread.
 
-    :param specs: what was sent, by port
+    :param port_specs: by the id of the port, as they were sent
     """
-    token = _asked.set(specs)
-    try:
-        yield
-    finally:
-        _asked.reset(token)
+    return call_arguments.passing(port_specs=port_specs)
 
 
-def spec_of_port(port_id: str) -> Spec | None:
-    """Give what a port asks for in this thread, if anything."""
-    return (_asked.get() or {}).get(port_id)
+def port_spec(port_id: str) -> call_arguments.PortSpec | None:
+    """Return the spec of a port that is attached in this thread."""
+    return (call_arguments.current().port_specs or {}).get(port_id)

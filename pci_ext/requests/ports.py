@@ -18,10 +18,8 @@ right physical network. It keeps the id that Nova gave it, so that the device
 of the port is found by it.
 """
 
-from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
-import contextvars
 from typing import Any
 
 from nova import context as nova_context
@@ -38,6 +36,7 @@ from pci_ext.i18n import _
 from pci_ext.matching import compiled_requests
 from pci_ext.matching import patterns
 from pci_ext.matching import selectors
+from pci_ext.requests import call_arguments
 from pci_ext.requests import from_flavor
 from pci_ext.requests import port_attach
 
@@ -47,22 +46,16 @@ PCI_FLAVOR = 'pci_flavor'
 
 _BINDING_PROFILE = 'binding:profile'
 
-_asked: contextvars.ContextVar[Mapping[str, str] | None] = (
-    contextvars.ContextVar('pci_ext_ports', default=None)
-)
 
+def passing_port_flavors(
+    port_flavors: Mapping[str, str],
+) -> contextlib.AbstractContextManager[None]:
+    """Request PCI flavors for the ports that a server is created with.
 
-@contextlib.contextmanager
-def use_port_flavors(flavors: Mapping[str, str]) -> Iterator[None]:
-    """Ask for PCI flavors for ports in this thread, for one request.
-
-    :param flavors: by the id of the port the names, in order of preference
+    :param port_flavors: names of PCI flavors, in order of preference, by the
+        id of the port
     """
-    token = _asked.set(flavors)
-    try:
-        yield
-    finally:
-        _asked.reset(token)
+    return call_arguments.passing(port_flavors=port_flavors)
 
 
 def _needs(spec: Mapping[str, Any]) -> dict[str, str]:
@@ -83,7 +76,7 @@ def _needs(spec: Mapping[str, Any]) -> dict[str, str]:
     return needs
 
 
-def _resolve(port_id: str, names: str) -> port_attach.Spec:
+def _resolve(port_id: str, names: str) -> call_arguments.PortSpec:
     """Look up the PCI flavors that a port asks for.
 
     :raises InvalidPciRequest: if the names do not parse, or are not those of
@@ -97,13 +90,15 @@ def _resolve(port_id: str, names: str) -> port_attach.Spec:
             )
             % {'port': port_id, 'names': names}
         )
-    alternatives: port_attach.Spec = resolved[0]['spec']
+    alternatives: call_arguments.PortSpec = resolved[0]['spec']
     return alternatives
 
 
 def _add_port_needs(
-    port_id: str, alternatives: port_attach.Spec, spec: Mapping[str, Any]
-) -> port_attach.Spec:
+    port_id: str,
+    alternatives: call_arguments.PortSpec,
+    spec: Mapping[str, Any],
+) -> call_arguments.PortSpec:
     """Add to what a port asks for what it needs.
 
     :param spec: of the request that Nova made of the port
@@ -155,12 +150,14 @@ class API(neutron.API):
                 for request in (pci_requests.requests if pci_requests else ())
             }
             for network in requested_networks:
-                self._ask(context, network, made.get(network.pci_request_id))
+                self._apply_pci_flavors(
+                    context, network, made.get(network.pci_request_id)
+                )
         return result
 
     def resolve_port(
         self, context: nova_context.RequestContext, port_id: str
-    ) -> port_attach.Spec | None:
+    ) -> call_arguments.PortSpec | None:
         """Resolve what a port asks for that is attached to a living server.
 
         :returns: None if it does not ask for a PCI flavor
@@ -170,14 +167,14 @@ class API(neutron.API):
         names = self._flavors_of_profile(context, port_id)
         return _resolve(port_id, names) if names else None
 
-    def _ask(
+    def _apply_pci_flavors(
         self,
         context: nova_context.RequestContext,
         network: 'objects.NetworkRequest',
         request: 'objects.InstancePCIRequest | None',
     ) -> None:
         port_id = network.port_id
-        names = (_asked.get() or {}).get(port_id)
+        names = (call_arguments.current().port_flavors or {}).get(port_id)
         if request is None:
             if names:
                 raise from_flavor.InvalidPciRequest(
@@ -186,7 +183,7 @@ class API(neutron.API):
                 )
             return
         if not from_flavor.is_resolving():
-            self._ask_for_resolved(context, port_id, request)
+            self._apply_resolved(context, port_id, request)
             return
         if not names:
             names = self._flavors_of_profile(context, port_id)
@@ -195,7 +192,7 @@ class API(neutron.API):
                 port_id, _resolve(port_id, names), request.spec[0]
             )
 
-    def _ask_for_resolved(
+    def _apply_resolved(
         self,
         context: nova_context.RequestContext,
         port_id: str,
@@ -206,7 +203,7 @@ class API(neutron.API):
         :raises nova.exception.InterfaceAttachPciClaimFailed: which nova-api
             answers with 400
         """
-        alternatives = port_attach.spec_of_port(port_id)
+        alternatives = port_attach.port_spec(port_id)
         if alternatives is None:
             if not self._flavors_of_profile(context, port_id):
                 return

@@ -9,54 +9,44 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""Pairs of ports, of which one stands in while the other has no device.
+"""Pairs of ports, of which one takes over while the other has no device.
 
 The failover driver of the guest makes one interface of two with the same MAC
 address: a virtio interface, which is always there, and a virtual function,
 which goes away with a migration (libvirt, "Teaming a virtio/hostdev NIC
-pair"). So ports of a server are a pair if they have the same MAC address; the
-image says whether the guest can do that.
+pair"). So ports of a server are a pair if they have the same MAC address; a
+property of the image says that the guest has such a driver.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
 import contextlib
-import contextvars
 from typing import Any
 
 from nova import objects
 from nova.network import model
 from oslo_utils import strutils
 
+from pci_ext.requests import call_arguments
+
 #: Property of the image of a guest with a failover driver. Nova keeps with the
 #: server also those properties that it does not know.
 IMAGE_PROPERTY = 'hw_pci_teaming'
 
 
-_among: contextvars.ContextVar[Any] = contextvars.ContextVar(
-    'pci_ext_among', default=None
-)
+def for_ports(network_info: Any) -> contextlib.AbstractContextManager[None]:
+    """Find pairs among these ports in this thread.
 
-
-@contextlib.contextmanager
-def for_ports(network_info: Any) -> Iterator[None]:
-    """Look for pairs among these ports, in this thread.
-
-    A server that is being started need not have them in its own cache yet.
+    The cache of a server that is being started may not have them yet.
     """
-    token = _among.set(network_info)
-    try:
-        yield
-    finally:
-        _among.reset(token)
+    return call_arguments.passing(network_info=network_info)
 
 
 def pairs(instance: 'objects.Instance') -> dict[str, str]:
     """Find the pairs among the ports of a server.
 
     :param instance: with its system metadata and information of its networks
-    :returns: by the id of the port with a virtual function that of the one
-        that stands in for it
+    :returns: by the id of the port with a virtual function, the id of the
+        virtio port that takes over for it
     """
     if not strutils.bool_from_string(
         instance.system_metadata.get(f'image_{IMAGE_PROPERTY}', '')
@@ -65,7 +55,7 @@ def pairs(instance: 'objects.Instance') -> dict[str, str]:
     by_mac: dict[str, dict[str, list[str]]] = defaultdict(
         lambda: defaultdict(list)
     )
-    known = _among.get()
+    known = call_arguments.current().network_info
     for vif in instance.get_network_info() if known is None else known:
         by_mac[vif['address']][vif['vnic_type']].append(vif['id'])
     found = {}

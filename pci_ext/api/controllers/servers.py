@@ -48,7 +48,7 @@ class ServersController(servers.ServersController):
     @validation.response_body_schema(schema.create_response)
     def create(self, req: wsgi.Request, body: View) -> Any:
         """Create a server, with the devices of ports by PCI flavor."""
-        with ports.use_port_flavors(_remove_flavors_of_ports(body)):
+        with ports.passing_port_flavors(_remove_flavors_of_ports(body)):
             return super().create(req, body=body)
 
     @wsgi.expected_errors(404)

@@ -160,7 +160,7 @@ class KeptTest(base.BaseTestCase):
     def test_a_living_server_keeps_the_very_requests(self) -> None:
         hot = self.add('nvme', server_state.HOT_ATTACHED)
         port = self.add(None, uuidsentinel.port)
-        with moves.moving(self.instance, alive=True):
+        with moves.moving(self.instance, is_running=True):
             found = self.of(self.flavor)
         self.assertEqual(4, len(found))
         self.assertIs(hot, found[-1])

@@ -70,9 +70,11 @@ class PortsTest(base.BaseTestCase):
         request.spec = [{**request.spec[0], **spec}]
         with (
             from_flavor.resolving(source),
-            ports.use_port_flavors({uuids.port: asked} if asked else {}),
+            ports.passing_port_flavors({uuids.port: asked} if asked else {}),
         ):
-            self.api._ask(None, network, request if is_sriov else None)
+            self.api._apply_pci_flavors(
+                None, network, request if is_sriov else None
+            )
         # As Nova has it of ports, by which it knows them.
         self.assertEqual(request.NEUTRON_PORT, request.source)
         self.assertEqual(uuids.request, request.request_id)
@@ -147,19 +149,21 @@ class PortsTest(base.BaseTestCase):
         with from_flavor.resolving(source):
             resolved = self.api.resolve_port(None, uuids.port)
         if resolved is not None:
-            port_attach.add_to_message(instance, uuids.port, resolved)
+            port_attach.add_port_spec(instance, uuids.port, resolved)
         # Nothing but the server gets from nova-api to nova-compute.
         arrived = objects.Instance.obj_from_primitive(
             instance.obj_to_primitive()
         )
-        with port_attach.use_specs(port_attach.read_from_message(arrived)):
+        with port_attach.passing_port_specs(
+            port_attach.read_port_specs(arrived)
+        ):
             return self.made_in_nova_compute()
 
     def made_in_nova_compute(self) -> list[dict[str, Any]]:
         request = objects.InstancePCIRequest(
             spec=[{'physical_network': 'net'}], request_id=uuids.request
         )
-        self.api._ask(
+        self.api._apply_pci_flavors(
             None, objects.NetworkRequest(port_id=uuids.port), request
         )
         return list(request.spec)
