@@ -10,15 +10,22 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Seam: whether nova-conductor begins a live migration.
+"""Seam: live migrations and rescheduled builds in nova-conductor.
 
-Nova begins one only if all devices can be migrated by the hypervisor. Where a
-PCI flavor says that devices are detached before, or asks for less in any other
-way, the host of the server decides by the devices that the server has.
+Nova begins a live migration only if the hypervisor can migrate all devices.
+Where a PCI flavor has another policy, the host of the server decides by the
+devices that the server has.
+
+When no host could build a server, Nova tells users the reason of the last
+host only if the attempts are used up, and not if the hosts are. A device that
+cannot be given to a guest, because of its IOMMU group for example, is offered
+by few hosts, so mostly the hosts are used up. The reason is added then.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
 from nova.conductor import manager
@@ -27,13 +34,14 @@ from nova.conductor.tasks import live_migrate
 from pci_ext.activation import seam
 from pci_ext.i18n import _
 from pci_ext.matching import compiled_requests
+from pci_ext.requests import call_arguments
+from pci_ext.requests import instance_requests
 from pci_ext.requests import live_migration_policy
-from pci_ext.requests import reschedule
 
 
-def _is_left_to_the_host(request: 'objects.InstancePCIRequest') -> bool:
+def _is_decided_by_host(request: 'objects.InstancePCIRequest') -> bool:
     return (
-        request.source != objects.InstancePCIRequest.NEUTRON_PORT
+        not instance_requests.is_for_port(request)
         and compiled_requests.is_by_pci_flavor(request.spec)
         and any(
             policy != live_migration_policy.FORBID
@@ -48,21 +56,22 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
     instance: Any
 
     def _check_can_migrate_pci(self, src_host: str, dest_host: str) -> None:
-        """Check all requests but those that the host decides about.
+        """Check all requests except those that the host decides about.
 
-        :raises nova.exception.MigrationPreCheckError: if one forbids it
+        :raises nova.exception.MigrationPreCheckError: if a request forbids
+            live migration
         """
         whole = self.instance
         if whole.pci_requests is None:
             return
-        # A copy: what is taken out of it must never be saved.
+        # A copy, because the requests that are left out must stay saved.
         self.instance = whole.obj_clone()
         self.instance.pci_requests = objects.InstancePCIRequests(
             instance_uuid=whole.uuid,
             requests=[
                 request
                 for request in whole.pci_requests.requests
-                if not _is_left_to_the_host(request)
+                if not _is_decided_by_host(request)
             ],
         )
         try:
@@ -73,35 +82,82 @@ class LiveMigrationTask(live_migrate.LiveMigrationTask):
     def _call_livem_checks_on_host(
         self, destination: str, provider_mapping: dict[str, Any]
     ) -> None:
-        """Let the destination claim what the server needs.
+        """Let the destination claim the devices of the server.
 
-        :raises nova.exception.MigrationPreCheckError: if it cannot; for Nova,
-            devices that somebody else was faster to claim are a failure that
-            leaves the server in error
+        :raises nova.exception.MigrationPreCheckError: if the claim fails;
+            with Nova's PciDeviceRequestFailed, after another server was
+            faster to claim the devices, the server would be left in error
         """
         try:
             super()._call_livem_checks_on_host(destination, provider_mapping)
         except nova_exception.PciDeviceRequestFailed as error:
             raise nova_exception.MigrationPreCheckError(
-                reason=_('%s has not the PCI devices that the server needs.')
+                reason=_(
+                    '%s does not have the PCI devices that the server needs.'
+                )
                 % destination
             ) from error
 
 
-class ComputeTaskManager(reschedule.Reasons, manager.ComputeTaskManager):
-    """Nova's maker of tasks, and who tells why one failed."""
+def _requests_pci_flavors(instance: 'objects.Instance') -> bool:
+    return any(
+        compiled_requests.is_by_pci_flavor(request.spec)
+        for request in instance_requests.list_requests(instance)
+    )
+
+
+class ComputeTaskManager(manager.ComputeTaskManager):
+    """Nova's conductor, with our live migrations and reasons of failures."""
+
+    def build_instances(
+        self,
+        context: nova_context.RequestContext,
+        instances: 'Sequence[objects.Instance]',
+        image: Any,
+        filter_properties: dict[str, Any],
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        reason = (filter_properties.get('retry') or {}).get('exc_reason')
+        with call_arguments.passing(last_reason=reason):
+            super().build_instances(
+                context, instances, image, filter_properties, *args, **kwargs
+            )
+
+    def _cleanup_when_reschedule_fails(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        exception: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        reason = call_arguments.current().last_reason
+        if (
+            reason
+            and type(exception) is nova_exception.MaxRetriesExceeded
+            and _requests_pci_flavors(instance)
+            and reason not in exception.kwargs['reason']
+        ):
+            # Nova's own wording of the reason.
+            exception = nova_exception.MaxRetriesExceeded(
+                reason=f'{exception.kwargs["reason"]} Last exception: {reason}'
+            )
+        super()._cleanup_when_reschedule_fails(
+            context, instance, exception, *args, **kwargs
+        )
 
     def _build_live_migrate_task(
         self, *args: Any, **kwargs: Any
     ) -> LiveMigrationTask:
         task: Any = super()._build_live_migrate_task(*args, **kwargs)
-        # The class of the task cannot be replaced where Nova has it: its
-        # constructor looks itself up by that name, and would find ours.
+        # The class cannot be replaced in Nova's module: its constructor calls
+        # super() with the name of the class, and would find ours.
         task.__class__ = LiveMigrationTask
         return task
 
 
-#: What is derived from, but stays where it is.
+#: Checked only: the class that LiveMigrationTask derives from.
 _TASK = seam.Seam(
     module='nova.conductor.tasks.live_migrate',
     name='LiveMigrationTask',
@@ -118,7 +174,7 @@ _TASK = seam.Seam(
 
 
 class _Seam(seam.Seam):
-    """Checks the class of the task, too."""
+    """A seam that also checks the class of the task."""
 
     def check(self) -> None:
         super().check()

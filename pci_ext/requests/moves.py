@@ -27,8 +27,7 @@ from oslo_utils import uuidutils
 from pci_ext import server_state
 from pci_ext.matching import compiled_requests
 from pci_ext.requests import call_arguments
-
-Requests = list['objects.InstancePCIRequest']
+from pci_ext.requests import instance_requests
 
 
 def moving(
@@ -43,7 +42,9 @@ def moving(
     )
 
 
-def adjust_for_move(flavor: 'objects.Flavor', requests: Requests) -> Requests:
+def adjust_for_move(
+    flavor: 'objects.Flavor', requests: instance_requests.InstanceRequests
+) -> instance_requests.InstanceRequests:
     """Make the requests of a flavor those of the server that moves with it.
 
     With a new flavor they are those of the flavor and what was attached; with
@@ -58,8 +59,12 @@ def adjust_for_move(flavor: 'objects.Flavor', requests: Requests) -> Requests:
     if instance is None or not instance.pci_requests:
         return requests
     if call_arguments.current().is_running:
-        return of_devices(instance)
-    owned = [each for each in of_devices(instance) if _is_attached(each)]
+        return instance_requests.list_without_ports(instance)
+    owned = [
+        each
+        for each in instance_requests.list_without_ports(instance)
+        if _is_attached(each)
+    ]
     if flavor.id == instance.flavor.id:
         requests = _cap_counts(requests, owned)
     return requests + [
@@ -85,15 +90,6 @@ def affinity_policy(flavor: 'objects.Flavor') -> str | None:
     return policy
 
 
-def of_devices(instance: 'objects.Instance') -> Requests:
-    """Give the requests of a server that are not those of its ports."""
-    return [
-        request
-        for request in instance.pci_requests.requests
-        if request.source != objects.InstancePCIRequest.NEUTRON_PORT
-    ]
-
-
 def sync_request_spec(
     spec: 'objects.RequestSpec', instance: 'objects.Instance'
 ) -> None:
@@ -106,13 +102,13 @@ def sync_request_spec(
         instance_uuid=instance.uuid,
         requests=[
             each.obj_clone()
-            for each in of_devices(instance)
+            for each in instance_requests.list_without_ports(instance)
             if _is_attached(each)
         ]
         + [
             each
             for each in (spec.pci_requests.requests if _has(spec) else ())
-            if each.source == objects.InstancePCIRequest.NEUTRON_PORT
+            if instance_requests.is_for_port(each)
         ],
     )
 
@@ -140,7 +136,10 @@ def _is_attached(request: 'objects.InstancePCIRequest') -> bool:
     return request.requester_id in (None, server_state.HOT_ATTACHED)
 
 
-def _cap_counts(requests: Requests, owned: Requests) -> Requests:
+def _cap_counts(
+    requests: instance_requests.InstanceRequests,
+    owned: instance_requests.InstanceRequests,
+) -> instance_requests.InstanceRequests:
     """Lower the counts of requests to what a server has of them."""
     left: collections.Counter[tuple[str, ...]] = collections.Counter()
     for request in owned:

@@ -27,6 +27,7 @@ from oslo_utils import uuidutils
 
 from pci_ext import server_state
 from pci_ext.requests import call_arguments
+from pci_ext.requests import instance_requests
 
 
 def add_port_spec(
@@ -50,10 +51,9 @@ def read_port_specs(
     instance: 'objects.Instance',
 ) -> dict[str, call_arguments.PortSpec]:
     """Read the specs of ports, by port, that were sent with a server."""
-    requests = instance.pci_requests.requests if instance.pci_requests else ()
     return {
         request.requester_id.removeprefix(server_state.PORT): request.spec
-        for request in requests
+        for request in instance_requests.list_requests(instance)
         if (request.requester_id or '').startswith(server_state.PORT)
     }
 

@@ -38,6 +38,7 @@ from pci_ext.matching import patterns
 from pci_ext.matching import selectors
 from pci_ext.requests import call_arguments
 from pci_ext.requests import from_flavor
+from pci_ext.requests import instance_requests
 from pci_ext.requests import port_attach
 
 #: Key in the binding profile of a port, and in a network of the body that
@@ -145,10 +146,9 @@ class API(neutron.API):
             context, requested_networks, pci_requests, affinity_policy
         )
         if requested_networks and not requested_networks.no_allocate:
-            made = {
-                request.request_id: request
-                for request in (pci_requests.requests if pci_requests else ())
-            }
+            made = instance_requests.by_id(
+                pci_requests.requests if pci_requests else ()
+            )
             for network in requested_networks:
                 self._apply_pci_flavors(
                     context, network, made.get(network.pci_request_id)

@@ -26,6 +26,7 @@ from pci_ext.api.inventory import server_devices
 from pci_ext.api.schemas import server_devices as schema
 from pci_ext.i18n import _
 from pci_ext.policies import pci_devices as policies
+from pci_ext.requests import instance_requests
 from pci_ext.requests import teaming
 
 View = dict[str, Any]
@@ -92,6 +93,6 @@ def _show(each: server_devices.ServerDevice, pairs: Mapping[str, str]) -> View:
 
 
 def _port_of(request: 'objects.InstancePCIRequest | None') -> str | None:
-    if request is None or request.source != request.NEUTRON_PORT:
+    if request is None or not instance_requests.is_for_port(request):
         return None
     return str(request.requester_id)

@@ -30,6 +30,7 @@ from pci_ext.api.inventory import reader
 from pci_ext.api.inventory import server_queries
 from pci_ext.compute import instance_devices
 from pci_ext.matching import compiled_requests
+from pci_ext.requests import instance_requests
 from pci_ext.requests import live_migration_policy
 
 #: Keys that tell the location of a device on its host.
@@ -91,7 +92,7 @@ class ServerDevice:
         """
         if (
             self.request is None
-            or self.request.source == objects.InstancePCIRequest.NEUTRON_PORT
+            or instance_requests.is_for_port(self.request)
             or not compiled_requests.is_by_pci_flavor(self.request.spec)
         ):
             return None
@@ -167,12 +168,9 @@ def list_server_devices(instance: 'objects.Instance') -> list[ServerDevice]:
         instance._context, cell_queries.DeviceFilter(server_uuid=instance.uuid)
     )
     errors = _detach_errors(instance)
-    requests = {
-        request.request_id: request
-        for request in (
-            instance.pci_requests.requests if instance.pci_requests else ()
-        )
-    }
+    requests = instance_requests.by_id(
+        instance_requests.list_requests(instance)
+    )
     if server_queries.is_in_resize(instance.vm_state, instance.task_state):
         devices = [each for each in devices if each.row.request_id in requests]
     return [

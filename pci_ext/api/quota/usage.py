@@ -34,6 +34,7 @@ from pci_ext.api.inventory import flavor_matches
 from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.api.inventory import server_queries
+from pci_ext.requests import instance_requests
 
 LOG = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def is_from_flavor(request: 'objects.InstancePCIRequest') -> bool:
     Others come from ports, or were attached.
     """
     return not (
-        request.source == objects.InstancePCIRequest.NEUTRON_PORT
+        instance_requests.is_for_port(request)
         or server_state.is_of_attach(request)
     )
 
@@ -105,13 +106,9 @@ def count_project(
 
 def count_boot_devices(instance: 'objects.Instance') -> Usage:
     """Count the devices of a server that its flavor requested."""
-    requests = {
-        request.request_id: request
-        for request in (
-            instance.pci_requests.requests if instance.pci_requests else ()
-        )
-        if is_from_flavor(request)
-    }
+    requests = instance_requests.by_id(
+        filter(is_from_flavor, instance_requests.list_requests(instance))
+    )
     return _count_devices(
         reader.devices_in_cell(
             instance._context,
@@ -145,10 +142,9 @@ def _in_cell(
         devices = devices_of.get(row.uuid, [])
         usage[row.uuid] = _count_devices(
             devices,
-            {
-                request.request_id: request
-                for request in [*_moving(row.migration_context), *current]
-            },
+            instance_requests.by_id(
+                [*_moving(row.migration_context), *current]
+            ),
         )
         if _is_being_given(row):
             usage[row.uuid] += _count_missing(devices, current)

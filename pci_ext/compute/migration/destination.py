@@ -27,8 +27,8 @@ from oslo_log import log as logging
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.i18n import _
+from pci_ext.requests import instance_requests
 from pci_ext.requests import live_migration_policy
-from pci_ext.requests import moves
 
 LOG = logging.getLogger(__name__)
 
@@ -104,7 +104,7 @@ def _check(
     context: nova_context.RequestContext,
     instance: 'objects.Instance',
 ) -> None:
-    requests = moves.of_devices(instance)
+    requests = instance_requests.list_without_ports(instance)
     if not requests:
         return
     claimed = instance_devices.get_devices(compute.rt, instance)

@@ -25,8 +25,8 @@ from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import server_task
 from pci_ext.i18n import _
+from pci_ext.requests import instance_requests
 from pci_ext.requests import live_migration_policy
-from pci_ext.requests import moves
 
 LOG = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class SourceMigration(server_task.ServerTask):
         """Return the policy of each device that is not that of a port."""
         requests = {
             request.request_id: request
-            for request in moves.of_devices(self.instance)
+            for request in instance_requests.list_without_ports(self.instance)
         }
         return [
             (

@@ -15,7 +15,6 @@
 from collections.abc import Sequence
 
 from nova import context as nova_context
-from nova import objects
 from nova.objects import fields
 from oslo_utils import excutils
 
@@ -26,7 +25,7 @@ from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import steps
-from pci_ext.requests import moves
+from pci_ext.requests import instance_requests
 
 
 def _done_before() -> None:
@@ -100,7 +99,7 @@ class Detach(operation.Operation):
         # Devices that are free already have lost their request ids.
         self._request_ids = {
             request.request_id
-            for request in moves.of_devices(self.instance)
+            for request in instance_requests.list_without_ports(self.instance)
             if request.request_id is not None
         }
         self._describe()
@@ -132,7 +131,7 @@ class Detach(operation.Operation):
         ports = {
             request.request_id
             for request in instance_devices.get_requests(self.instance)
-            if request.source == objects.InstancePCIRequest.NEUTRON_PORT
+            if instance_requests.is_for_port(request)
         }
         for dev_id in dict.fromkeys(self.dev_ids):
             if dev_id not in by_dev_id:

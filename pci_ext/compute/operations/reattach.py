@@ -25,7 +25,7 @@ from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import server_task
 from pci_ext.compute.operations import steps
 from pci_ext.i18n import _
-from pci_ext.requests import moves
+from pci_ext.requests import instance_requests
 
 LOG = logging.getLogger(__name__)
 
@@ -126,7 +126,8 @@ class Reattach(operation.Operation):
         if attached is None:
             return set()
         request_ids = {
-            request.request_id for request in moves.of_devices(self.instance)
+            request.request_id
+            for request in instance_requests.list_without_ports(self.instance)
         } - {
             request.request_id
             for request in instance_devices.incomplete_requests(self.instance)

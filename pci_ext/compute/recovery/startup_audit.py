@@ -28,7 +28,7 @@ from pci_ext import server_state
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import server_task
-from pci_ext.requests import moves
+from pci_ext.requests import instance_requests
 
 LOG = logging.getLogger(__name__)
 
@@ -76,7 +76,10 @@ def audit(
     _log_foreign(
         compute.rt, instance, attached - {each.address for each in owned}
     )
-    requests = {each.request_id for each in moves.of_devices(instance)}
+    requests = {
+        each.request_id
+        for each in instance_requests.list_without_ports(instance)
+    }
     for device in owned:
         # A domain lists the devices of ports as interfaces.
         if device.request_id in requests and device.address not in attached:

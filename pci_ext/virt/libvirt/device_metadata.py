@@ -21,6 +21,7 @@ from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.matching import compiled_requests
 from pci_ext.requests import compiler
+from pci_ext.requests import instance_requests
 
 
 def describe(
@@ -54,10 +55,7 @@ def _name_of(
     request: 'objects.InstancePCIRequest | None',
 ) -> str | None:
     # Nova describes the interfaces of ports itself.
-    if (
-        request is None
-        or request.source == objects.InstancePCIRequest.NEUTRON_PORT
-    ):
+    if request is None or instance_requests.is_for_port(request):
         return None
     if not compiler.any_by_pci_flavor([request]):
         return None

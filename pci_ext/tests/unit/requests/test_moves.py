@@ -20,6 +20,7 @@ from oslotest import base
 from pci_ext import server_state
 from pci_ext.objects import pci_flavor
 from pci_ext.requests import from_flavor
+from pci_ext.requests import instance_requests
 from pci_ext.requests import moves
 from pci_ext.tests import fixtures
 
@@ -59,7 +60,7 @@ class KeptTest(base.BaseTestCase):
             self.of(flavor)
         return flavor
 
-    def of(self, flavor: objects.Flavor) -> moves.Requests:
+    def of(self, flavor: objects.Flavor) -> instance_requests.InstanceRequests:
         found = pci_request.get_pci_requests_from_flavor(flavor)
         return list(found.requests)
 
