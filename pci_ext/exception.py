@@ -48,7 +48,7 @@ class InvalidSelector(Invalid):
     msg_fmt = _('Invalid selector, key %(key)s: %(reason)s')
 
 
-class InvalidPciRequest(Invalid):
+class MalformedPciRequest(Invalid):
     msg_fmt = _('Invalid PCI request %(request)r: %(reason)s')
 
 

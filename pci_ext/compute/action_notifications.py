@@ -28,6 +28,7 @@ from nova.objects import base as nova_base
 from nova.objects import fields
 
 from pci_ext.compute import instance_devices
+from pci_ext.requests import instance_requests
 
 START = fields.NotificationPhase.START
 END = fields.NotificationPhase.END
@@ -163,7 +164,7 @@ class Subject:
         return cls.of(
             [
                 request
-                for request in instance_devices.get_requests(instance)
+                for request in instance_requests.list_requests(instance)
                 if request.request_id in request_ids
             ],
             devices,

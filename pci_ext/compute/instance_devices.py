@@ -28,6 +28,7 @@ from oslo_log import log as logging
 
 from pci_ext import server_state
 from pci_ext.compute import nova_compute
+from pci_ext.requests import instance_requests
 from pci_ext.requests import moves
 
 LOG = logging.getLogger(__name__)
@@ -70,10 +71,6 @@ def pool_keys(
     return rt.pci_tracker.stats._create_pool_keys_from_dev(device) or {}
 
 
-def get_requests(instance: 'objects.Instance') -> Requests:
-    return list(instance.pci_requests.requests)
-
-
 def mark_attaching(requests: Requests, operation_id: str) -> None:
     """Mark requests as those of an attach that is not completed."""
     for request in requests:
@@ -89,7 +86,7 @@ def incomplete_requests(instance: 'objects.Instance') -> Requests:
     """Return the requests of attaches in progress or interrupted."""
     return [
         request
-        for request in get_requests(instance)
+        for request in instance_requests.list_requests(instance)
         if server_state.is_attaching(request)
     ]
 
@@ -98,7 +95,7 @@ def mark_attached(
     instance: 'objects.Instance', request_ids: Collection[str]
 ) -> None:
     """Record that all devices of requests are attached."""
-    requests = get_requests(instance)
+    requests = instance_requests.list_requests(instance)
     for request in requests:
         if request.request_id in request_ids:
             request.requester_id = server_state.HOT_ATTACHED
@@ -128,7 +125,7 @@ def sync_requests(
     :param devices: all devices of the server
     """
     synced = []
-    for request in get_requests(instance):
+    for request in instance_requests.list_requests(instance):
         if request.request_id in request_ids:
             count = sum(
                 device.request_id == request.request_id for device in devices

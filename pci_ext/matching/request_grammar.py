@@ -66,7 +66,7 @@ def validate_name(name: str) -> None:
 def parse_requests(text: str) -> tuple[Request, ...]:
     """Parse ``[COUNT:]NAME[,NAME]...[;...]``; a ``;`` may end it.
 
-    :raises InvalidPciRequest: naming the part that is wrong
+    :raises MalformedPciRequest: naming the part that is wrong
     """
     items = text.split(';')
     if len(items) > 1 and not items[-1].strip():
@@ -86,7 +86,7 @@ def format_requests(requests: Iterable[Request]) -> str:
 def parse_names(text: str) -> tuple[str, ...]:
     """Parse ``NAME[,NAME]...``: a device for each time a name is given.
 
-    :raises InvalidPciRequest: naming the part that is wrong
+    :raises MalformedPciRequest: naming the part that is wrong
     """
     items = text.split(',')
     _check_total(text, len(items))
@@ -162,5 +162,5 @@ def _check_total(text: str, total: int) -> None:
         )
 
 
-def _invalid(text: str, reason: str) -> exception.InvalidPciRequest:
-    return exception.InvalidPciRequest(request=text[:255], reason=reason)
+def _invalid(text: str, reason: str) -> exception.MalformedPciRequest:
+    return exception.MalformedPciRequest(request=text[:255], reason=reason)

@@ -95,7 +95,7 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
             if PCI_NAME in extra_specs
             else ()
         )
-    except exception.InvalidPciRequest as error:
+    except exception.MalformedPciRequest as error:
         raise InvalidPciRequest(reason=error.format_message()) from error
     found = _find({name for item in parsed for name in item.alternatives})
     resolved = [

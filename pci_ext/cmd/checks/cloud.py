@@ -67,7 +67,7 @@ def extra_specs_known() -> Iterable[str]:
                 for request in request_grammar.parse_requests(value)
                 for name in request.alternatives
             }
-        except exception.InvalidPciRequest as error:
+        except exception.MalformedPciRequest as error:
             invalid.append(f'{flavor}: {error.format_message()}')
     known = {flavor.name for flavor in pci_flavors.get_all()}
     unknown = _listed(

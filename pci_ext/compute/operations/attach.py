@@ -26,6 +26,7 @@ from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import steps
 from pci_ext.i18n import _
+from pci_ext.requests import instance_requests
 
 
 class Attach(operation.Operation):
@@ -119,7 +120,7 @@ class Attach(operation.Operation):
         server_state.release_reservation(self.instance)
         instance_devices.save_requests(
             self.instance,
-            [*instance_devices.get_requests(self.instance), *self.requests],
+            [*instance_requests.list_requests(self.instance), *self.requests],
         )
 
     def _unrecord(self) -> None:

@@ -130,7 +130,7 @@ class Detach(operation.Operation):
         }
         ports = {
             request.request_id
-            for request in instance_devices.get_requests(self.instance)
+            for request in instance_requests.list_requests(self.instance)
             if instance_requests.is_for_port(request)
         }
         for dev_id in dict.fromkeys(self.dev_ids):

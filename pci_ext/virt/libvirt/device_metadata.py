@@ -38,7 +38,7 @@ def describe(
     """
     requests = {
         request.request_id: request
-        for request in instance_devices.get_requests(instance)
+        for request in instance_requests.list_requests(instance)
     }
     for device in instance_devices.get_devices(rt, instance):
         name = _name_of(rt, device, requests.get(device.request_id))

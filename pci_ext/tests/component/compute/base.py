@@ -36,6 +36,7 @@ import yaml
 
 from pci_ext import server_state
 from pci_ext.compute import instance_devices
+from pci_ext.requests import instance_requests
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.tests.component import databases
 from pci_ext.virt.fake import driver
@@ -277,7 +278,7 @@ class HostTestCase(test.TestCase):
         domain = self.compute.driver.attached_pci(instance)
         if domain is not None:
             self.assertEqual(addresses, sorted(domain))
-        for request in instance_devices.get_requests(instance):
+        for request in instance_requests.list_requests(instance):
             of_request = instance.get_pci_devices(
                 request_id=request.request_id
             )

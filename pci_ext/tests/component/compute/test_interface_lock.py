@@ -19,7 +19,6 @@ from oslo_utils.fixture import uuidsentinel
 
 from pci_ext import exception
 from pci_ext import server_state
-from pci_ext.compute import instance_devices
 from pci_ext.compute import interface_lock
 from pci_ext.tests.component.compute import base
 
@@ -43,7 +42,7 @@ class InterfacesTest(base.HostTestCase):
     def requesters(self) -> list[str | None]:
         return [
             request.requester_id
-            for request in instance_devices.get_requests(
+            for request in instance_requests.list_requests(
                 self.instance(self.server)
             )
         ]

@@ -40,7 +40,7 @@ REQUESTS = st.builds(
 
 class TestParseRequests(base.BaseTestCase):
     def _reason(self, text, parse=request_grammar.parse_requests):
-        error = self.assertRaises(exception.InvalidPciRequest, parse, text)
+        error = self.assertRaises(exception.MalformedPciRequest, parse, text)
         return error.kwargs['reason']
 
     def test_alternatives_and_several_requests(self):
@@ -98,7 +98,7 @@ class TestParseRequests(base.BaseTestCase):
 
     def test_message_does_not_grow_with_the_text(self):
         error = self.assertRaises(
-            exception.InvalidPciRequest,
+            exception.MalformedPciRequest,
             request_grammar.parse_requests,
             '1:' + 'x' * 10**6,
         )
@@ -127,7 +127,7 @@ class TestParseRequests(base.BaseTestCase):
     def test_any_text_parses_and_prints_back_or_is_invalid(self, text):
         try:
             parsed = request_grammar.parse_requests(text)
-        except exception.InvalidPciRequest as error:
+        except exception.MalformedPciRequest as error:
             self.assertNotEqual('', error.kwargs['reason'])
             return
         printed = request_grammar.format_requests(parsed)
@@ -143,7 +143,7 @@ class TestParseRequests(base.BaseTestCase):
     def test_any_text_is_names_or_invalid(self, text):
         try:
             names = request_grammar.parse_names(text)
-        except exception.InvalidPciRequest:
+        except exception.MalformedPciRequest:
             return
         self.assertEqual(names, request_grammar.parse_names(','.join(names)))
 

@@ -19,7 +19,6 @@ from nova.compute import task_states
 from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import endpoint
-from pci_ext.compute import instance_devices
 from pci_ext.compute import rpcapi
 from pci_ext.requests import moves
 from pci_ext.tests.component.compute import base
@@ -78,7 +77,7 @@ class AttachTestCase(OperationsTestCase):
             [None, server_state.HOT_ATTACHED],
             [
                 request.requester_id
-                for request in instance_devices.get_requests(
+                for request in instance_requests.list_requests(
                     self.instance(server)
                 )
             ],
@@ -128,7 +127,7 @@ class AttachTestCase(OperationsTestCase):
             domain, {device.address for device in instance.pci_devices}
         )
         self.assertEqual(domain, server_state.pending_detach(instance))
-        [request] = instance_devices.get_requests(instance)
+        [request] = instance_requests.list_requests(instance)
         self.assertEqual(len(domain), request.count)
 
     def test_given_up_by_the_api(self) -> None:
@@ -196,7 +195,7 @@ class DetachTestCase(OperationsTestCase):
         self.assertIsNone(self.detach(self.server, *self.all))
         self.assertEqual([], self.devices(self.server))
         self.assertEqual(
-            [], instance_devices.get_requests(self.instance(self.server))
+            [], instance_requests.list_requests(self.instance(self.server))
         )
         self.assertConsistent(self.server)
 

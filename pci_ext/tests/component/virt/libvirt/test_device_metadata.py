@@ -13,6 +13,7 @@
 from nova import objects
 
 from pci_ext.compute import instance_devices
+from pci_ext.requests import instance_requests
 from pci_ext.tests.component.compute import base
 from pci_ext.virt.libvirt import device_metadata
 
@@ -25,7 +26,7 @@ class DescribeTestCase(base.HostTestCase):
         """Return the tags of the device of a server with a request."""
         uuid = self.create_server(1)
         instance = self.instance(uuid)
-        (request,) = instance_devices.get_requests(instance)
+        (request,) = instance_requests.list_requests(instance)
         request.spec = list(spec)
         for key, value in values.items():
             setattr(request, key, value)
