@@ -20,6 +20,7 @@ from oslo_utils.fixture import uuidsentinel
 from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import interface_lock
+from pci_ext.requests import instance_requests
 from pci_ext.tests.component.compute import base
 
 #: Not replaced by one that starts at once.

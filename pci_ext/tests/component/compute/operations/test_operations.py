@@ -20,6 +20,7 @@ from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import endpoint
 from pci_ext.compute import rpcapi
+from pci_ext.requests import instance_requests
 from pci_ext.requests import moves
 from pci_ext.tests.component.compute import base
 
