@@ -88,7 +88,7 @@ def parse_address(text: str) -> Address:
 
 
 def compile_address(text: str) -> Callable[[str], bool]:
-    """Return a function that says whether an address matches.
+    """Return a function that tells whether an address matches.
 
     :param text: a full or partial address, possibly with patterns for its
         fields, or a range
@@ -149,7 +149,7 @@ def _compile_fields(text: str) -> Callable[[Address], bool]:
 
 
 def _split(text: str) -> Iterator[list[str]]:
-    """Give the ways to read `text` as four fields, the likeliest first."""
+    """Return the ways to read `text` as four fields, the likeliest first."""
     if not text.strip():
         raise ValueError(_('it is empty; write * for any address.'))
     # Groups and classes are masked so that the signs in them do not separate.

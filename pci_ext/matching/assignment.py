@@ -10,12 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Assignment: which pools the devices for all demands are taken from.
+"""Assignment of requests to pools.
 
-Exact, that is an assignment is found if one exists, and of least cost. Most
-hosts are settled by taking the cheapest devices for each demand in turn; the
-others by a cheapest flow; and only where that uses pools that exclude each
-other, by a search over the pools to leave out.
+It is exact: an assignment is found if one exists, and its cost is the least.
+On most hosts it takes the cheapest devices for each request in turn; on the
+others it needs a cheapest flow; and only where that uses pools that exclude
+each other, a search over the pools to leave out.
 """
 
 from collections.abc import Collection
@@ -28,11 +28,11 @@ from pci_ext.matching import min_cost_flow
 
 @dataclasses.dataclass(frozen=True)
 class Request:
-    """Devices wanted, one as good as the other.
+    """A request for devices, with their costs.
 
     :ivar count: number of devices
-    :ivar costs: for each pool the price of one of its devices, or None if
-        they will not do
+    :ivar costs: for each pool the cost of one of its devices, or None if
+        they do not match
     """
 
     count: int
@@ -41,10 +41,10 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Assignment:
-    """Where the devices for demands come from.
+    """The pools of the devices for all requests.
 
-    :ivar cost: sum of the prices of all devices taken
-    :ivar taken: (index of demand, index of pool, number of devices), in
+    :ivar cost: sum of the costs of all devices taken
+    :ivar taken: (index of request, index of pool, number of devices), in
         ascending order, each number at least 1
     """
 
@@ -54,31 +54,33 @@ class Assignment:
 
 def assign(
     capacities: Sequence[int],
-    demands: Sequence[Request],
+    requests: Sequence[Request],
     conflicts: Collection[tuple[int, int]] = (),
 ) -> Assignment | None:
     """Find the cheapest assignment. The same arguments give the same one.
 
     :param capacities: free devices of each pool
-    :param demands: what is wanted
+    :param requests: all requests of a server
     :param conflicts: pairs of pools that must not both be taken from
-    :returns: None if the demands cannot all be met
+    :returns: None if the requests cannot all be served
     """
 
     def cheapest(
         capacities: Sequence[int],
     ) -> tuple[int, min_cost_flow.Flow] | None:
-        taken = _take(capacities, demands)
+        taken = _take(capacities, requests)
         if taken is None:
             return None
         cost = 0
-        for demand, pool, devices in taken:
-            # _take uses only pools that have a price.
-            cost += devices * (demands[demand].costs[pool] or 0)
+        for request, pool, devices in taken:
+            # _take uses only pools that have a cost.
+            cost += devices * (requests[request].costs[pool] or 0)
         return cost, taken
 
     if conflicts:
-        kinds = list(zip(*(demand.costs for demand in demands), strict=True))
+        kinds = list(
+            zip(*(request.costs for request in requests), strict=True)
+        )
         found = exclusion.search(capacities, kinds, conflicts, cheapest)
     else:
         found = cheapest(capacities)
@@ -86,21 +88,21 @@ def assign(
 
 
 def _take(
-    capacities: Sequence[int], demands: Sequence[Request]
+    capacities: Sequence[int], requests: Sequence[Request]
 ) -> min_cost_flow.Flow | None:
-    """Serve the demands in turn, each as if it were alone.
+    """Serve the requests in turn, each as if it were alone.
 
-    The result is of least cost if no demand pays more than it would alone.
+    The result is of least cost if no request costs more than it would alone.
     """
     free = list(capacities)
     taken = []
-    for index, demand in enumerate(demands):
-        needed = needed_alone = demand.count
+    for index, request in enumerate(requests):
+        needed = needed_alone = request.count
         extra = 0
         for cost, pool in sorted(
             [
                 (cost, pool)
-                for pool, cost in enumerate(demand.costs)
+                for pool, cost in enumerate(request.costs)
                 if cost is not None and capacities[pool] > 0
             ]
         ):
@@ -119,8 +121,8 @@ def _take(
         if extra or needed > 0:
             return min_cost_flow.cheapest_flow(
                 capacities,
-                [demand.count for demand in demands],
-                [demand.costs for demand in demands],
+                [request.count for request in requests],
+                [request.costs for request in requests],
             )
     taken.sort()
     return taken

@@ -10,9 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a server asks of pools: the requests with their selectors, compiled.
+"""The requests of a server with their selectors, compiled.
 
-Requests are compiled once for a server and then held against many hosts, so
+Requests are compiled once for a server and then matched with many hosts, so
 work is done once per kind of pool and once per kind of host: pools that the
 requests cannot tell apart are one, and so are hosts that have the same.
 """
@@ -29,14 +29,14 @@ from pci_ext.matching import costs
 from pci_ext.matching import pools as reported
 from pci_ext.matching import selectors
 
-#: Keys of a request's spec that say where it comes from. A Nova without
-#: pci_ext takes them for attributes, which no device has.
+#: Keys of a request's spec with its origin. A Nova without pci_ext takes them
+#: for attributes, which no device has.
 PCI_FLAVOR = 'pci_flavor'
 PCI_NAME = 'pci_name'
 MARKERS = frozenset((PCI_FLAVOR, PCI_NAME))
 
-#: Keys of a request's spec that say what a live migration does with a device:
-#: the policy of the PCI flavor, and what Nova knows of it.
+#: Keys of a request's spec with its live migration policy: that of the PCI
+#: flavor, and the form that Nova knows.
 LIVE_MIGRATION = 'live_migration'
 LIVE_MIGRATABLE = 'live_migratable'
 
@@ -57,7 +57,7 @@ class CompiledRequest:
 
 @dataclasses.dataclass(frozen=True)
 class HostFit:
-    """How well a host can serve requests.
+    """The fit of a host for the requests of a server.
 
     :param cost: steps down the alternatives, summed over the devices
     :param left: devices that match a request and would stay free
@@ -70,7 +70,7 @@ class HostFit:
 class CompiledRequests:
     """The requests of one server.
 
-    Requests with the same alternatives are held against pools as one.
+    Requests with the same alternatives are matched with pools as one.
     """
 
     def __init__(self, requests: Sequence[CompiledRequest]) -> None:
@@ -88,10 +88,10 @@ class CompiledRequests:
         )
 
     def pool_costs(self, pool: Mapping[str, Any]) -> costs.Costs:
-        """Price a device of a pool for every request.
+        """Return the cost of a device of a pool for every request.
 
         :returns: for each request the index of the alternative that the
-            device would be, None if it would not do
+            device would be, None if it does not match
         """
         found = self._costs.costs_of(pool)
         return tuple(
@@ -100,7 +100,7 @@ class CompiledRequests:
         )
 
     def fit(self, pools: Sequence[Mapping[str, Any]]) -> HostFit | None:
-        """Hold the requests against the pools of a host.
+        """Match the requests with the pools of a host.
 
         :param pools: dicts of properties with a ``count`` of free devices
         :returns: None if the host cannot serve all requests
@@ -135,12 +135,14 @@ class CompiledRequests:
             )
         return None if cost is None else HostFit(cost, left)
 
-    def found(self, pools: Iterable[Mapping[str, Any]]) -> tuple[int, ...]:
+    def count_matching(
+        self, pools: Iterable[Mapping[str, Any]]
+    ) -> tuple[int, ...]:
         """Count the free devices that match each request on its own."""
         counts = [0] * len(self.requests)
         for pool in pools:
-            for index, price in enumerate(self.pool_costs(pool)):
-                if price is not None:
+            for index, cost in enumerate(self.pool_costs(pool)):
+                if cost is not None:
                     counts[index] += pool['count']
         return tuple(counts)
 
@@ -163,14 +165,14 @@ class CompiledRequests:
     def _assign(
         self,
         capacities: Sequence[int],
-        priced: Sequence[costs.Costs],
+        pool_costs: Sequence[costs.Costs],
         conflicts: Sequence[tuple[int, int]],
     ) -> int | None:
         found = assignment.assign(
             capacities,
             [
                 assignment.Request(
-                    count, tuple(price[index] for price in priced)
+                    count, tuple(cost[index] for cost in pool_costs)
                 )
                 for index, count in enumerate(self._counts)
             ],
@@ -189,8 +191,8 @@ def compile_request(
 ) -> CompiledRequest:
     """Compile a request.
 
-    :param spec: one dict an alternative, with its marker and, unless that is
-        to forbid it, what a live migration does with the device
+    :param spec: one dict an alternative, with its marker and, unless it is
+        ``forbid``, its live migration policy
     """
     return CompiledRequest(
         count,

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a device of a pool costs a request: how far down its alternatives.
+"""The cost of a device for a request: the steps down its alternatives.
 
 Pools that the alternatives cannot tell apart are one kind; its costs are
 computed once.
@@ -28,10 +28,10 @@ from pci_ext.matching import selectors
 Alternatives = tuple[selectors.Selector, ...]
 
 #: For each request the index of the alternative that a device would be, None
-#: if it would not do.
+#: if it does not match.
 Costs = tuple[int | None, ...]
 
-# Devices that Nova gives only to those who ask for them by this key: physical
+# Nova gives these devices only to requests that name this key: physical
 # functions, vDPA devices, devices managed by a SmartNIC.
 _ON_DEMAND_TYPES = frozenset((pools.PF, 'vdpa'))
 _REMOTE_MANAGED = 'remote_managed'
@@ -45,9 +45,9 @@ class CostTable:
     """Costs by the alternatives of several requests.
 
     :ivar keys: the properties of a pool that its costs depend on
-    :ivar costs_of_kind: gives the costs by the values of the keys; None if no
-        request takes such a device. It remembers them: for the hot path,
-        others call :meth:`costs_of`
+    :ivar costs_of_kind: returns the costs for the values of the keys, None if
+        no request matches such a device, from a cache: for the hot path,
+        other callers use :meth:`costs_of`
     """
 
     def __init__(self, requests: Sequence[Alternatives]) -> None:
@@ -66,7 +66,7 @@ class CostTable:
         self.costs_of_kind = functools.lru_cache(_POOL_KINDS)(self._match)
 
     def costs_of(self, pool: Mapping[str, Any]) -> Costs:
-        """Give the costs of a device of a pool."""
+        """Return the costs of a device of a pool."""
         costs = self.costs_of_kind(tuple(map(pool.get, self.keys)))
         return (None,) * len(self._requests) if costs is None else costs
 
@@ -80,7 +80,7 @@ class CostTable:
                 for alternatives in self._requests
             ]
         )
-        return costs if any(price is not None for price in costs) else None
+        return costs if any(cost is not None for cost in costs) else None
 
 
 def _cost(
@@ -88,7 +88,7 @@ def _cost(
     properties: Mapping[str, str],
     to_be_named: frozenset[str],
 ) -> int | None:
-    """Say how far down the alternatives a device with these properties is.
+    """Count the steps down the alternatives for a device.
 
     :param to_be_named: keys without which a selector does not match it
     :returns: index of the first alternative that matches; None if none

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Device specs: which devices a host offers, and what it says of them."""
+"""Device specs: the devices that a host offers, and their attributes."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ from pci_ext.matching import pools
 from pci_ext.matching import request_grammar
 from pci_ext.matching import selectors
 
-#: The attribute that pci_devices gives a device's name in.
+#: The attribute with the name of a device of pci_devices.
 NAME_ATTRIBUTE = 'e.name'
 
 #: Characters in the key and in the value of an attribute.
 MAX_ATTRIBUTE_LENGTH = 255
 
 #: Bytes that all attributes of an entry take as JSON. Nova keeps them with
-#: other things in one column, whose type holds 65535 in MySQL.
+#: others in one column, whose type holds 65535 in MySQL.
 MAX_ATTRIBUTES_SIZE = 16384
 
 #: Characters in an entry.
@@ -41,7 +41,7 @@ MAX_ENTRY_LENGTH = 65535
 
 @dataclasses.dataclass(frozen=True)
 class DeviceSpec:
-    """One entry of what a host offers.
+    """An entry of the devices that a host offers.
 
     :ivar selector: the devices that are offered
     :ivar attributes: attributes given to them, by key
@@ -70,7 +70,7 @@ def parse_pci_devices(items: Sequence[str]) -> tuple[DeviceSpec, ...]:
     """Parse the items ``ADDRESS|NAME`` of pci_devices.
 
     An address names one slot here; without a domain it is in domain 0000, as
-    in the `pci.devices` of CloudStack that this is from.
+    in `pci.devices` of CloudStack, the source of this format.
 
     :raises InvalidPciInformation: with the item and the reason
     """

@@ -12,9 +12,9 @@
 
 """Search over pools to leave out, where pools exclude each other.
 
-A physical function and its virtual functions, say: a device of one makes
-those of the other unusable. Finding an assignment then is as hard as finding
-an independent set, so this is a search: best first, and exact.
+For example a physical function and its virtual functions: a device of one
+makes those of the other unusable. To find an assignment is as hard then as to
+find an independent set, so this is a search: best first, and exact.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ import heapq
 
 from pci_ext.matching import min_cost_flow
 
-#: The cost of taking devices, and what is taken.
+#: The cost of a flow, and the flow.
 Solution = tuple[int, min_cost_flow.Flow]
 
 
@@ -36,13 +36,13 @@ def search(
     conflicts: Collection[tuple[int, int]],
     cheapest: Callable[[Sequence[int]], Solution | None],
 ) -> Solution | None:
-    """Find what is cheapest without taking from pools that conflict.
+    """Find the cheapest solution that takes from no two pools in conflict.
 
     :param capacities: devices in each pool
     :param kinds: equal for pools that are alike but for their devices
     :param conflicts: pairs of pools that must not both be taken from
     :param cheapest: solves the problem without conflicts
-    :returns: None if there is no way
+    :returns: None if there is none
     """
     first = cheapest(capacities)
     if first is None:
@@ -89,8 +89,8 @@ def search(
 def _worst_clash(
     found: Solution, neighbours: dict[int, set[int]]
 ) -> int | None:
-    """Give the pool that clashes with most others taken from, if any."""
-    used = {pool for _demand, pool, _devices in found[1]}
+    """Return the pool that conflicts with most other used pools, if any."""
+    used = {pool for _request, pool, _devices in found[1]}
     most, worst = 0, None
     for pool in sorted(used):
         if pool in neighbours:
@@ -101,7 +101,7 @@ def _worst_clash(
 
 
 class _Symmetry:
-    """Tells which choices come to the same.
+    """Recognizes choices that are equivalent.
 
     A host with many cards of one model has many choices that differ only in
     the card: one of them stands for all.
@@ -127,7 +127,7 @@ class _Symmetry:
             self._groups.append((shapes.setdefault(shape, len(shapes)), group))
 
     def signature(self, capacities: Sequence[int]) -> Hashable:
-        """Give a value that is equal for choices that come to the same.
+        """Return a value that is equal for equivalent choices.
 
         Pools outside all groups are not in it: none of them is left out.
         """

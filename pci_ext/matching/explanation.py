@@ -10,9 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Why a host serves the requests of a server, or does not, in words.
+"""The reason for which a host serves the requests of a server, or does not.
 
-The API and the log of the scheduler explain by the same.
+Both the API and the log of the scheduler show it.
 """
 
 from collections.abc import Mapping
@@ -45,14 +45,14 @@ class Allocation:
 
 @dataclasses.dataclass(frozen=True)
 class Explanation:
-    """How far a host can serve requests.
+    """The requests that a host can serve.
 
     :ivar fits: whether it can serve all of them at once
-    :ivar taken: an assignment, the one preferred of those that leave the
-        fewest devices wanting
+    :ivar taken: an assignment, the one preferred of those that lack the
+        fewest devices
     :ivar found: for each request how many devices that assignment has for it
-    :ivar matching: for each request how many free devices match it, be they
-        wanted for others too
+    :ivar matching: for each request how many free devices match it, even if
+        other requests match them too
     """
 
     fits: bool
@@ -62,27 +62,27 @@ class Explanation:
 
 
 def explain(
-    asked: compiled_requests.CompiledRequests,
+    requests: compiled_requests.CompiledRequests,
     pools: Sequence[Mapping[str, Any]],
 ) -> Explanation:
-    """Say how a host can serve requests, or how far it can.
+    """Explain the fit of a host, or its shortage.
 
-    Slower than to say whether it can.
+    Slower than `CompiledRequests.fit`.
 
     :param pools: dicts of properties with a ``count`` of free devices
     """
-    prices = [asked.pool_costs(pool) for pool in pools]
+    pool_costs = [requests.pool_costs(pool) for pool in pools]
     # One more pool, of devices that there are not, makes an assignment of
     # any pools. It is so dear that none of it is taken without need.
-    steps = [len(item.selectors) for item in asked.requests]
-    dearest = asked.total * (1 + max(steps, default=0))
+    steps = [len(item.selectors) for item in requests.requests]
+    dearest = requests.total * (1 + max(steps, default=0))
     found = assignment.assign(
-        [*(pool['count'] for pool in pools), asked.total],
+        [*(pool['count'] for pool in pools), requests.total],
         [
             assignment.Request(
-                item.count, (*(price[index] for price in prices), dearest)
+                item.count, (*(cost[index] for cost in pool_costs), dearest)
             )
-            for index, item in enumerate(asked.requests)
+            for index, item in enumerate(requests.requests)
         ],
         reported.exclusions(pools),
     )
@@ -90,18 +90,21 @@ def explain(
         Allocation(index, alternative, pool, count)
         for index, pool, count in (found.taken if found else ())
         if pool < len(pools)
-        and (alternative := prices[pool][index]) is not None
+        and (alternative := pool_costs[pool][index]) is not None
     )
-    counts = [0] * len(asked.requests)
+    counts = [0] * len(requests.requests)
     for item in taken:
         counts[item.request] += item.count
     return Explanation(
-        sum(counts) == asked.total, taken, tuple(counts), asked.found(pools)
+        sum(counts) == requests.total,
+        taken,
+        tuple(counts),
+        requests.count_matching(pools),
     )
 
 
 def shortage_text(request: request_grammar.Request, found: int) -> str:
-    """Say which request found how many of how many."""
+    """Write how many devices of a request were found."""
     return _('%(names)s: found %(found)d of %(count)d') % {
         'names': ','.join(request.alternatives),
         'found': found,
@@ -111,12 +114,12 @@ def shortage_text(request: request_grammar.Request, found: int) -> str:
 
 def to_text(
     explanation: Explanation,
-    asked: Sequence[request_grammar.Request],
+    requests: Sequence[request_grammar.Request],
     pools: Sequence[Mapping[str, Any]],
 ) -> str:
     """Explain in a sentence or two.
 
-    :param asked: the requests by the names of their alternatives
+    :param requests: with the names of their alternatives
     :param pools: those of the host
     """
     if explanation.fits:
@@ -124,19 +127,23 @@ def to_text(
             _('%(count)d of %(name)s from the pool %(pool)s')
             % {
                 'count': taken.count,
-                'name': asked[taken.request].alternatives[taken.alternative],
+                'name': requests[taken.request].alternatives[
+                    taken.alternative
+                ],
                 'pool': describe(pools[taken.pool]),
             }
             for taken in explanation.taken
         )
     short = '; '.join(
         shortage_text(request, found)
-        for request, found in zip(asked, explanation.found, strict=True)
+        for request, found in zip(requests, explanation.found, strict=True)
         if found < request.count
     )
     if all(
         matching >= request.count
-        for request, matching in zip(asked, explanation.matching, strict=True)
+        for request, matching in zip(
+            requests, explanation.matching, strict=True
+        )
     ):
         return (
             _(

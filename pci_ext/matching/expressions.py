@@ -55,7 +55,7 @@ def unescape(text: str) -> str | None:
 def compile_expression(
     text: str, *, ignore_case: bool = False
 ) -> Callable[[str], bool]:
-    """Return a function that says whether a whole string matches.
+    """Return a function that tells whether a whole string matches.
 
     :param text: a regular expression in RE2 syntax
     :param ignore_case: whether `A` and `a` are the same

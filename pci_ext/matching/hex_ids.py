@@ -38,7 +38,7 @@ _PREFIX = re.compile(
 
 
 def compile_hex_id(text: str, digits: int) -> Callable[[str], bool]:
-    """Return a function that says whether an id matches.
+    """Return a function that tells whether an id matches.
 
     :param text: a literal, with or without leading zeros, or a regular
         expression

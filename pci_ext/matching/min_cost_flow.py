@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Cheapest flow from demands to pools.
+"""Cheapest flow from requests to pools.
 
 Successive shortest augmenting paths (Ahuja, Magnanti, Orlin: Network Flows,
-9.7): the demands are served one after another, each along the cheapest path,
-on which devices given to earlier demands may be exchanged. As each path is
+9.7): the requests are served one after another, each along the cheapest path,
+on which devices given to earlier requests may be exchanged. As each path is
 cheapest, so is the flow after every step.
 """
 
@@ -23,24 +23,24 @@ from collections.abc import Sequence
 
 Costs = Sequence[int | None]
 
-#: (index of demand, index of pool, number of devices)
+#: (index of request, index of pool, number of devices)
 Flow = list[tuple[int, int, int]]
 
-# How a pool is reached: the pool that devices are moved from and the demand
-# they are moved for, or None where the demand to serve takes them itself.
+# How a pool is reached: the pool that devices are moved from and the request
+# they are moved for, or None where the request to serve takes them itself.
 _Hop = tuple[int, int] | None
 
 
 def cheapest_flow(
     capacities: Sequence[int], counts: Sequence[int], costs: Sequence[Costs]
 ) -> Flow | None:
-    """Take `counts` devices for the demands at the least total cost.
+    """Take `counts` devices for the requests at the least total cost.
 
     :param capacities: devices in each pool
-    :param counts: devices for each demand
-    :param costs: for each demand the price of a device from each pool, None
-        if they will not do
-    :returns: what is taken, in order; None if there is no way
+    :param counts: devices for each request
+    :param costs: for each request the cost of a device from each pool, None
+        if they do not match
+    :returns: the flow, in order; None if there is none
     """
     free = list(capacities)
     options = [
@@ -51,24 +51,24 @@ def cheapest_flow(
         ]
         for row in costs
     ]
-    # For each pool the devices taken from it, by demand.
+    # For each pool the devices taken from it, by request.
     flow: list[dict[int, int]] = [{} for _ in free]
-    for demand, count in enumerate(counts):
+    for request, count in enumerate(counts):
         needed = count
         while needed > 0:
-            path = _cheapest_path(demand, free, flow, options, costs)
+            path = _cheapest_path(request, free, flow, options, costs)
             if path is None:
                 return None
-            needed -= _augment(demand, path, needed, free, flow)
+            needed -= _augment(request, path, needed, free, flow)
     return sorted(
-        (demand, pool, devices)
-        for pool, by_demand in enumerate(flow)
-        for demand, devices in by_demand.items()
+        (request, pool, devices)
+        for pool, by_request in enumerate(flow)
+        for request, devices in by_request.items()
     )
 
 
 def _cheapest_path(
-    demand: int,
+    request: int,
     free: Sequence[int],
     flow: Sequence[dict[int, int]],
     options: Sequence[Sequence[tuple[int, int]]],
@@ -76,11 +76,11 @@ def _cheapest_path(
 ) -> list[tuple[int, _Hop]] | None:
     """Find the cheapest path to a pool with free devices.
 
-    Bellman-Ford with a queue, as moving devices away saves their price.
+    Bellman-Ford with a queue, as moving devices away saves their cost.
 
     :returns: the pools on the path and how each is reached, last one first
     """
-    distance = dict(options[demand])
+    distance = dict(options[request])
     reached: dict[int, _Hop] = dict.fromkeys(distance)
     queue = deque(distance)
     waiting = set(queue)
@@ -113,20 +113,20 @@ def _cheapest_path(
 
 
 def _augment(
-    demand: int,
+    request: int,
     path: Sequence[tuple[int, _Hop]],
     needed: int,
     free: list[int],
     flow: Sequence[dict[int, int]],
 ) -> int:
-    """Take as many devices along the path as it allows, and say how many."""
+    """Take all devices that the path allows; return their number."""
     amount = min(needed, free[path[0][0]])
     for _pool, hop in path:
         if hop is not None:
             amount = min(amount, flow[hop[0]][hop[1]])
     free[path[0][0]] -= amount
     for pool, hop in path:
-        taker = demand if hop is None else hop[1]
+        taker = request if hop is None else hop[1]
         flow[pool][taker] = flow[pool].get(taker, 0) + amount
         if hop is not None:
             source = flow[hop[0]]

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Patterns: what the value of a device's property has to look like.
+"""Patterns over the values of properties of devices.
 
 A pattern is matched against the whole value. It is a literal, a regular
 expression in RE2 syntax, or ``*`` alone for any value. PCI ids and PCI
@@ -42,7 +42,7 @@ class Pattern:
 
     :ivar key: the property that the pattern is for
     :ivar text: the pattern as it was written
-    :ivar matches: says whether a value, a str, matches as a whole
+    :ivar matches: tells whether a value, a str, matches as a whole
     """
 
     __slots__ = ('key', 'matches', 'text')

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a PCI flavor finds of a device: the properties of its pool.
+"""Inference of the pool of a device, by which PCI flavors select it.
 
 A PCI flavor selects pools, and a pool has only what its host groups devices
 by. A host reports its pools; the records of devices say more than the pools,
@@ -28,9 +28,10 @@ Properties = Mapping[str, str]
 
 _IDS = frozenset(('vendor_id', 'product_id'))
 
-# What every pool of a host that groups by it has if its devices do, whoever
-# offers them. Other properties of a device are grouped by only where pci_ext
-# offers it, and Nova adds some to pools that no record of a device has.
+# Keys that are in every pool of a host grouping by them, whether Nova or
+# pci_ext offers the device. Hosts group by other properties only where pci_ext
+# offers the device, and Nova adds some to pools that no record of a device
+# has.
 _IN_EVERY_POOL = _IDS | {'dev_type', 'numa_node'}
 
 
@@ -43,7 +44,7 @@ class HostGrouping:
         free: Iterable[Properties],
         special: Iterable[str] = (),
     ) -> None:
-        """Conclude it.
+        """Infer the grouping.
 
         :param pools: what the host reports
         :param free: properties of its free devices
@@ -61,9 +62,9 @@ class HostGrouping:
         self._special = frozenset(special)
 
     def pool_of(self, device: Properties) -> dict[str, str]:
-        """Give the properties of the pool that a device is in, or was.
+        """Return the properties of the pool that a device is in, or was.
 
-        :param device: what its record has; as address that of its card
+        :param device: properties of its record, with the address of its card
         """
         visible = {
             key: value
@@ -72,7 +73,7 @@ class HostGrouping:
         }
         possible = [pool for pool in self._pools if _may_hold(pool, visible)]
         if possible:
-            # Two pools can differ in what the record does not tell.
+            # Two pools can differ in a property that the record does not have.
             first, *others = possible
             return {
                 key: value

@@ -10,11 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Pools: by what a host groups its devices."""
+"""Pools: devices of a host that are alike in the grouping attributes."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+
+from pci_ext.matching import selectors
 
 #: Operator-given attributes have keys that start so.
 ATTRIBUTE_PREFIX = 'e.'
@@ -35,20 +37,18 @@ DEV_TYPE = 'dev_type'
 #: The device type of a physical function.
 PF = 'type-PF'
 
-_SYNONYMS = {'device_id': 'product_id'}
-
 
 def pool_properties(
     properties: Mapping[str, str | None],
     attributes: Mapping[str, str],
     attrs: Sequence[str],
 ) -> dict[str, str]:
-    """Give what the pool of a device has from the grouping attributes.
+    """Return the grouping attributes that the pool of a device has.
 
     Devices are in the same pool if this is equal for them.
 
-    :param properties: what the hypervisor reports of the device
-    :param attributes: what its device spec says of it
+    :param properties: those that the hypervisor reports of the device
+    :param attributes: those of its device spec
     :param attrs: the grouping attributes, option ``pci_flavor_attrs``
     :returns: values by key, without those that the device does not have
     """
@@ -57,7 +57,7 @@ def pool_properties(
         if attr == ALL_ATTRIBUTES:
             found.update(attributes)
             continue
-        key = _SYNONYMS.get(attr, attr)
+        key = selectors.SYNONYMS.get(attr, attr)
         source = attributes if key.startswith(ATTRIBUTE_PREFIX) else properties
         value = source.get(key)
         if value is not None:
@@ -66,7 +66,7 @@ def pool_properties(
 
 
 def properties_of(pool: Mapping[str, Any]) -> dict[str, str]:
-    """Give the properties of a reported pool as a PCI flavor finds them.
+    """Return the properties of a reported pool by which PCI flavors select.
 
     Nova's pools always have vendor_id and product_id, which are empty where a
     host does not group by them.

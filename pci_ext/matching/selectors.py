@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Selectors: which devices are meant, as patterns by property."""
+"""Selectors: patterns by property."""
 
 from collections.abc import Mapping
 
@@ -21,11 +21,11 @@ from pci_ext.matching import patterns
 #: Characters in a key.
 MAX_KEY_LENGTH = 255
 
-#: Other names that a property is known by.
-_SYNONYMS = {'device_id': 'product_id'}
+#: Other names of properties.
+SYNONYMS = {'device_id': 'product_id'}
 
-#: Keys that name one machine or slot, and those by which a request says more
-#: than what to select: not for PCI flavors, which are for the whole cloud.
+#: Keys that name one machine or slot, and keys of a request's spec that select
+#: nothing: not for PCI flavors, which are for the whole cloud.
 _NOT_FOR_FLAVORS = frozenset(
     (
         'address',
@@ -59,7 +59,7 @@ class Selector:
         self.specs: dict[str, str] = {}
         for given, text in specs.items():
             _check_item(given, text)
-            key = _SYNONYMS.get(given, given)
+            key = SYNONYMS.get(given, given)
             if key in self.specs:
                 raise exception.InvalidSelector(
                     key=key, reason=_('device_id is another name of it.')
@@ -72,7 +72,7 @@ class Selector:
         )
 
     def matches(self, properties: Mapping[str, str | None]) -> bool:
-        """Say whether a device or pool with these properties is meant.
+        """Tell whether a device or pool with these properties matches.
 
         A property that is absent or None matches no pattern.
         """

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a server asks for: Nova's PCI requests, compiled."""
+"""Nova's PCI requests of a server, compiled."""
 
 from collections.abc import Sequence
 import functools
@@ -18,6 +18,7 @@ import functools
 from nova import objects
 
 from pci_ext.matching import compiled_requests
+from pci_ext.matching import request_grammar
 
 Requests = Sequence['objects.InstancePCIRequest']
 
@@ -34,10 +35,10 @@ def any_by_pci_flavor(requests: Requests) -> bool:
 def _compile_key(
     key: tuple[tuple[int, tuple[tuple[tuple[str, str], ...], ...]], ...],
 ) -> compiled_requests.CompiledRequests:
-    """Compile what was made a key; the same only once.
+    """Compile requests by their key; equal ones only once.
 
-    :param key: for each request how many devices, and the items of each dict
-        of its spec
+    :param key: for each request the number of devices, and the items of each
+        dict of its spec
     """
     return compiled_requests.CompiledRequests(
         [
@@ -50,7 +51,7 @@ def _compile_key(
 
 
 def compile_requests(requests: Requests) -> compiled_requests.CompiledRequests:
-    """Compile requests by PCI flavor or by name; the same only once."""
+    """Compile requests by PCI flavor or by name; equal ones only once."""
     return _compile_key(
         tuple(
             (
@@ -60,3 +61,43 @@ def compile_requests(requests: Requests) -> compiled_requests.CompiledRequests:
             for request in requests
         )
     )
+
+
+def compile_request_spec(
+    spec_obj: 'objects.RequestSpec',
+) -> compiled_requests.CompiledRequests | None:
+    """Compile the requests by PCI flavor or by name of a request spec.
+
+    :returns: None if it has none
+    """
+    requests = _list_by_pci_flavor(spec_obj)
+    return compile_requests(requests) if requests else None
+
+
+def list_names(
+    spec_obj: 'objects.RequestSpec',
+) -> tuple[request_grammar.Request, ...]:
+    """List the same requests by the names of their alternatives."""
+    return tuple(
+        request_grammar.Request(
+            request.count,
+            tuple(
+                item.get(compiled_requests.PCI_FLAVOR)
+                or item[compiled_requests.PCI_NAME]
+                for item in request.spec
+            ),
+        )
+        for request in _list_by_pci_flavor(spec_obj)
+    )
+
+
+def _list_by_pci_flavor(
+    spec_obj: 'objects.RequestSpec',
+) -> 'list[objects.InstancePCIRequest]':
+    if not spec_obj.pci_requests:
+        return []
+    return [
+        request
+        for request in spec_obj.pci_requests.requests
+        if compiled_requests.is_by_pci_flavor(request.spec)
+    ]

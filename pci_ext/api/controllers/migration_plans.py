@@ -31,8 +31,8 @@ from pci_ext.api.inventory import reader
 from pci_ext.api.inventory import server_devices
 from pci_ext.api.schemas import migration_plans as schema
 from pci_ext.policies import pci_devices as policies
+from pci_ext.requests import compiler
 from pci_ext.requests import teaming
-from pci_ext.scheduler import host_fit
 
 View = dict[str, Any]
 
@@ -130,10 +130,10 @@ def _hosts(
     instance: 'objects.Instance', destinations: model.Hosts
 ) -> list[View]:
     """Evaluate hosts as destinations, by their devices alone."""
-    compiled = host_fit.compiled(instance)
+    compiled = compiler.compile_request_spec(instance)
     if compiled is None:
         return []
-    requests = host_fit.names(instance)
+    requests = compiler.list_names(instance)
     return [
         evaluations.evaluate(host, found, compiled, requests)
         for host, found in sorted(destinations, key=lambda node: node[0])

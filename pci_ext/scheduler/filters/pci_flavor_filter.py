@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Filter hosts by the PCI flavors that a server asks for."""
+"""Filter hosts by the PCI flavors of a server."""
 
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -24,13 +24,14 @@ from oslo_log import log as logging
 from pci_ext.activation import activator
 from pci_ext.matching import compiled_requests
 from pci_ext.matching import explanation
-from pci_ext.scheduler import host_fit
+from pci_ext.requests import compiler
+from pci_ext.scheduler import host_pools
 
 LOG = logging.getLogger(__name__)
 
 
 class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
-    """Stands in for PciPassthroughFilter, which it is for other requests.
+    """Replaces PciPassthroughFilter, and calls it for other requests.
 
     A host passes if its pools can serve all requests of the server at once,
     whatever their order.
@@ -43,15 +44,15 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
     def filter_all(
         self, filter_obj_list: Iterable[Any], spec_obj: 'objects.RequestSpec'
     ) -> Iterator[Any]:
-        """Compile the requests once, then hold them against every host."""
-        asked = host_fit.compiled(spec_obj)
-        if asked is None or utils.request_is_rebuild(spec_obj):
+        """Compile the requests once, then match them with every host."""
+        requests = compiler.compile_request_spec(spec_obj)
+        if requests is None or utils.request_is_rebuild(spec_obj):
             yield from super().filter_all(filter_obj_list, spec_obj)
             return
         refused = []
         passed = False
         for host in filter_obj_list:
-            if self._passes(asked, host, spec_obj):
+            if self._passes(requests, host, spec_obj):
                 passed = True
                 yield host
             elif not passed:
@@ -62,48 +63,48 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
                 'for: %(shortage)s (the most of each on a single host)',
                 {
                     'server': spec_obj.instance_uuid,
-                    'shortage': _shortage(asked, refused, spec_obj),
+                    'shortage': _shortage(requests, refused, spec_obj),
                 },
             )
 
     def host_passes(
         self, host_state: Any, spec_obj: 'objects.RequestSpec'
     ) -> bool:
-        asked = host_fit.compiled(spec_obj)
-        if asked is None:
+        requests = compiler.compile_request_spec(spec_obj)
+        if requests is None:
             return bool(super().host_passes(host_state, spec_obj))
-        return self._passes(asked, host_state, spec_obj)
+        return self._passes(requests, host_state, spec_obj)
 
     def _passes(
         self,
-        asked: compiled_requests.CompiledRequests,
+        requests: compiled_requests.CompiledRequests,
         host_state: Any,
         spec_obj: 'objects.RequestSpec',
     ) -> bool:
-        if asked.fit(host_fit.pools_of(host_state)) is None:
+        if requests.fit(host_pools.get_pools(host_state)) is None:
             if LOG.isEnabledFor(logging.DEBUG):
-                _log_explanation(asked, host_state, spec_obj)
+                _log_explanation(requests, host_state, spec_obj)
             return False
-        if len(asked.requests) == len(spec_obj.pci_requests.requests):
+        if len(requests.requests) == len(spec_obj.pci_requests.requests):
             return True
         # Requests of other kinds may want the same devices.
         return bool(super().host_passes(host_state, spec_obj))
 
 
 def _log_explanation(
-    asked: compiled_requests.CompiledRequests,
+    requests: compiled_requests.CompiledRequests,
     host_state: Any,
     spec_obj: 'objects.RequestSpec',
 ) -> None:
-    pools = host_fit.pools_of(host_state)
+    pools = host_pools.get_pools(host_state)
     LOG.debug(
         'Server %(server)s on %(host)s: %(explanation)s',
         {
             'server': spec_obj.instance_uuid,
             'host': host_state,
             'explanation': explanation.to_text(
-                explanation.explain(asked, pools),
-                host_fit.names(spec_obj),
+                explanation.explain(requests, pools),
+                compiler.list_names(spec_obj),
                 pools,
             ),
         },
@@ -111,17 +112,21 @@ def _log_explanation(
 
 
 def _shortage(
-    asked: compiled_requests.CompiledRequests,
+    requests: compiled_requests.CompiledRequests,
     hosts: list[Any],
     spec_obj: 'objects.RequestSpec',
 ) -> str:
-    # To explain every host takes too long where nobody asked for it.
+    # An explanation of every host would take too long for a log at this level.
     found = zip(
-        *(asked.found(host_fit.pools_of(host)) for host in hosts), strict=True
+        *(
+            requests.count_matching(host_pools.get_pools(host))
+            for host in hosts
+        ),
+        strict=True,
     )
     return '; '.join(
         explanation.shortage_text(request, max(counts))
         for request, counts in zip(
-            host_fit.names(spec_obj), found, strict=True
+            compiler.list_names(spec_obj), found, strict=True
         )
     )

@@ -20,7 +20,7 @@ from nova.scheduler import utils
 from nova.scheduler import weights
 from oslo_config import cfg
 
-from pci_ext.scheduler import host_fit
+from pci_ext.requests import compiler
 
 CONF = cfg.CONF
 
@@ -48,8 +48,8 @@ class FirstFitWeigher(weights.BaseHostWeigher):
         weighed_obj_list: Sequence[Any],
         weight_properties: 'objects.RequestSpec',
     ) -> list[float]:
-        """Give each host its place, counted from the end."""
-        if host_fit.compiled(weight_properties) is None:
+        """Weigh each host by its place, counted from the end."""
+        if compiler.compile_request_spec(weight_properties) is None:
             return [0.0] * len(weighed_obj_list)
         ordered = sorted(
             range(len(weighed_obj_list)),

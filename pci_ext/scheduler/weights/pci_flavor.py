@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Weigh hosts by how well their devices fit the PCI flavors asked for."""
+"""Weigh hosts by how well their devices fit the PCI flavors requested."""
 
 from typing import Any
 
@@ -19,7 +19,8 @@ from nova.scheduler import utils
 from nova.scheduler import weights
 from oslo_config import cfg
 
-from pci_ext.scheduler import host_fit
+from pci_ext.requests import compiler
+from pci_ext.scheduler import host_pools
 
 CONF = cfg.CONF
 
@@ -44,8 +45,12 @@ class PciFlavorWeigher(weights.BaseHostWeigher):
         A step down the alternatives counts 1, devices left free count less
         than that in all.
         """
-        asked = host_fit.compiled(request_spec)
-        found = asked.fit(host_fit.pools_of(host_state)) if asked else None
-        if found is None:
+        requests = compiler.compile_request_spec(request_spec)
+        fit = (
+            requests.fit(host_pools.get_pools(host_state))
+            if requests
+            else None
+        )
+        if fit is None:
             return 0.0
-        return -(found.cost + found.left / (found.left + 1))
+        return -(fit.cost + fit.left / (fit.left + 1))

@@ -129,7 +129,7 @@ class FitTest(base.BaseTestCase):
     def test_found_counts_for_each_request_alone(self) -> None:
         asked = compile_all((1, [A]), (1, [A, B]))
         self.assertEqual(
-            (2, 5), asked.found([pool('000a', 2), pool('000b', 3)])
+            (2, 5), asked.count_matching([pool('000a', 2), pool('000b', 3)])
         )
 
     @hypothesis.given(

@@ -1,0 +1,20 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""The pools of a host, as nova-scheduler knows them."""
+
+from typing import Any
+
+
+def get_pools(host_state: Any) -> list[dict[str, Any]]:
+    """Return the pools of a host, none if it never reported any."""
+    return host_state.pci_stats.pools if host_state.pci_stats else []
