@@ -23,7 +23,7 @@ from oslo_config import cfg
 
 from pci_ext.claims import offered_devices
 from pci_ext.claims import sriov
-from pci_ext.matching import pools as grouping
+from pci_ext.matching import grouping
 
 CONF = cfg.CONF
 

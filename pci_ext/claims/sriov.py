@@ -24,7 +24,7 @@ from typing import Any
 from nova import objects
 from nova.objects import fields
 
-from pci_ext.matching import pools as grouping
+from pci_ext.matching import grouping
 
 PF = fields.PciDeviceType.SRIOV_PF
 VFS = (fields.PciDeviceType.SRIOV_VF, fields.PciDeviceType.VDPA)

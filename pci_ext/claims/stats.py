@@ -24,7 +24,7 @@ from pci_ext.claims import numa_costs
 from pci_ext.claims import sriov
 from pci_ext.matching import assignment
 from pci_ext.matching import compiled_requests
-from pci_ext.matching import pools as grouping
+from pci_ext.matching import grouping
 from pci_ext.requests import compiler
 
 

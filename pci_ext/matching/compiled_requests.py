@@ -26,7 +26,7 @@ from typing import Any
 
 from pci_ext.matching import assignment
 from pci_ext.matching import costs
-from pci_ext.matching import pools as reported
+from pci_ext.matching import grouping
 from pci_ext.matching import selectors
 
 #: Keys of a request's spec with its origin. A Nova without pci_ext takes them
@@ -116,7 +116,7 @@ class CompiledRequests:
             if found is not None:
                 free[found] = free.get(found, 0) + pool['count']
                 whole_card = (
-                    whole_card or pool.get(reported.DEV_TYPE) == reported.PF
+                    whole_card or pool.get(grouping.DEV_TYPE) == grouping.PF
                 )
         left = sum(free.values()) - total
         if left < 0:
@@ -159,7 +159,7 @@ class CompiledRequests:
         return self._assign(
             [pool['count'] for pool in pools],
             [self._costs.costs_of(pool) for pool in pools],
-            reported.exclusions(pools),
+            grouping.exclusions(pools),
         )
 
     def _assign(

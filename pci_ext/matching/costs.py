@@ -21,7 +21,7 @@ from collections.abc import Sequence
 import functools
 from typing import Any
 
-from pci_ext.matching import pools
+from pci_ext.matching import grouping
 from pci_ext.matching import selectors
 
 #: The alternatives of a request, in their order.
@@ -33,7 +33,7 @@ Costs = tuple[int | None, ...]
 
 # Nova gives these devices only to requests that name this key: physical
 # functions, vDPA devices, devices managed by a SmartNIC.
-_ON_DEMAND_TYPES = frozenset((pools.PF, 'vdpa'))
+_ON_DEMAND_TYPES = frozenset((grouping.PF, 'vdpa'))
 _REMOTE_MANAGED = 'remote_managed'
 
 # Kinds remembered. More than a cloud has of hardware generations; bounded, so
@@ -54,7 +54,11 @@ class CostTable:
         self._requests = tuple(requests)
         self.keys = tuple(
             sorted(
-                {pools.DEV_TYPE, _REMOTE_MANAGED, pools.SPECIAL_ATTRS}.union(
+                {
+                    grouping.DEV_TYPE,
+                    _REMOTE_MANAGED,
+                    grouping.SPECIAL_ATTRS,
+                }.union(
                     *(
                         selector.keys
                         for alternatives in self._requests
@@ -72,7 +76,7 @@ class CostTable:
 
     def _match(self, values: tuple[Any, ...]) -> Costs | None:
         pool = dict(zip(self.keys, values, strict=True))
-        properties = pools.properties_of(pool)
+        properties = grouping.properties_of(pool)
         to_be_named = _keys_to_be_named(pool)
         costs = tuple(
             [
@@ -105,10 +109,10 @@ def _cost(
 
 
 def _keys_to_be_named(pool: Mapping[str, Any]) -> frozenset[str]:
-    special = pool.get(pools.SPECIAL_ATTRS)
+    special = pool.get(grouping.SPECIAL_ATTRS)
     keys = set(special.split(',')) if special else set()
-    if pool.get(pools.DEV_TYPE) in _ON_DEMAND_TYPES:
-        keys.add(pools.DEV_TYPE)
+    if pool.get(grouping.DEV_TYPE) in _ON_DEMAND_TYPES:
+        keys.add(grouping.DEV_TYPE)
     if str(pool.get(_REMOTE_MANAGED)).lower() == 'true':
         keys.add(_REMOTE_MANAGED)
     return frozenset(keys)

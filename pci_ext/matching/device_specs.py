@@ -21,7 +21,7 @@ from typing import Any
 from pci_ext import exception
 from pci_ext.i18n import _
 from pci_ext.matching import addresses
-from pci_ext.matching import pools
+from pci_ext.matching import grouping
 from pci_ext.matching import request_grammar
 from pci_ext.matching import selectors
 
@@ -148,7 +148,7 @@ def _parse_pair(pair: Any) -> DeviceSpec:
 
 def _check_attribute(key: str, value: object) -> None:
     reason = None
-    name = key.removeprefix(pools.ATTRIBUTE_PREFIX)
+    name = key.removeprefix(grouping.ATTRIBUTE_PREFIX)
     if name == key:
         reason = _('its key does not start with "e.".')
     elif not name or not name.isprintable() or set(name) & set(' ,'):

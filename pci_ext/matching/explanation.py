@@ -23,7 +23,7 @@ from typing import Any
 from pci_ext.i18n import _
 from pci_ext.matching import assignment
 from pci_ext.matching import compiled_requests
-from pci_ext.matching import pools as reported
+from pci_ext.matching import grouping
 from pci_ext.matching import request_grammar
 
 
@@ -84,7 +84,7 @@ def explain(
             )
             for index, item in enumerate(requests.requests)
         ],
-        reported.exclusions(pools),
+        grouping.exclusions(pools),
     )
     taken = tuple(
         Allocation(index, alternative, pool, count)
@@ -159,5 +159,5 @@ def describe(pool: Mapping[str, Any]) -> str:
     """Name a pool by its properties."""
     return ', '.join(
         f'{key}={value}'
-        for key, value in sorted(reported.properties_of(pool).items())
+        for key, value in sorted(grouping.properties_of(pool).items())
     )

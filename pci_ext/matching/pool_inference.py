@@ -22,7 +22,7 @@ from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
-from pci_ext.matching import pools as reported
+from pci_ext.matching import grouping
 
 Properties = Mapping[str, str]
 
@@ -51,7 +51,7 @@ class HostGrouping:
         :param special: attributes that devices elsewhere are kept by, for
             those whose own pool is not reported
         """
-        self._pools = [reported.properties_of(pool) for pool in pools]
+        self._pools = [grouping.properties_of(pool) for pool in pools]
         shown = {key for pool in self._pools for key in pool}
         # A free device is in a pool: what it has and no pool shows is not
         # grouped by.
@@ -82,7 +82,7 @@ class HostGrouping:
             }
         special = sorted(self._special & set(visible))
         if special:
-            visible[reported.SPECIAL_ATTRS] = ','.join(special)
+            visible[grouping.SPECIAL_ATTRS] = ','.join(special)
         return visible
 
 
@@ -91,10 +91,10 @@ def _may_hold(pool: Properties, device: Properties) -> bool:
         if key in device:
             if device[key] != value:
                 return False
-        elif key.startswith(reported.ATTRIBUTE_PREFIX):
+        elif key.startswith(grouping.ATTRIBUTE_PREFIX):
             return False
     return all(
         key in pool
         for key in device
-        if key in _IN_EVERY_POOL or key.startswith(reported.ATTRIBUTE_PREFIX)
+        if key in _IN_EVERY_POOL or key.startswith(grouping.ATTRIBUTE_PREFIX)
     )

@@ -27,7 +27,7 @@ from pci_ext.api.inventory import flavor_matches
 from pci_ext.api.schemas import common
 from pci_ext.api.schemas import inventory as schema
 from pci_ext.i18n import _
-from pci_ext.matching import pools
+from pci_ext.matching import grouping
 from pci_ext.matching import selectors
 from pci_ext.objects import pci_flavor
 
@@ -77,7 +77,7 @@ def _by_attributes(
     unknown = {
         key
         for key in selector.keys.difference(schema.ATTRIBUTES)
-        if not key.startswith(pools.ATTRIBUTE_PREFIX)
+        if not key.startswith(grouping.ATTRIBUTE_PREFIX)
     }
     if unknown:
         available = available_attributes.available(
@@ -104,7 +104,7 @@ def _unknown(
                 sorted(
                     each
                     for each in {*available, *schema.ATTRIBUTES}
-                    if not each.startswith(pools.ATTRIBUTE_PREFIX)
+                    if not each.startswith(grouping.ATTRIBUTE_PREFIX)
                 )
             ),
         }

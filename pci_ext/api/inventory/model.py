@@ -19,7 +19,7 @@ from typing import Any
 from nova.objects import fields
 
 from pci_ext import server_state
-from pci_ext.matching import pools as matching_pools
+from pci_ext.matching import grouping
 from pci_ext.objects import pci_device
 from pci_ext.objects import pci_pool
 
@@ -48,7 +48,7 @@ class Pool:
 
     @property
     def properties(self) -> dict[str, str]:
-        return matching_pools.properties_of(self.reported)
+        return grouping.properties_of(self.reported)
 
     def as_object(self) -> pci_pool.PciPool:
         return pci_pool.PciPool(
@@ -76,7 +76,7 @@ class Device:
         return {
             key: value
             for key, value in self.properties.items()
-            if key.startswith(matching_pools.ATTRIBUTE_PREFIX)
+            if key.startswith(grouping.ATTRIBUTE_PREFIX)
         }
 
     @property

@@ -21,8 +21,8 @@ from typing import Any
 from oslo_serialization import jsonutils
 
 from pci_ext.api.inventory import cell_queries
+from pci_ext.matching import grouping
 from pci_ext.matching import pool_inference
-from pci_ext.matching import pools as matching_pools
 
 
 class ExtraInfoParser:
@@ -51,7 +51,7 @@ def find_pools(
     :returns: for each device its record, its properties, and those of its
         pool
     """
-    by_card = any(matching_pools.ADDRESS in pool for pool in pools)
+    by_card = any(grouping.ADDRESS in pool for pool in pools)
     keys = [_lookup_key(row, by_card) for row in rows]
     properties = {key: _properties(key, parse) for key in set(keys)}
     host_grouping = pool_inference.HostGrouping(
@@ -79,7 +79,7 @@ _COLUMNS = (
     'dev_type',
     'label',
     'numa_node',
-    matching_pools.ADDRESS,
+    grouping.ADDRESS,
 )
 
 

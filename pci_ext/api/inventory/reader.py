@@ -30,7 +30,7 @@ from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import model
 from pci_ext.api.inventory import pool_lookup
 from pci_ext.claims import reported_pools
-from pci_ext.matching import pools as matching_pools
+from pci_ext.matching import grouping
 
 # Namespace of the uuids of pools: Nova assigns none.
 _POOLS = uuid.UUID('5c5a1d6e-3f7e-4b0e-9d53-2f2b86f0a9c1')
@@ -134,9 +134,9 @@ def _devices(
         key
         for _, pools in nodes.values()
         for pool in pools
-        for key in str(
-            pool.reported.get(matching_pools.SPECIAL_ATTRS) or ''
-        ).split(',')
+        for key in str(pool.reported.get(grouping.SPECIAL_ATTRS) or '').split(
+            ','
+        )
         if key
     }
     parse = pool_lookup.ExtraInfoParser()
@@ -171,5 +171,5 @@ def _nodes(
 
 
 def _uuid_of(node_uuid: str, pool: Mapping[str, Any]) -> str:
-    properties = sorted(matching_pools.properties_of(pool).items())
+    properties = sorted(grouping.properties_of(pool).items())
     return str(uuid.uuid5(_POOLS, jsonutils.dumps([node_uuid, properties])))

@@ -36,12 +36,15 @@ class SchemaTestCase(base.CheckTestCase):
         )
 
     def test_behind(self) -> None:
-        db_base.empty(api.get_engine())
-        migration.upgrade('5c2d1f9a7b34')
+        before = migration.head()
+        self.useFixture(
+            fixtures.MonkeyPatch('pci_ext.db.migration.head', lambda: 'next')
+        )
         self.assert_problem(
             base.FAILURE,
             databases.schema,
-            'is at version 5c2d1f9a7b34 and',
+            f'is at version {before} and',
+            'needs next.',
             'Run "pci-ext-manage db sync"',
         )
 

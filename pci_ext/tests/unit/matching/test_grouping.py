@@ -12,7 +12,7 @@
 
 from oslotest import base
 
-from pci_ext.matching import pools
+from pci_ext.matching import grouping
 
 PROPERTIES = {
     'vendor_id': '8086',
@@ -26,7 +26,7 @@ ATTRIBUTES = {'e.group': 'gpu', 'e.rack': '7'}
 
 class TestPoolProperties(base.BaseTestCase):
     def _group(self, *attrs):
-        return pools.pool_properties(PROPERTIES, ATTRIBUTES, attrs)
+        return grouping.pool_properties(PROPERTIES, ATTRIBUTES, attrs)
 
     def test_properties_and_attributes(self):
         self.assertEqual(
@@ -69,7 +69,7 @@ class TestExclusions(base.BaseTestCase):
 
         self.assertEqual(
             ((0, 1), (3, 2), (0, 4)),
-            pools.exclusions(
+            grouping.exclusions(
                 [
                     part('type-PF', 1),
                     part('type-VF', 1),
