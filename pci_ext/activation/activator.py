@@ -67,13 +67,13 @@ def activate() -> None:
     """
     with _lock:
         conf.register_opts()
-        offered_devices.offered()
+        offered_devices.list_offered()
         missing = [seam for seam in seams() if not seam.installed]
         for seam in missing:
             seam.check()
         for seam in missing:
             seam.install()
-        task_states.make_known()
+        task_states.register()
         driver_namespace.make_importable()
 
 

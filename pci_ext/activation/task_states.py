@@ -22,7 +22,7 @@ from nova.objects import fields
 from pci_ext import server_state
 
 
-def make_known() -> None:
+def register() -> None:
     """Let notifications of Nova carry our task states; repeatable."""
     known = fields.InstanceTaskStateField.AUTO_TYPE
     known._valid_values = (

@@ -149,7 +149,7 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         Where a card may be given away whole or in parts, the scheduler must
         know which parts belong to which card.
         """
-        for part in sriov.split(self.pools):
+        for part in sriov.split_pools(self.pools):
             pool = part.as_pool()
             pool.pop('devices', None)
             yield pool

@@ -10,12 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""NUMA policies of Nova as prices.
+"""NUMA policies of Nova as costs.
 
 Nova narrows the pools down step by step until a policy allows no more. The
-same rules as prices let one assignment decide on all requests of a server:
-a device on a node of the guest is free of charge, a device that the policy
-allows elsewhere costs, and None stands for a device that it does not allow.
+same rules as costs let one assignment decide on all requests of a server:
+a device on a node of the guest costs nothing, a device on another node that
+the policy allows costs more, and None marks a device that it does not allow.
 """
 
 from collections.abc import Callable
@@ -26,18 +26,18 @@ from nova.objects import fields
 
 POLICY = fields.PCINUMAAffinityPolicy
 
-#: The highest price that a NUMA policy asks for a device.
-MAX_PRICE = 2
+#: The highest cost of a device by a NUMA policy.
+MAX_COST = 2
 
-Price = Callable[[int | None], int | None]
+NodeCost = Callable[[int | None], int | None]
 
 
-def price_of(
+def node_costs(
     request: 'objects.InstancePCIRequest',
     numa_cells: 'Sequence[objects.InstanceNUMACell] | None',
     host_topology: 'objects.NUMATopology | None',
-) -> Price:
-    """Give the price of a device by its NUMA node, for one request.
+) -> NodeCost:
+    """Return a function from the NUMA node of a device to its cost.
 
     :param numa_cells: cells of the guest, with the ids of host nodes; without
         any, all nodes are alike
@@ -48,30 +48,32 @@ def price_of(
     nodes = {cell.id for cell in numa_cells}
     policy = request.numa_policy or POLICY.LEGACY
     if policy == POLICY.SOCKET:
-        return _prices(nodes, _nodes_on_sockets(nodes, host_topology))
+        return _cost_by_distance(
+            nodes, _nodes_on_sockets(nodes, host_topology)
+        )
     if policy == POLICY.LEGACY:
-        return _prices(nodes, {None})
+        return _cost_by_distance(nodes, {None})
     if policy == POLICY.PREFERRED:
-        return _prices(nodes, {None}, elsewhere=MAX_PRICE)
-    return _prices(nodes, set())
+        return _cost_by_distance(nodes, {None}, elsewhere=MAX_COST)
+    return _cost_by_distance(nodes, set())
 
 
-def _prices(
+def _cost_by_distance(
     near: set[int], allowed: set[int | None], elsewhere: int | None = None
-) -> Price:
-    def price(node: int | None) -> int | None:
+) -> NodeCost:
+    def cost(node: int | None) -> int | None:
         if node in near:
             return 0
         return 1 if node in allowed else elsewhere
 
-    return price
+    return cost
 
 
 def _nodes_on_sockets(
     nodes: set[int], host_topology: 'objects.NUMATopology | None'
 ) -> set[int | None]:
     cells = host_topology.cells if host_topology else []
-    # As in Nova: a host with several sockets in a node tells none of them.
+    # As in Nova: a host with several sockets in a node reports none of them.
     if any(cell.socket is None for cell in cells):
         return set()
     sockets = {cell.socket for cell in cells if cell.id in nodes}

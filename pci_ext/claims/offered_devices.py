@@ -38,9 +38,6 @@ CONF = cfg.CONF
 # an address with a 32-bit PCI domain is longer.
 ADDRESS_LENGTH = 12
 
-#: Attribute that says on which physical network a device is.
-PHYSICAL_NETWORK = 'e.physical_network'
-
 _DEVICE_FIELDS = (
     'address',
     'dev_id',
@@ -96,7 +93,7 @@ class OfferedDeviceSpec(devspec.PciDeviceSpec):
 
     def get_tags(self) -> dict[str, str]:
         """Give what Nova tells Neutron of a device, in Nova's words."""
-        network = self.entry.attributes.get(PHYSICAL_NETWORK)
+        network = self.entry.attributes.get(device_specs.PHYSICAL_NETWORK)
         return {request.PCI_NET_TAG: network} if network else {}
 
     def enhanced_pci_device_with_spec_tags(self, dev: dict[str, Any]) -> None:
@@ -126,7 +123,7 @@ def drop_attributes(
         device.extra_info = kept
 
 
-def offered() -> tuple[OfferedDeviceSpec, ...]:
+def list_offered() -> tuple[OfferedDeviceSpec, ...]:
     """Give the entries of this host in the order they are tried.
 
     :raises InvalidPciInformation: naming the entry that does not parse
@@ -156,7 +153,7 @@ class Whitelist(whitelist.Whitelist):
         :raises InvalidPciInformation: naming the entry that does not parse
         """
         super().__init__(whitelist_spec)
-        self._of_nova: list[devspec.PciDeviceSpec] = list(self.specs)
+        self._nova_specs: list[devspec.PciDeviceSpec] = list(self.specs)
         self.refresh()
 
     def refresh(self) -> None:
@@ -166,8 +163,8 @@ class Whitelist(whitelist.Whitelist):
             what was offered stays so
         """
         self.specs: list[devspec.PciDeviceSpec] = [
-            *offered(),
-            *self._of_nova,
+            *list_offered(),
+            *self._nova_specs,
         ]
 
     def device_assignable(

@@ -49,13 +49,11 @@ class Attributes:
     unanswered: tuple[str, ...]
 
 
-def attributes(context: nova_context.RequestContext) -> Attributes:
+def list_attributes(context: nova_context.RequestContext) -> Attributes:
     """Ask all cells which attributes their hosts report."""
     keys: set[str] = set()
     unanswered = []
-    results = nova_context.scatter_gather_skip_cell0(
-        context, _attributes_of_cell
-    )
+    results = nova_context.scatter_gather_skip_cell0(context, _list_in_cell)
     for cell_uuid, result in results.items():
         if nova_context.is_cell_failure_sentinel(result):
             unanswered.append(cell_uuid)
@@ -65,7 +63,7 @@ def attributes(context: nova_context.RequestContext) -> Attributes:
 
 
 @db_api.pick_context_manager_reader
-def _attributes_of_cell(context: nova_context.RequestContext) -> set[str]:
+def _list_in_cell(context: nova_context.RequestContext) -> set[str]:
     # Many hosts may report the same, that they have no devices above all.
     rows = (
         context.session.query(models.ComputeNode.pci_stats)
@@ -78,7 +76,7 @@ def _attributes_of_cell(context: nova_context.RequestContext) -> set[str]:
     return {
         key
         for (pci_stats,) in rows
-        for pool in pools_of(pci_stats)
+        for pool in parse_pools(pci_stats)
         for key, value in pool.items()
         # Nova's pools always have vendor_id and product_id; they are empty
         # where a host does not group by them.
@@ -86,7 +84,7 @@ def _attributes_of_cell(context: nova_context.RequestContext) -> set[str]:
     }
 
 
-def pools_of(pci_stats: str) -> list[dict[str, Any]]:
+def parse_pools(pci_stats: str) -> list[dict[str, Any]]:
     """Read the properties of a host's pools from a PciDevicePoolList.
 
     Not by way of the objects, which take ten times as long to make: with

@@ -30,7 +30,7 @@ LOG = logging.getLogger(__name__)
 _DEVICES = 'pci_passthrough_devices'
 
 #: Statuses of a live migration that devices may be claimed for.
-_UNDER_WAY = ['accepted', 'queued', 'preparing', 'running']
+_ONGOING = ['accepted', 'queued', 'preparing', 'running']
 
 
 class ResourceTracker(resource_tracker.ResourceTracker):
@@ -130,7 +130,7 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         tracker = self.pci_tracker
         if tracker is None or not tracker.claims.get(instance.uuid):
             return
-        if migration_id is not None and _is_followed(
+        if migration_id is not None and _has_later_migration(
             context.elevated(), instance, migration_id
         ):
             return
@@ -150,7 +150,7 @@ class ResourceTracker(resource_tracker.ResourceTracker):
             LOG.exception('The pools are reported by the next scan')
 
 
-def _is_followed(
+def _has_later_migration(
     context: Any, instance: 'objects.Instance', migration_id: int
 ) -> bool:
     migrations = objects.MigrationList.get_by_filters(
@@ -158,7 +158,7 @@ def _is_followed(
         {
             'instance_uuid': instance.uuid,
             'migration_type': fields.MigrationType.LIVE_MIGRATION,
-            'status': _UNDER_WAY,
+            'status': _ONGOING,
         },
     )
     return any(each.id > migration_id for each in migrations)

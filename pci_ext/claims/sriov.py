@@ -61,7 +61,7 @@ class PoolSlice:
         ] + chosen
 
 
-def split(pools: list[dict[str, Any]]) -> Iterator[PoolSlice]:
+def split_pools(pools: list[dict[str, Any]]) -> Iterator[PoolSlice]:
     """Split pools by card, where a physical function is on offer too."""
     whole = any(pool['dev_type'] == PF for pool in pools)
     for pool in pools:

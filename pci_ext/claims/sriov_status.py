@@ -26,7 +26,7 @@ from nova.pci import stats
 
 from pci_ext.claims import sriov
 
-Devices = list['objects.PciDevice']
+PciDevices = list['objects.PciDevice']
 
 _FREE = fields.PciDeviceStatus.AVAILABLE
 _UNUSED = (
@@ -36,7 +36,7 @@ _UNUSED = (
 )
 
 
-def same_card(device: 'objects.PciDevice') -> Devices:
+def devices_of_card(device: 'objects.PciDevice') -> PciDevices:
     """Give a device and all that Nova knows of the same card."""
     whole = device.parent_device or device
     return [whole, *whole.child_devices]
@@ -56,7 +56,7 @@ def reconcile_status(
     for device in devices:
         if device.status not in _UNUSED:
             continue
-        status = _status_due(device)
+        status = _expected_status(device)
         # What is set is saved.
         if device.status != status:
             device.status = status
@@ -66,8 +66,8 @@ def reconcile_status(
             pools.add_device(device)
 
 
-def _status_due(device: 'objects.PciDevice') -> str:
-    excluding: Devices = []
+def _expected_status(device: 'objects.PciDevice') -> str:
+    excluding: PciDevices = []
     if device.dev_type == sriov.PF:
         excluding = device.child_devices
     elif device.dev_type in sriov.VFS and device.parent_device:

@@ -28,7 +28,7 @@ from pci_ext.matching import grouping
 from pci_ext.requests import compiler
 
 
-def _discard(pools: list[dict[str, Any]], pool: dict[str, Any]) -> None:
+def _remove_pool(pools: list[dict[str, Any]], pool: dict[str, Any]) -> None:
     pools[:] = [other for other in pools if other is not pool]
 
 
@@ -47,7 +47,7 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
                     requests, provider_mapping, numa_cells
                 )
             )
-        pools = [part.as_pool() for part in sriov.split(self.pools)]
+        pools = [part.as_pool() for part in sriov.split_pools(self.pools)]
         return self._assign(pools, requests, numa_cells) is not None
 
     def apply_requests(
@@ -69,7 +69,7 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         for pair in grouping.exclusions(pools):
             if not used.isdisjoint(pair):
                 for index in set(pair) - used:
-                    _discard(self.pools, pools[index])
+                    _remove_pool(self.pools, pools[index])
 
     def consume_requests(
         self,
@@ -82,7 +82,7 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
                 requests, numa_cells
             )
             return devices
-        parts = list(sriov.split(self.pools))
+        parts = list(sriov.split_pools(self.pools))
         taken = self._assign(
             [part.as_pool() for part in parts], requests, numa_cells
         )
@@ -128,29 +128,29 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         requests: compiler.Requests,
         numa_cells: 'list[objects.InstanceNUMACell] | None',
     ) -> Iterator[tuple[int | None, ...]]:
-        """Price the pools for each request.
+        """Compute the costs of the pools for each request.
 
-        A step down the alternatives outweighs what NUMA affinity can cost
-        for all devices together.
+        A step down the alternatives outweighs the NUMA costs of all devices
+        together.
         """
-        step = numa_costs.MAX_PRICE * sum(item.count for item in requests) + 1
+        step = numa_costs.MAX_COST * sum(item.count for item in requests) + 1
         for request in requests:
-            numa_price = numa_costs.price_of(
+            node_cost = numa_costs.node_costs(
                 request, numa_cells, self.numa_topology
             )
             costs: list[int | None] = []
-            for pool, price in zip(
-                pools, self._prices(pools, request), strict=True
+            for pool, cost in zip(
+                pools, self._alternative_costs(pools, request), strict=True
             ):
-                extra = numa_price(pool['numa_node'])
+                extra = node_cost(pool['numa_node'])
                 costs.append(
                     None
-                    if price is None or extra is None
-                    else price * step + extra
+                    if cost is None or extra is None
+                    else cost * step + extra
                 )
             yield tuple(costs)
 
-    def _prices(
+    def _alternative_costs(
         self,
         pools: list[dict[str, Any]],
         request: 'objects.InstancePCIRequest',
@@ -158,15 +158,15 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         if compiled_requests.is_by_pci_flavor(request.spec):
             compiled = compiler.compile_requests([request])
             return [compiled.pool_costs(pool)[0] for pool in pools]
-        # By alias or for a port: what Nova itself would allow.
+        # By alias or for a port: the pools that Nova itself would allow.
         allowed = self._filter_pools_for_spec(pools, request)
-        for narrow in (
+        for filter_pools in (
             self._filter_pools_for_unrequested_pfs,
             self._filter_pools_for_unrequested_vdpa_devices,
             self._filter_pools_for_unrequested_remote_managed_devices,
             self._filter_pools_for_live_migratable_devices,
         ):
-            allowed = narrow(allowed, request)
+            allowed = filter_pools(allowed, request)
         ids = {id(pool) for pool in allowed}
         return [0 if id(pool) in ids else None for pool in pools]
 

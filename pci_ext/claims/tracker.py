@@ -11,11 +11,11 @@
 # under the License.
 """Seam: the devices of a compute host as nova-compute keeps track of them.
 
-What the host offers may change while nova-compute runs, by a new value of
-``pci_devices`` or ``pci_information``. Each scan goes by what is said now. A
-device that is offered no more but is in use is kept until it is freed, which
-is Nova's way, and marked in its record, so that this can be seen. Devices of
-one card may come and go while others of it are in use, too.
+The options ``pci_devices`` and ``pci_information`` may change while
+nova-compute runs. Each scan uses their current values. A device that is no
+longer offered but in use stays until it is freed, as in Nova, and is marked
+as withdrawn in its record, so that operators can see it. The same happens to
+devices of a card while others of the card are in use.
 """
 
 from collections.abc import Callable
@@ -41,20 +41,20 @@ from pci_ext.claims import sriov_status
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
-Options = tuple[tuple[str, ...], tuple[str, ...]]
+OfferOptions = tuple[tuple[str, ...], tuple[str, ...]]
 
 #: Statuses of the devices of servers.
 IN_USE = (fields.PciDeviceStatus.CLAIMED, fields.PciDeviceStatus.ALLOCATED)
 
 
-def _options() -> Options:
+def _options() -> OfferOptions:
     return tuple(CONF.pci_ext.pci_devices), tuple(CONF.pci_ext.pci_information)
 
 
-def _mark(device: 'objects.PciDevice', withdrawn: bool) -> None:
+def _mark_withdrawn(device: 'objects.PciDevice', withdrawn: bool) -> None:
     if withdrawn == (server_state.WITHDRAWN in device.extra_info):
         return
-    # Only what is set anew is saved.
+    # A change is saved only if the field is set.
     changed = dict(device.extra_info)
     if withdrawn:
         changed[server_state.WITHDRAWN] = 'true'
@@ -63,29 +63,32 @@ def _mark(device: 'objects.PciDevice', withdrawn: bool) -> None:
     device.extra_info = changed
 
 
-def _may_run(instance: 'objects.Instance') -> bool:
+def _assume_running(instance: 'objects.Instance') -> bool:
     return True
 
 
-def _is_lost(migration: 'objects.Migration') -> bool:
+def _is_failed_live_migration(migration: 'objects.Migration') -> bool:
     return bool(migration.is_live_migration and migration.status == 'error')
 
 
 class PciDevTracker(manager.PciDevTracker):
-    """Nova's tracker, which takes up what the host offers at each scan."""
+    """Nova's tracker, which reads the offered devices again at each scan."""
 
-    #: Tells whether the guest of a server runs here, if the driver knows.
-    runs_here: 'Callable[[objects.Instance], bool]' = staticmethod(_may_run)
+    #: Tells whether the guest of a server runs on this host, by the driver.
+    runs_here: 'Callable[[objects.Instance], bool]' = staticmethod(
+        _assume_running
+    )
 
-    _scanned: tuple[str, Options] | None = None
+    _scanned: tuple[str, OfferOptions] | None = None
 
     def __init__(
         self, context: Any, compute_node: 'objects.ComputeNode'
     ) -> None:
         super().__init__(context, compute_node)
         self._host = compute_node.host
-        # Servers for which somebody claims who allocates or frees it himself.
-        self._claiming: set[str] = set()
+        # Servers with an interface attach in progress; scans must leave their
+        # claims alone.
+        self._holding_claims: set[str] = set()
 
     def update_devices_from_hypervisor_resources(
         self, devices_json: str
@@ -94,14 +97,14 @@ class PciDevTracker(manager.PciDevTracker):
             self.dev_filter.refresh()
         except exception.InvalidPciInformation as error:
             LOG.error(
-                'The host goes on offering the PCI devices that it did: %s',
+                'The host continues to offer the same PCI devices: %s',
                 error.format_message(),
             )
         super().update_devices_from_hypervisor_resources(devices_json)
         self._scanned = (devices_json, _options())
 
     def rescan(self, devices_json: str) -> None:
-        """Scan, unless host and options are as they were."""
+        """Scan if the devices or the options have changed."""
         if self._scanned != (devices_json, _options()):
             self.update_devices_from_hypervisor_resources(devices_json)
 
@@ -111,10 +114,10 @@ class PciDevTracker(manager.PciDevTracker):
         pci_requests: 'objects.InstancePCIRequests',
         instance_numa_topology: 'objects.InstanceNUMATopology | None',
     ) -> 'list[objects.PciDevice]':
-        """Claim devices, and remember what is claimed for the server already.
+        """Claim devices, and keep earlier claims for the server.
 
-        For a live migration Nova claims the devices of the flavor first and
-        those of ports then, and would allocate the latter only.
+        For a live migration Nova claims first the devices of the flavor, then
+        those of ports, and would allocate only the latter.
         """
         uuid = pci_requests.instance_uuid
         before = self.claims.get(uuid, [])
@@ -125,36 +128,38 @@ class PciDevTracker(manager.PciDevTracker):
             )
         except Exception:
             with excutils.save_and_reraise_exception():
-                # What Nova took from pools it puts back, but not what that
-                # excludes.
+                # Nova puts back the devices that it took from pools, but not
+                # the devices that these exclude.
                 sriov_status.reconcile_status(self.pci_devs, self.stats)
         if before and devices:
             self.claims[uuid] = [*before, *devices]
         return devices
 
     @contextlib.contextmanager
-    def claiming(self, server_uuid: str) -> Iterator[None]:
-        """Let what is claimed for a server stay so, whatever scans see."""
-        self._claiming.add(server_uuid)
+    def holding_claims(self, server_uuid: str) -> Iterator[None]:
+        """Keep scans from allocating or freeing the claims for a server."""
+        self._holding_claims.add(server_uuid)
         try:
             yield
         finally:
-            self._claiming.discard(server_uuid)
+            self._holding_claims.discard(server_uuid)
 
     def update_pci_for_instance(
         self, context: Any, instance: 'objects.Instance', sign: int
     ) -> None:
-        """Allocate what is claimed for a server, or free what it has.
+        """Allocate the claims for a server, or free its devices.
 
-        Not for one that is migrated live and is not here yet: a scan sees it
-        on its way, and what it makes of a claim is not freed if the server
-        does not come after all.
+        The claims for a server that arrives by live migration are not
+        allocated here: a scan may see the server before it has arrived, and
+        allocated devices would not be freed if the migration fails.
         """
-        on_its_way = (
+        is_arriving = (
             instance.task_state == task_states.MIGRATING
             and instance.host != self._host
         )
-        if sign != 1 or not (on_its_way or instance.uuid in self._claiming):
+        if sign != 1 or not (
+            is_arriving or instance.uuid in self._holding_claims
+        ):
             super().update_pci_for_instance(context, instance, sign)
 
     def clean_usage(
@@ -162,26 +167,28 @@ class PciDevTracker(manager.PciDevTracker):
         instances: 'list[objects.Instance]',
         migrations: 'list[objects.Migration]',
     ) -> None:
-        """Free what belongs to servers that are gone.
+        """Free the devices and claims of servers that are gone.
 
-        A scan reads the servers of the host, then the migrations. Who comes
-        back or sets out meanwhile is in neither, and so is a server for which
-        devices are claimed before its migration says which host it goes to:
-        the record of the server itself decides. It does so, too, if all that
-        is known is a live migration that ended in an error, which Nova takes
-        for one that goes on; but the guest may have come all the same.
+        A scan reads the servers of the host, then the migrations. A server
+        whose migration starts or is reverted in between is in neither list,
+        nor is a server whose devices are claimed before its migration names
+        this host. So the record of the server decides. It also decides for a
+        live migration that ended in an error, which Nova counts as ongoing:
+        the guest may have arrived nevertheless.
         """
-        going_on = [each for each in migrations if not _is_lost(each)]
+        ongoing = [
+            each for each in migrations if not _is_failed_live_migration(each)
+        ]
         seen = {instance.uuid for instance in instances}
-        seen |= {migration.instance_uuid for migration in going_on}
+        seen |= {migration.instance_uuid for migration in ongoing}
         lost = {migration.instance_uuid for migration in migrations} - seen
-        kept = [
-            self._if_it_stays(uuid, uuid in lost)
+        remaining = [
+            self._load_if_remaining(uuid, uuid in lost)
             for uuid in (self.claims.keys() | self.allocations.keys()) - seen
         ]
-        super().clean_usage([*instances, *filter(None, kept)], going_on)
+        super().clean_usage([*instances, *filter(None, remaining)], ongoing)
 
-    def _if_it_stays(
+    def _load_if_remaining(
         self, uuid: str, is_lost: bool
     ) -> 'objects.Instance | None':
         try:
@@ -190,19 +197,19 @@ class PciDevTracker(manager.PciDevTracker):
             )
         except nova_exception.InstanceNotFound:
             return None
-        stays = (
+        remains = (
             instance.host == self._host
             or instance.task_state
             or (is_lost and self.runs_here(instance))
         )
-        return instance if stays else None
+        return instance if remains else None
 
     @classmethod
     def _build_device_tree(cls, all_devs: 'objects.PciDeviceList') -> None:
-        """Tie virtual functions to physical ones, and sort all by address.
+        """Link virtual functions to physical ones, and sort by address.
 
-        Nova sorts the list in place. Until that is done it looks empty to
-        other threads, which look at it without the lock of the tracker.
+        Nova sorts the list in place. Meanwhile it is empty for other threads,
+        which read it without the lock of the tracker.
         """
         devices = list(all_devs)
         super()._build_device_tree(devices)
@@ -214,12 +221,12 @@ class PciDevTracker(manager.PciDevTracker):
         for device in self.pci_devs:
             is_offered = device.address in offered
             if is_offered:
-                # Nova would go on to remove what is offered again.
+                # Nova would still remove a device that is offered again.
                 self.to_be_removed_when_freed.pop(device.address, None)
-            _mark(device, device.status in IN_USE and not is_offered)
+            _mark_withdrawn(device, device.status in IN_USE and not is_offered)
         sriov_status.reconcile_status(self.pci_devs, self.stats)
         for device in self.pci_devs:
-            # To free another of its card, Nova needs its id.
+            # Nova needs its id when another device of its card is freed.
             if 'id' not in device:
                 device.save()
 
@@ -228,12 +235,12 @@ class PciDevTracker(manager.PciDevTracker):
         dev: 'objects.PciDevice',
         instance: 'objects.Instance | None' = None,
     ) -> None:
-        """Free a device, and what is of its card as far as that is due.
+        """Free a device, and make devices of its card available again.
 
-        Nova leaves the latter out of the pools if the device is removed, and
-        leaves attributes that the device lost while it was in use.
+        Nova does not return those to the pools if the device is removed, and
+        keeps attributes that the device lost while it was in use.
         """
-        devices = sriov_status.same_card(dev)
+        devices = sriov_status.devices_of_card(dev)
         super()._free_device(dev, instance)
         if dev.status == fields.PciDeviceStatus.REMOVED:
             self._build_device_tree(self.pci_devs)

@@ -108,7 +108,7 @@ def _with_instance_lock(
         before = _request_ids(instance)
         tracker = compute.rt.pci_tracker
         claiming = (
-            tracker.claiming(instance.uuid)
+            tracker.holding_claims(instance.uuid)
             if tracker is not None
             else contextlib.nullcontext()
         )

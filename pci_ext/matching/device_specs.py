@@ -28,6 +28,9 @@ from pci_ext.matching import selectors
 #: The attribute with the name of a device of pci_devices.
 NAME_ATTRIBUTE = 'e.name'
 
+#: The attribute that names the physical network of a device.
+PHYSICAL_NETWORK = 'e.physical_network'
+
 #: Characters in the key and in the value of an attribute.
 MAX_ATTRIBUTE_LENGTH = 255
 

@@ -55,7 +55,7 @@ PCI_FLAVOR = 'pci_passthrough:pci_flavor'
 PCI_NAME = 'pci_passthrough:pci_name'
 
 _original = request.get_pci_requests_from_flavor
-_alias_noticed = False
+_has_warned_of_alias = False
 
 
 class InvalidPciRequest(nova_exception.PciInvalidAlias):
@@ -105,7 +105,7 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
             'spec': [
                 {
                     **found[name].specs,
-                    **live_migration_policy.keys_of(
+                    **live_migration_policy.spec_keys(
                         found[name].live_migration
                     ),
                     compiled_requests.PCI_FLAVOR: name,
@@ -123,8 +123,8 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
             'spec': [
                 {
                     'e.name': patterns.literal(name),
-                    **live_migration_policy.keys_of(
-                        live_migration_policy.OF_NAMED
+                    **live_migration_policy.spec_keys(
+                        live_migration_policy.FOR_NAMED_DEVICES
                     ),
                     compiled_requests.PCI_NAME: name,
                 }
@@ -164,7 +164,7 @@ def _not_resolved() -> InvalidPciRequest:
     )
 
 
-def _requests_of(
+def _make_requests(
     flavor: 'objects.Flavor', affinity_policy: str | None
 ) -> 'list[objects.InstancePCIRequest]':
     extra_specs = flavor.extra_specs
@@ -190,10 +190,10 @@ def _requests_of(
     ]
 
 
-def _notice_alias() -> None:
-    global _alias_noticed
-    if not _alias_noticed:
-        _alias_noticed = True
+def _warn_of_alias() -> None:
+    global _has_warned_of_alias
+    if not _has_warned_of_alias:
+        _has_warned_of_alias = True
         LOG.warning(
             'A flavor asks for PCI devices by the extra spec %(alias)s. It '
             'goes on working; PCI flavors and the extra spec %(pci_flavor)s '
@@ -215,9 +215,9 @@ def get_pci_requests_from_flavor(
     result = _original(flavor, affinity_policy=affinity_policy)
     if 'extra_specs' in flavor:
         if ALIAS in flavor.extra_specs:
-            _notice_alias()
+            _warn_of_alias()
         result.requests.extend(
-            _requests_of(
+            _make_requests(
                 flavor, affinity_policy or moves.affinity_policy(flavor)
             )
         )

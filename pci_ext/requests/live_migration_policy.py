@@ -32,13 +32,13 @@ NATIVE = pci_flavor.LiveMigration.NATIVE
 #: That of devices asked for by name, which are of no PCI flavor: the agent of
 #: CloudStack detached all PCI devices before a migration and attached others
 #: after it ("PCI-Passthrough with CloudStack (Improved)", 2013).
-OF_NAMED = HOTPLUG
+FOR_NAMED_DEVICES = HOTPLUG
 
 # The safest comes first.
 _ORDER = (FORBID, HOTPLUG, NATIVE)
 
 
-def keys_of(policy: str) -> dict[str, str]:
+def spec_keys(policy: str) -> dict[str, str]:
     """Give what an alternative in a request's spec says of a policy.
 
     It says nothing of what is forbidden, like those made by older versions.

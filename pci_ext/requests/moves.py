@@ -107,7 +107,9 @@ def sync_request_spec(
         ]
         + [
             each
-            for each in (spec.pci_requests.requests if _has(spec) else ())
+            for each in (
+                spec.pci_requests.requests if _has_requests(spec) else ()
+            )
             if instance_requests.is_for_port(each)
         ],
     )
@@ -124,7 +126,7 @@ def clear_pending_detach(instance: 'objects.Instance') -> None:
     )
 
 
-def _has(spec: 'objects.RequestSpec') -> bool:
+def _has_requests(spec: 'objects.RequestSpec') -> bool:
     return 'pci_requests' in spec and bool(spec.pci_requests)
 
 

@@ -31,9 +31,9 @@ from nova.pci import request as pci_request
 
 from pci_ext import exception
 from pci_ext.activation import seam
-from pci_ext.claims import offered_devices
 from pci_ext.i18n import _
 from pci_ext.matching import compiled_requests
+from pci_ext.matching import device_specs
 from pci_ext.matching import patterns
 from pci_ext.matching import selectors
 from pci_ext.requests import call_arguments
@@ -59,7 +59,7 @@ def passing_port_flavors(
     return call_arguments.passing(port_flavors=port_flavors)
 
 
-def _needs(spec: Mapping[str, Any]) -> dict[str, str]:
+def _required_values(spec: Mapping[str, Any]) -> dict[str, str]:
     """Give the literal values that a device for a port has to have.
 
     :param spec: of the request that Nova made of the port
@@ -71,13 +71,13 @@ def _needs(spec: Mapping[str, Any]) -> dict[str, str]:
         )
     }
     if spec.get(pci_request.PCI_NET_TAG):
-        needs[offered_devices.PHYSICAL_NETWORK] = spec[pci_request.PCI_NET_TAG]
+        needs[device_specs.PHYSICAL_NETWORK] = spec[pci_request.PCI_NET_TAG]
     if pci_request.PCI_TRUSTED_TAG in spec:
         needs['e.trusted'] = spec[pci_request.PCI_TRUSTED_TAG].lower()
     return needs
 
 
-def _resolve(port_id: str, names: str) -> call_arguments.PortSpec:
+def _resolve_port(port_id: str, names: str) -> call_arguments.PortSpec:
     """Look up the PCI flavors that a port asks for.
 
     :raises InvalidPciRequest: if the names do not parse, or are not those of
@@ -105,7 +105,7 @@ def _add_port_needs(
     :param spec: of the request that Nova made of the port
     :raises InvalidPciRequest: if a PCI flavor does not go with the port
     """
-    needs = _needs(spec)
+    needs = _required_values(spec)
     for alternative in alternatives:
         for key, value in needs.items():
             if key in alternative and not selectors.Selector(
@@ -165,7 +165,7 @@ class API(neutron.API):
         :raises nova.exception.PortNotFound: if there is no such port
         """
         names = self._flavors_of_profile(context, port_id)
-        return _resolve(port_id, names) if names else None
+        return _resolve_port(port_id, names) if names else None
 
     def _apply_pci_flavors(
         self,
@@ -189,7 +189,7 @@ class API(neutron.API):
             names = self._flavors_of_profile(context, port_id)
         if names:
             request.spec = _add_port_needs(
-                port_id, _resolve(port_id, names), request.spec[0]
+                port_id, _resolve_port(port_id, names), request.spec[0]
             )
 
     def _apply_resolved(

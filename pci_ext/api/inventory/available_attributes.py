@@ -34,7 +34,7 @@ def available(context: nova_context.RequestContext) -> frozenset[str]:
     :returns: keys; those that are only reported in a cell that does not
         answer are missing
     """
-    found = reported_pools.attributes(context)
+    found = reported_pools.list_attributes(context)
     for cell_uuid in found.unanswered:
         LOG.warning(
             'The attributes of PCI devices in cell %s are not known: it '

@@ -161,7 +161,7 @@ def _nodes(
             row.host,
             [
                 model.Pool(_uuid_of(row.uuid, pool), row.host, pool)
-                for pool in reported_pools.pools_of(row.pci_stats)
+                for pool in reported_pools.parse_pools(row.pci_stats)
             ]
             if row.pci_stats
             else [],

@@ -32,7 +32,7 @@ from pci_ext.requests import from_flavor
 @databases.of_the_cloud
 def attributes_reported() -> Iterable[str]:
     """Find PCI flavors that select by what no compute host groups by."""
-    found = reported_pools.attributes(nova_context.get_admin_context())
+    found = reported_pools.list_attributes(nova_context.get_admin_context())
     users = {
         flavor.name: sorted(set(flavor.specs) - found.keys)
         for flavor in pci_flavors.get_all()

@@ -34,7 +34,7 @@ def entries_match() -> upgradecheck.Result:
     no database, and what Nova has recorded is from the entries before.
     """
     try:
-        specs = offered_devices.offered()
+        specs = offered_devices.list_offered()
     except exception.InvalidPciInformation as error:
         return upgradecheck.Result(
             upgradecheck.Code.FAILURE,

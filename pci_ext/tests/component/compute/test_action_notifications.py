@@ -38,7 +38,7 @@ FINGERPRINTS = {
 class FingerprintsTestCase(test_base.BaseTestCase):
     def test_no_object_changed_without_a_new_version(self) -> None:
         # The payload has a task state.
-        task_states.make_known()
+        task_states.register()
         checker = ovo_fixture.ObjectVersionChecker(
             {
                 name: [getattr(action_notifications, name)]
