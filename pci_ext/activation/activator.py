@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Make pci_ext active in a service of Nova, or refuse with the reason."""
+"""Activation of pci_ext in a service of Nova."""
 
 import functools
 import threading
@@ -38,7 +38,7 @@ _lock = threading.Lock()
 
 
 def seams() -> tuple[seam.Seam, ...]:
-    """List the places where Nova is replaced."""
+    """List the seams, in the order in which they are installed."""
     return (
         offered_devices.SEAM,
         stats.SEAM,
@@ -59,11 +59,11 @@ def is_active() -> bool:
 def activate() -> None:
     """Check the shape of Nova, then install every seam; once a process.
 
-    Nothing is replaced unless all of it can be.
+    No seam is installed unless all can be.
 
     :raises InvalidPciInformation: naming the entry that does not parse; Nova
-        would find out only when it looks at its devices, and go on without
-    :raises SeamChanged: if Nova is not what a seam was written against
+        would find it only at the first scan, and continue without devices
+    :raises SeamChanged: if Nova does not have the shape that a seam expects
     """
     with _lock:
         conf.register_opts()
@@ -79,20 +79,20 @@ def activate() -> None:
 
 @functools.cache
 def _announce() -> None:
-    """Say once that pci_ext is active.
+    """Log once that pci_ext is active.
 
     Services are activated before they set up their logging.
     """
     LOG.info(
-        'pci_ext is active: it stands in for %s',
+        'pci_ext is active: it replaces %s',
         ', '.join(seam.qualified_name for seam in seams()),
     )
 
 
 def require(part: str) -> None:
-    """Refuse to start a part of pci_ext in a service that is not ready.
+    """Refuse to start a part of pci_ext without activation.
 
-    :param part: what was loaded, as an operator knows it
+    :param part: name of the part that was loaded, as operators know it
     :raises NotActivated: if the service lacks the activating line
     :raises UnsupportedConfiguration: if PCI devices are scheduled by
         Placement, which does not know PCI flavors
@@ -101,7 +101,7 @@ def require(part: str) -> None:
         raise exception.NotActivated(part=part)
     if cfg.CONF.filter_scheduler.pci_in_placement:
         raise exception.UnsupportedConfiguration(
-            reason='[filter_scheduler] pci_in_placement = true does not go '
-            'together with PCI flavors yet: set it to false'
+            reason='[filter_scheduler] pci_in_placement = true does not '
+            'work with PCI flavors yet: set it to false'
         )
     _announce()

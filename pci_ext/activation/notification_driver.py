@@ -26,18 +26,18 @@ from pci_ext.activation import activator
 
 
 class PciExtDriver(notifier.Driver):
-    """Activates pci_ext; as a listener it has nothing to deliver."""
+    """Activates pci_ext; it delivers no notifications."""
 
     def __init__(self, conf: Any, topics: Any, transport: Any) -> None:
         super().__init__(conf, topics, transport)
         try:
             activator.activate()
         except exception.PciExtException as error:
-            # Stevedore would log any other exception and go on without us,
-            # and the service would run with half of what was configured.
+            # Stevedore would log any other exception and continue, and the
+            # service would run without pci_ext.
             raise SystemExit(error.format_message()) from error
 
     def notify(
         self, ctxt: Any, message: Any, priority: str, retry: int
     ) -> None:
-        """Take note of an event of Nova; none of them needs an action."""
+        """Ignore a notification of Nova."""

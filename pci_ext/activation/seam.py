@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Seams: the places where pci_ext stands in for a part of Nova.
+"""Seams: replacements of attributes of Nova's modules.
 
-A seam is installed by rebinding a module attribute of Nova. That is only
-right while Nova has the shape the replacement was written against, so every
-seam says what it expects and is checked before anything is replaced.
+A seam is installed by rebinding a module attribute of Nova. That is correct
+only while Nova has the shape that the replacement was written for, so every
+seam states this shape and is checked before any seam is installed.
 """
 
 import dataclasses
@@ -32,10 +32,10 @@ class Seam:
 
     :param module: name of the module
     :param name: name of the attribute
-    :param replacement: what to put there; made from the original, which it
-        calls for all that is not a PCI flavor
-    :param signatures: the parameter names that are expected, by method name;
-        the empty name stands for the attribute itself
+    :param replacement: the new value; it derives from the original and calls
+        the original for requests without PCI flavors
+    :param signatures: the expected parameter names, by method name; the empty
+        name means the attribute itself
     """
 
     module: str
@@ -49,7 +49,7 @@ class Seam:
 
     @property
     def current(self) -> Any:
-        """What Nova has at this place now; None if it has nothing."""
+        """The current value of the attribute; None if Nova has none."""
         return getattr(importlib.import_module(self.module), self.name, None)
 
     @property
@@ -59,7 +59,7 @@ class Seam:
     def check(self) -> None:
         """Compare Nova with the expected shape.
 
-        :raises SeamChanged: naming what differs
+        :raises SeamChanged: naming the difference
         """
         for method, expected in self.signatures.items():
             part = (
@@ -91,19 +91,18 @@ def check_parameters(
     *,
     leading: bool = False,
 ) -> None:
-    """Compare a part of Nova with the expected shape.
+    """Compare the parameters of a callable of Nova with those expected.
 
     :param expected: the names of its parameters
     :param leading: whether others may come after these
-    :raises SeamChanged: naming what differs
+    :raises SeamChanged: naming the difference
     """
     wanted = f'callable with ({", ".join(expected)})'
     if not callable(found):
         raise exception.SeamChanged(
             seam=part, expected=wanted, found=f'{found!r}'
         )
-    # A class is asked for its constructor, which has a name of its own in
-    # the table of signatures.
+    # The constructor of a class is listed as __init__ in the signatures.
     parameters = tuple(inspect.signature(found).parameters)
     compared = parameters[: len(expected)] if leading else parameters
     if compared != expected:
@@ -115,9 +114,9 @@ def check_parameters(
 
 
 def _holders_of(original: Any, home: str) -> list[str]:
-    """Name the loaded modules of Nova that hold the original themselves.
+    """List the loaded modules of Nova that have imported the name itself.
 
-    Such a module has imported the name and would go on using the original.
+    Such a module would continue to use the original.
     """
     return sorted(
         name

@@ -12,9 +12,9 @@
 
 """The task states of servers whose PCI devices are being changed.
 
-A server has one for as long as the operation takes, so that Nova refuses to
-begin anything else with it. Nova accepts any text as a task state but in
-versioned notifications, where it would drop or break the notification.
+A server has the task state of an operation until the operation ends, so that
+Nova refuses other actions on it. Nova accepts any text as a task state except
+in versioned notifications, which would fail.
 """
 
 from nova.objects import fields
@@ -23,7 +23,7 @@ from pci_ext import server_state
 
 
 def register() -> None:
-    """Let notifications of Nova carry our task states; repeatable."""
+    """Allow our task states in notifications of Nova; idempotent."""
     known = fields.InstanceTaskStateField.AUTO_TYPE
     known._valid_values = (
         *(

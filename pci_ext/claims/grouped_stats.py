@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The pools of a host: which devices are in one, and how it is reported."""
+"""The pools of a host: their devices, and the report to the scheduler."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -47,10 +47,10 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         stats: 'objects.PciDevicePoolList | None' = None,
         dev_filter: whitelist.Whitelist | None = None,
     ) -> None:
-        """Take over the pools that a host reported, if there are any.
+        """Use the pools that a host reported, if there are any.
 
-        The scheduler does so for every host on every request; Nova's way, by
-        the serialized form of each pool, takes most of that time.
+        The scheduler constructs this for every host on every request. Nova
+        serializes each pool, which takes most of the time of a request.
         """
         super().__init__(numa_topology, None, dev_filter)
         self.pools = sorted(map(_pool_of, stats or ()), key=len)
@@ -64,7 +64,7 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         attributes = spec.entry.attributes
         special = sorted(set(CONF.pci_ext.special_attrs) & set(attributes))
         pool: dict[str, Any] = {
-            # Nova's record of a pool must have these two.
+            # Nova's object PciDevicePool requires these two.
             'vendor_id': '',
             'product_id': '',
             **grouping.pool_properties(
@@ -78,17 +78,17 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         if special:
             pool[grouping.SPECIAL_ATTRS] = ','.join(special)
         if CONF.pci.report_in_placement:
-            # There a pool is one resource provider, which is one card.
+            # In Placement a pool is one resource provider, which is one card.
             pool['address'] = dev.parent_addr or dev.address
         self._ensure_remote_managed_tag(dev, pool)
         return pool
 
     def update_device(self, dev: 'objects.PciDevice') -> None:
-        """Put a device into the pool it belongs to now.
+        """Put a device into the pool that it belongs to now.
 
-        Nova does so for a change of the device type only; the selectors of
-        pci_ext may rest on any other property that the hypervisor reports,
-        which a record that Nova made earlier may lack.
+        Nova does so only if the device type changes. The selectors of pci_ext
+        may match any property that the hypervisor reports, which an earlier
+        record of Nova's may lack.
         """
         super().update_device(dev)
         offered_devices.drop_attributes(dev, self.dev_filter.get_devspec(dev))
@@ -103,10 +103,10 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         self.add_device(dev)
 
     def remove_device(self, dev: 'objects.PciDevice') -> None:
-        """Take a device out of the pool that it is in.
+        """Remove a device from its pool.
 
-        Nova looks for the pool that the device would be put into now, which
-        is another or none if the host offers it otherwise than it did.
+        Nova looks for the pool that the device belongs to now. That is another
+        pool or none if the entry for the device has changed.
         """
         pool = self._pool_with(dev)
         if pool is None:
@@ -130,9 +130,9 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         self._decrease_pool_count(self.pools, pool)
 
     def _handle_device_dependents(self, pci_dev: 'objects.PciDevice') -> None:
-        """Take the physical function of a virtual one out of its pool.
+        """Remove the physical function of a virtual one from its pool.
 
-        Nova compares it with every free device of the host.
+        Nova would compare it with every free device of the host.
         """
         if pci_dev.dev_type not in sriov.VFS:
             super()._handle_device_dependents(pci_dev)
@@ -144,12 +144,12 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
             self.remove_device(parent)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Give the pools as they are reported to the scheduler.
+        """Iterate over the pools that are reported to the scheduler.
 
-        Where a card may be given away whole or in parts, the scheduler must
-        know which parts belong to which card.
+        If a host offers both physical and virtual functions, the pools are
+        split by card, because the scheduler must know the card of each.
         """
-        for part in sriov.split_pools(self.pools):
-            pool = part.as_pool()
+        for pool_slice in sriov.split_pools(self.pools):
+            pool = pool_slice.as_pool()
             pool.pop('devices', None)
             yield pool

@@ -12,9 +12,9 @@
 
 """Seam: the devices that a compute host offers.
 
-Nova asks its Whitelist which devices of the hypervisor may be given to
-servers. Ours puts the entries of ``[pci_ext] pci_devices`` and
-``pci_information`` before those of ``[pci] device_spec``.
+Nova's Whitelist holds the device specs of the host. This subclass puts the
+entries of ``[pci_ext] pci_devices`` and ``pci_information`` before those of
+``[pci] device_spec``.
 """
 
 import functools
@@ -59,10 +59,10 @@ def _text(value: Any) -> str | None:
 def properties_of(
     device: 'dict[str, Any] | objects.PciDevice',
 ) -> dict[str, str | None]:
-    """Give the properties of a device as the hypervisor reports them.
+    """Return the properties of a device as the hypervisor reports them.
 
-    :param device: what the hypervisor reports of a device, or Nova's record
-        of it, which keeps in extra_info all that has no field of its own
+    :param device: the hypervisor's report of a device, or Nova's record of
+        it, with properties that have no field of their own in extra_info
     """
     if isinstance(device, dict):
         return {key: _text(value) for key, value in device.items()}
@@ -92,7 +92,7 @@ class OfferedDeviceSpec(devspec.PciDeviceSpec):
         return self.entry.selector.matches(properties_of(pci_obj))
 
     def get_tags(self) -> dict[str, str]:
-        """Give what Nova tells Neutron of a device, in Nova's words."""
+        """Return the tags of Nova that are sent to Neutron with a device."""
         network = self.entry.attributes.get(device_specs.PHYSICAL_NETWORK)
         return {request.PCI_NET_TAG: network} if network else {}
 
@@ -104,9 +104,9 @@ class OfferedDeviceSpec(devspec.PciDeviceSpec):
 def drop_attributes(
     device: 'objects.PciDevice', spec: devspec.PciDeviceSpec | None
 ) -> None:
-    """Take from Nova's record the attributes that a device has no more.
+    """Remove attributes that a device no longer has from Nova's record.
 
-    Nova adds to the record what is new and removes nothing.
+    Nova adds new attributes to the record and removes none.
 
     :param spec: the entry that the device belongs to now
     """
@@ -118,13 +118,13 @@ def drop_attributes(
         for key, value in device.extra_info.items()
         if not key.startswith('e.') or key in attributes
     }
-    # Only what is set anew is saved.
+    # A field that is set is saved, even if its value is the same.
     if kept != device.extra_info:
         device.extra_info = kept
 
 
 def list_offered() -> tuple[OfferedDeviceSpec, ...]:
-    """Give the entries of this host in the order they are tried.
+    """List the entries of this host in the order they are tried.
 
     :raises InvalidPciInformation: naming the entry that does not parse
     """
@@ -137,7 +137,7 @@ def list_offered() -> tuple[OfferedDeviceSpec, ...]:
 def _parse(
     pci_devices: tuple[str, ...], pci_information: tuple[str, ...]
 ) -> tuple[OfferedDeviceSpec, ...]:
-    """Parse the options; the scheduler asks for them for every host."""
+    """Parse the options; the scheduler needs them for every host."""
     entries = device_specs.parse_pci_devices(pci_devices) + tuple(
         device_specs.parse_pci_information(entry) for entry in pci_information
     )
@@ -145,10 +145,10 @@ def _parse(
 
 
 class Whitelist(whitelist.Whitelist):
-    """Nova's list of assignable devices, preceded by that of pci_ext."""
+    """Nova's list of device specs, preceded by the entries of pci_ext."""
 
     def __init__(self, whitelist_spec: list[str] | None = None) -> None:
-        """Read the options of both.
+        """Read the options of Nova and of pci_ext.
 
         :raises InvalidPciInformation: naming the entry that does not parse
         """
@@ -157,10 +157,10 @@ class Whitelist(whitelist.Whitelist):
         self.refresh()
 
     def refresh(self) -> None:
-        """Take up the options of pci_ext as they are now.
+        """Read the current options of pci_ext.
 
         :raises InvalidPciInformation: naming the entry that does not parse;
-            what was offered stays so
+            the offered devices do not change then
         """
         self.specs: list[devspec.PciDeviceSpec] = [
             *list_offered(),

@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What compute hosts report of their PCI devices, read in Nova's cells.
+"""Pools that compute hosts report, read from Nova's cells.
 
-Each compute host reports its pools with the properties it groups them by. It
-is read where Nova keeps it and stored nowhere else.
+Each compute host reports its pools with the properties it groups them by.
+The pools are read from Nova's cell databases and stored nowhere else.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from nova.db.main import api as db_api
 from nova.db.main import models
 from oslo_serialization import jsonutils
 
-#: Keys of pools that serve Nova and pci_ext and say nothing of the devices.
+#: Keys of pools that are internal to Nova and pci_ext, no device properties.
 _INTERNAL = frozenset(
     (
         'address',
@@ -41,8 +41,8 @@ _INTERNAL = frozenset(
 class Attributes:
     """The attributes by which compute hosts group their devices.
 
-    :ivar keys: those of all hosts of the cells that answered
-    :ivar unanswered: uuids of the cells that did not
+    :ivar keys: keys of all hosts in the cells that answered
+    :ivar unanswered: uuids of the cells that did not answer
     """
 
     keys: frozenset[str]
@@ -50,7 +50,7 @@ class Attributes:
 
 
 def list_attributes(context: nova_context.RequestContext) -> Attributes:
-    """Ask all cells which attributes their hosts report."""
+    """Collect from all cells the attributes that their hosts report."""
     keys: set[str] = set()
     unanswered = []
     results = nova_context.scatter_gather_skip_cell0(context, _list_in_cell)
@@ -64,7 +64,7 @@ def list_attributes(context: nova_context.RequestContext) -> Attributes:
 
 @db_api.pick_context_manager_reader
 def _list_in_cell(context: nova_context.RequestContext) -> set[str]:
-    # Many hosts may report the same, that they have no devices above all.
+    # Many hosts may report the same pools; most often none at all.
     rows = (
         context.session.query(models.ComputeNode.pci_stats)
         .filter(
@@ -87,8 +87,8 @@ def _list_in_cell(context: nova_context.RequestContext) -> set[str]:
 def parse_pools(pci_stats: str) -> list[dict[str, Any]]:
     """Read the properties of a host's pools from a PciDevicePoolList.
 
-    Not by way of the objects, which take ten times as long to make: with
-    10,000 hosts seconds.
+    Objects of Nova are not used: they would take ten times as long, which is
+    seconds with 10,000 hosts.
     """
     pools = jsonutils.loads(pci_stats)['nova_object.data']['objects']
     properties = []

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Seam: what a compute host counts: its devices, and who moves to it."""
+"""Seam: scans and moves in the resource tracker of a compute host."""
 
 from typing import Any
 
@@ -29,16 +29,16 @@ LOG = logging.getLogger(__name__)
 
 _DEVICES = 'pci_passthrough_devices'
 
-#: Statuses of a live migration that devices may be claimed for.
+#: Statuses of a live migration that may have claims on this host.
 _ONGOING = ['accepted', 'queued', 'preparing', 'running']
 
 
 class ResourceTracker(resource_tracker.ResourceTracker):
-    """Nova's tracker, which goes on looking at the devices of its host.
+    """Nova's tracker, which scans the devices of its host periodically.
 
-    It claims what was attached to a server too. What it records of a move,
-    the requests and devices of both sides, is made of the same requests:
-    confirm and revert need nothing more.
+    For a server that moves to the host it also claims hot-attached devices.
+    The migration context records the requests and devices of both hosts, so
+    confirm and revert need no change.
     """
 
     def _setup_pci_tracker(
@@ -47,14 +47,15 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         compute_node: 'objects.ComputeNode',
         resources: dict[str, Any],
     ) -> None:
-        """Look at the devices, if there is anything new to be seen.
+        """Scan the devices if they or the options have changed.
 
-        Nova does so when nova-compute starts, and calls this at each scan.
+        Nova calls this at each periodic scan, but scans the devices only when
+        nova-compute starts.
         """
         is_first = self.pci_tracker is None
         super()._setup_pci_tracker(context, compute_node, resources)
         if is_first:
-            # Not if it is a driver of Nova's.
+            # Drivers of Nova do not have the method.
             if hasattr(self.driver, 'runs_here'):
                 self.pci_tracker.runs_here = self.driver.runs_here
         elif _DEVICES in resources:
@@ -91,10 +92,10 @@ class ResourceTracker(resource_tracker.ResourceTracker):
     def update_usage(
         self, context: Any, instance: 'objects.Instance', nodename: str
     ) -> None:
-        """Take note of a change of a server; free what it has if it is gone.
+        """Update the usage of a server; free the devices of a deleted one.
 
-        Nova leaves that to its next scan for a server that was moved here
-        after the last one.
+        For a server that moved to the host after the last scan, Nova frees
+        them only at the next scan.
         """
         super().update_usage(context, instance, nodename)
         if vm_states.allow_resource_removal(
@@ -120,12 +121,12 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         instance: 'objects.Instance',
         migration_id: int | None = None,
     ) -> None:
-        """Free what is claimed for a server that does not come, and say so.
+        """Free the claims for a server that does not arrive; report pools.
 
-        A scan may have reported it as taken. The claims of a migration that
-        was begun since are left alone.
+        A scan may have reported the devices as taken. The claims of a later
+        migration of the server are kept.
 
-        :param migration_id: the live migration that is over, if that is known
+        :param migration_id: the live migration that has ended, if known
         """
         tracker = self.pci_tracker
         if tracker is None or not tracker.claims.get(instance.uuid):
@@ -147,7 +148,9 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         try:
             self._update(context.elevated(), node)
         except Exception:
-            LOG.exception('The pools are reported by the next scan')
+            LOG.exception(
+                'The pools were not reported; the next scan will report them'
+            )
 
 
 def _has_later_migration(

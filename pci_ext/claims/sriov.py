@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Cards that can be given away whole, as their physical function, or in parts.
+"""Pools split by SR-IOV card.
 
-Who has the physical function of a card has its virtual functions too, so one
-of the two excludes the other (PCI SR-IOV). A pool does not tell which card its
-devices are of; where that matters it is split by card.
+A server with the physical function (PF) of a card has its virtual functions
+(VFs) too, so a PF and its VFs exclude each other (PCI SR-IOV). A pool does not
+tell the cards of its devices; where that matters the pool is split by card.
 """
 
 from collections.abc import Iterator
@@ -32,9 +32,9 @@ VFS = (fields.PciDeviceType.SRIOV_VF, fields.PciDeviceType.VDPA)
 
 @dataclasses.dataclass
 class PoolSlice:
-    """Devices of a pool that are equal also in what they exclude.
+    """Devices of a pool that exclude the same other devices.
 
-    :param card: address of the physical function, if it is on offer too
+    :param card: address of the PF, if the host offers the PF too
     """
 
     pool: dict[str, Any]
@@ -50,10 +50,10 @@ class PoolSlice:
         return view
 
     def move_last(self, count: int) -> None:
-        """Put devices of this part where Nova takes devices from a pool."""
+        """Move devices of this slice to where Nova takes devices from."""
         if self.devices is None:
             return
-        # What another request takes of this part is not to be taken again.
+        # The next request must take other devices of this slice.
         chosen, self.devices = self.devices[:count], self.devices[count:]
         ids = {id(device) for device in chosen}
         self.pool['devices'] = [
@@ -62,11 +62,11 @@ class PoolSlice:
 
 
 def split_pools(pools: list[dict[str, Any]]) -> Iterator[PoolSlice]:
-    """Split pools by card, where a physical function is on offer too."""
-    whole = any(pool['dev_type'] == PF for pool in pools)
+    """Split pools by card, if the host offers physical functions too."""
+    has_pf = any(pool['dev_type'] == PF for pool in pools)
     for pool in pools:
         if (
-            not whole
+            not has_pf
             or grouping.ADDRESS in pool
             or 'devices' not in pool
             or pool['dev_type'] not in (PF, *VFS)

@@ -10,12 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The devices of a card that nobody has, while others of it are in use.
+"""Status of unused devices of a card while others of it are in use.
 
-Nova changes the status of a physical function and of its virtual ones
-together, and takes them out of pools and puts them back, as they are claimed
-and freed. It takes them all for known since it started. But parts of a card
-may be offered, or come back, while others are in use, and may be withdrawn.
+When Nova claims or frees a physical or a virtual function, it changes the
+status of the others of the card and removes them from the pools or adds them.
+It assumes that all were known since nova-compute started. But functions of a
+card may be offered or withdrawn while others of the card are in use.
 """
 
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ _UNUSED = (
 
 
 def devices_of_card(device: 'objects.PciDevice') -> PciDevices:
-    """Give a device and all that Nova knows of the same card."""
+    """List all known devices of the same card, the device included."""
     whole = device.parent_device or device
     return [whole, *whole.child_devices]
 
@@ -45,19 +45,19 @@ def devices_of_card(device: 'objects.PciDevice') -> PciDevices:
 def reconcile_status(
     devices: Iterable['objects.PciDevice'], pools: stats.PciDeviceStats
 ) -> None:
-    """Give devices that nobody has the status that is due to them.
+    """Set the status of devices that no server has, and update the pools.
 
-    What is free is in its pool then, once, and what is not free is in none.
+    Afterwards each available device is in one pool, and others are in none.
 
-    :param devices: with physical and virtual functions tied to each other
-    :param pools: those of the host
+    :param devices: physical and virtual functions, linked to each other
+    :param pools: the pools of the host
     """
     pooled = {id(device) for device in pools.get_free_devs()}
     for device in devices:
         if device.status not in _UNUSED:
             continue
         status = _expected_status(device)
-        # What is set is saved.
+        # A field that is set is saved, even if its value is the same.
         if device.status != status:
             device.status = status
         if status != _FREE and id(device) in pooled:

@@ -47,7 +47,7 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
                     requests, provider_mapping, numa_cells
                 )
             )
-        pools = [part.as_pool() for part in sriov.split_pools(self.pools)]
+        pools = [each.as_pool() for each in sriov.split_pools(self.pools)]
         return self._assign(pools, requests, numa_cells) is not None
 
     def apply_requests(
@@ -82,16 +82,16 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
                 requests, numa_cells
             )
             return devices
-        parts = list(sriov.split_pools(self.pools))
+        slices = list(sriov.split_pools(self.pools))
         taken = self._assign(
-            [part.as_pool() for part in parts], requests, numa_cells
+            [each.as_pool() for each in slices], requests, numa_cells
         )
         if taken is None:
             raise nova_exception.PciDeviceRequestFailed(requests=requests)
         devices = []
         for request, index, count in taken:
-            pool = parts[index].pool
-            parts[index].move_last(count)
+            pool = slices[index].pool
+            slices[index].move_last(count)
             pool['count'] -= count
             devices += self._allocate_devs(
                 pool, count, requests[request].request_id
@@ -104,7 +104,7 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         requests: compiler.Requests,
         numa_cells: 'list[objects.InstanceNUMACell] | None',
     ) -> tuple[tuple[int, int, int], ...] | None:
-        """Find the devices for all requests of a server.
+        """Assign the requests of a server to pools.
 
         :returns: triples of request, pool (by index) and number of devices
         """
@@ -175,7 +175,7 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         pools: list[dict[str, Any]],
         request: 'objects.InstancePCIRequest',
     ) -> list[dict[str, Any]]:
-        """Keep devices with a special attribute for PCI flavors naming it."""
+        """Leave devices with a special attribute to PCI flavors naming it."""
         return [
             pool
             for pool in super()._filter_pools_for_spec(pools, request)

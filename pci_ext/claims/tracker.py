@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""Seam: the devices of a compute host as nova-compute keeps track of them.
+"""Seam: the tracker of the devices of a compute host.
 
 The options ``pci_devices`` and ``pci_information`` may change while
 nova-compute runs. Each scan uses their current values. A device that is no

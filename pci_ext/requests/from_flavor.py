@@ -12,15 +12,15 @@
 
 """Seam: from the extra specs of a flavor to the PCI requests of a server.
 
-nova-api, which has the database of PCI flavors, resolves the names that the
-extra specs give to selectors, and leaves what it resolved with the flavor of
-the server. Wherever the flavor goes from there, in a resize to nova-compute
-which has no database, the requests can be made of it again, and a later
-change of a PCI flavor does not touch the server.
+nova-api, which has the database of PCI flavors, resolves the names in the
+extra specs to selectors, and stores the result in the extra specs of the
+server's copy of the flavor. nova-compute, which has no database, makes the
+requests from that copy when the server is resized, and a later change of a
+PCI flavor does not affect the server.
 
-So names are resolved while a request of the API is served and never else; and
-what came with a flavor is believed elsewhere and never there, where somebody
-may have put it into the flavor.
+So names are resolved only while a request of the API is served. The stored
+result is used only elsewhere: in nova-api a user could have put it into the
+extra specs.
 """
 
 from collections.abc import Collection
@@ -82,7 +82,7 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
     :returns: for each request a dict of count, alias_name and spec, the
         last a list of one selector an alternative
     :raises InvalidPciRequest: if a value does not parse or names a PCI
-        flavor that does not exist for whoever is being served
+        flavor that does not exist or that the user may not see
     """
     try:
         parsed = (
@@ -115,7 +115,7 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
         }
         for item in parsed
     ]
-    # dict.fromkeys keeps the order in which the names are first asked for.
+    # dict.fromkeys keeps the order in which the names first occur.
     resolved += [
         {
             'count': names.count(name),
@@ -158,7 +158,7 @@ def _find(names: Collection[str]) -> dict[str, pci_flavor.PciFlavor]:
 def _not_resolved() -> InvalidPciRequest:
     return InvalidPciRequest(
         reason=_(
-            'the flavor was not resolved by nova-api: see that its '
+            'the flavor was not resolved by nova-api: check that its '
             'api-paste.ini is set up for pci_ext'
         )
     )
@@ -195,8 +195,8 @@ def _warn_of_alias() -> None:
     if not _has_warned_of_alias:
         _has_warned_of_alias = True
         LOG.warning(
-            'A flavor asks for PCI devices by the extra spec %(alias)s. It '
-            'goes on working; PCI flavors and the extra spec %(pci_flavor)s '
+            'A flavor requests PCI devices by the extra spec %(alias)s. It '
+            'still works; PCI flavors and the extra spec %(pci_flavor)s '
             'replace it.',
             {'alias': ALIAS, 'pci_flavor': PCI_FLAVOR},
         )
@@ -205,9 +205,9 @@ def _warn_of_alias() -> None:
 def get_pci_requests_from_flavor(
     flavor: 'objects.Flavor', affinity_policy: str | None = None
 ) -> 'objects.InstancePCIRequests':
-    """Give the PCI requests of a flavor, by alias and by PCI flavor.
+    """Return the PCI requests of a flavor, by alias and by PCI flavor.
 
-    For a server that moves, those that it keeps are among them.
+    For a server that moves, they include the requests that it keeps.
 
     :param affinity_policy: NUMA policy of flavor or image for all requests
     :raises InvalidPciRequest: if the extra specs of pci_ext are invalid

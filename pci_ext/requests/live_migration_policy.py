@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a live migration does with a device, as the request for it says.
+"""Live migration policies of devices, stored in their requests.
 
-The policy of a PCI flavor travels with the requests that were resolved by it:
-a later change does not touch servers that have its devices.
+The requests keep the policy that the PCI flavor had when it was resolved: a
+later change does not affect servers that have its devices.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ FORBID = pci_flavor.LiveMigration.FORBID
 HOTPLUG = pci_flavor.LiveMigration.HOTPLUG
 NATIVE = pci_flavor.LiveMigration.NATIVE
 
-#: That of devices asked for by name, which are of no PCI flavor: the agent of
+#: The policy of devices requested by name, without a PCI flavor: the agent of
 #: CloudStack detached all PCI devices before a migration and attached others
 #: after it ("PCI-Passthrough with CloudStack (Improved)", 2013).
 FOR_NAMED_DEVICES = HOTPLUG
@@ -39,9 +39,9 @@ _ORDER = (FORBID, HOTPLUG, NATIVE)
 
 
 def spec_keys(policy: str) -> dict[str, str]:
-    """Give what an alternative in a request's spec says of a policy.
+    """Return the keys that state a policy in an alternative of a request.
 
-    It says nothing of what is forbidden, like those made by older versions.
+    The policy forbid has no keys, as an alternative without a policy.
     """
     if policy == FORBID:
         return {}
@@ -52,9 +52,9 @@ def spec_keys(policy: str) -> dict[str, str]:
 
 
 def policies_of(request: 'objects.InstancePCIRequest') -> list[str]:
-    """Give the policy of each alternative of a request.
+    """List the policies of the alternatives of a request.
 
-    A request by alias has one, and only Nova's word for it.
+    A request by alias has one alternative, with Nova's live_migratable.
     """
     if compiled_requests.is_by_pci_flavor(request.spec):
         return [
@@ -67,16 +67,16 @@ def policies_of(request: 'objects.InstancePCIRequest') -> list[str]:
 def policy_of_device(
     request: 'objects.InstancePCIRequest', pool: Mapping[str, Any]
 ) -> str:
-    """Give the policy of a device that a server has.
+    """Return the policy of a device of a server.
 
-    :param request: what the device was claimed for
-    :param pool: properties of the pool that the device is in, or was
+    :param request: the request that the device was claimed for
+    :param pool: properties of the pool of the device
     """
     policies = policies_of(request)
     if len(policies) == 1:
         return policies[0]
     alternative = compiler.compile_requests([request]).pool_costs(pool)[0]
     if alternative is None:
-        # The host has come to group its devices by other attributes.
+        # The host groups its devices by other attributes since the claim.
         return min(policies, key=_ORDER.index)
     return policies[alternative]

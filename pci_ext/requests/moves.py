@@ -12,9 +12,9 @@
 
 """The PCI requests that a server keeps when it moves.
 
-Nova makes the requests of a server that moves of its flavor, and keeps none
-but those of ports. A flavor knows nothing of the devices that were attached to
-the server since, nor of those that were detached.
+Nova makes the requests of a server that moves from its flavor, and keeps only
+those of ports. The flavor does not include devices that were attached to the
+server later, and still includes devices that were detached.
 """
 
 import collections
@@ -45,15 +45,15 @@ def moving(
 def adjust_for_move(
     flavor: 'objects.Flavor', requests: instance_requests.InstanceRequests
 ) -> instance_requests.InstanceRequests:
-    """Make the requests of a flavor those of the server that moves with it.
+    """Turn the requests of a flavor into those of the server that moves.
 
-    With a new flavor they are those of the flavor and what was attached; with
-    the flavor that it has, less what was detached too. A server that goes on
-    running keeps the very requests that it has: Nova claims devices for these
-    before it asks for others.
+    With a new flavor the result is its requests and the hot-attached ones.
+    With the same flavor, detached devices are left out, too. A server that
+    keeps running keeps its requests with their ids: Nova claims devices for
+    these ids.
 
-    :param requests: those of the flavor, made for this
-    :returns: the same if no server moves
+    :param requests: requests of the flavor, which may be changed
+    :returns: the same requests if no server moves
     """
     instance = call_arguments.current().moving_instance
     if instance is None or not instance.pci_requests:
@@ -75,9 +75,10 @@ def adjust_for_move(
 
 
 def affinity_policy(flavor: 'objects.Flavor') -> str | None:
-    """Give the NUMA policy of a flavor for the server that moves with it.
+    """Return the NUMA policy of a flavor for the server that moves.
 
-    Nova says it where a server is booted only: its aliases have their own.
+    Nova passes the policy only when a server is booted: its aliases have
+    policies of their own.
 
     :returns: None if no server moves, or neither flavor nor image has one
     """
@@ -93,10 +94,10 @@ def affinity_policy(flavor: 'objects.Flavor') -> str | None:
 def sync_request_spec(
     spec: 'objects.RequestSpec', instance: 'objects.Instance'
 ) -> None:
-    """Let a request spec ask for the devices that a server has.
+    """Set the requests of a request spec to those of the server.
 
-    Requests of ports stay as they are: with the server they may name what is
-    on its host.
+    Requests of ports in the request spec are not changed: those of the server
+    may name physical networks or devices of its current host.
     """
     spec.pci_requests = objects.InstancePCIRequests(
         instance_uuid=instance.uuid,
@@ -116,10 +117,10 @@ def sync_request_spec(
 
 
 def clear_pending_detach(instance: 'objects.Instance') -> None:
-    """Forget what the guest of a server that moves was asked for.
+    """Clear the pending detaches of a server that moves.
 
-    It is started anew, on the new host or once more on the old one, and has
-    been asked for nothing then.
+    Its guest is started again, on the new host or the old one, and the new
+    domain has received no request to release a device.
     """
     server_state.PENDING_DETACH.remove(
         instance, server_state.PENDING_DETACH.get(instance)
@@ -131,9 +132,9 @@ def _has_requests(spec: 'objects.RequestSpec') -> bool:
 
 
 def _is_attached(request: 'objects.InstancePCIRequest') -> bool:
-    """Tell a request from one whose attach was not brought to its end.
+    """Tell whether a request is of boot or of a completed attach.
 
-    What is left of that stays behind.
+    A request of an attach that was not completed does not move.
     """
     return request.requester_id in (None, server_state.HOT_ATTACHED)
 
@@ -142,7 +143,7 @@ def _cap_counts(
     requests: instance_requests.InstanceRequests,
     owned: instance_requests.InstanceRequests,
 ) -> instance_requests.InstanceRequests:
-    """Lower the counts of requests to what a server has of them."""
+    """Lower the counts of requests to those of the server."""
     left: collections.Counter[tuple[str, ...]] = collections.Counter()
     for request in owned:
         if not server_state.is_hot_attached(request):
@@ -155,9 +156,9 @@ def _cap_counts(
 
 
 def _requested_name(request: 'objects.InstancePCIRequest') -> tuple[str, ...]:
-    """Give the name that a request asks for, and of what it is the name.
+    """Return the name in a request and the kind of the name.
 
-    A PCI flavor, a device and an alias may have the same.
+    A PCI flavor, a device and an alias may have the same name.
     """
     kinds = compiled_requests.MARKERS.intersection(*request.spec)
     return (request.alias_name, *sorted(kinds))
@@ -166,10 +167,10 @@ def _requested_name(request: 'objects.InstancePCIRequest') -> tuple[str, ...]:
 def _clone_with_new_id(
     request: 'objects.InstancePCIRequest',
 ) -> 'objects.InstancePCIRequest':
-    """Copy a request, as one that other devices are claimed for.
+    """Copy a request with a new id, to claim other devices for it.
 
-    On the host that a server leaves, which may be the same, devices belong to
-    the old one until the move is confirmed.
+    Until the move is confirmed, the devices on the old host, which may be the
+    new host too, belong to the old id.
     """
     copy = request.obj_clone()
     copy.request_id = uuidutils.generate_uuid()

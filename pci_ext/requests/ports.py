@@ -11,11 +11,11 @@
 # under the License.
 """Seam: from the ports of a server to its PCI requests.
 
-Nova makes a request of each SR-IOV port. Here the request of a port for which
-a PCI flavor is asked becomes one by PCI flavor: what the PCI flavor selects by
-and what the port itself needs, which is a device of the right type on the
-right physical network. It keeps the id that Nova gave it, so that the device
-of the port is found by it.
+Nova makes a request for each SR-IOV port. The request of a port with a PCI
+flavor becomes one by PCI flavor: its spec combines the selector of the PCI
+flavor and the values that the port needs, a device of the right type on the
+right physical network. The request keeps the id that Nova gave it, by which
+Nova finds the device of the port.
 """
 
 from collections.abc import Mapping
@@ -60,9 +60,9 @@ def passing_port_flavors(
 
 
 def _required_values(spec: Mapping[str, Any]) -> dict[str, str]:
-    """Give the literal values that a device for a port has to have.
+    """Return the literal values that a device for a port must have.
 
-    :param spec: of the request that Nova made of the port
+    :param spec: spec of the request that Nova made for the port
     """
     needs = {
         # libvirt plugs nothing but virtual functions into interfaces.
@@ -78,17 +78,15 @@ def _required_values(spec: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _resolve_port(port_id: str, names: str) -> call_arguments.PortSpec:
-    """Look up the PCI flavors that a port asks for.
+    """Look up the PCI flavors of a port.
 
-    :raises InvalidPciRequest: if the names do not parse, or are not those of
-        PCI flavors for whoever asks
+    :raises InvalidPciRequest: if the names do not parse, or a PCI flavor does
+        not exist or the user may not see it
     """
     resolved = from_flavor.resolve({from_flavor.PCI_FLAVOR: names})
     if len(resolved) != 1 or resolved[0]['count'] != 1:
         raise from_flavor.InvalidPciRequest(
-            reason=_(
-                'port %(port)s has one device, and not those of %(names)r'
-            )
+            reason=_('port %(port)s has one device; %(names)r requests others')
             % {'port': port_id, 'names': names}
         )
     alternatives: call_arguments.PortSpec = resolved[0]['spec']
@@ -100,10 +98,10 @@ def _add_port_needs(
     alternatives: call_arguments.PortSpec,
     spec: Mapping[str, Any],
 ) -> call_arguments.PortSpec:
-    """Add to what a port asks for what it needs.
+    """Add the values that a port needs to its alternatives.
 
-    :param spec: of the request that Nova made of the port
-    :raises InvalidPciRequest: if a PCI flavor does not go with the port
+    :param spec: spec of the request that Nova made for the port
+    :raises InvalidPciRequest: if a PCI flavor excludes a value
     """
     needs = _required_values(spec)
     for alternative in alternatives:
@@ -129,7 +127,7 @@ def _add_port_needs(
 
 
 class API(neutron.API):
-    """Nova's client of Neutron, which knows PCI flavors of ports."""
+    """Nova's client of Neutron, with PCI flavors of ports."""
 
     def create_resource_requests(
         self,
@@ -140,7 +138,7 @@ class API(neutron.API):
     ) -> Any:
         """Make the requests of ports.
 
-        :raises InvalidPciRequest: if a port cannot have what is asked for it
+        :raises InvalidPciRequest: if the PCI flavors do not fit the port
         """
         result = super().create_resource_requests(
             context, requested_networks, pci_requests, affinity_policy
@@ -158,11 +156,11 @@ class API(neutron.API):
     def resolve_port(
         self, context: nova_context.RequestContext, port_id: str
     ) -> call_arguments.PortSpec | None:
-        """Resolve what a port asks for that is attached to a living server.
+        """Resolve the PCI flavors of a port to attach to a running server.
 
-        :returns: None if it does not ask for a PCI flavor
-        :raises InvalidPciRequest: if it asks for what there is not
-        :raises nova.exception.PortNotFound: if there is no such port
+        :returns: None if the port has no PCI flavor
+        :raises InvalidPciRequest: if its PCI flavors cannot be resolved
+        :raises nova.exception.PortNotFound: if the port does not exist
         """
         names = self._flavors_of_profile(context, port_id)
         return _resolve_port(port_id, names) if names else None
@@ -200,8 +198,8 @@ class API(neutron.API):
     ) -> None:
         """Make the request of a port in nova-compute.
 
-        :raises nova.exception.InterfaceAttachPciClaimFailed: which nova-api
-            answers with 400
+        :raises nova.exception.InterfaceAttachPciClaimFailed: if the PCI
+            flavors do not fit the port; nova-api answers 400
         """
         alternatives = port_attach.port_spec(port_id)
         if alternatives is None:
@@ -234,7 +232,7 @@ class API(neutron.API):
     def _get_pci_device_profile(
         self, pci_dev: 'objects.PciDevice'
     ) -> dict[str, Any]:
-        # Entries of devices may have changed since nova-compute started.
+        # The options may have changed since nova-compute started.
         with contextlib.suppress(exception.InvalidPciInformation):
             self.pci_whitelist.refresh()
         profile: dict[str, Any] = super()._get_pci_device_profile(pci_dev)

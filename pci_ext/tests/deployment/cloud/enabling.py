@@ -27,7 +27,7 @@ from pci_ext.tests.deployment.cloud import services
 from pci_ext.tests.deployment.cloud import state_directory
 
 #: The line that a service logs at its start, as the page says.
-ACTIVE = 'pci_ext is active: it stands in for nova.pci.whitelist.Whitelist, '
+ACTIVE = 'pci_ext is active: it replaces nova.pci.whitelist.Whitelist, '
 
 
 def hosts_of(section: str) -> tuple[str, ...]:

@@ -132,8 +132,7 @@ class RequireTest(base.BaseTestCase):
         self.assertEqual(
             1,
             log.output.count(
-                'pci_ext is active: it stands in for '
-                'nova.pci.whitelist.Whitelist, '
+                'pci_ext is active: it replaces nova.pci.whitelist.Whitelist, '
             ),
         )
 
