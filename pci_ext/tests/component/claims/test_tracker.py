@@ -46,7 +46,7 @@ class TrackerTest(base.HostTestCase):
         pci_tracker.save(self.context)
 
     def records(self) -> dict[str, tuple[str, str | None, bool]]:
-        """Give for each device its status, its name and if it is marked."""
+        """List status, name and mark of each device."""
         return {
             record.address: (
                 record.status,
@@ -190,7 +190,7 @@ class TrackerTest(base.HostTestCase):
         lost = ('live-migration', 'error')
         for migrations, task_state, runs, expected in (
             ([lost], 'migrating', False, 'claimed'),
-            # Its guest has come, and nobody has noted it.
+            # Its guest has arrived; the record of the server is unchanged.
             ([lost], None, True, 'claimed'),
             # It was resized since, and that can be reverted.
             ([lost, ('resize', 'finished')], None, False, 'claimed'),

@@ -54,7 +54,7 @@ class MovesTestCase(test.TestCase):
         other.save()
 
     def taken_for(self, action: str) -> list[str]:
-        """Give the requests that a server has once it is taken."""
+        """Return the requests of a server that has a task state."""
         compute_api.ComputeAPI()._record_action_start(
             self.context, self.instance, action
         )

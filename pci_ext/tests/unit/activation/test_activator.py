@@ -23,7 +23,7 @@ from pci_ext import exception
 from pci_ext.activation import activator
 from pci_ext.tests import fixtures as pci_ext_fixtures
 
-# What nova-scheduler does at its start, on a Nova that has changed.
+# The start of nova-scheduler, with a Nova that has changed.
 SCHEDULER_ON_ANOTHER_NOVA = """
     import sys
     from nova.cmd import scheduler

@@ -48,7 +48,7 @@ class StatsTest(base.BaseTestCase):
         return host
 
     def reported(self, *free: objects.PciDevice) -> stats.PciDeviceStats:
-        """What the scheduler has of a host with these devices."""
+        """Return the pools that a host with these devices reports."""
         pools = self.stats(*free).to_device_pools_obj()
         return stats.PciDeviceStats(
             objects.NUMATopology(),
@@ -99,7 +99,7 @@ class GroupingTest(StatsTest):
         self.assertEqual(2, host.pools[0]['count'])
         self.assertEqual('gpu', host.pools[0]['e.group'])
         self.assertNotIn('e.rack', host.pools[0])
-        # What the host does not group by cannot be asked for.
+        # Requests cannot use attributes that the host does not group by.
         self.assertFalse(
             host.support_requests(
                 [devices.request(1, {'product_id': '*'})], None

@@ -30,7 +30,7 @@ ALIAS = {'vendor_id': '8086'}
 
 
 class FullHost:
-    """A nova-compute where somebody else has got the last device."""
+    """A nova-compute where another server has claimed the last device."""
 
     def check_can_live_migrate_destination(self, *args: Any) -> None:
         raise nova_exception.PciDeviceRequestFailed(requests=[])

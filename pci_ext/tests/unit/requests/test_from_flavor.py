@@ -125,7 +125,7 @@ class RequestsTest(base.BaseTestCase):
         resized = self.requests(self.flavor(pci_flavor='GPU'))
         self.assertEqual(QAT | {'pci_flavor': 'GPU'}, resized[0].spec[0])
 
-    def test_what_somebody_put_into_a_flavor_is_not_believed(self) -> None:
+    def test_resolved_requests_of_a_user_are_ignored(self) -> None:
         forged = self.flavor(
             pci_flavor='GPU',
             pci_requests='[{"count": 9, "alias_name": "x", "spec": [{}]}]',

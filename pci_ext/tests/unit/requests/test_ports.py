@@ -51,7 +51,7 @@ class PortsTest(base.BaseTestCase):
         self.useFixture(fixtures.Activation())
         self.profile: dict[str, Any] = {}
         self.api = neutron.API()
-        # What is asked of Neutron, which is not here.
+        # Neutron does not run in this test.
         self.api._flavors_of_profile = lambda context, port_id: (
             self.profile.get('pci_flavor', '')
         )
@@ -59,7 +59,7 @@ class PortsTest(base.BaseTestCase):
     def spec(
         self, asked: str = '', is_sriov: bool = True, **spec: Any
     ) -> list[dict[str, Any]]:
-        """Give the spec that the request of the port has in the end."""
+        """Return the spec of the port's request."""
         network = objects.NetworkRequest(port_id=uuids.port)
         request = objects.InstancePCIRequest(
             count=1,
@@ -113,7 +113,7 @@ class PortsTest(base.BaseTestCase):
     def test_by_the_binding_profile(self) -> None:
         self.profile = {'pci_flavor': 'IntelVF'}
         self.assertEqual('IntelVF', self.spec()[0]['pci_flavor'])
-        # What is asked with the server goes first.
+        # The PCI flavor in the body has precedence over the binding profile.
         self.assertEqual('AnyVF', self.spec('AnyVF')[0]['pci_flavor'])
 
     def test_whole_cards_trust_and_no_physical_network(self) -> None:
@@ -142,7 +142,7 @@ class PortsTest(base.BaseTestCase):
         self.assertRefused('not one for SR-IOV', 'IntelVF', is_sriov=False)
 
     def attached(self) -> list[dict[str, Any]]:
-        """Give the spec of the port when it is attached to a server."""
+        """Return the spec of the port when it is attached to a server."""
         instance = objects.Instance(
             pci_requests=objects.InstancePCIRequests(requests=[])
         )
