@@ -48,7 +48,7 @@ DEFAULT = (
 )
 Definition = ast.FunctionDef | ast.ClassDef
 SUITES = ('unit', 'component')
-WORKERS = os.cpu_count() or 1
+WORKERS = len(os.sched_getaffinity(0))
 SECONDS = 180
 
 NEGATED = {
