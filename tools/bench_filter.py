@@ -60,7 +60,7 @@ NovaStats = nova_stats.PciDeviceStats
 
 
 def pools_of_host(kind: int, unlike: bool, pools: int) -> list[dict[str, Any]]:
-    """Give the pools of a host of the kind with this number."""
+    """Return the pools of a host of the kind with this number."""
     result = []
     for index in range(pools - 2):
         # Two GPUs that match; the others are of a model of this host alone.
@@ -100,7 +100,7 @@ def pools_of_host(kind: int, unlike: bool, pools: int) -> list[dict[str, Any]]:
 
 
 def topology() -> objects.NUMATopology:
-    """Give two NUMA nodes, as a libvirt host reports them."""
+    """Return two NUMA nodes, as a libvirt host reports them."""
     return objects.NUMATopology(
         cells=[
             objects.NUMACell(

@@ -43,7 +43,7 @@ Outcome = tuple[str, str, str]
 
 
 def of_stestr(folder: str) -> Iterator[Outcome]:
-    """Give each test of the last run, and how it ended."""
+    """Return each test of the last run, and how it ended."""
     found: list[Outcome] = []
 
     def keep(test: dict[str, Any]) -> None:
@@ -60,7 +60,7 @@ def of_stestr(folder: str) -> Iterator[Outcome]:
 
 
 def of_tap(path: str) -> Iterator[Outcome]:
-    """Give each test of a file in TAP, and how it ended."""
+    """Return each test of a file in TAP, and how it ended."""
     with open(path, encoding='utf-8') as stream:
         for line in stream:
             if match := _TAP.match(line):
@@ -71,7 +71,7 @@ def of_tap(path: str) -> Iterator[Outcome]:
 
 
 def read(results: str) -> dict[str, Outcome]:
-    """Give by id each test: of one that ran again, how it ended then."""
+    """Return by id each test: of one that ran again, how it ended then."""
     tests = of_stestr(results) if os.path.isdir(results) else of_tap(results)
     return {test[0]: test for test in tests}
 

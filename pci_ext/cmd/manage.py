@@ -28,7 +28,7 @@ from pci_ext import exception
 from pci_ext.db import api
 from pci_ext.db import migration
 
-#: What can go wrong for a reason that an operator can see to.
+#: Errors with a reason that an operator can remove.
 _EXPECTED = (
     alembic_util.CommandError,
     db_exception.DBError,

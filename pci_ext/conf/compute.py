@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Which devices a compute host offers, and how it groups them."""
+"""Options of compute hosts: the devices they offer, and their grouping."""
 
 from oslo_config import cfg
 

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""How much the fit of PCI devices counts in the choice of a host."""
+"""Options of the scheduler: the weights of the fit of PCI devices."""
 
 from oslo_config import cfg
 

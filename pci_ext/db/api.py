@@ -25,7 +25,7 @@ from pci_ext.conf import database
 
 
 class _Database:
-    """What is configured; the engine starts with the first session."""
+    """The configured database; the engine starts with the first session."""
 
     def __init__(self) -> None:
         self.options: dict[str, Any] = {}

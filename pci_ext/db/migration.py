@@ -40,14 +40,14 @@ def upgrade(revision: str = 'head') -> None:
 
 
 def version() -> str | None:
-    """Give the revision that the schema has; None if it has no tables yet."""
+    """Return the revision of the schema; None if it has no tables yet."""
     with api.get_engine().connect() as connection:
         context = migration.MigrationContext.configure(connection)
         return context.get_current_revision()
 
 
 def head() -> str | None:
-    """Give the revision that this release needs."""
+    """Return the revision that this release needs."""
     return _scripts().get_current_head()
 
 

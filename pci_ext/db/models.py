@@ -25,7 +25,7 @@ from pci_ext.objects import pci_flavor
 
 
 def exact_string(length: int) -> sa.types.TypeEngine[str]:
-    """Give the type of texts that are equal only if they are the same.
+    """Return the type of texts that are equal only if they are identical.
 
     SQLite and PostgreSQL compare so; MySQL and MariaDB would take ``gpu``,
     ``GPU`` and ``gpü`` for one, and depend on the server's defaults for which
@@ -41,7 +41,7 @@ def exact_string(length: int) -> sa.types.TypeEngine[str]:
 
 
 def now() -> datetime.datetime:
-    """Give the time in UTC, naive, in the seconds that all databases keep."""
+    """Return the time in UTC, naive, in seconds, as all databases keep it."""
     return timeutils.utcnow().replace(microsecond=0)
 
 
@@ -124,7 +124,7 @@ class PciFlavorProject(Base):
 
 
 class PciFlavorLimit(Base):
-    """How many devices a project may have; -1 for as many as there are."""
+    """The number of devices that a project may have; -1 is unlimited."""
 
     __tablename__ = 'pci_flavor_limits'
     __table_args__ = (

@@ -130,8 +130,8 @@ def _compile_range(text: str) -> Callable[[Address], bool]:
 
 
 def _compile_fields(text: str) -> Callable[[Address], bool]:
-    # Which dot separates slot and function is clear only when it is the only
-    # one or escaped. No field of a device ever is a number with a dot, so a
+    # The dot between slot and function is certain only if it is the only one
+    # or escaped. No field of a device ever is a number with a dot, so a
     # wrong reading does no harm: it matches nothing.
     readings = []
     problem: ValueError | None = None

@@ -95,7 +95,7 @@ def parse_pci_devices(items: Sequence[str]) -> tuple[DeviceSpec, ...]:
 def first_match(
     specs: Sequence[DeviceSpec], properties: Mapping[str, str | None]
 ) -> DeviceSpec | None:
-    """Give the device spec that a device belongs to: the first to match.
+    """Return the device spec that a device belongs to: the first to match.
 
     :returns: None if the device is not offered
     """

@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Regular expressions in RE2 syntax, in time and memory that are bounded.
+"""Regular expressions in RE2 syntax, in bounded time and memory.
 
 PCI flavors come over the API and are matched in the scheduler: RE2 matches in
-time linear in the value, whatever the expression.
+time linear in the value, for any expression.
 """
 
 from collections.abc import Callable

@@ -36,7 +36,7 @@ _IN_EVERY_POOL = _IDS | {'dev_type', 'numa_node'}
 
 
 class HostGrouping:
-    """How one host groups its devices."""
+    """The grouping of the devices of one host."""
 
     def __init__(
         self,

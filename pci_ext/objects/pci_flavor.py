@@ -25,7 +25,7 @@ MAX_VALUE_LENGTH = 1024
 
 
 class LiveMigration:
-    """What a live migration does with a device of the PCI flavor.
+    """Live migration policies of the devices of a PCI flavor.
 
     FORBID: the server cannot be migrated live. HOTPLUG: the device is detached
     before and one of the destination is attached after. NATIVE: the hypervisor

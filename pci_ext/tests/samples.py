@@ -38,7 +38,7 @@ _VARIABLE = (
 
 
 def _shape(value: Any) -> Any:
-    """Give a value with what differs each time made the same."""
+    """Return a value with its variable parts replaced."""
     if isinstance(value, dict):
         # Nova's own payloads have versions, which differ between releases.
         ours = value.get('nova_object.namespace') != 'nova'

@@ -44,7 +44,7 @@ SAMPLES = 'samples'
 
 @functools.cache
 def _served() -> dict[str, operations.Operation]:
-    """Give each operation by its id."""
+    """Return each operation by its id."""
     with tempfile.NamedTemporaryFile('w', suffix='.conf') as stream:
         stream.write('[DEFAULT]\ntransport_url = fake:/\n')
         stream.flush()

@@ -81,7 +81,7 @@ class Device:
 
     @property
     def withdrawn(self) -> bool:
-        """Whether its host no longer offers it, and keeps it until freed."""
+        """True if the host offers the device no more, but a server has it."""
         return server_state.WITHDRAWN in self.properties
 
     def as_object(self) -> pci_device.PciDevice:

@@ -47,7 +47,7 @@ MEMBER_PROJECT = 'dd1f9d7fe2544f1a8b1d3dbcb7ea6d6a'
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What differs from one all-in-one to another.
+    """The settings of one all-in-one.
 
     :ivar data_dir: absolute path of the directory that holds all files
     :ivar port: TCP port of all services, on the loopback interface
@@ -65,11 +65,11 @@ class Settings:
         return f'http://127.0.0.1:{self.port}'
 
     def path(self, *names: str) -> str:
-        """Give the path of something in the data directory."""
+        """Return the path of something in the data directory."""
         return os.path.join(self.data_dir, *names)
 
     def database(self, name: str) -> str:
-        """Give the URL of one of DATABASES."""
+        """Return the URL of one of DATABASES."""
         # Seconds that a writer waits for the others.
         return f'sqlite:///{self.path(name)}.db?timeout=60'
 

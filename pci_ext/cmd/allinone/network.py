@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""What stands in for neutron: networks and ports, as they were asked for."""
+"""A stub of neutron: networks and ports, as requests describe them."""
 
 from collections.abc import Mapping
 import json
@@ -65,9 +65,9 @@ _NOT_FILTERS = frozenset(('fields', 'limit', 'marker', 'sort_key', 'sort_dir'))
 
 
 class Network:
-    """Stands in for neutron.
+    """A stub of neutron.
 
-    A port is bound to whatever host it is asked to be bound to.
+    A port is bound to any host that it is asked to be bound to.
 
     :param path: file that keeps networks and ports
     """

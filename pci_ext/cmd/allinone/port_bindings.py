@@ -30,14 +30,14 @@ _VIF_TYPES = {
     'direct-physical': 'hostdev_physical',
 }
 
-#: What the active binding of a port is, among the attributes of the port.
+#: The attributes of a port that are those of its active binding.
 _ATTRIBUTES = ('vnic_type', 'profile', 'vif_type', 'vif_details')
 
 Binding = dict[str, Any]
 
 
 def plugged(network: Mapping[str, Any], vnic_type: str) -> Binding:
-    """Give how a port is plugged on the host that it is bound to."""
+    """Return the VIF details of a port on the host that it is bound to."""
     return {
         'vif_type': _VIF_TYPES.get(vnic_type, 'ovs'),
         'vif_details': {'vlan': network['provider:segmentation_id'] or 0},
@@ -53,7 +53,7 @@ def _active(port: Mapping[str, Any]) -> Binding:
 
 
 class PortBindings:
-    """What a port is bound to besides the host that it is used on.
+    """The bindings of a port to other hosts than its own.
 
     :param inactive: the bindings by host, which are changed
     """

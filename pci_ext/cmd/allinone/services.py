@@ -122,7 +122,7 @@ class Services:
             thread.join(max(0, deadline - time.monotonic()))
 
     def _configure_nova(self) -> None:
-        # What nova-api does first when a WSGI server loads it.
+        # The first act of nova-api when a WSGI server loads it.
         files = ('api-paste.ini', 'nova.conf', *self._settings.config_files)
         os.environ['OS_NOVA_CONFIG_DIR'] = self._settings.data_dir
         os.environ['OS_NOVA_CONFIG_FILES'] = ';'.join(files)

@@ -27,7 +27,7 @@ compute_driver = pci_ext.FakeDriver
 graceful_shutdown_timeout = 3
 manager_shutdown_timeout = 1
 
-# Nobody says of a port that it is plugged on the destination.
+# No agent reports a port as plugged on the destination.
 [compute]
 live_migration_wait_for_vif_plug = false
 

@@ -40,7 +40,7 @@ class _ThreadingServer(socketserver.ThreadingMixIn, simple_server.WSGIServer):
 
 class _Handler(simple_server.WSGIRequestHandler):
     def log_message(self, *args: Any) -> None:
-        """Say nothing: each service logs its requests."""
+        """Log nothing: each service logs its requests."""
 
     def address_string(self) -> str:
         return str(self.client_address[0])

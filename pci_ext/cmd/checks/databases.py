@@ -40,7 +40,7 @@ def expected() -> bool:
 
 
 def not_here() -> upgradecheck.Result:
-    """Give the result of a check that is not for a compute host."""
+    """Return the result of a check that is not for a compute host."""
     return upgradecheck.Result(
         upgradecheck.Code.SUCCESS,
         _(

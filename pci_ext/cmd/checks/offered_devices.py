@@ -74,7 +74,7 @@ def _unused(
     specs: Sequence[offered_devices.OfferedDeviceSpec],
     devices: Sequence[dict[str, Any]],
 ) -> list[str]:
-    """Say of each entry that no device belongs to, why."""
+    """Explain each entry that no device belongs to."""
     problems = []
     left = list(devices)
     for text, spec in zip(_entries(), specs, strict=True):

@@ -34,7 +34,7 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
     """Replaces PciPassthroughFilter, and calls it for other requests.
 
     A host passes if its pools can serve all requests of the server at once,
-    whatever their order.
+    in any order.
     """
 
     def __init__(self) -> None:

@@ -33,7 +33,7 @@ ENVIRONMENT = 'PCI_EXT_TEST_DEPLOYMENT'
 
 
 def deployed() -> bringup.Cloud:
-    """Give the deployment to be tested.
+    """Return the deployment to be tested.
 
     :raises SkipTest: if none is named
     """
@@ -56,7 +56,7 @@ class HostsTestCase(base.BaseTestCase):
         self.addOnException(self._add_logs)
 
     def connect(self, name: str) -> openstack.connection.Connection:
-        """Give a connection as a user of clouds.yaml."""
+        """Return a connection as a user of clouds.yaml."""
         connection = keystone.connect(self.state, name)
         connection.compute.default_microversion = '2.96'
         return connection

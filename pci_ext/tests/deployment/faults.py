@@ -95,7 +95,7 @@ class FaultsTestCase(test_attach.AttachTestCase):
             return [each.result() for each in outcomes]
 
     def records(self) -> dict[str, list[str]]:
-        """Give the devices of each server by the database."""
+        """Return the devices of each server by the database."""
         found: dict[str, list[str]] = {}
         for status, server, address in self.cloud.query(
             'SELECT status, instance_uuid, address FROM pci_devices '
@@ -106,18 +106,18 @@ class FaultsTestCase(test_attach.AttachTestCase):
         return {server: sorted(has) for server, has in found.items()}
 
     def running(self) -> dict[str, list[str]]:
-        """Give the devices of each domain that has some."""
+        """Return the devices of each domain that has some."""
         return {server: has for server, has in self.domains().items() if has}
 
     def consumers(self) -> set[str]:
-        """Give the servers that Placement has allocations for."""
+        """Return the servers that Placement has allocations for."""
         rows = databases.query(
             self.state, 'SELECT consumer_id FROM placement.allocations'
         )
         return {row[0] for row in rows}
 
     def unfinished(self) -> list[tuple[str, ...]]:
-        """Give the events of attaches and detaches that have no end."""
+        """Return the events of attaches and detaches that have no end."""
         return self.cloud.query(
             'SELECT event, start_time FROM instance_actions_events '
             'WHERE finish_time IS NULL AND event LIKE :ours',
@@ -125,7 +125,7 @@ class FaultsTestCase(test_attach.AttachTestCase):
         )
 
     def disagreement(self) -> Any:
-        """Give what does not agree; nothing if all does."""
+        """Return what does not agree; nothing if all does."""
         try:
             records = self.records()
         except AssertionError as error:

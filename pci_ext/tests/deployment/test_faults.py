@@ -69,7 +69,7 @@ class TestDatabase(faults.FaultsTestCase):
         )
         statuses = self.settled()
         # Nova leaves those in BUILD whose conductor could not even note that
-        # they failed; whoever waits for them deletes them.
+        # they failed; the test deletes them.
         for server in self.servers():
             if server['status'] in ('BUILD', 'ERROR'):
                 self.delete_server(server['id'])

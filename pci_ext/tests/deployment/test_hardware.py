@@ -123,18 +123,18 @@ class TestHardware(base.TestCase):
         return hardware.run(self.state, command)
 
     def driver(self, address: str) -> str | None:
-        """Give the driver that a device is bound to."""
+        """Return the driver that a device is bound to."""
         link = f'/sys/bus/pci/devices/{address}/driver'
         found = self.run_there(f'[ ! -e {link} ] || readlink {link}')
         return os.path.basename(found) or None
 
     def running(self, server: str) -> set[str]:
-        """Give the addresses of the devices that a guest has."""
+        """Return the addresses of the devices that a guest has."""
         xml = self.run_there(f'virsh dumpxml {server}')
         return set(domain_xml.hostdev_addresses(xml))
 
     def devices(self, pci_flavor: str) -> list[str]:
-        """Give the addresses of the devices offered for a PCI flavor."""
+        """Return the addresses of the devices offered for a PCI flavor."""
         rows = self.openstack('pci', 'device', 'list', '--host', hardware.HOST)
         return [
             row['Address'] for row in rows if pci_flavor in row['PCI Flavors']

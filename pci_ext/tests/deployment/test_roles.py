@@ -38,7 +38,7 @@ ADMIN_ONLY = {
 @tags.tag(tags.DEPLOY_SHORT)
 class TestRoles(base.HostsTestCase):
     def ask(self, cloud: str, method: str, path: str, body: Any = None) -> int:
-        """Give the status of the answer to a user."""
+        """Return the status of the answer to a user."""
         response = self.connect(cloud).compute.request(
             path, method, json=body, raise_exc=False
         )

@@ -78,7 +78,7 @@ class TestCase(base.BaseTestCase):
         if deployed := os.environ.get('PCI_EXT_TEST_DEPLOYMENT'):
             if cls.ALLINONE_ONLY:
                 raise unittest.SkipTest(cls.ALLINONE_ONLY)
-            # What it needs is not installed where there are no deployments.
+            # Its packages are not installed where there are no deployments.
             from pci_ext.tests.functional import deployed_cloud
 
             cls.cloud = deployed_cloud.Deployment(
@@ -136,7 +136,7 @@ class TestCase(base.BaseTestCase):
         )
 
     def unique(self, prefix: str) -> str:
-        """Give a name that nothing of this class has."""
+        """Return a name that nothing of this class has."""
         return f'{prefix}-{self._testMethodName}-{next(self._names)}'
 
     def create_pci_flavor(self, name: str, **specs: str) -> dict[str, Any]:
@@ -274,7 +274,7 @@ class TestCase(base.BaseTestCase):
         return found
 
     def show(self, server_id: str) -> dict[str, Any]:
-        """Give what the API shows of a server."""
+        """Return what the API shows of a server."""
         response = self.request('GET', f'/servers/{server_id}')
         return dict(response.json()['server'])
 
@@ -326,7 +326,7 @@ class TestCase(base.BaseTestCase):
         self.assertEqual(expected, sorted(row['Address'] for row in rows))
 
     def allocations(self, server_id: str | None = None) -> list[str]:
-        """Give the addresses that Nova's database has as allocated."""
+        """Return the addresses that Nova's database has as allocated."""
         statement = (
             "SELECT address FROM pci_devices WHERE status = 'allocated' "
             'AND deleted = 0'

@@ -127,7 +127,7 @@ class Deployment:
         return one, two
 
     def token(self, name: str) -> str:
-        """Give a token of a user of clouds.yaml."""
+        """Return a token of a user of clouds.yaml."""
         if name not in self._connections:
             self._connections[name] = keystone.connect(self._state, name)
         return str(self._connections[name].auth_token)
@@ -148,7 +148,7 @@ class Deployment:
         return (*services.NOVA, *map(computes.service, self._hosts.names))
 
     def lines(self, text: str) -> list[str]:
-        """Give what Nova's services wrote with a text, in order of time."""
+        """Return what Nova's services wrote with a text, in order of time."""
         found = []
         for name in self._logs:
             path = self._state.path('log', f'{name}.log')
@@ -158,7 +158,7 @@ class Deployment:
         return sorted(found)
 
     def log(self) -> str:
-        """Give the ends of the logs of Nova's services."""
+        """Return the ends of the logs of Nova's services."""
         return '\n'.join(f'{name}:\n{self._tail(name)}' for name in self._logs)
 
     def _tail(self, name: str) -> str:

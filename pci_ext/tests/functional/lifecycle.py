@@ -26,7 +26,7 @@ CRYPTO = '{}:04:00.0'
 
 
 def host(domain: str) -> list[dict[str, Any]]:
-    """Give the cards of a host, all in one PCI domain."""
+    """Return the cards of a host, all in one PCI domain."""
     return [
         test_attach.GPU_1
         | {'address': [each.format(domain) for each in ONES]},
@@ -114,7 +114,7 @@ class LifecycleTestCase(test_attach.AttachTestCase):
         self.assertNothingElse(server)
 
     def devices(self, server: str) -> dict[str, str]:
-        """Give for each device whether it was attached, by two answers."""
+        """Return for each device whether it was attached, by two answers."""
 
         def agreed() -> list[dict[str, str]]:
             path = f'/servers/{server}/os-pci-devices'
@@ -161,7 +161,7 @@ class LifecycleTestCase(test_attach.AttachTestCase):
         return sum(pool['count'] for pool in shown['pci_pools'])
 
     def taken(self) -> list[str]:
-        """Give the devices that are not free."""
+        """Return the devices that are not free."""
         shown = self.request('GET', '/os-pci-devices').json()
         return [
             device['address']

@@ -30,12 +30,12 @@ fake_faults = %(faults)s
 
 [DEFAULT]
 max_concurrent_live_migrations = 4
-# What is claimed has to outlast the scans that see only half of a migration.
+# Claims must outlast the scans in the middle of a migration.
 update_resources_interval = 1
 periodic_fuzzy_delay = 0
 """
 
-#: What the services write of each step, by the name of the step.
+#: The log line of each step, by the name of the step.
 STEPS = {
     'claim': r'PCI devices (.+) are claimed',
     'detach': r'PCI device (\S+) is detached',
@@ -103,7 +103,7 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
         return self.migration(server)
 
     def migrations(self, server: str) -> list[dict[str, Any]]:
-        """Give the records since a migration was asked for.
+        """Return the records since a migration was asked for.
 
         The newest first; none until nova-conductor has begun.
         """
@@ -120,7 +120,7 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
         return list(response.json()['migrations'])
 
     def migration(self, server: str) -> dict[str, Any]:
-        """Give the record of the last migration, when it is over."""
+        """Return the record of the last migration, when it is over."""
 
         def over() -> dict[str, Any] | None:
             [found] = self.migrations(server)[:1] or [None]
@@ -155,7 +155,7 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
         return self.create_server(flavor, '--host', host)
 
     def events(self, server: str) -> dict[str, str]:
-        """Give the results of the events of the last live migration."""
+        """Return the results of the events of the last live migration."""
         path = f'/servers/{server}/os-instance-actions'
         actions = self.request('GET', path).json()['instanceActions']
         [last] = [
@@ -170,7 +170,7 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
         }
 
     def domains(self, server: str) -> dict[str, list[str]]:
-        """Give the devices of the domain of a server, by its host."""
+        """Return the devices of the domain of a server, by its host."""
         found = {}
         for host in self.HOSTS:
             path = self.cloud.domains_file(host)
@@ -192,7 +192,7 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
         return {device['state'] for device in self.listed(server)}
 
     def steps(self, server: str) -> list[tuple[str, str]]:
-        """Give the steps of the migrations of a server, in their order."""
+        """Return the steps of the migrations of a server, in their order."""
         found = []
         for line in self.cloud.lines(server):
             for step, pattern in STEPS.items():
@@ -225,7 +225,7 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
         self.wait_until(lambda: self.in_use(server) == expected)
 
     def in_use(self, server: str | None = None) -> list[tuple[str, str]]:
-        """Give the devices that are claimed or allocated on any host.
+        """Return the devices that are claimed or allocated on any host.
 
         :param server: for one server only
         """

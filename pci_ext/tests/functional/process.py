@@ -58,7 +58,7 @@ class AllInOne:
     :param config: the content of a configuration file of Nova
     """
 
-    #: What is run.
+    #: The module to run.
     MODULE = (
         'pci_ext.tests.functional.with_eventlet'
         if os.environ.get('OS_NOVA_DISABLE_EVENTLET_PATCHING') == 'false'
@@ -81,7 +81,7 @@ class AllInOne:
     def write_hardware(
         self, hosts: Mapping[str, Sequence[Mapping[str, Any]]]
     ) -> None:
-        """Say which cards there are; a running process finds the new ones."""
+        """Write the cards of the hosts; a running process finds new ones."""
         listed = [
             {'name': name, 'cards': cards} for name, cards in hosts.items()
         ]
@@ -133,7 +133,7 @@ class AllInOne:
         return 'one', 'two'
 
     def token(self, name: str) -> str:
-        """Give a token that plays a user of a cloud."""
+        """Return a token that plays a user of a cloud."""
         return TOKENS[name]
 
     def query(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
@@ -143,7 +143,7 @@ class AllInOne:
             return list(connection.execute(statement, values))
 
     def domains_file(self, host: str) -> str:
-        """Give the path of the file with the domains of a host."""
+        """Return the path of the file with the domains of a host."""
         return os.path.join(self.data_dir, 'computes', host, 'domains.json')
 
     def start(self, port: int = 0) -> None:
@@ -205,18 +205,18 @@ class AllInOne:
         self.start(self.port)
 
     def stderr(self) -> str:
-        """Give what the process wrote to its standard error."""
+        """Return what the process wrote to its standard error."""
         with open(self._path('stderr'), encoding='utf-8') as stream:
             return stream.read()
 
     def lines(self, text: str) -> list[str]:
-        """Give what the services wrote with a text, in order of time."""
+        """Return what the services wrote with a text, in order of time."""
         path = os.path.join(self.data_dir, 'nova.log')
         with open(path, encoding='utf-8') as stream:
             return [line for line in stream if text in line]
 
     def log(self) -> str:
-        """Give the end of the log of the services."""
+        """Return the end of the log of the services."""
         try:
             path = os.path.join(self.data_dir, 'nova.log')
             with open(path, encoding='utf-8') as stream:

@@ -135,7 +135,7 @@ class TestAccess(base.TestCase):
         self.assertEqual(1, len(self.allocations(server)))
         self.access('remove')
         self.assertNotBooted(flavor)
-        # What it has, it keeps.
+        # The server keeps its devices.
         self.shell.run('server', 'reboot', '--hard', server, cloud=MEMBER)
         self.wait_for(server, 'ACTIVE', 'HARD_REBOOT')
         self.assertEqual(1, len(self.allocations(server)))

@@ -67,7 +67,7 @@ class TestRestart(base.TestCase):
 
 
 class TestRefusals(base.base.BaseTestCase):
-    """What it does not start with, and what it says then."""
+    """Options and files with which it does not start, and the error."""
 
     def setUp(self) -> None:
         super().setUp()

@@ -40,7 +40,7 @@ HOW = (
 UUID = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}')
 TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ')
 
-#: What is left of answers that are long.
+#: The part that samples show of long answers.
 _EXCERPTS = {
     'servers.create': ('server', ('id', 'links')),
     'servers.show': ('server', ('id', 'name', 'status', 'pci_devices')),

@@ -91,7 +91,7 @@ class AttachTestCase(fault_injection.FaultInjectionTestCase):
         return self.result(server, response)
 
     def domains(self) -> dict[str, list[str]]:
-        """Give the devices of each domain by its server."""
+        """Return the devices of each domain by its server."""
         path = self.cloud.domains_file('host-1')
         # There once one was started.
         if not os.path.exists(path):
@@ -100,11 +100,11 @@ class AttachTestCase(fault_injection.FaultInjectionTestCase):
             return dict(json.load(stream))
 
     def domain(self, server: str) -> list[str] | None:
-        """Give the devices of the domain of a server; None without one."""
+        """Return the devices of the domain of a server; None without one."""
         return self.domains().get(server)
 
     def pools(self) -> dict[str, int]:
-        """Give the free devices by product id, as the scheduler sees them."""
+        """Return the free devices by product id, by the pools of the host."""
         [row] = self.cloud.query(
             'SELECT pci_stats FROM compute_nodes '
             "WHERE host = 'host-1' AND deleted = 0"

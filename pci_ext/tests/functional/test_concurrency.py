@@ -67,7 +67,7 @@ class TestManyServers(base.TestCase):
         )
 
     def _owners(self) -> set[str]:
-        """Give the servers that Nova's database has devices for."""
+        """Return the servers that Nova's database has devices for."""
         rows = self.cloud.query(
             'SELECT instance_uuid, count(*) FROM pci_devices '
             "WHERE status = 'allocated' GROUP BY instance_uuid"

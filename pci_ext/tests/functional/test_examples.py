@@ -80,7 +80,7 @@ class TestExamples(base.TestCase):
         self.assertEqual(written, text, f'{path.name} differs. {HOW}')
 
     def _lines(self, printed: str) -> Iterator[str]:
-        """Give the lines of an output that the example is about."""
+        """Return the lines of an output that the example is about."""
         others = tuple(f'| {host} ' for host in self.cloud.other_hosts)
         for line in printed.strip().splitlines():
             if not line.startswith(others):

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What administrators and tenants see of devices, on real services."""
+"""Devices as administrators and tenants see them, on real services."""
 
 from typing import Any
 

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What happens to the devices of a server where it is."""
+"""Devices of a server in operations that leave it on its host."""
 
 from typing import Any
 

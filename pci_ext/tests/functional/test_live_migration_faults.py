@@ -81,7 +81,7 @@ class FaultsTestCase(live_migrations.LiveMigrationTestCase):
         steps = self.steps(self.server)
         self.stays('destination fails before the detach', 'failed')
         self.assertNotIn('detach', dict(steps[-2:]))
-        # What was claimed is known to be free at once.
+        # Claimed devices are reported as free at once.
         self.inject_faults()
         self.assertEqual('completed', self.migrate(self.server)['status'])
 
@@ -104,7 +104,7 @@ class FaultsTestCase(live_migrations.LiveMigrationTestCase):
             lambda: self.domains(self.server) == {'host-1': HOST_1[:1]}
         )
         self.inject_faults()
-        self.stays('guest lets go when nobody waits', 'cancelled')
+        self.stays('guest releases after the detach timed out', 'cancelled')
 
     def test_abort_while_detaching(self) -> None:
         self.inject_faults(
@@ -279,7 +279,7 @@ class TestManyAtOnce(live_migrations.LiveMigrationTestCase):
         self.assertEqual({}, to_move)
 
     def check(self, servers: list[str]) -> None:
-        """Check that every server has one device, and nobody another's."""
+        """Check that every server has one device, and not that of another."""
         self.wait_until(lambda: len(self.in_use()) == len(servers))
         held = []
         for server in servers:

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What happens to the devices of a server that goes to another host."""
+"""Devices of a server that moves to another host."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ from pci_ext.tests.functional import lifecycle
 from pci_ext.tests.functional import process
 from pci_ext.tests.functional import test_attach
 
-#: What a server has must outlast the scans in the middle of a move.
+#: Devices of a server must outlast the scans in the middle of a move.
 CONFIG = """
 [DEFAULT]
 update_resources_interval = 3
@@ -72,7 +72,7 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.assertNothingElse(self.server)
 
     def asked_for(self) -> list[str]:
-        """Give the devices that the guest is to let go of, by their marks."""
+        """Return the devices with a pending detach, by their keys."""
         rows = self.cloud.query(
             'SELECT meta.key FROM instance_system_metadata AS meta '
             'WHERE deleted = 0 AND instance_uuid = :uuid '
@@ -122,7 +122,7 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.assertNothingElse(self.server, other)
 
     def events(self, response: urllib3.BaseHTTPResponse) -> list[str]:
-        """Give the events of an action."""
+        """Return the events of an action."""
         request_id = response.headers['x-openstack-request-id']
         path = f'/servers/{self.server}/os-instance-actions/{request_id}'
         action = self.request('GET', path).json()['instanceAction']

@@ -28,7 +28,7 @@ class TestPortNetworks(test_ports.PortsTestCase):
         )
 
     def networks(self) -> dict[str, str]:
-        """Give the networks on the host and the device in each."""
+        """Return the networks on the host and the device in each."""
         if not os.path.exists(self.path()):
             return {}
         with open(self.path(), encoding='utf-8') as stream:

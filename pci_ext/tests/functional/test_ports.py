@@ -119,7 +119,7 @@ pci_information = [{"address": "0000:5e:*.*"}, {"e.physical_network": "blue"}]
         return server_id
 
     def ports_of(self, server_id: str) -> dict[str, str]:
-        """Give by port the address of its device, as the API shows it."""
+        """Return by port the address of its device, as the API shows it."""
         rows = self.openstack('server', 'pci', 'list', '--long', server_id)
         return {row['Port ID']: row['Address'] for row in rows}
 
@@ -272,7 +272,7 @@ class TestPorts(PortsTestCase):
         with futures.ThreadPoolExecutor(len(servers)) as pool:
             statuses = list(pool.map(attach, servers, ports))
         self.assertLessEqual(set(statuses), {200, 403})
-        # What is over is detached again.
+        # Devices over the limit are detached again.
         deadline = time.monotonic() + base.SERVER_TIMEOUT
         while len(self.allocations()) != statuses.count(200):
             self.assertLess(time.monotonic(), deadline, statuses)

@@ -281,7 +281,7 @@ update_resources_interval = 600
         self.act(server, 'shelve', '--wait')
         # Nova offloads it at once.
         self.wait_for(server, 'SHELVED_OFFLOADED', 'SHELVED')
-        # What it had is not charged any more, just after it shows this status.
+        # Its devices are free just after it shows this status.
         self.wait_until(lambda: not self.allocations(server))
         self.attach(other, '1:gpu')
         self.assertOver(

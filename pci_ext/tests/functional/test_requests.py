@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Which devices a request gets where PCI flavors compete or overlap."""
+"""Devices of requests whose PCI flavors compete or overlap."""
 
 from pci_ext.tests import tags
 from pci_ext.tests.functional import base

@@ -34,7 +34,7 @@ class TestLost(test_attach.AttachTestCase):
         )
         taken = f'{action.removesuffix("_pci")}ing_pci'
         self.assertEqual(taken, self.task_state(server))
-        # It is nobody else's either.
+        # No other server has it either.
         self.assertRefusal(409, taken, server, action, argument)
         return request_id
 

@@ -43,7 +43,7 @@ class TestCase(base.BaseTestCase):
         self.addCleanup(self.driver.cleanup_host, 'lab')
 
     def reported(self) -> dict[str, dict[str, Any]]:
-        """Give what the driver reports of each device, by address."""
+        """Return what the driver reports of each device, by address."""
         text = self.driver._get_pci_passthrough_devices()
         return {device['address']: device for device in jsonutils.loads(text)}
 

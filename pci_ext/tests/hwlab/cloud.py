@@ -183,17 +183,17 @@ class TestCase(base.TestCase):
             )
 
     def connect(self, host: str) -> Any:
-        """Give a connection to the libvirt of a host."""
+        """Return a connection to the libvirt of a host."""
         connection = libvirt.open(URIS[host])
         self.addCleanup(connection.close)
         return connection
 
     def domain(self, server: str) -> Any:
-        """Give the domain of a server on the host that it is on."""
+        """Return the domain of a server on the host that it is on."""
         return self.connect(self.host_of(server)).lookupByUUIDString(server)
 
     def whole_log(self) -> str:
-        """Give all that the services logged."""
+        """Return all that the services logged."""
         path = os.path.join(self.allinone.data_dir, 'nova.log')
         with open(path, encoding='utf-8') as stream:
             return stream.read()

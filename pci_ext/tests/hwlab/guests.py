@@ -60,7 +60,7 @@ _DISK = """\
 
 
 def boot_sector(unresponsive: bool) -> bytes:
-    """Give the image of a guest.
+    """Return the image of a guest.
 
     :param unresponsive: whether it ignores requests to eject a device
     """
@@ -106,7 +106,7 @@ class Guest:
         return self._connection.lookupByUUIDString(self.instance.uuid)
 
     def devices(self) -> frozenset[str]:
-        """Give the addresses of the devices that its live XML has."""
+        """Return the addresses of the devices that its live XML has."""
         return domain_xml.hostdev_addresses(self.domain().XMLDesc(0))
 
     def destroy(self) -> None:

@@ -43,40 +43,40 @@ def _link(address: str, name: str) -> str | None:
 
 
 def ids(address: str) -> tuple[str, str]:
-    """Give the vendor and product id of a device."""
+    """Return the vendor and product id of a device."""
     vendor, product = _read(address, 'vendor'), _read(address, 'device')
     return vendor.removeprefix('0x'), product.removeprefix('0x')
 
 
 def addresses() -> list[str]:
-    """Give the addresses of all PCI devices, bridges too."""
+    """Return the addresses of all PCI devices, bridges too."""
     return sorted(os.listdir(_DEVICES))
 
 
 def driver(address: str) -> str | None:
-    """Give the name of the driver that a device is bound to now."""
+    """Return the name of the driver that a device is bound to now."""
     return _link(address, 'driver')
 
 
 def group(address: str) -> list[str]:
-    """Give the addresses of all devices in the IOMMU group of a device."""
+    """Return the addresses of all devices in the IOMMU group of a device."""
     path = os.path.join(_DEVICES, address, 'iommu_group', 'devices')
     return sorted(os.listdir(path))
 
 
 def parent(address: str) -> str | None:
-    """Give the address of the PF that a VF is of."""
+    """Return the address of the PF that a VF is of."""
     return _link(address, 'physfn')
 
 
 def vfs(address: str) -> list[str]:
-    """Give the addresses of the VFs of a PF."""
+    """Return the addresses of the VFs of a PF."""
     links = glob.glob(os.path.join(_DEVICES, address, 'virtfn*'))
     return sorted(os.path.basename(os.readlink(link)) for link in links)
 
 
 def nics() -> list[str]:
-    """Give the addresses of the NICs that have an IOMMU group of their own."""
+    """Return the addresses of the NICs with an IOMMU group of their own."""
     return [
         address
         for address in addresses()
@@ -85,7 +85,7 @@ def nics() -> list[str]:
 
 
 def siblings() -> list[str]:
-    """Give the addresses of the two NICs that share an IOMMU group."""
+    """Return the addresses of the two NICs that share an IOMMU group."""
     return [
         address
         for address in addresses()
@@ -94,7 +94,7 @@ def siblings() -> list[str]:
 
 
 def pf(kind: tuple[str, str] = NVME) -> str | None:
-    """Give the address of the device with VFs of a kind, if there is one."""
+    """Return the address of the device with VFs of a kind, if there is one."""
     for address in addresses():
         if ids(address) == kind and vfs(address):
             return address
@@ -102,10 +102,10 @@ def pf(kind: tuple[str, str] = NVME) -> str | None:
 
 
 def wait_for_driver(address: str, name: str | None) -> str | None:
-    """Give the driver of a device, once it is the one that is expected.
+    """Return the driver of a device, at the latest after a time limit.
 
-    libvirt gives a device back to the host after the guest let go of it, and
-    tells nobody when that is done.
+    libvirt gives a device back to the host after the guest has released it,
+    and sends no event when that is done.
     """
     deadline = time.monotonic() + _BIND_TIMEOUT
     while driver(address) != name and time.monotonic() < deadline:

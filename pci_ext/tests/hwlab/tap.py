@@ -80,7 +80,7 @@ def _failed() -> Any:
         return sys.exc_info()
 
 
-#: What unittest has to be given of a test that says all in its details.
+#: The error for unittest of a test whose details have the traceback.
 _FAILED = _failed()
 
 

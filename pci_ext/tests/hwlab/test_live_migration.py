@@ -46,7 +46,7 @@ class LiveMigrationTest(cloud.TestCase):
         return str(ended())
 
     def in_use(self) -> set[tuple[str, str]]:
-        """Give the devices claimed or allocated, with what they are."""
+        """Return the devices claimed or allocated, with what they are."""
         return {
             (address, status)
             for address, status in self.cloud.query(
@@ -73,7 +73,7 @@ class LiveMigrationTest(cloud.TestCase):
         return str(error)
 
     def domains(self, server: str) -> dict[str, set[str]]:
-        """Give the devices of the domain of a server by its host."""
+        """Return the devices of the domain of a server by its host."""
         found = {}
         for host in cloud.URIS:
             for domain in self.connect(host).listAllDomains():

@@ -50,7 +50,7 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         return server
 
     def networks(self) -> dict[str, Any]:
-        """Give the networks of ports on the host by their names."""
+        """Return the networks of ports on the host by their names."""
         return {
             network.name(): etree.fromstring(network.XMLDesc(0))
             for network in self.libvirt.listAllNetworks()
@@ -58,7 +58,7 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         }
 
     def interfaces(self, domain: Any, flags: int) -> list[Any]:
-        """Give the interfaces of a domain.
+        """Return the interfaces of a domain.
 
         :param flags: 0 for those of the guest, 2 for those of its definition
         """

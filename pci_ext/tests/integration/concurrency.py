@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What happens to requests that are served at the same time."""
+"""Requests that are served at the same time."""
 
 from concurrent import futures
 import threading

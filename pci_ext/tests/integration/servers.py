@@ -60,11 +60,11 @@ class Server(fixtures.Fixture, abc.ABC):
 
     @abc.abstractmethod
     def command(self) -> Sequence[str]:
-        """Give the command line of the server."""
+        """Return the command line of the server."""
 
     @abc.abstractmethod
     def url(self, database: str) -> str:
-        """Give the URL of a database."""
+        """Return the URL of a database."""
 
     def _setUp(self) -> None:
         self.folder = self.useFixture(fixtures.TempDir()).path
@@ -206,7 +206,7 @@ class MariaDB(Server):
             self._tmpdir,
             f'--socket={self.path("socket")}',
             '--skip-networking',
-            # What is not declared in the tables is to go wrong.
+            # Text that the tables do not declare must be refused.
             '--character-set-server=latin1',
             # Nothing here has to survive.
             '--innodb-flush-log-at-trx-commit=0',

@@ -58,7 +58,7 @@ values = {passing}
 [dictionaries.project]
 values = {project}
 
-# What is there already; for the rest of the requests ids are made up.
+# Existing resources; for the other requests ids are made up.
 [parameters]
 "path.id" = {{dictionary = "known", probability = 0.8}}
 "path.server_id" = {{dictionary = "server", probability = 0.8}}

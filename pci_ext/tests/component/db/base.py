@@ -26,7 +26,7 @@ from pci_ext.tests.component import databases
 
 
 def config(connection=None):
-    """Give the configuration of a service, with only this set in it."""
+    """Return the configuration of a service, with only this set in it."""
     options = cfg.ConfigOpts()
     conf.register_opts(options)
     options([], default_config_files=[])

@@ -41,7 +41,7 @@ class Cloud:
         self.supervisor = processes.Supervisor(state)
 
     def process(self, name: str) -> processes.Process:
-        """Give what is known by a name in ``status``."""
+        """Return what is known by a name in ``status``."""
         state = self.state
         host, _, part = name.partition('.')
         if part == 'namespaces':
@@ -146,7 +146,7 @@ class Cloud:
                 os.remove(path)
 
     def status(self) -> list[tuple[str, int | None]]:
-        """Give the process ids by name; None if the process has ended."""
+        """Return the process ids by name; None if the process has ended."""
         return [
             (name, self.supervisor.pid(name))
             for name in self.supervisor.names()

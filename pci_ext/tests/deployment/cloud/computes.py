@@ -26,7 +26,7 @@ _LIBVIRT = ('nova.conf', 'nova-compute.conf')
 
 
 def service(host: str) -> str:
-    """Give the name of the service of a host."""
+    """Return the name of the service of a host."""
     return f'nova-compute-{host}'
 
 

@@ -31,7 +31,7 @@ ACTIVE = 'pci_ext is active: it replaces nova.pci.whitelist.Whitelist, '
 
 
 def hosts_of(section: str) -> tuple[str, ...]:
-    """Give the hosts that a section of the page is about."""
+    """Return the hosts that a section of the page is about."""
     return {
         'Every service': (services.CONTROLLER, *hypervisors.HOSTS),
         'nova-compute': hypervisors.HOSTS,
@@ -126,7 +126,7 @@ class Reader:
         logs = {
             name: self.state.path('log', f'{name}.log')
             for name in names
-            # Which says nothing.
+            # This command prints nothing.
             if name != 'nova-conductor'
         }
         sizes = {name: os.path.getsize(log) for name, log in logs.items()}

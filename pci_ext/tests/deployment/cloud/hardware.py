@@ -54,7 +54,7 @@ _END = re.compile(rb'(?s)(.*)\nended (\d+)\n')
 
 
 def folder(state: state_directory.State) -> str:
-    """Give the folder that the machine shares with this one."""
+    """Return the folder that the machine shares with this one."""
     return state.path('hosts', HOST)
 
 
@@ -80,7 +80,7 @@ def _write(state: state_directory.State) -> str:
 
 
 def process(state: state_directory.State) -> processes.Process:
-    """Give the machine, which is ready once its nova-compute is."""
+    """Return the machine, which is ready once its nova-compute is."""
     file = _write(state)
     ready = services.nova(state, 'nova-compute', HOST).is_ready
     return processes.Process(

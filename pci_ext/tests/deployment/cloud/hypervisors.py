@@ -66,7 +66,7 @@ def _own(state: state_directory.State, host: str, folder: str) -> str:
 
 
 def holder(state: state_directory.State, host: str) -> processes.Process:
-    """Give the process that holds the namespaces of a host."""
+    """Return the process that holds the namespaces of a host."""
     instances = shlex.quote(state.path('instances'))
     lines = [
         'set -e',
@@ -128,7 +128,7 @@ def connect(state: state_directory.State) -> None:
 
 
 def address(host: str) -> str:
-    """Give the address of a host for migrations."""
+    """Return the address of a host for migrations."""
     return f'10.9.0.{HOSTS.index(host) + 1}'
 
 
@@ -157,7 +157,7 @@ def libvirtd(state: state_directory.State, host: str) -> processes.Process:
 
 
 def entering(state: state_directory.State, host: str) -> tuple[str, ...]:
-    """Give what to put before a command that is to run on a host.
+    """Return what to put before a command that is to run on a host.
 
     :raises DeployError: if the host does not run
     """

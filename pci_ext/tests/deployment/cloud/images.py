@@ -30,7 +30,7 @@ _SIZE = 2**20
 
 
 def boot_sector() -> bytes:
-    """Give the program: code of 16 bits, loaded at 0x7c00."""
+    """Return the program: code of 16 bits, loaded at 0x7c00."""
     program = (
         '31c0 8ed8'  # ds = 0
         'be %s'  # si = address of the greeting

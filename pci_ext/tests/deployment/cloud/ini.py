@@ -22,7 +22,7 @@ Sections = dict[str, dict[str, list[str]]]
 
 
 def parse(text: str) -> Sections:
-    """Give the lines of a text by section and option."""
+    """Return the lines of a text by section and option."""
     sections: Sections = {}
     current: dict[str, list[str]] = {}
     lines: list[str] = []
@@ -57,7 +57,7 @@ def merge(text: str, additions: str, *, whole: bool = False) -> str:
 
 
 def render(sections: Sections) -> str:
-    """Give the text of sections."""
+    """Return the text of sections."""
     return '\n'.join(
         f'[{name}]\n'
         + ''.join(f'{line}\n' for lines in options.values() for line in lines)

@@ -54,7 +54,7 @@ class Block:
 
     @property
     def commands(self) -> list[str]:
-        """Give the commands of a block in the language of a console."""
+        """Return the commands of a block in the language of a console."""
         return [
             line.removeprefix('$ ')
             for line in self.text.splitlines()
@@ -63,7 +63,7 @@ class Block:
 
 
 def blocks(text: str) -> Iterator[Block]:
-    """Give the code blocks of a page, in its order."""
+    """Return the code blocks of a page, in its order."""
     section, file = '', 'nova.conf'
     lines = text.splitlines()
     for number, (line, following) in enumerate(
@@ -83,7 +83,7 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 def controller_sections() -> list[str]:
-    """Give the sections about the controller."""
+    """Return the sections about the controller."""
     return [each.section for each in read() if each.section != COMPUTE[-1]]
 
 

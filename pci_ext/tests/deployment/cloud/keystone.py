@@ -90,7 +90,7 @@ def write_clouds(state: state_directory.State) -> str:
 
 
 def connect(state: state_directory.State, cloud: str = 'pci-ext') -> Any:
-    """Give a connection of openstacksdk as a user of clouds.yaml."""
+    """Return a connection of openstacksdk as a user of clouds.yaml."""
     config = openstack.config.OpenStackConfig(
         config_files=[state.path('clouds.yaml')], load_envvars=False
     )

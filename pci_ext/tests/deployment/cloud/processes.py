@@ -91,7 +91,7 @@ class Supervisor:
             return {}
 
     def pid(self, name: str) -> int | None:
-        """Give the id of a process, None if it does not run."""
+        """Return the id of a process, None if it does not run."""
         record = self._record(name)
         if not record:
             return None
@@ -156,7 +156,7 @@ class Supervisor:
             time.sleep(0.2)
 
     def tail(self, name: str, characters: int = 3000) -> str:
-        """Give the end of the output of a process."""
+        """Return the end of the output of a process."""
         with open(self.log(name), errors='replace') as stream:
             return stream.read()[-characters:]
 
@@ -180,8 +180,8 @@ class Supervisor:
 
 
 def _environment() -> dict[str, str]:
-    # What the caller has set for Python or OpenStack is not for services, and
-    # they ask nobody outside.
+    # Variables of the caller for Python or OpenStack are not for services,
+    # which reach no other machine.
     return {
         key: value
         for key, value in os.environ.items()
@@ -191,7 +191,7 @@ def _environment() -> dict[str, str]:
 
 
 def _birth(pid: int) -> str | None:
-    """Give the time when a process was born; with its id it is unique."""
+    """Return the time when a process was born; with its id it is unique."""
     try:
         with open(f'/proc/{pid}/stat') as stream:
             fields = stream.read().rpartition(')')[2].split()

@@ -75,7 +75,7 @@ def check() -> None:
 
 
 def python(name: str) -> str:
-    """Give the path of a program of the virtual environment."""
+    """Return the path of a program of the virtual environment."""
     return os.path.join(sys.prefix, 'bin', name)
 
 
@@ -101,6 +101,6 @@ def run(*command: str) -> str:
 
 @functools.cache
 def versions() -> tuple[str, ...]:
-    """Give the versions of the services."""
+    """Return the versions of the services."""
     names = ('keystone', 'glance', 'openstack-placement', 'neutron', 'nova')
     return tuple(f'{name} {metadata.version(name)}' for name in names)

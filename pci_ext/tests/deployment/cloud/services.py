@@ -92,7 +92,7 @@ def render_nova(
     templates: Iterable[str],
     values: dict[str, str],
 ) -> str:
-    """Give the nova.conf of a host."""
+    """Return the nova.conf of a host."""
     values = {
         **values,
         'host': host,
@@ -111,7 +111,7 @@ def write_nova(state: state_directory.State, host: str, content: str) -> None:
 
 
 def nova_conf(state: state_directory.State, host: str) -> str:
-    """Give the path of the nova.conf of a host."""
+    """Return the path of the nova.conf of a host."""
     return state.path('etc', host, 'nova.conf')
 
 
@@ -167,7 +167,7 @@ def once(state: state_directory.State, *command: str) -> None:
 
 
 def web(state: state_directory.State, name: str) -> processes.Process:
-    """Give the process of a service that speaks HTTP."""
+    """Return the process of a service that speaks HTTP."""
     module, folder = _WEB[name]
     directory = state.path('etc', folder)
     prefix = f'OS_{name.partition("-")[0].upper()}_CONFIG'
@@ -215,7 +215,7 @@ def nova(
     *,
     inside: str | None = None,
 ) -> processes.Process:
-    """Give the process of a service of Nova that speaks RPC."""
+    """Return the process of a service of Nova that speaks RPC."""
     name = program if host == CONTROLLER else f'{program}-{host}'
     files = (nova_conf(state, host),)
     before = databases.reports(state, host, program)

@@ -116,11 +116,11 @@ class Hosts:
         self._set_enabled(True)
 
     def directory(self, name: str) -> str:
-        """Give where a host keeps its domains."""
+        """Return where a host keeps its domains."""
         return self.state.path('nova', name)
 
     def domains(self, name: str) -> str:
-        """Give the path of the file with the domains of a host."""
+        """Return the path of the file with the domains of a host."""
         return os.path.join(self.directory(name), 'domains.json')
 
     def _set_enabled(self, enabled: bool) -> None:

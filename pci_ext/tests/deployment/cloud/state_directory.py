@@ -69,7 +69,7 @@ class State:
     passwords: dict[str, str]
 
     def path(self, *names: str) -> str:
-        """Give the path of something in the directory."""
+        """Return the path of something in the directory."""
         return os.path.join(self.directory, *names)
 
     def port(self, listener: str) -> int:
@@ -79,7 +79,7 @@ class State:
         return f'http://127.0.0.1:{self.port(listener)}'
 
     def database(self, name: str, account: str | None = None) -> str:
-        """Give the URL of a database, which has a user of its own name."""
+        """Return the URL of a database, which has a user of its own name."""
         account = account or name
         return (
             f'mysql+pymysql://{account}:{self.passwords[account]}@127.0.0.1:'
@@ -94,7 +94,7 @@ class State:
         )
 
     def auth(self, account: str) -> str:
-        """Give the options of keystoneauth for a service."""
+        """Return the options of keystoneauth for a service."""
         options = {
             'auth_type': 'password',
             'auth_url': self.url('keystone') + '/v3',
@@ -109,7 +109,7 @@ class State:
 
     @property
     def enabled(self) -> bool:
-        """Whether the install page of pci_ext has been followed."""
+        """True if the install page of pci_ext has been followed."""
         return os.path.exists(self.path(_ENABLED))
 
     def mark_enabled(self) -> None:
@@ -148,7 +148,7 @@ def default_directory() -> str:
 
 
 def load(directory: str) -> State | None:
-    """Give the deployment in a directory, None where there is none."""
+    """Return the deployment in a directory, None where there is none."""
     try:
         with open(os.path.join(directory, 'state.json')) as stream:
             return State(directory=directory, **json.load(stream))
@@ -157,7 +157,7 @@ def load(directory: str) -> State | None:
 
 
 def make(directory: str, port_base: int | None) -> State:
-    """Give the deployment in a directory; begin one where there is none.
+    """Return the deployment in a directory; begin one where there is none.
 
     :param port_base: the first port; None: of a range that is free now
     :raises DeployError: if the one there has other ports

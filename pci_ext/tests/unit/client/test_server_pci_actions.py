@@ -140,7 +140,7 @@ class TestWaitForAttach(WaitTestCase):
         )
 
     def test_error_without_details(self):
-        # What went wrong earlier is not why.
+        # An earlier failure is not the reason.
         self.fails(one='not detached')
         self.assertEqual(
             'The action failed. An administrator can see why: openstack '

@@ -23,7 +23,7 @@ NO = None
 
 
 def _splits(count, costs, capacities):
-    """Give all ways to take `count` devices for one demand."""
+    """Return all ways to take `count` devices for one request."""
     ranges = [
         range(1 if cost is None else min(count, devices) + 1)
         for cost, devices in zip(costs, capacities, strict=True)
@@ -34,7 +34,7 @@ def _splits(count, costs, capacities):
 
 
 def _brute_force_cost(capacities, demands, conflicts):
-    """Give the least cost of all assignments there are, None without any."""
+    """Return the least cost of all assignments there are, None without any."""
     costs = []
     for splits in itertools.product(
         *(

@@ -38,7 +38,7 @@ class ServersTestCase(base.RouterTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(nova_fixtures.NeutronFixture(self))
-        # What Nova answers is to stay what Nova's schemas say.
+        # Answers of Nova must go on matching Nova's schemas.
         self.flags(response_validation='error', group='api')
         self.reader = self.context_of('reader')
         self.host1 = self.create_host('cell1', 'host1')
