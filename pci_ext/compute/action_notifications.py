@@ -141,7 +141,7 @@ class Subject:
     devices: list[PciDevicePayload]
 
     @classmethod
-    def of(
+    def copy(
         cls,
         requests: instance_devices.Requests,
         devices: instance_devices.Devices,
@@ -161,7 +161,7 @@ class Subject:
     ) -> 'Subject':
         """Copy devices of a server and the requests they were claimed for."""
         request_ids = {device.request_id for device in devices}
-        return cls.of(
+        return cls.copy(
             [
                 request
                 for request in instance_requests.list_requests(instance)

@@ -92,19 +92,6 @@ def parse_pci_devices(items: Sequence[str]) -> tuple[DeviceSpec, ...]:
     return tuple(specs.values())
 
 
-def first_match(
-    specs: Sequence[DeviceSpec], properties: Mapping[str, str | None]
-) -> DeviceSpec | None:
-    """Return the device spec that a device belongs to: the first to match.
-
-    :returns: None if the device is not offered
-    """
-    for spec in specs:
-        if spec.selector.matches(properties):
-            return spec
-    return None
-
-
 def _load(entry: str) -> Any:
     if len(entry) > MAX_ENTRY_LENGTH:
         raise ValueError(

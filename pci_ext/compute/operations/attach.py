@@ -102,7 +102,9 @@ class Attach(operation.Operation):
         )
 
     def subject(self) -> action_notifications.Subject:
-        return action_notifications.Subject.of(self.requests, self._claimed())
+        return action_notifications.Subject.copy(
+            self.requests, self._claimed()
+        )
 
     @property
     def _count(self) -> int:

@@ -56,7 +56,7 @@ class Detach(operation.Operation):
         self._request_ids: set[str] = set()
         # Addresses of the devices that the guest does not release.
         self._not_released: set[str] = set()
-        self._subject = action_notifications.Subject.of([], [])
+        self._subject = action_notifications.Subject.copy([], [])
 
     def run(self) -> None:
         """Detach the devices; accepted if the server has all of them.

@@ -28,7 +28,7 @@ from pci_ext.tests.integration import concurrency
 from pci_ext.tests.integration import servers
 
 
-def of(
+def derive(
     server: servers.Server, module: str
 ) -> dict[str, type[unittest.TestCase]]:
     """Derive test cases that use the database of a server.

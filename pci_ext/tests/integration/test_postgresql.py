@@ -23,4 +23,4 @@ def setUpModule() -> None:
     unittest.addModuleCleanup(SERVER.cleanUp)
 
 
-globals().update(suites.of(SERVER, __name__))
+globals().update(suites.derive(SERVER, __name__))

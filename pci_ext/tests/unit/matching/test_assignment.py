@@ -33,13 +33,13 @@ def _splits(count, costs, capacities):
             yield split
 
 
-def _brute_force_cost(capacities, demands, conflicts):
+def _brute_force_cost(capacities, requests, conflicts):
     """Return the least cost of all assignments there are, None without any."""
     costs = []
     for splits in itertools.product(
         *(
-            list(_splits(demand.count, demand.costs, capacities))
-            for demand in demands
+            list(_splits(request.count, request.costs, capacities))
+            for request in requests
         )
     ):
         used = [
@@ -52,8 +52,8 @@ def _brute_force_cost(capacities, demands, conflicts):
             continue
         costs.append(
             sum(
-                devices * (demand.costs[pool] or 0)
-                for demand, split in zip(demands, splits, strict=True)
+                devices * (request.costs[pool] or 0)
+                for request, split in zip(requests, splits, strict=True)
                 for pool, devices in enumerate(split)
             )
         )
@@ -64,13 +64,13 @@ def _brute_force_cost(capacities, demands, conflicts):
 def _problems(draw, with_conflicts):
     pools = draw(st.integers(1, 4))
     price = st.one_of(st.none(), st.integers(0, 3))
-    demand = st.builds(
+    request = st.builds(
         assignment.Request, st.integers(1, 3), st.tuples(*[price] * pools)
     )
     pool = st.integers(0, pools - 1)
     return (
         tuple(draw(st.tuples(*[st.integers(0, 3)] * pools))),
-        tuple(draw(st.lists(demand, max_size=3))),
+        tuple(draw(st.lists(request, max_size=3))),
         tuple(draw(st.lists(st.tuples(pool, pool), max_size=4)))
         if with_conflicts
         else (),
@@ -78,10 +78,10 @@ def _problems(draw, with_conflicts):
 
 
 class TestAssign(base.BaseTestCase):
-    def _assign(self, capacities, *demands, conflicts=()):
+    def _assign(self, capacities, *requests, conflicts=()):
         found = assignment.assign(
             capacities,
-            tuple(assignment.Request(*demand) for demand in demands),
+            tuple(assignment.Request(*request) for request in requests),
             conflicts,
         )
         return None if found is None else (found.cost, found.taken)
@@ -172,11 +172,11 @@ class TestAssign(base.BaseTestCase):
             )
         )
 
-    def _check(self, capacities, demands, conflicts):
-        expected = _brute_force_cost(capacities, demands, conflicts)
-        found = assignment.assign(capacities, demands, conflicts)
+    def _check(self, capacities, requests, conflicts):
+        expected = _brute_force_cost(capacities, requests, conflicts)
+        found = assignment.assign(capacities, requests, conflicts)
         self.assertEqual(
-            found, assignment.assign(capacities, demands, conflicts)
+            found, assignment.assign(capacities, requests, conflicts)
         )
         if found is None:
             self.assertIsNone(expected)
@@ -185,12 +185,12 @@ class TestAssign(base.BaseTestCase):
         self.assertEqual(sorted(found.taken), list(found.taken))
         cost = 0
         left = list(capacities)
-        wanted = [demand.count for demand in demands]
-        for demand, pool, devices in found.taken:
+        wanted = [request.count for request in requests]
+        for request, pool, devices in found.taken:
             self.assertGreater(devices, 0)
             left[pool] -= devices
-            wanted[demand] -= devices
-            cost += devices * demands[demand].costs[pool]
+            wanted[request] -= devices
+            cost += devices * requests[request].costs[pool]
         self.assertEqual(found.cost, cost)
         self.assertEqual({0}, {0, *wanted})
         self.assertGreaterEqual(min(left), 0)

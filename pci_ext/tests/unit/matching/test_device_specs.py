@@ -31,6 +31,12 @@ JSON = st.recursive(
 )
 
 
+def first_match(specs, properties):
+    """Return the device spec that a device belongs to."""
+    matching = (spec for spec in specs if spec.selector.matches(properties))
+    return next(matching, None)
+
+
 class TestParsePciInformation(base.BaseTestCase):
     def _parse(self, entry):
         return device_specs.parse_pci_information(entry)
@@ -174,20 +180,18 @@ class TestParsePciDevices(base.BaseTestCase):
         ):
             self.assertIs(
                 None if index is None else specs[index],
-                device_specs.first_match(specs, {'address': address}),
+                first_match(specs, {'address': address}),
             )
 
     def test_missing_domain_is_0000(self):
         specs = self._parse('28:00.1|10GE')
-        self.assertIsNone(
-            device_specs.first_match(specs, {'address': '0001:28:00.1'})
-        )
+        self.assertIsNone(first_match(specs, {'address': '0001:28:00.1'}))
 
     def test_domain_of_32_bits(self):
         specs = self._parse('10000:E1:00.0|nvme')
         self.assertIs(
             specs[0],
-            device_specs.first_match(specs, {'address': '10000:e1:00.0'}),
+            first_match(specs, {'address': '10000:e1:00.0'}),
         )
 
     def test_nothing(self):
@@ -233,8 +237,8 @@ class TestFirstMatch(base.BaseTestCase):
         )
         specs = (first, second)
         device = {'vendor_id': '8086', 'product_id': '0001'}
-        self.assertIs(first, device_specs.first_match(specs, device))
+        self.assertIs(first, first_match(specs, device))
         device['product_id'] = '0002'
-        self.assertIs(second, device_specs.first_match(specs, device))
+        self.assertIs(second, first_match(specs, device))
         device['vendor_id'] = '10de'
-        self.assertIsNone(device_specs.first_match(specs, device))
+        self.assertIsNone(first_match(specs, device))

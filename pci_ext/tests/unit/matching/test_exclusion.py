@@ -19,10 +19,10 @@ from pci_ext.matching import exclusion
 
 
 class TestSearch(base.BaseTestCase):
-    def _assign(self, capacities, demands, conflicts):
+    def _assign(self, capacities, requests, conflicts):
         return assignment.assign(
             capacities,
-            tuple(assignment.Request(*demand) for demand in demands),
+            tuple(assignment.Request(*request) for request in requests),
             conflicts,
         )
 
@@ -84,10 +84,10 @@ class TestSearch(base.BaseTestCase):
 
     def test_order_of_conflicts_does_not_matter(self):
         conflicts = [(0, 1), (2, 1), (3, 4), (4, 5)]
-        demands = ((2, (0, 0, 1, 2, None, 1)), (2, (None, 0, 0, 1, 1, 3)))
-        found = self._assign((1,) * 6, demands, conflicts)
+        requests = ((2, (0, 0, 1, 2, None, 1)), (2, (None, 0, 0, 1, 1, 3)))
+        found = self._assign((1,) * 6, requests, conflicts)
         self.assertIsNotNone(found)
         for seed in range(5):
             random.Random(seed).shuffle(conflicts)
             turned = [conflict[::-1] for conflict in conflicts]
-            self.assertEqual(found, self._assign((1,) * 6, demands, turned))
+            self.assertEqual(found, self._assign((1,) * 6, requests, turned))
