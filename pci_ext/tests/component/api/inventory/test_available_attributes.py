@@ -105,7 +105,7 @@ class AvailableTestCase(base.CellsTestCase):
         self.useFixture(
             base.BrokenCell(
                 reported_pools,
-                '_attributes_of_cell',
+                '_list_in_cell',
                 self.cell_mappings['cell1'],
             )
         )

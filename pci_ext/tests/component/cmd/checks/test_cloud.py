@@ -101,7 +101,7 @@ class AttributesTestCase(CloudTestCase):
         self.create_host('cell1', 'host1', POOL | {'e.group': 'gpu'})
         cell = self.cell_mappings['cell1']
         self.useFixture(
-            api_base.BrokenCell(reported_pools, '_attributes_of_cell', cell)
+            api_base.BrokenCell(reported_pools, '_list_in_cell', cell)
         )
         create('GPU', **{'e.group': 'gpu'})
         self.assert_problem(
