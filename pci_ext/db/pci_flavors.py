@@ -132,30 +132,45 @@ def update_by_uuid(
     :raises PciFlavorNotFound: if there is none with this uuid
     :raises PciFlavorExists: if another has the new name
     """
-    return _update(models.PciFlavor.uuid, uuid, values)
+    try:
+        return _update_once(uuid, values)
+    except db_exception.DBDuplicateEntry as error:
+        if not _is_about_name(error):
+            raise
+        raise exception.PciFlavorExists(name=values['name']) from error
 
 
-def update_by_name(
-    name: str, values: Mapping[str, Any]
-) -> pci_flavor.PciFlavor:
-    """Change a PCI flavor; as `update_by_uuid`."""
-    return _update(models.PciFlavor.name, name, values)
+@retried
+def _update_once(uuid: str, values: Mapping[str, Any]) -> pci_flavor.PciFlavor:
+    chosen = _equals(models.PciFlavor.uuid, uuid)
+    with api.writer() as session:
+        # A write comes first, so that of two updates at once one waits for
+        # the other from the start and neither is built on what is no more.
+        session.execute(
+            sa.update(models.PciFlavor)
+            .where(chosen)
+            .values(updated_at=models.now())
+        )
+        row = session.scalar(_select().where(chosen))
+        if row is None:
+            raise exception.PciFlavorNotFound(pci_flavor=uuid)
+        for name in _COLUMNS:
+            if name in values:
+                setattr(row, name, values[name])
+        _merge(row, values.get('specs', {}))
+        session.flush()
+        return _to_object(row)
 
 
+@retried
 def delete_by_uuid(uuid: str) -> None:
     """Delete a PCI flavor.
 
     :raises PciFlavorNotFound: if there is none with this uuid
     """
-    _delete(models.PciFlavor.uuid, uuid)
-
-
-def delete_by_name(name: str) -> None:
-    """Delete a PCI flavor.
-
-    :raises PciFlavorNotFound: if there is none with this name
-    """
-    _delete(models.PciFlavor.name, name)
+    chosen = _equals(models.PciFlavor.uuid, uuid)
+    if not _execute(sa.delete(models.PciFlavor).where(chosen)):
+        raise exception.PciFlavorNotFound(pci_flavor=uuid)
 
 
 def add_project(flavor: pci_flavor.PciFlavor, project_id: str) -> None:
@@ -243,51 +258,6 @@ def _list(*conditions: sa.ColumnElement[bool]) -> list[pci_flavor.PciFlavor]:
         rows = session.scalars(_select().where(*conditions))
         # Not sorted by the databases: each has an order of its own.
         return sorted(map(_to_object, rows), key=lambda flavor: flavor.name)
-
-
-def _update(
-    column: orm.InstrumentedAttribute[str],
-    text: str,
-    values: Mapping[str, Any],
-) -> pci_flavor.PciFlavor:
-    try:
-        return _update_once(column, text, values)
-    except db_exception.DBDuplicateEntry as error:
-        if not _is_about_name(error):
-            raise
-        name = values.get('name', text)
-        raise exception.PciFlavorExists(name=name) from error
-
-
-@retried
-def _update_once(
-    column: orm.InstrumentedAttribute[str],
-    text: str,
-    values: Mapping[str, Any],
-) -> pci_flavor.PciFlavor:
-    with api.writer() as session:
-        # A write comes first, so that of two updates at once one waits for
-        # the other from the start and neither is built on what is no more.
-        session.execute(
-            sa.update(models.PciFlavor)
-            .where(_equals(column, text))
-            .values(updated_at=models.now())
-        )
-        row = session.scalar(_select().where(_equals(column, text)))
-        if row is None:
-            raise exception.PciFlavorNotFound(pci_flavor=text)
-        for name in _COLUMNS:
-            if name in values:
-                setattr(row, name, values[name])
-        _merge(row, values.get('specs', {}))
-        session.flush()
-        return _to_object(row)
-
-
-@retried
-def _delete(column: orm.InstrumentedAttribute[str], text: str) -> None:
-    if not _execute(sa.delete(models.PciFlavor).where(_equals(column, text))):
-        raise exception.PciFlavorNotFound(pci_flavor=text)
 
 
 def _execute(statement: sa.Insert | sa.Delete) -> int:

@@ -73,13 +73,3 @@ class PciFlavor(base.PciExtObject):
         :param project_id: None if the user has chosen none
         """
         return self.is_public or is_admin or project_id in self.projects
-
-
-@ovo_base.VersionedObjectRegistry.register
-class PciFlavorList(ovo_base.ObjectListBase[PciFlavor], base.PciExtObject):
-    # Version 1.0: Initial version
-    VERSION = '1.0'
-
-    fields = {
-        'objects': fields.ListOfObjectsField(PciFlavor.obj_name()),
-    }

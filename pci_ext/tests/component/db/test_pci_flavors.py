@@ -29,6 +29,15 @@ def create(name, **values):
     return pci_flavors.create(pci_flavor.PciFlavor(name=name, **values))
 
 
+def update(name, values):
+    found = pci_flavors.get_by_name(name)
+    return pci_flavors.update_by_uuid(found.uuid, values)
+
+
+def delete(name):
+    pci_flavors.delete_by_uuid(pci_flavors.get_by_name(name).uuid)
+
+
 class Statements:
     """Counts what is sent to the database."""
 
@@ -164,11 +173,11 @@ class TestUpdate(base.DatabaseTestCase):
         )
 
     def test_only_what_is_given_changes(self):
-        for update, key in (
+        for change, key in (
             (pci_flavors.update_by_uuid, self.flavor.uuid),
-            (pci_flavors.update_by_name, 'GPU'),
+            (update, 'GPU'),
         ):
-            updated = update(key, {'description': 'new'})
+            updated = change(key, {'description': 'new'})
             found = pci_flavors.get_by_name('GPU')
             for flavor in (updated, found):
                 self.assertEqual('new', flavor.description)
@@ -179,10 +188,10 @@ class TestUpdate(base.DatabaseTestCase):
                     abs(timeutils.delta_seconds(flavor.updated_at, now())),
                     60,
                 )
-            update(key, {'description': 'old'})
+            change(key, {'description': 'old'})
 
     def test_every_field(self):
-        pci_flavors.update_by_name(
+        update(
             'GPU',
             {
                 'name': 'NIC',
@@ -198,7 +207,7 @@ class TestUpdate(base.DatabaseTestCase):
         self.assertEqual('hotplug', found.live_migration)
 
     def test_specs_are_set_added_and_removed(self):
-        updated = pci_flavors.update_by_name(
+        updated = update(
             'GPU',
             {
                 'specs': {
@@ -217,7 +226,7 @@ class TestUpdate(base.DatabaseTestCase):
         create('NIC')
         error = self.assertRaises(
             exception.PciFlavorExists,
-            pci_flavors.update_by_name,
+            update,
             'GPU',
             {'name': 'NIC', 'description': 'new'},
         )
@@ -225,17 +234,17 @@ class TestUpdate(base.DatabaseTestCase):
         self.assertEqual('old', pci_flavors.get_by_name('GPU').description)
 
     def test_to_its_own_name(self):
-        pci_flavors.update_by_name('GPU', {'name': 'GPU'})
+        update('GPU', {'name': 'GPU'})
         self.assertEqual('GPU', pci_flavors.get_by_name('GPU').name)
 
     def test_there_is_none(self):
-        for update, key in (
+        for change, key in (
             (pci_flavors.update_by_uuid, uuids.missing),
-            (pci_flavors.update_by_name, 'gpu'),
-            (pci_flavors.update_by_name, 'GPU '),
+            (update, 'gpu'),
+            (update, 'GPU '),
         ):
             self.assertRaises(
-                exception.PciFlavorNotFound, update, key, {'name': 'NIC'}
+                exception.PciFlavorNotFound, change, key, {'name': 'NIC'}
             )
 
     def test_two_at_once_both_count(self):
@@ -280,7 +289,9 @@ class TestUpdate(base.DatabaseTestCase):
                 raise remaining.pop()
 
         sa.event.listen(api.get_engine(), 'before_cursor_execute', fail)
-        updated = pci_flavors.update_by_name('GPU', {'description': 'new'})
+        updated = pci_flavors.update_by_uuid(
+            self.flavor.uuid, {'description': 'new'}
+        )
         self.assertEqual([], remaining)
         self.assertEqual('new', updated.description)
 
@@ -288,12 +299,12 @@ class TestUpdate(base.DatabaseTestCase):
 class TestDelete(base.DatabaseTestCase):
     def test_the_rest_stays(self):
         kept = create('NIC', specs={'vendor_id': '8086'}, projects=['p'])
-        for delete, field in (
+        for remove, field in (
             (pci_flavors.delete_by_uuid, 'uuid'),
-            (pci_flavors.delete_by_name, 'name'),
+            (delete, 'name'),
         ):
             flavor = create('GPU', specs={'vendor_id': '10de'}, projects=['p'])
-            delete(getattr(flavor, field))
+            remove(getattr(flavor, field))
             self.assertEqual(
                 [kept.uuid], [left.uuid for left in pci_flavors.get_all()]
             )
@@ -308,12 +319,12 @@ class TestDelete(base.DatabaseTestCase):
 
     def test_there_is_none(self):
         create('GPU')
-        for delete, key in (
+        for remove, key in (
             (pci_flavors.delete_by_uuid, uuids.missing),
-            (pci_flavors.delete_by_name, 'gpu'),
-            (pci_flavors.delete_by_name, 'GPU '),
+            (delete, 'gpu'),
+            (delete, 'GPU '),
         ):
-            self.assertRaises(exception.PciFlavorNotFound, delete, key)
+            self.assertRaises(exception.PciFlavorNotFound, remove, key)
         self.assertEqual(1, len(pci_flavors.get_all()))
 
 

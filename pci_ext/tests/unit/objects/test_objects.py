@@ -26,7 +26,6 @@ from pci_ext.objects import pci_pool
 FINGERPRINTS = {
     'PciExtPciDevice': '1.0-7ac8282bc84fcbf4ff3d062340ca2449',
     'PciExtPciFlavor': '1.0-2b1a494f14d6a2998d472c67ad9a8e73',
-    'PciExtPciFlavorList': '1.0-15ecf022a68ddbb8c2a6739cfc9f8f5e',
     'PciExtPciPool': '1.0-ff10d9221582b8b929dd25a0f3131ba9',
 }
 
@@ -111,16 +110,13 @@ class TestPlainData(base.BaseTestCase):
             ValueError, pci_flavor.PciFlavor, live_migration='maybe'
         )
 
-    def test_list_of_pci_flavors(self):
-        flavors = pci_flavor.PciFlavorList(
-            objects=[
-                pci_flavor.PciFlavor(
-                    uuid=uuids.gpu, name='GPU', specs={'vendor_id': '8086'}
-                )
-            ]
+    def test_specs_of_a_pci_flavor(self):
+        back = self.assert_survives_the_wire(
+            pci_flavor.PciFlavor(
+                uuid=uuids.gpu, name='GPU', specs={'vendor_id': '8086'}
+            )
         )
-        back = self.assert_survives_the_wire(flavors)
-        self.assertEqual({'vendor_id': '8086'}, back[0].specs)
+        self.assertEqual({'vendor_id': '8086'}, back.specs)
 
     def test_pci_device_in_a_domain_of_32_bits(self):
         back = self.assert_survives_the_wire(
