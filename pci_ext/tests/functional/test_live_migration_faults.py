@@ -108,7 +108,7 @@ class FaultsTestCase(live_migrations.LiveMigrationTestCase):
 
     def test_abort_while_detaching(self) -> None:
         self.inject_faults(
-            release=dict(zip(HOST_1, (1, 15), strict=True)), timeout=20
+            release_delay=dict(zip(HOST_1, (1, 15), strict=True)), timeout=20
         )
         self.begin(self.server)
         self.abort()

@@ -69,14 +69,39 @@ class Faults:
     :param path: the file; without it nothing fails
     """
 
+    KEYS = frozenset(
+        (
+            'root_ports',
+            'busy',
+            'release_delay',
+            'timeout',
+            'attach_delay',
+            'transfer_delay',
+            'transfer_fails',
+            'prepare_fails',
+            'abort_delay',
+        )
+    )
+
     def __init__(self, path: str | None) -> None:
         self._path = path
 
     def _get(self, key: str, default: Any) -> Any:
+        """Read a fault.
+
+        :raises ValueError: if the file has an unknown key
+        """
         if self._path is None or not os.path.exists(self._path):
             return default
         with open(self._path, encoding='utf-8') as stream:
-            return (yaml.safe_load(stream) or {}).get(key, default)
+            faults = yaml.safe_load(stream) or {}
+        unknown = sorted(faults.keys() - self.KEYS)
+        if unknown:
+            raise ValueError(
+                f'{self._path}: unknown faults {", ".join(unknown)}; '
+                f'known are {", ".join(sorted(self.KEYS))}'
+            )
+        return faults.get(key, default)
 
     @property
     def root_ports(self) -> int:

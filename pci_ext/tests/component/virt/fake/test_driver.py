@@ -27,3 +27,14 @@ class FakeDriverTestCase(base.HostTestCase):
         driver.power_on(self.context, instance, [])
         self.assertEqual({address}, driver.attached_pci(instance))
         self.assertEqual(power_state.RUNNING, driver.get_info(instance).state)
+
+    def test_unknown_fault(self) -> None:
+        self.inject_faults(releases={'0000:01:00.0': 1})
+        server = self.create_server()
+        error = self.assertRaises(
+            ValueError,
+            self.compute.driver.check_pci_ports,
+            self.instance(server),
+            1,
+        )
+        self.assertIn('unknown faults releases; known are', str(error))
