@@ -33,7 +33,7 @@ class FakeDriverTestCase(base.HostTestCase):
         server = self.create_server()
         error = self.assertRaises(
             ValueError,
-            self.compute.driver.check_pci_ports,
+            self.compute.driver.check_pci_slots,
             self.instance(server),
             1,
         )
