@@ -17,7 +17,7 @@
 A mutant is a module with one change: a comparison negated, ``and`` for ``or``,
 a condition negated or dropped, a statement left out, a number changed, None
 returned. It is made in memory only, in a process of its own, which runs the
-tests that mirror the module and is killed after a time limit. A mutant that
+tests that mirror the module, then those of its package. A mutant that
 no test notices survives. Run it in the environment of the unit tests:
 
     .tox/py3/bin/python tools/mutate.py --sample 300
@@ -27,6 +27,7 @@ import argparse
 import ast
 import collections
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Iterator
 import dataclasses
 import importlib.abc
@@ -49,7 +50,7 @@ DEFAULT = (
 Definition = ast.FunctionDef | ast.ClassDef
 SUITES = ('unit', 'component')
 WORKERS = len(os.sched_getaffinity(0))
-SECONDS = 180
+SECONDS = 1200
 
 NEGATED = {
     ast.Eq: ast.NotEq,
@@ -197,27 +198,42 @@ def nearest_tests(path: pathlib.Path) -> list[str]:
     """Name the test modules that mirror a module, else those beside it."""
     package = path.relative_to(ROOT / 'pci_ext').parent
     folders = [ROOT / 'pci_ext/tests' / each / package for each in SUITES]
-    found = [
-        folder / f'test_{path.name}'
-        for folder in folders
-        if (folder / f'test_{path.name}').exists()
-    ] or [each for folder in folders for each in folder.glob('test_*.py')]
+    mirrors = [folder / f'test_{path.name}' for folder in folders]
+    return _names(each for each in mirrors if each.exists()) or _names(
+        each for folder in folders for each in folder.glob('test_*.py')
+    )
+
+
+def other_tests(path: pathlib.Path) -> list[str]:
+    """Name the other test modules of the top-level package of a module."""
+    package = path.relative_to(ROOT / 'pci_ext').parts[0]
+    folders = [ROOT / 'pci_ext/tests' / each / package for each in SUITES]
+    found = _names(
+        each for folder in folders for each in folder.rglob('test_*.py')
+    )
+    return [name for name in found if name not in nearest_tests(path)]
+
+
+def _names(paths: Iterable[pathlib.Path]) -> list[str]:
     return [
         '.'.join(each.relative_to(ROOT).with_suffix('').parts)
-        for each in sorted(found)
+        for each in sorted(paths)
     ]
 
 
 def survives(mutant: Mutant) -> bool:
-    """Run the nearest tests; called in a process of its own."""
+    """Run the nearest tests, then the others; in a process of its own."""
     sys.meta_path.insert(0, Finder(mutant))
-    suite = unittest.defaultTestLoader.loadTestsFromNames(
-        nearest_tests(mutant.path)
-    )
     result = unittest.TestResult()
     result.failfast = True
-    suite.run(result)
-    return result.testsRun > 0 and result.wasSuccessful()
+    for tests in (nearest_tests, other_tests):
+        suite = unittest.defaultTestLoader.loadTestsFromNames(
+            tests(mutant.path)
+        )
+        suite.run(result)
+        if not result.wasSuccessful():
+            return False
+    return True
 
 
 def start(mutant: Mutant) -> int:
