@@ -66,6 +66,14 @@ class PciFlavorFilterTest(base.BaseTestCase):
                 ),
             )
 
+    def test_the_host_of_a_server_that_is_rebuilt_passes(self) -> None:
+        # The server itself has the last device there.
+        server = hosts.server(devices.request(1, A))
+        server.scheduler_hints = {'_nova_check_type': ['rebuild']}
+        self.assertEqual(
+            ['own'], self.passing(server, hosts.host('own', A | {'count': 0}))
+        )
+
     def test_host_that_never_reported_fails(self) -> None:
         silent = hosts.host('silent')
         silent.pci_stats = None

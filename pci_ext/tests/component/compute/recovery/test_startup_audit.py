@@ -43,6 +43,17 @@ class AuditTest(base.HostTestCase):
         self.assertEqual([self.first, self.second], self.in_domain())
         self.assertConsistent(self.server)
 
+    def test_the_device_of_a_port_is_not_attached_as_a_host_device(
+        self,
+    ) -> None:
+        instance = self.instance(self.server)
+        [request] = instance.pci_requests.requests
+        request.alias_name = None
+        instance.save()
+        self.domains._release(self.server, self.first)
+        self.audit()
+        self.assertEqual([self.second], self.in_domain())
+
     def test_missing_device_that_cannot_be_attached_stays_allocated(
         self,
     ) -> None:
