@@ -47,12 +47,12 @@ class Matches:
         if signature not in self._found:
             self._found[signature] = [
                 name
-                for name, price in zip(
+                for name, cost in zip(
                     self._names,
                     self._requirements.pool_costs(pool),
                     strict=True,
                 )
-                if price is not None
+                if cost is not None
             ]
         return self._found[signature]
 

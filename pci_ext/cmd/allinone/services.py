@@ -45,7 +45,7 @@ STOP_TIMEOUT = 6
 
 
 class Services:
-    """Placement and Nova, and the stand-ins for what they talk to.
+    """Placement and Nova, and stubs of the services that they call.
 
     :param settings: what is particular to this all-in-one
     :param server: where their HTTP applications are to be mounted

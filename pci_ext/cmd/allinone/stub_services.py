@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Stand-ins for keystone, glance and neutron: only what the trials need.
+"""Stubs of keystone, glance and neutron, as far as trials need them.
 
 Nothing here checks who is asking. A token may say whom to play:
 ``USER:PROJECT_ID:ROLE,ROLE``; any other token, and none, is an administrator.
@@ -50,7 +50,7 @@ IMAGE: dict[str, Any] = {
 
 
 class Authentication:
-    """Stands in for keystonemiddleware's auth_token."""
+    """A stub of keystonemiddleware's auth_token."""
 
     def __init__(self, application: web.Application) -> None:
         self.application = application
@@ -79,7 +79,7 @@ def auth_filter_factory(
 
 @webob.dec.wsgify
 def identity(request: webob.Request) -> webob.Response:
-    """Stand in for keystone: every project and user that is asked for is."""
+    """A stub of keystone: every project and user exists."""
     _, kind, name = (request.path_info + '///').split('/')[1:4]
     if kind in ('projects', 'users', 'domains'):
         resource = {'id': name, 'name': name, 'enabled': True}
@@ -94,7 +94,7 @@ def identity(request: webob.Request) -> webob.Response:
 
 
 class Image:
-    """Stands in for glance: one image, and those that are made.
+    """A stub of glance: one image, and those that are created.
 
     :param path: file that keeps the images; those beside it what is in them
     """

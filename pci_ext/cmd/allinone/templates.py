@@ -35,7 +35,7 @@ live_migration_wait_for_vif_plug = false
 [oslo_messaging_notifications]
 driver = pci_ext
 
-# PciFlavorFilter stands in for PciPassthroughFilter.
+# PciFlavorFilter replaces PciPassthroughFilter.
 [filter_scheduler]
 available_filters = nova.scheduler.filters.all_filters
 available_filters = pci_ext.scheduler.filters.all_filters
@@ -85,7 +85,7 @@ token = admin
 endpoint = ${url}/placement
 endpoint_override = ${url}/placement
 
-# The services below are stand-ins.
+# The services below are stubs.
 [keystone]
 auth_type = admin_token
 token = admin
@@ -104,7 +104,7 @@ endpoint_override = ${url}/network
 
 API_PASTE = """\
 # Written by pci-ext-allinone at each start. Nova's own api-paste.ini with two
-# changes: the application is that of pci_ext, and authentication a stand-in.
+# changes: the application is that of pci_ext, and authentication a stub.
 
 [composite:osapi_compute]
 use = call:nova.api.openstack.urlmap:urlmap_factory

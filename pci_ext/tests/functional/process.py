@@ -34,7 +34,7 @@ STOP_TIMEOUT = 60
 
 LOG_TAIL = 6000
 
-#: By cloud of a clouds.yaml, of the stand-ins or of keystone.
+#: By cloud of a clouds.yaml, of the stubs or of keystone.
 TOKENS = {
     'pci-ext': 'admin',
     'pci-ext-member': f'member:{config_module.MEMBER_PROJECT}:member,reader',

@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""A network for each port, as proposed in 2014, and ports that stand in."""
+"""A network for each port, as proposed in 2014, and failover ports."""
 
 import json
 import os

@@ -33,9 +33,9 @@ MEMBER = f'member:{config.MEMBER_PROJECT}:member,reader'
 
 
 class PortsTestCase(base.TestCase):
-    """Networks and ports in what stands in for Neutron."""
+    """Networks and ports in the stub of Neutron."""
 
-    ALLINONE_ONLY = 'has ports of what stands in for Neutron'
+    ALLINONE_ONLY = 'has ports of the stub of Neutron'
 
     HOSTS = {'host-1': [INTEL, MELLANOX]}
     CONFIG = """

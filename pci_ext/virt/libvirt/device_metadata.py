@@ -62,10 +62,10 @@ def _name_of(
     assigned = 0
     if len(request.spec) > 1:
         pool = instance_devices.pool_keys(rt, device)
-        price = compiler.compile_requests([request]).pool_costs(pool)[0]
-        if price is None:
+        [steps] = compiler.compile_requests([request]).pool_costs(pool)
+        if steps is None:
             return None
-        assigned = price
+        assigned = steps
     alternative = request.spec[assigned]
     name = alternative.get(compiled_requests.PCI_FLAVOR) or alternative.get(
         compiled_requests.PCI_NAME

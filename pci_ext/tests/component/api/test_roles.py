@@ -12,7 +12,7 @@
 
 """The requests that each role may make, by Nova's api-paste.ini.
 
-Tokens are checked by keystonemiddleware; keystone alone is a stand-in.
+Tokens are checked by keystonemiddleware; only keystone is a stub.
 """
 
 import configparser
