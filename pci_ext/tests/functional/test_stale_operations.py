@@ -19,7 +19,7 @@ from pci_ext.tests.functional import killed_api
 from pci_ext.tests.functional import test_attach
 
 
-class TestLost(test_attach.AttachTestCase):
+class TestStaleOperations(test_attach.AttachTestCase):
     # nova-compute looks so often, and waits twice as long.
     MORE_CONFIG = '[DEFAULT]\nrpc_response_timeout = 10\n'
     ALLINONE_ONLY = 'starts a nova-api beside that of the all-in-one'
