@@ -78,9 +78,16 @@ def as_http() -> Iterator[None]:
     except (exception.PciExtException, nova_exception.NovaException) as error:
         for kind, answer, text in _ANSWERS:
             if isinstance(error, kind):
-                raise answer(
-                    explanation=(
-                        text % error.kwargs if text else error.format_message()
-                    )
-                ) from error
+                raise answer(explanation=_explain(error, text)) from error
         raise
+
+
+def _explain(
+    error: exception.PciExtException | nova_exception.NovaException,
+    text: str | None,
+) -> str:
+    """Fill the text for an error; its own message if it lacks a value."""
+    if text:
+        with contextlib.suppress(KeyError):
+            return str(text % error.kwargs)
+    return str(error.format_message())
