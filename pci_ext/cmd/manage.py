@@ -33,7 +33,7 @@ _EXPECTED = (
     alembic_util.CommandError,
     db_exception.DBError,
     exception.DatabaseUnusable,
-    # Those that oslo.db lets through, such as that of a wrong password.
+    # oslo.db does not translate all errors, such as a wrong password.
     sa_exc.SQLAlchemyError,
 )
 

@@ -43,7 +43,7 @@ class _Context:
 def configure(conf: cfg.ConfigOpts) -> None:
     """Use the database that ``[pci_ext_database]`` names.
 
-    Nothing is connected to yet. Doing so again with the same options is
+    No connection is made yet. A second call with the same options is
     harmless: nova-api does it for each version of its API.
 
     :param conf: the configuration, with the options of pci_ext registered

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The schema of the database: its version, and getting it up to date."""
+"""The schema of the database: its version and its upgrade."""
 
 from alembic import command
 from alembic import config as alembic_config
@@ -30,7 +30,7 @@ def _config() -> alembic_config.Config:
 def upgrade(revision: str = 'head') -> None:
     """Bring the schema to a revision; by default to that of this release.
 
-    :raises DatabaseVersionUnknown: if it has one that is not known
+    :raises DatabaseVersionUnknown: if its revision is not known
     """
     check_known(version())
     config = _config()
@@ -52,7 +52,7 @@ def head() -> str | None:
 
 
 def check_known(revision: str | None) -> None:
-    """See that a revision is that of this release, or of one before.
+    """Check that a revision is known to this release.
 
     :raises DatabaseVersionUnknown: if it is not
     """

@@ -139,7 +139,7 @@ class PciFlavorLimit(Base):
     pci_flavor_id: orm.Mapped[int] = orm.mapped_column(
         sa.ForeignKey('pci_flavors.id', ondelete='CASCADE')
     )
-    # Empty for all projects that have no limit of their own: the databases
+    # Empty for all projects without a limit of their own: the databases
     # take no two NULLs for the same.
     project_id: orm.Mapped[str] = orm.mapped_column(exact_string(255))
     devices: orm.Mapped[int]

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Queries on the limits of PCI flavors: devices that projects may have."""
+"""Queries on the limits of PCI flavors."""
 
 from collections.abc import Collection
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ from pci_ext.db import pci_flavors
 #: Stands for all projects that have no limit of their own.
 DEFAULT = ''
 
-#: As a limit: as many as there are.
+#: A limit that allows any number of devices.
 UNLIMITED = -1
 
 

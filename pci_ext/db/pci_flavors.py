@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Queries on PCI flavors; they take and give objects.
+"""Queries on PCI flavors; they take and return objects.
 
 Names and uuids are compared exactly: ``gpu`` and ``GPU`` are two PCI flavors.
 """
@@ -37,12 +37,12 @@ from pci_ext.objects import pci_flavor
 _P = ParamSpec('_P')
 _R = TypeVar('_R')
 
-#: Set as they are; specs are merged.
+#: Fields that an update replaces; it merges specs.
 _COLUMNS = ('name', 'description', 'is_public', 'live_migration')
 
 
 def retried(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Repeat a transaction that the database gave up for another's sake."""
+    """Repeat a transaction that the database aborted because of a deadlock."""
     repeating: Callable[_P, _R] = oslo_db_api.wrap_db_retry(
         retry_interval=0.1,
         max_retries=5,
@@ -108,7 +108,7 @@ def get_by_name(name: str) -> pci_flavor.PciFlavor:
 def get_by_names(names: Collection[str]) -> list[pci_flavor.PciFlavor]:
     """Get the PCI flavors with these names, in the order of names.
 
-    Names that there are none for are missing from the result.
+    Names without a PCI flavor are missing from the result.
     """
     known = [name for name in names if _storable(name)]
     if not known:
@@ -174,7 +174,7 @@ def delete_by_uuid(uuid: str) -> None:
 
 
 def add_project(flavor: pci_flavor.PciFlavor, project_id: str) -> None:
-    """Give a project access to a PCI flavor.
+    """Add access of a project to a PCI flavor.
 
     :raises PciFlavorNotFound: if there is none with its uuid any more
     :raises PciFlavorAccessExists: if the project has access already
@@ -203,7 +203,7 @@ def _add_project(flavor: pci_flavor.PciFlavor, project_id: str) -> None:
 
 @retried
 def remove_project(flavor: pci_flavor.PciFlavor, project_id: str) -> None:
-    """Take the access to a PCI flavor from a project.
+    """Remove access of a project to a PCI flavor.
 
     :raises PciFlavorAccessNotFound: if the project does not have it, or there
         is no PCI flavor with its uuid any more
@@ -222,7 +222,7 @@ def remove_project(flavor: pci_flavor.PciFlavor, project_id: str) -> None:
 
 
 def _storable(text: str) -> bool:
-    """Tell whether a text can be a name or id that is stored.
+    """Return whether the databases can store a text as a name or id.
 
     MySQL takes no account of spaces at the end when it compares, and
     PostgreSQL refuses the character NUL even in a question.

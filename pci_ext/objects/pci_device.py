@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A device of a compute host, as pci_ext tells of it."""
+"""A PCI device of a compute host."""
 
 from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields

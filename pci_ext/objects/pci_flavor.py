@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""PCI flavors: what operators call the devices that a selector matches."""
+"""PCI flavors: named selectors of devices."""
 
 from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A pool: the devices of a host that are alike in what it groups them by."""
+"""A pool: devices of a host with equal grouping attributes."""
 
 from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields

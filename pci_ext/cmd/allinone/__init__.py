@@ -42,14 +42,14 @@ def main() -> None:
         args, nova_args = parse_args(sys.argv[1:])
         run(args, nova_args)
     except SystemExit as error:
-        # Of a parser of options, with a status, or of a service, with words.
+        # An options parser exits with a status, a service with a message.
         if isinstance(error.code, int):
             _exit(error.code)
         print(f'pci-ext-allinone: error: {error.code}', file=sys.stderr)
         _exit(1)
     except Exception as error:
         if logging.root.handlers:
-            # Where the services log already, say there where it came from.
+            # If the services log already, the log gets the traceback.
             logging.getLogger(__name__).exception('Cannot run')
         print(f'pci-ext-allinone: error: {_say(error)}', file=sys.stderr)
         _exit(1)
@@ -69,7 +69,7 @@ def _say(error: Exception) -> str:
 def parse_args(
     argv: Sequence[str],
 ) -> tuple[argparse.Namespace, list[str]]:
-    """Take our own options; what is left is for Nova."""
+    """Parse the options of the all-in-one; the others are Nova's."""
     parser = argparse.ArgumentParser(
         prog='pci-ext-allinone',
         description='Run Placement and Nova (API, conductor, scheduler and '
@@ -137,7 +137,7 @@ def run(args: argparse.Namespace, nova_args: Sequence[str]) -> None:
         # use eventlet, and errors in the options should not take seconds.
         from nova import monkey_patch
 
-        # It is too late to begin with eventlet, but not to go on with it.
+        # Eventlet cannot be started here, but may be active already.
         if not monkey_patch.is_patched():
             os.environ['OS_NOVA_DISABLE_EVENTLET_PATCHING'] = 'true'
             monkey_patch.patch(backend='threading')
@@ -169,7 +169,7 @@ def _hosts(args: argparse.Namespace) -> list[str]:
 
 
 def _own(data_dir: str) -> IO[str]:
-    """Make the data directory and hold it against a second all-in-one."""
+    """Create the data directory and lock it against a second all-in-one."""
     os.makedirs(data_dir, exist_ok=True)
     lock = open(os.path.join(data_dir, 'lock'), 'w')
     try:

@@ -61,7 +61,7 @@ def _state_path(state_path: str) -> Iterator[None]:
 
 
 def _keep_node_uuid(compute_driver: driver.ComputeDriver) -> None:
-    """Let a driver go on reporting the node that it was started for."""
+    """Make a driver always report the node that it was started with."""
     node_uuid = node.get_local_node_uuid()
     report = compute_driver.get_available_resource
 

@@ -24,7 +24,7 @@ from pci_ext.cmd.allinone import templates
 #: All devices are offered, unless a configuration file says otherwise.
 OFFER_ALL = 'pci_information = [{"address": "*"}, {}]'
 
-#: The options that say which devices are offered.
+#: The options that offer devices.
 _OFFERS = {
     ('pci_ext', 'pci_information'),
     ('pci_ext', 'pci_devices'),
@@ -65,7 +65,7 @@ class Settings:
         return f'http://127.0.0.1:{self.port}'
 
     def path(self, *names: str) -> str:
-        """Return the path of something in the data directory."""
+        """Return the path of a file in the data directory."""
         return os.path.join(self.data_dir, *names)
 
     def database(self, name: str) -> str:
@@ -100,7 +100,7 @@ def _fill(template: str, values: dict[str, str]) -> str:
 
 
 def _offers(config_files: Iterable[str]) -> bool:
-    """Tell whether the user's files say which devices are offered."""
+    """Return whether the user's files set an option that offers devices."""
     for path in config_files:
         sections: dict[str, dict[str, list[str]]] = {}
         with open(path, encoding='utf-8'):

@@ -23,7 +23,7 @@ import webob.exc
 
 from pci_ext.cmd.allinone import port_bindings
 
-#: Project of those who do not say whom they play.
+#: Project of requests whose token names no user.
 PROJECT_ID = 'aa9e46e0a1b14c5bb1b1c5e6a3c2c1ad'
 
 _NETWORK: dict[str, Any] = {
@@ -33,7 +33,7 @@ _NETWORK: dict[str, Any] = {
     'shared': True,
     'router:external': False,
     'subnets': [],
-    # Or Nova asks for an address of every port.
+    # Otherwise Nova requests an address for every port.
     'port_security_enabled': False,
     'mtu': 1500,
     'provider:network_type': 'vlan',
@@ -95,7 +95,7 @@ class Network:
             )
         collection, id, rest = [*path.split('/', maxsplit=2), '', ''][:3]
         if collection not in _COLLECTIONS:
-            # A cloud without subnets or anything else.
+            # This cloud has no subnets and no other resources.
             if request.method != 'GET':
                 raise webob.exc.HTTPNotFound()
             return webob.Response(json={collection.replace('-', '_'): []})

@@ -21,7 +21,7 @@ from typing import Any
 import webob
 import webob.exc
 
-#: By which Nova knows that it can use this.
+#: The extension; Nova needs it to bind a port to a second host.
 EXTENSION = {'alias': 'binding-extended', 'name': 'Port Bindings Extended'}
 
 _VIF_TYPES = {

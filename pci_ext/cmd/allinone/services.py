@@ -47,7 +47,7 @@ STOP_TIMEOUT = 6
 class Services:
     """Placement and Nova, and stubs of the services that they call.
 
-    :param settings: what is particular to this all-in-one
+    :param settings: the settings of this all-in-one
     :param server: where their HTTP applications are to be mounted
     :param nova_args: further options of Nova's command line
     """
@@ -64,7 +64,7 @@ class Services:
         self._running: list[service.Service] = []
 
     def start(self, hosts: Sequence[str]) -> Iterator[str]:
-        """Start everything; yields what comes next, before it is done.
+        """Start all services; yield the name of each before its start.
 
         :param hosts: the hosts to run a nova-compute for
         """

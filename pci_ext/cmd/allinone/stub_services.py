@@ -12,7 +12,7 @@
 
 """Stubs of keystone, glance and neutron, as far as trials need them.
 
-Nothing here checks who is asking. A token may say whom to play:
+The stubs authenticate no request. A token may name a user:
 ``USER:PROJECT_ID:ROLE,ROLE``; any other token, and none, is an administrator.
 """
 

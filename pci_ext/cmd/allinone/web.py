@@ -23,7 +23,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class PortUnavailable(Exception):
-    """The port cannot be listened on; says which, and why."""
+    """The server cannot listen on the port; has the port and the reason."""
 
 
 class _ThreadingServer(socketserver.ThreadingMixIn, simple_server.WSGIServer):

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Upgrade checks of PCI flavors against what Nova has in its databases."""
+"""Upgrade checks of PCI flavors against the databases of Nova."""
 
 from collections.abc import Collection
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ from pci_ext.requests import from_flavor
 
 @databases.of_the_cloud
 def attributes_reported() -> Iterable[str]:
-    """Find PCI flavors that select by what no compute host groups by."""
+    """Find PCI flavors with attributes that no compute host groups by."""
     found = reported_pools.list_attributes(nova_context.get_admin_context())
     users = {
         flavor.name: sorted(set(flavor.specs) - found.keys)
@@ -57,7 +57,7 @@ def attributes_reported() -> Iterable[str]:
 
 @databases.of_the_cloud
 def extra_specs_known() -> Iterable[str]:
-    """Find flavors that name PCI flavors that there are not."""
+    """Find flavors whose extra specs name missing PCI flavors."""
     asked: dict[str, Collection[str]] = {}
     invalid = []
     for flavor, value in _extra_specs(nova_context.get_admin_context()):
@@ -104,7 +104,7 @@ def _extra_specs(
 
 
 def _listed(names: Mapping[str, Iterable[str]]) -> str:
-    """List what each has, of those that have any: ``a (b, c); d (e)``."""
+    """Format a mapping without its empty lists: ``a (b, c); d (e)``."""
     return '; '.join(
         f'{name} ({", ".join(values)})'
         for name, values in names.items()

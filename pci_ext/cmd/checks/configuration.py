@@ -29,14 +29,14 @@ _NOTIFICATIONS = 'oslo_messaging_notifications'
 
 
 def register_messaging() -> None:
-    """Register the options that services get when they begin to talk."""
+    """Register the options of oslo.messaging, as services do at start."""
     for group, opts in messaging_opts.list_opts():
         if group in (None, _NOTIFICATIONS):
             CONF.register_opts(opts, group)
 
 
 def register_profiler() -> None:
-    """Register the options that Nova asks for where osprofiler is there."""
+    """Register the options that Nova reads if osprofiler is installed."""
     profiler = importutils.try_import('osprofiler.opts')
     if profiler:
         profiler.set_defaults(CONF)

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Upgrade check of the database of PCI flavors, and what others need of it."""
+"""Upgrade check of the database of PCI flavors, and helpers for others."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
@@ -28,14 +28,14 @@ from pci_ext.i18n import _
 
 CONF = nova.conf.CONF
 
-#: Some errors oslo.db lets through, such as that of a wrong password.
+#: oslo.db does not translate all errors, such as a wrong password.
 _NO_ANSWER = (db_exception.DBError, sa_exc.SQLAlchemyError)
 
 Check = Callable[[], upgradecheck.Result]
 
 
 def expected() -> bool:
-    """Tell whether this is a host of services that have databases."""
+    """Return whether services of this host use databases."""
     return bool(CONF.api_database.connection)
 
 
@@ -51,7 +51,7 @@ def not_here() -> upgradecheck.Result:
 
 
 def schema() -> upgradecheck.Result:
-    """Check that the tables are those that this release needs."""
+    """Check that the schema is at the version of this release."""
     if not (expected() or CONF.pci_ext_database.connection):
         return not_here()
     try:
@@ -88,7 +88,7 @@ def _first_line(error: Exception) -> str:
 def of_the_cloud(
     problems: Callable[[], Iterable[str]],
 ) -> Check:
-    """Make a check of a function that gives problems, from the databases."""
+    """Make a check from a function that lists problems in the databases."""
 
     @functools.wraps(problems)
     def check() -> upgradecheck.Result:

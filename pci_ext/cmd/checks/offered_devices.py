@@ -28,7 +28,7 @@ CONF = nova.conf.CONF
 
 
 def entries_match() -> upgradecheck.Result:
-    """Check that each entry of this host is one that devices belong to.
+    """Check that each entry of this host has devices.
 
     The hypervisor is asked, as nova-compute would ask it: a compute host has
     no database, and what Nova has recorded is from the entries before.

@@ -19,7 +19,7 @@ from pci_ext.db import models
 context.configure(
     connection=context.config.attributes['connection'],
     target_metadata=models.Base.metadata,
-    # SQLite alters a table by making it anew.
+    # SQLite needs a copy of the table for most changes.
     render_as_batch=True,
 )
 with context.begin_transaction():
