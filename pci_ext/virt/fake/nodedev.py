@@ -42,8 +42,6 @@ from pci_ext.virt.fake import hardware_values
 #: Class codes of bridges, which cannot be passed to a server.
 _BRIDGE = re.compile('0x06')
 
-_BDF = ('domain', 'bus', 'slot', 'function')
-
 _DECLARATION = re.compile(rb'<\?xml[^>]*\?>')
 
 

@@ -27,7 +27,7 @@ from pci_ext.tests.component.db import base as db_base
 
 
 def fill():
-    """Put a row into each table, with of the first version."""
+    """Put a row into each table, with the columns of the first version."""
     now = datetime.datetime(2026, 1, 31)
     rows = {
         'pci_flavors': {
