@@ -50,7 +50,7 @@ class Networks:
     """The networks of a host, made and gone by a connection to it.
 
     :ivar networks: by their names
-    :ivar error: what is raised whatever is asked about them
+    :ivar error: the error that every call raises
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -138,7 +138,7 @@ def check_resize(
     :returns: the additional devices that have a limit
     :raises PciFlavorLimitExceeded: if these are too many
     """
-    # A server keeps attached devices, whatever its flavor.
+    # A server keeps attached devices with any flavor.
     requested = usage.upper_bound(
         filter(usage.is_from_flavor, requests.requests)
     )

@@ -33,14 +33,20 @@ _DEVICES_ARE_OUT = (task_states.SUSPENDING, task_states.RESUMING)
 _ATTRS = ['system_metadata', 'pci_requests', 'numa_topology', 'flavor']
 
 
+def _load(
+    context: nova_context.RequestContext, server_uuid: str
+) -> 'objects.Instance':
+    return objects.Instance.get_by_uuid(
+        context, server_uuid, expected_attrs=_ATTRS
+    )
+
+
 def find_instance(
     context: nova_context.RequestContext, server_uuid: str
 ) -> 'objects.Instance | None':
     """Load a server; None if it is deleted."""
     try:
-        return objects.Instance.get_by_uuid(
-            context, server_uuid, expected_attrs=_ATTRS
-        )
+        return _load(context, server_uuid)
     except nova_exception.InstanceNotFound:
         return None
 
@@ -86,9 +92,7 @@ class ServerTask:
         self.instance = self._read()
 
     def _read(self) -> 'objects.Instance':
-        return objects.Instance.get_by_uuid(
-            self.context, self.server_uuid, expected_attrs=_ATTRS
-        )
+        return _load(self.context, self.server_uuid)
 
     def owned(self) -> instance_devices.Devices:
         """Return the devices that are claimed or allocated for the server."""
