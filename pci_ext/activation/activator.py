@@ -30,6 +30,7 @@ from pci_ext.claims import tracker
 from pci_ext.compute import metadata
 from pci_ext.requests import conductor
 from pci_ext.requests import from_flavor
+from pci_ext.requests import nova_compute_api
 from pci_ext.requests import ports
 
 LOG = logging.getLogger(__name__)
@@ -56,6 +57,19 @@ def is_active() -> bool:
     return all(seam.installed for seam in seams())
 
 
+def check_shape() -> list[seam.Seam]:
+    """Compare Nova with the shape that pci_ext expects.
+
+    :returns: the seams that are not installed
+    :raises SeamChanged: naming the difference
+    """
+    missing = [each for each in seams() if not each.installed]
+    for each in missing:
+        each.check()
+    nova_compute_api.check_signatures()
+    return missing
+
+
 def activate() -> None:
     """Check the shape of Nova, then install every seam; once a process.
 
@@ -68,11 +82,8 @@ def activate() -> None:
     with _lock:
         conf.register_opts()
         offered_devices.list_offered()
-        missing = [seam for seam in seams() if not seam.installed]
-        for seam in missing:
-            seam.check()
-        for seam in missing:
-            seam.install()
+        for each in check_shape():
+            each.install()
         task_states.register()
         driver_namespace.make_importable()
 

@@ -32,7 +32,6 @@ from nova.pci import request as pci_request
 import webob.exc
 
 from pci_ext import server_state
-from pci_ext.activation import seam
 from pci_ext.api import errors
 from pci_ext.api import live_migration_check
 from pci_ext.api.inventory import server_devices
@@ -40,38 +39,9 @@ from pci_ext.api.quota import checks
 from pci_ext.api.quota import reservation
 from pci_ext.api.quota import usage
 from pci_ext.requests import moves
+from pci_ext.requests import nova_compute_api
 from pci_ext.requests import port_attach
 from pci_ext.requests import request_specs
-
-_OF_SERVER = ('self', 'context', 'instance')
-
-#: The parameters that methods of Nova are expected to begin with.
-_SIGNATURES = {
-    '_provision_instances': (
-        'self',
-        'context',
-        'flavor',
-        'min_count',
-        'max_count',
-        'base_options',
-    ),
-    '_check_quota_for_upsize': (
-        'context',
-        'instance',
-        'current_flavor',
-        'new_flavor',
-        'is_bfv',
-        'is_revert',
-    ),
-    '_cleanup_build_artifacts': ('instances', 'instances_to_build'),
-    '_check_quota_unshelve_offloaded': ('context', 'instance', 'request_spec'),
-    'resize': _OF_SERVER,
-    'live_migrate': _OF_SERVER,
-    'evacuate': _OF_SERVER,
-    'unshelve': _OF_SERVER,
-    'attach_interface': (*_OF_SERVER, 'network_id', 'port_id', 'requested_ip'),
-    '_record_action_start': (*_OF_SERVER, 'action'),
-}
 
 #: Actions that choose a host for a server.
 _MOVES = frozenset(
@@ -100,7 +70,7 @@ class ComputeAPI(api.API):
     """
 
     def __init__(self) -> None:
-        check_signatures()
+        nova_compute_api.check_signatures()
         super().__init__()
 
     def _provision_instances(
@@ -249,17 +219,17 @@ class ComputeAPI(api.API):
         attached = super().attach_interface(
             context, instance, network_id, port_id, requested_ip, tag=tag
         )
-        with errors.as_http():
-            try:
+        try:
+            with errors.as_http():
                 checks.recheck(context, instance.project_id, devices)
-            except checks.PciFlavorLimitExceeded:
-                # Read again: the instance at hand has a request that is not
-                # to be saved.
-                now = objects.Instance.get_by_uuid(
-                    instance._context, instance.uuid
-                )
-                self.detach_interface(context, now, port_id)
-                raise
+        except webob.exc.HTTPForbidden:
+            # Read again: the instance at hand has a request that is not to be
+            # saved.
+            now = objects.Instance.get_by_uuid(
+                instance._context, instance.uuid
+            )
+            self.detach_interface(context, now, port_id)
+            raise
         return attached
 
     def _resolve_port(
@@ -292,17 +262,3 @@ class ComputeAPI(api.API):
         if action in _MOVES:
             request_specs.refresh_requests(instance)
         super()._record_action_start(context, instance, action)
-
-
-def check_signatures() -> None:
-    """Compare the methods that are replaced with those expected.
-
-    :raises SeamChanged: naming the difference
-    """
-    for name, expected in _SIGNATURES.items():
-        seam.check_parameters(
-            f'nova.compute.api.API.{name}',
-            expected,
-            getattr(ComputeAPI.__base__, name, None),
-            leading=True,
-        )

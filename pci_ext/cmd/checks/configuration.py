@@ -54,9 +54,7 @@ def activated() -> upgradecheck.Result:
             ),
         )
     try:
-        for seam in activator.seams():
-            if not seam.installed:
-                seam.check()
+        activator.check_shape()
     except exception.SeamChanged as error:
         return upgradecheck.Result(
             upgradecheck.Code.FAILURE, error.format_message()

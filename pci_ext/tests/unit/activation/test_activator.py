@@ -17,6 +17,7 @@ import sys
 import textwrap
 
 import fixtures
+from nova.compute import api
 from oslotest import base
 
 from pci_ext import exception
@@ -62,6 +63,15 @@ class ActivationTest(base.BaseTestCase):
         )
         self.assertRaises(exception.SeamChanged, activator.activate)
         self.assertFalse(any(seam.installed for seam in activator.seams()))
+
+    def test_another_compute_api_of_nova_is_refused(self) -> None:
+        def resize(self, context, server):
+            return None
+
+        self.useFixture(pci_ext_fixtures.Activation())
+        self.useFixture(fixtures.MockPatchObject(api.API, 'resize', resize))
+        error = self.assertRaises(exception.SeamChanged, activator.activate)
+        self.assertIn('nova.compute.api.API.resize', error.format_message())
 
     def test_options_that_do_not_parse_are_named(self) -> None:
         fixture = self.useFixture(pci_ext_fixtures.Activation())

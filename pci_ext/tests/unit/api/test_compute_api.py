@@ -36,6 +36,3 @@ class ComputeAPITestCase(base.BaseTestCase):
             error.format_message(),
         )
         self.assertIn('flavor, count)', error.format_message())
-
-    def test_nova_has_the_expected_shape(self) -> None:
-        compute_api.check_signatures()
