@@ -51,6 +51,7 @@ class Manager:
         servers = reconciler.find(
             nova_context.get_admin_context(), self._compute.host
         )
+        workers.start_thread(self._remove_leftover_networks)
         workers.start_thread(self._recover, servers)
         stale_operations.schedule(
             self._compute,
@@ -59,13 +60,16 @@ class Manager:
             ),
         )
 
-    def _recover(self, servers: list[str]) -> None:
+    def _remove_leftover_networks(self) -> None:
+        """Remove the networks; no server waits for it, or depends on it."""
         workers.wait_for_tracker(self._compute)
         try:
             leftover_networks.remove(self._compute)
         except Exception:
-            # No server depends on it.
             LOG.exception('The leftover networks of ports stay')
+
+    def _recover(self, servers: list[str]) -> None:
+        workers.wait_for_tracker(self._compute)
         for server_uuid in servers:
             self.workers.run(
                 server_uuid,
