@@ -32,6 +32,7 @@ from pci_ext.requests import conductor
 from pci_ext.requests import from_flavor
 from pci_ext.requests import nova_compute_api
 from pci_ext.requests import ports
+from pci_ext.requests import saved_requests
 
 LOG = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ def seams() -> tuple[seam.Seam, ...]:
         metadata.SEAM,
         ports.SEAM,
         conductor.SEAM,
+        *saved_requests.SEAMS,
     )
 
 

@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Seams: replacements of attributes of Nova's modules.
+"""Seams: replacements of attributes of Nova's modules and classes.
 
-A seam is installed by rebinding a module attribute of Nova. That is correct
-only while Nova has the shape that the replacement was written for, so every
-seam states this shape and is checked before any seam is installed.
+A seam is installed by rebinding an attribute of Nova. That is correct only
+while Nova has the shape that the replacement was written for, so every seam
+states this shape and is checked before any seam is installed.
 """
 
 import dataclasses
@@ -31,9 +31,9 @@ class Seam:
     """A replacement of one attribute of one module of Nova.
 
     :param module: name of the module
-    :param name: name of the attribute
-    :param replacement: the new value; it derives from the original and calls
-        the original for requests without PCI flavors
+    :param name: name of the attribute; ``Class.method`` for a method
+    :param replacement: the new value; it derives from the original or calls
+        it
     :param signatures: the expected parameter names, by method name; the empty
         name means the attribute itself
     """
@@ -48,9 +48,23 @@ class Seam:
         return f'{self.module}.{self.name}'
 
     @property
+    def owner(self) -> Any:
+        """The module, or the class of a method; None if Nova has none."""
+        module = importlib.import_module(self.module)
+        class_name = self.name.rpartition('.')[0]
+        return getattr(module, class_name, None) if class_name else module
+
+    @property
+    def attribute(self) -> str:
+        return self.name.rpartition('.')[2]
+
+    @property
     def current(self) -> Any:
-        """The current value of the attribute; None if Nova has none."""
-        return getattr(importlib.import_module(self.module), self.name, None)
+        """The current value of the attribute; None if Nova has none.
+
+        That of a class method is the function with its decorator.
+        """
+        return inspect.getattr_static(self.owner, self.attribute, None)
 
     @property
     def installed(self) -> bool:
@@ -67,7 +81,7 @@ class Seam:
                 if method
                 else self.qualified_name
             )
-            found = self.current
+            found = getattr(self.owner, self.attribute, None)
             if method and found is not None:
                 found = getattr(found, method, None)
             check_parameters(part, expected, found)
@@ -79,9 +93,7 @@ class Seam:
             )
 
     def install(self) -> None:
-        setattr(
-            importlib.import_module(self.module), self.name, self.replacement
-        )
+        setattr(self.owner, self.attribute, self.replacement)
 
 
 def check_parameters(

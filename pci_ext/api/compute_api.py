@@ -43,9 +43,10 @@ from pci_ext.requests import nova_compute_api
 from pci_ext.requests import port_attach
 from pci_ext.requests import request_specs
 
-#: Actions that choose a host for a server.
-_MOVES = frozenset(
+#: Actions whose host uses the PCI requests that nova-api sends.
+_SEND_REQUESTS = frozenset(
     (
+        instance_actions.REBUILD,
         instance_actions.RESIZE,
         instance_actions.MIGRATE,
         instance_actions.LIVE_MIGRATION,
@@ -259,6 +260,6 @@ class ComputeAPI(api.API):
         """Record an action; the server has its task state by now."""
         if action in _RESERVE:
             reservation.recheck(context, instance, _RESERVE[action])
-        if action in _MOVES:
+        if action in _SEND_REQUESTS:
             request_specs.refresh_requests(instance)
         super()._record_action_start(context, instance, action)

@@ -37,7 +37,9 @@ class Activation(fixtures.Fixture):
         for seam in activator.seams():
             # Patched with what is there, to be put back in the end.
             self.useFixture(
-                fixtures.MonkeyPatch(seam.qualified_name, seam.current)
+                fixtures.MockPatchObject(
+                    seam.owner, seam.attribute, seam.current
+                )
             )
         with fixtures.MonkeyPatch(
             'pci_ext.activation.seam._holders_of', _holders_of
