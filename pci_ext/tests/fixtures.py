@@ -23,19 +23,19 @@ from pci_ext import conf
 from pci_ext.activation import activator
 from pci_ext.activation import seam as seam_module
 
-#: Looks through all modules of Nova once for each seam, not in each test.
+#: Caches, for each seam, the search through all modules of Nova.
 _holders_of = functools.cache(seam_module._holders_of)
 
 
 class Activation(fixtures.Fixture):
-    """pci_ext active in this process, and Nova as it was afterwards."""
+    """Activates pci_ext in this process, and restores Nova at cleanup."""
 
     def _setUp(self) -> None:
         nova_objects.register_all()
         conf.register_opts(nova_conf.CONF)
         self.conf = self.useFixture(config_fixture.Config(nova_conf.CONF))
         for seam in activator.seams():
-            # Patched with what is there, to be put back in the end.
+            # Patched with its current value, which the fixture restores.
             self.useFixture(
                 fixtures.MockPatchObject(
                     seam.owner, seam.attribute, seam.current

@@ -10,14 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""libvirt's networks, which Nova's imitation of libvirt does not have."""
+"""Fake networks of libvirt, which Nova's fakelibvirt does not have."""
 
 from typing import Any
 
 from lxml import etree
 from nova.tests.fixtures import libvirt as fakelibvirt
 
-#: As in libvirt.
+#: The error code of libvirt.
 VIR_ERR_NO_NETWORK = 43
 
 
@@ -30,7 +30,7 @@ def libvirt_error(message: str, code: int) -> Exception:
 
 
 class Network:
-    """A network, as libvirt-python has it."""
+    """A fake of the class virNetwork of libvirt-python."""
 
     def __init__(self, networks: dict[str, 'Network'], xml: str) -> None:
         self._networks = networks
@@ -47,10 +47,10 @@ class Network:
 
 
 class Networks:
-    """The networks of a host, made and gone by a connection to it.
+    """The methods of a connection that create, find and list networks.
 
-    :ivar networks: by their names
-    :ivar error: the error that every call raises
+    :ivar networks: the networks of the host by name
+    :ivar error: an error that every method raises, or None
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -10,15 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Makes a process of tests ready for Nova, before all else is imported."""
+"""Prepares a test process for Nova; to be imported before all else."""
 
 import os
 
 # Nova's tests default to eventlet, its services to threads.
 os.environ.setdefault('OS_NOVA_DISABLE_EVENTLET_PATCHING', 'true')
 
-# Nova's test fixtures refuse to load where eventlet has been imported before
-# Nova has chosen.
+# Nova's test fixtures refuse to load if eventlet was imported before Nova has
+# chosen between eventlet and threads.
 from nova import monkey_patch  # noqa: E402
 
 monkey_patch.patch()

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The samples of notifications in the documentation, held against the code."""
+"""Compares notifications with the samples in the documentation."""
 
 import os
 import pathlib
@@ -27,7 +27,7 @@ DIRECTORY = (
     .joinpath('doc', 'notification_samples')
 )
 
-#: Set to write the samples instead, after a change that was meant.
+#: Environment variable to write the samples after an intended change.
 WRITE = 'PCI_EXT_TEST_WRITE_SAMPLES'
 
 _VARIABLE = (
@@ -58,8 +58,8 @@ def _shape(value: Any) -> Any:
 def check(test: Any, name: str, notification: dict[str, Any]) -> None:
     """Compare a notification with its sample.
 
-    :param name: that of the file, without its ending
-    :param notification: as Nova's fixture has recorded it
+    :param name: name of the file without its suffix
+    :param notification: a notification recorded by Nova's fixture
     """
     path = DIRECTORY / f'{name}.json'
     found = {

@@ -10,13 +10,13 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Tags of tests, in their ids, where a filter of stestr finds them."""
+"""Tags of tests. A test id contains its tags, so stestr selects by them."""
 
 from collections.abc import Callable
 from typing import TypeVar
 import unittest
 
-#: The tests of tox environments that run some tests only, by their names.
+#: Tags named like the tox environments that run only tests with the tag.
 NOVA33_SHORT = 'nova33-short'
 DEPLOY_SHORT = 'deploy-short'
 
@@ -24,19 +24,21 @@ _Case = TypeVar('_Case', bound=type[unittest.TestCase])
 
 
 def tag(*tags: str) -> Callable[[_Case], _Case]:
-    """Tag the tests of a class, not those of classes derived from it.
+    """Tag the tests of a class, but not the tests of its subclasses.
 
     The id of a test then ends as with testtools' ``attr``: ``[TAG,...]``.
     """
 
     def decorate(case: _Case) -> _Case:
-        plain = case.id
+        plain_id = case.id
 
-        def tagged(self: unittest.TestCase) -> str:
-            end = f'[{",".join(sorted(tags))}]' if type(self) is case else ''
-            return plain(self) + end
+        def tagged_id(self: unittest.TestCase) -> str:
+            suffix = (
+                f'[{",".join(sorted(tags))}]' if type(self) is case else ''
+            )
+            return plain_id(self) + suffix
 
-        case.id = tagged  # type: ignore[method-assign]
+        case.id = tagged_id  # type: ignore[method-assign]
         return case
 
     return decorate
