@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The real ``openstack`` shell against a compute service of few words."""
+"""Runs the real ``openstack`` shell against a fake compute service."""
 
 from http import server
 import io
@@ -34,14 +34,14 @@ clouds:
 
 ROOT = '/v2.1'
 
-#: That of every request.
+#: The request id in every response.
 REQUEST_ID = 'req-b5d5e6a4-3a4f-4d7e-8f1d-6f0c9b1f3b0e'
 
 IDENTITY_ROOT = '/v3'
 
 
 def version_documents(api):
-    """Return the documents that the SDK requests first."""
+    """Return the version documents, which the SDK requests first."""
     compute = {
         'id': 'v2.1',
         'status': 'CURRENT',
@@ -60,35 +60,35 @@ def version_documents(api):
     }
 
 
-def forget_clients():
-    """Forget the clients of the last shell: they are kept for the process."""
+def clear_cached_clients():
+    """Remove the clients of the last shell from the cache of the process."""
     for attribute in vars(clientmanager.ClientManager).values():
         if isinstance(attribute, clientmanager.ClientCache):
             attribute._handle = None
 
 
 class ComputeApi(fixtures.Fixture):
-    """Answers requests as told, and notes them.
+    """A fake compute and identity service that records its requests.
 
-    :ivar endpoint: where it is
-    :ivar identity: where the identity service is
-    :ivar answers: what it answers: (status, body) by 'METHOD /path'; a body
-        that is a str is sent as it is, others as JSON
-    :ivar requests: received ones: ('METHOD /path', body)
+    :ivar endpoint: URL of the compute service
+    :ivar identity: URL of the identity service
+    :ivar responses: (status, body) by 'METHOD /path'; a body that is a str
+        is sent unchanged, others as JSON
+    :ivar requests: received requests: ('METHOD /path', body)
 
-    Paths are those under the endpoint; those of the identity service, which
-    is here too, begin with its version.
+    Paths are relative to the endpoint; paths of the identity service start
+    with its version.
     """
 
     def __init__(self):
-        self.answers = {}
+        self.responses = {}
         self.requests = []
 
     def _setUp(self):
         api = self
 
         class Handler(server.BaseHTTPRequestHandler):
-            def answer(self):
+            def respond(self):
                 length = int(self.headers.get('Content-Length', 0))
                 body = json.loads(self.rfile.read(length) or 'null')
                 path = self.path.removeprefix(ROOT)
@@ -98,7 +98,7 @@ class ComputeApi(fixtures.Fixture):
                     status, content = 200, document
                 else:
                     api.requests.append((request, body))
-                    status, content = api.answers.get(
+                    status, content = api.responses.get(
                         request, (404, '<h1>404 Not Found</h1>')
                     )
                 is_text = isinstance(content, str)
@@ -113,7 +113,7 @@ class ComputeApi(fixtures.Fixture):
                     text = content if is_text else json.dumps(content)
                     self.wfile.write(text.encode())
 
-            do_GET = do_POST = do_PUT = do_DELETE = answer
+            do_GET = do_POST = do_PUT = do_DELETE = respond
 
             def log_message(self, *args):
                 pass
@@ -151,9 +151,9 @@ class ShellTestCase(base.BaseTestCase):
     def run_shell(self, *arguments):
         """Run a command.
 
-        :returns: the exit code, what it printed, and what it complained of
+        :returns: exit code, standard output, standard error
         """
-        forget_clients()
+        clear_cached_clients()
         root = logging.getLogger()
         handlers, level = root.handlers[:], root.level
         stdout, stderr = io.StringIO(), io.StringIO()
@@ -164,7 +164,7 @@ class ShellTestCase(base.BaseTestCase):
             ):
                 code = shell.main(list(arguments))
         except SystemExit as error:
-            # argparse's way to refuse its arguments.
+            # argparse exits when it refuses its arguments.
             code = error.code
         finally:
             root.handlers[:] = handlers
@@ -172,7 +172,7 @@ class ShellTestCase(base.BaseTestCase):
         return code, stdout.getvalue(), stderr.getvalue()
 
     def output_of(self, *arguments):
-        """Run a command that is to succeed, and give what it printed."""
+        """Run a command that must succeed, and return its standard output."""
         code, stdout, stderr = self.run_shell(*arguments)
         self.assertEqual(0, code, stderr)
         return stdout
@@ -180,8 +180,8 @@ class ShellTestCase(base.BaseTestCase):
     def json_of(self, *arguments):
         return json.loads(self.output_of(*arguments, '-f', 'json'))
 
-    def complaint_of(self, *arguments):
-        """Run a command that is to fail, and give what it says."""
+    def error_of(self, *arguments):
+        """Run a command that must fail, and return its standard error."""
         code, stdout, stderr = self.run_shell(*arguments)
         self.assertNotEqual(0, code, stdout)
         return stderr

@@ -14,8 +14,8 @@ from pci_ext.tests.unit.client import base
 
 
 class TestList(base.ShellTestCase):
-    def test_in_order(self):
-        self.api.answers['GET /os-pci-flavors/0'] = (
+    def test_lists_attributes_in_order(self):
+        self.api.responses['GET /os-pci-flavors/0'] = (
             200,
             {'pci_flavor': {'specs': {'vendor_id': 'True', 'e.x': 'True'}}},
         )
@@ -24,12 +24,12 @@ class TestList(base.ShellTestCase):
             self.json_of('pci', 'attribute', 'list'),
         )
 
-    def test_the_message_of_the_api_is_told(self):
-        self.api.answers['GET /os-pci-flavors/0'] = (
+    def test_prints_the_error_message_of_the_api(self):
+        self.api.responses['GET /os-pci-flavors/0'] = (
             403,
             {'forbidden': {'code': 403, 'message': 'Policy forbids it.'}},
         )
         self.assertEqual(
             'Policy forbids it.\n',
-            self.complaint_of('pci', 'attribute', 'list'),
+            self.error_of('pci', 'attribute', 'list'),
         )

@@ -48,7 +48,7 @@ class TestList(base.ShellTestCase):
         if more:
             body['pci_devices_links'] = [{'rel': 'next', 'href': 'x'}]
         path = '/os-pci-devices' + (f'?{query}' if query else '')
-        self.api.answers[f'GET {path}'] = (200, body)
+        self.api.responses[f'GET {path}'] = (200, body)
 
     def list(self, *options):
         return self.json_of('pci', 'device', 'list', *options)
@@ -75,13 +75,13 @@ class TestList(base.ShellTestCase):
             self.list('--long'),
         )
 
-    def test_for_people(self):
+    def test_long_as_a_table(self):
         self.set_page('', DEVICE)
         shown = self.output_of('pci', 'device', 'list', '--long')
         self.assertIn('bigGPU, gpu', shown)
         self.assertIn("e.group='gpu'", shown)
 
-    def test_filters_and_sort(self):
+    def test_sends_filters_and_sort_keys(self):
         self.set_page(
             'e.group=a%26b&vendor_id=10de&host=host1&flavor=gpu'
             '&status=allocated&sort_key=host&sort_dir=asc'
@@ -98,7 +98,7 @@ class TestList(base.ShellTestCase):
             ),
         )
 
-    def test_all_pages(self):
+    def test_lists_all_pages(self):
         last = DEVICE | {'uuid': uuids.last}
         self.set_page('host=h', DEVICE, more=True)
         self.set_page(f'host=h&marker={uuids.device}', last)
@@ -119,7 +119,7 @@ class TestList(base.ShellTestCase):
             ],
         )
 
-    def test_bad_options(self):
+    def test_refuses_bad_options(self):
         for options, text in (
             (('--status', 'broken'), 'invalid choice'),
             (('--limit', '-2'), 'non-negative'),
@@ -127,20 +127,20 @@ class TestList(base.ShellTestCase):
             (('--sort', ':desc'), "no key to sort by in ':desc'"),
         ):
             self.assertIn(
-                text, self.complaint_of('pci', 'device', 'list', *options)
+                text, self.error_of('pci', 'device', 'list', *options)
             )
 
-    def test_the_message_of_the_api_is_told(self):
-        self.api.answers['GET /os-pci-devices?flavor=x'] = (
+    def test_prints_the_error_message_of_the_api(self):
+        self.api.responses['GET /os-pci-devices?flavor=x'] = (
             400,
             {'badRequest': {'message': 'PCI flavor x could not be found.'}},
         )
         self.assertEqual(
             'PCI flavor x could not be found.\n',
-            self.complaint_of('pci', 'device', 'list', '--flavor', 'x'),
+            self.error_of('pci', 'device', 'list', '--flavor', 'x'),
         )
 
-    def test_cells_that_do_not_answer(self):
+    def test_warns_of_cells_that_do_not_answer(self):
         self.set_page('', DEVICE, cells_down=[uuids.cell])
         code, _, stderr = self.run_shell('pci', 'device', 'list')
         self.assertEqual(0, code)
@@ -149,7 +149,7 @@ class TestList(base.ShellTestCase):
 
 class TestShow(base.ShellTestCase):
     def test_show(self):
-        self.api.answers[f'GET /os-pci-devices/{uuids.device}'] = (
+        self.api.responses[f'GET /os-pci-devices/{uuids.device}'] = (
             200,
             {'pci_device': DEVICE},
         )
@@ -164,9 +164,9 @@ class TestShow(base.ShellTestCase):
             expected, self.json_of('pci', 'device', 'show', uuids.device)
         )
 
-    def test_an_empty_uuid(self):
+    def test_refuses_an_empty_uuid(self):
         self.assertEqual(
             'The name or ID of the PCI device is empty.\n',
-            self.complaint_of('pci', 'device', 'show', ''),
+            self.error_of('pci', 'device', 'show', ''),
         )
         self.assertEqual([], self.api.requests)

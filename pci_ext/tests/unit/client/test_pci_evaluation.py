@@ -15,7 +15,7 @@ from pci_ext.tests.unit.client import base
 
 class TestEvaluate(base.ShellTestCase):
     def test_evaluate(self):
-        self.api.answers['POST /os-pci-flavors/evaluate'] = (
+        self.api.responses['POST /os-pci-flavors/evaluate'] = (
             200,
             {
                 'evaluation': {

@@ -39,16 +39,19 @@ USAGE = {'total': 4, 'available': 1, 'allocated': 3}
 
 class TestCreate(base.ShellTestCase):
     def create(self, *options):
-        self.api.answers['POST /os-pci-flavors'] = (201, {'pci_flavor': FULL})
+        self.api.responses['POST /os-pci-flavors'] = (
+            201,
+            {'pci_flavor': FULL},
+        )
         shown = self.json_of('pci', 'flavor', 'create', 'bigGPU', *options)
         [(_, body)] = self.api.requests
         return body['pci_flavor'], shown
 
-    def test_only_given_fields_are_sent(self):
+    def test_sends_only_specified_fields(self):
         sent, _ = self.create()
         self.assertEqual({'name': 'bigGPU'}, sent)
 
-    def test_every_option(self):
+    def test_sends_every_option(self):
         sent, _ = self.create(
             *('--description', 'on-die GPU', '--private'),
             *('--live-migration', 'hotplug'),
@@ -65,11 +68,11 @@ class TestCreate(base.ShellTestCase):
             sent,
         )
 
-    def test_public(self):
+    def test_sends_the_option_public(self):
         sent, _ = self.create('--public')
         self.assertEqual({'name': 'bigGPU', 'is_public': True}, sent)
 
-    def test_created_flavor_is_shown(self):
+    def test_shows_the_created_flavor(self):
         _, shown = self.create()
         self.assertEqual(
             {
@@ -85,29 +88,29 @@ class TestCreate(base.ShellTestCase):
             shown,
         )
 
-    def test_bad_options_ask_nothing(self):
+    def test_bad_options_send_no_request(self):
         for options in (
             ('--public', '--private'),
             ('--live-migration', 'maybe'),
             ('--property', 'vendor_id'),
             ('--property', '=8086'),
         ):
-            self.complaint_of('pci', 'flavor', 'create', 'bigGPU', *options)
+            self.error_of('pci', 'flavor', 'create', 'bigGPU', *options)
         self.assertEqual([], self.api.requests)
 
-    def test_the_message_of_the_api_is_told(self):
-        self.api.answers['POST /os-pci-flavors'] = fault(
+    def test_prints_the_error_message_of_the_api(self):
+        self.api.responses['POST /os-pci-flavors'] = fault(
             409, 'A PCI flavor named bigGPU already exists.'
         )
         self.assertEqual(
             'A PCI flavor named bigGPU already exists.\n',
-            self.complaint_of('pci', 'flavor', 'create', 'bigGPU'),
+            self.error_of('pci', 'flavor', 'create', 'bigGPU'),
         )
 
 
 class TestList(base.ShellTestCase):
     def test_short(self):
-        self.api.answers['GET /os-pci-flavors'] = (
+        self.api.responses['GET /os-pci-flavors'] = (
             200,
             {'pci_flavors': [BASIC]},
         )
@@ -123,7 +126,7 @@ class TestList(base.ShellTestCase):
         )
 
     def test_long(self):
-        self.api.answers['GET /os-pci-flavors/detail'] = (
+        self.api.responses['GET /os-pci-flavors/detail'] = (
             200,
             {'pci_flavors': [FULL | {'usage': USAGE}]},
         )
@@ -142,31 +145,31 @@ class TestList(base.ShellTestCase):
             self.json_of('pci', 'flavor', 'list', '--long'),
         )
 
-    def test_a_compute_service_without_pci_flavors(self):
+    def test_explains_a_compute_service_without_pci_flavors(self):
         self.assertIn(
             'it seems to be without PCI flavors',
-            self.complaint_of('pci', 'flavor', 'list'),
+            self.error_of('pci', 'flavor', 'list'),
         )
 
-    def test_an_answer_without_a_reason(self):
-        self.api.answers['GET /os-pci-flavors'] = (503, '<h1>Busy</h1>')
+    def test_prints_the_status_of_a_response_without_a_message(self):
+        self.api.responses['GET /os-pci-flavors'] = (503, '<h1>Busy</h1>')
         self.assertEqual(
             'The compute service refused the request (HTTP 503).\n',
-            self.complaint_of('pci', 'flavor', 'list'),
+            self.error_of('pci', 'flavor', 'list'),
         )
 
 
 class TestShow(base.ShellTestCase):
     def show(self, name, path):
-        self.api.answers[f'GET {path}'] = (200, {'pci_flavor': FULL})
+        self.api.responses[f'GET {path}'] = (200, {'pci_flavor': FULL})
         return self.json_of('pci', 'flavor', 'show', name)
 
     def test_by_name(self):
         shown = self.show('bigGPU', '/os-pci-flavors/bigGPU')
         self.assertEqual(FULL['specs'], shown['properties'])
 
-    def test_usage_for_people(self):
-        self.api.answers['GET /os-pci-flavors/bigGPU'] = (
+    def test_usage_in_a_table(self):
+        self.api.responses['GET /os-pci-flavors/bigGPU'] = (
             200,
             {'pci_flavor': FULL | {'usage': USAGE}},
         )
@@ -175,8 +178,8 @@ class TestShow(base.ShellTestCase):
             self.output_of('pci', 'flavor', 'show', 'bigGPU'),
         )
 
-    def test_properties_for_people(self):
-        self.api.answers['GET /os-pci-flavors/bigGPU'] = (
+    def test_properties_in_a_table(self):
+        self.api.responses['GET /os-pci-flavors/bigGPU'] = (
             200,
             {'pci_flavor': FULL},
         )
@@ -189,15 +192,15 @@ class TestShow(base.ShellTestCase):
         shown = self.show(uuids.gpu, f'/os-pci-flavors/{uuids.gpu}')
         self.assertEqual('bigGPU', shown['name'])
 
-    def test_a_name_with_characters_that_mean_something_in_urls(self):
+    def test_quotes_special_characters_in_the_url(self):
         shown = self.show(
             'a b?c#dü%', '/os-pci-flavors/a%20b%3Fc%23d%C3%BC%25'
         )
         self.assertEqual('bigGPU', shown['name'])
 
-    def test_names_that_a_path_cannot_carry(self):
+    def test_finds_the_uuid_of_a_name_that_is_invalid_in_a_path(self):
         for name in ('a/b', '.', '..', 'detail'):
-            self.api.answers['GET /os-pci-flavors'] = (
+            self.api.responses['GET /os-pci-flavors'] = (
                 200,
                 {
                     'pci_flavors': [
@@ -209,23 +212,23 @@ class TestShow(base.ShellTestCase):
             shown = self.show(name, f'/os-pci-flavors/{uuids.gpu}')
             self.assertEqual('bigGPU', shown['name'])
 
-    def test_such_a_name_that_is_none(self):
-        self.api.answers['GET /os-pci-flavors'] = (200, {'pci_flavors': []})
+    def test_unknown_name_that_is_invalid_in_a_path(self):
+        self.api.responses['GET /os-pci-flavors'] = (200, {'pci_flavors': []})
         self.assertEqual(
             'PCI flavor a/b could not be found.\n',
-            self.complaint_of('pci', 'flavor', 'show', 'a/b'),
+            self.error_of('pci', 'flavor', 'show', 'a/b'),
         )
 
-    def test_an_empty_name(self):
+    def test_refuses_an_empty_name(self):
         for command in ('show', 'delete'):
             self.assertIn(
                 'The name or ID of the PCI flavor is empty.\n',
-                self.complaint_of('pci', 'flavor', command, ''),
+                self.error_of('pci', 'flavor', command, ''),
             )
         self.assertEqual([], self.api.requests)
 
-    def test_the_available_attributes(self):
-        self.api.answers['GET /os-pci-flavors/0'] = (
+    def test_shows_the_available_attributes(self):
+        self.api.responses['GET /os-pci-flavors/0'] = (
             200,
             {
                 'pci_flavor': {
@@ -246,20 +249,20 @@ class TestShow(base.ShellTestCase):
             self.json_of('pci', 'flavor', 'show', '0'),
         )
 
-    def test_there_is_none(self):
-        self.api.answers['GET /os-pci-flavors/gpu'] = fault(
+    def test_unknown_name(self):
+        self.api.responses['GET /os-pci-flavors/gpu'] = fault(
             404, 'PCI flavor gpu could not be found.'
         )
         self.assertEqual(
             'PCI flavor gpu could not be found.\n',
-            self.complaint_of('pci', 'flavor', 'show', 'gpu'),
+            self.error_of('pci', 'flavor', 'show', 'gpu'),
         )
 
 
 class TestSet(base.ShellTestCase):
     def setUp(self):
         super().setUp()
-        self.api.answers['PUT /os-pci-flavors/bigGPU'] = (
+        self.api.responses['PUT /os-pci-flavors/bigGPU'] = (
             200,
             {'pci_flavor': FULL},
         )
@@ -268,7 +271,7 @@ class TestSet(base.ShellTestCase):
         self.output_of('pci', 'flavor', 'set', 'bigGPU', *options)
         return self.api.requests.pop()
 
-    def test_only_given_fields_are_sent(self):
+    def test_sends_only_specified_fields(self):
         for options, values in (
             (('--name', 'GPU'), {'name': 'GPU'}),
             (('--description', ''), {'description': ''}),
@@ -285,28 +288,28 @@ class TestSet(base.ShellTestCase):
                 self.set(*options),
             )
 
-    def test_nothing(self):
+    def test_refuses_a_command_without_options(self):
         self.assertIn(
             'Nothing to set.',
-            self.complaint_of('pci', 'flavor', 'set', 'bigGPU'),
+            self.error_of('pci', 'flavor', 'set', 'bigGPU'),
         )
         self.assertEqual([], self.api.requests)
 
-    def test_the_message_of_the_api_is_told(self):
-        self.api.answers['PUT /os-pci-flavors/bigGPU'] = fault(
+    def test_prints_the_error_message_of_the_api(self):
+        self.api.responses['PUT /os-pci-flavors/bigGPU'] = fault(
             400, 'Invalid pattern for vendor_id.'
         )
         self.assertEqual(
             'Invalid pattern for vendor_id.\n',
-            self.complaint_of(
+            self.error_of(
                 'pci', 'flavor', 'set', 'bigGPU', '--property', 'vendor_id=('
             ),
         )
 
 
 class TestUnset(base.ShellTestCase):
-    def test_properties(self):
-        self.api.answers['PUT /os-pci-flavors/bigGPU'] = (
+    def test_sends_null_for_properties(self):
+        self.api.responses['PUT /os-pci-flavors/bigGPU'] = (
             200,
             {'pci_flavor': FULL},
         )
@@ -328,17 +331,17 @@ class TestUnset(base.ShellTestCase):
             self.api.requests,
         )
 
-    def test_nothing(self):
+    def test_refuses_a_command_without_options(self):
         self.assertIn(
-            '--property', self.complaint_of('pci', 'flavor', 'unset', 'bigGPU')
+            '--property', self.error_of('pci', 'flavor', 'unset', 'bigGPU')
         )
         self.assertEqual([], self.api.requests)
 
 
 class TestDelete(base.ShellTestCase):
-    def test_several(self):
+    def test_deletes_several(self):
         for name in 'ab':
-            self.api.answers[f'DELETE /os-pci-flavors/{name}'] = (204, '')
+            self.api.responses[f'DELETE /os-pci-flavors/{name}'] = (204, '')
         self.assertEqual(
             '', self.output_of('pci', 'flavor', 'delete', 'a', 'b')
         )
@@ -347,20 +350,20 @@ class TestDelete(base.ShellTestCase):
             [request for request, _ in self.api.requests],
         )
 
-    def test_the_others_are_deleted_and_failures_counted(self):
-        self.api.answers['DELETE /os-pci-flavors/b'] = (204, '')
+    def test_deletes_the_others_and_counts_failures(self):
+        self.api.responses['DELETE /os-pci-flavors/b'] = (204, '')
         for name in 'ac':
-            self.api.answers[f'DELETE /os-pci-flavors/{name}'] = fault(
+            self.api.responses[f'DELETE /os-pci-flavors/{name}'] = fault(
                 404, f'PCI flavor {name} could not be found.'
             )
-        complaint = self.complaint_of('pci', 'flavor', 'delete', *'abc')
+        stderr = self.error_of('pci', 'flavor', 'delete', *'abc')
         self.assertIn(
             "Failed to delete PCI flavor 'a': "
             'PCI flavor a could not be found.',
-            complaint,
+            stderr,
         )
         self.assertTrue(
-            complaint.endswith('2 of 3 PCI flavors failed to delete.\n'),
-            complaint,
+            stderr.endswith('2 of 3 PCI flavors failed to delete.\n'),
+            stderr,
         )
         self.assertEqual(3, len(self.api.requests))

@@ -24,7 +24,7 @@ def fault(code, message):
 class AccessTestCase(base.ShellTestCase):
     def setUp(self):
         super().setUp()
-        self.answer(
+        self.set_responses(
             {
                 'GET /v3/projects/demo': fault(404, 'No such project.'),
                 f'GET /v3/projects/{uuids.demo}': self.project(),
@@ -38,8 +38,8 @@ class AccessTestCase(base.ShellTestCase):
             }
         )
 
-    def answer(self, answers):
-        self.api.answers.update(answers)
+    def set_responses(self, responses):
+        self.api.responses.update(responses)
 
     @staticmethod
     def project():
@@ -64,8 +64,8 @@ class TestAdd(AccessTestCase):
             'pci', 'flavor', 'access', 'add', 'bigGPU', *arguments
         )
 
-    def complaint_about(self, *arguments):
-        return self.complaint_of(
+    def error_of_add(self, *arguments):
+        return self.error_of(
             'pci', 'flavor', 'access', 'add', 'bigGPU', *arguments
         )
 
@@ -88,8 +88,8 @@ class TestAdd(AccessTestCase):
         self.add(uuids.demo)
         self.assert_added(uuids.demo)
 
-    def test_project_of_a_domain(self):
-        self.answer(
+    def test_project_by_name_and_domain(self):
+        self.set_responses(
             {
                 'GET /v3/domains?name=eng': (
                     200,
@@ -106,25 +106,25 @@ class TestAdd(AccessTestCase):
         self.add('demo', '--project-domain', 'eng')
         self.assert_added(uuids.demo)
 
-    def test_project_that_is_none(self):
+    def test_refuses_an_unknown_project(self):
         self.assertEqual(
             'Project nosuch could not be found.\n',
-            self.complaint_about('nosuch'),
+            self.error_of_add('nosuch'),
         )
         self.assertEqual([], self.sent())
 
-    def test_empty_project(self):
+    def test_refuses_an_empty_project(self):
         for action in ('add', 'remove'):
             self.assertEqual(
                 'The name or ID of the project is empty.\n',
-                self.complaint_of(
+                self.error_of(
                     *('pci', 'flavor', 'access', action, 'bigGPU', '')
                 ),
             )
         self.assertEqual([], self.api.requests)
 
-    def test_several_projects_of_the_name(self):
-        self.answer(
+    def test_refuses_an_ambiguous_project_name(self):
+        self.set_responses(
             {
                 'GET /v3/projects?name=demo': self.projects(
                     uuids.demo, uuids.other
@@ -133,12 +133,12 @@ class TestAdd(AccessTestCase):
         )
         self.assertIn(
             'There are several projects named demo',
-            self.complaint_about('demo'),
+            self.error_of_add('demo'),
         )
         self.assertEqual([], self.sent())
 
-    def test_users_without_projects_give_ids(self):
-        self.answer(
+    def test_uses_the_id_if_the_identity_service_forbids_the_lookup(self):
+        self.set_responses(
             {
                 f'GET /v3/projects/{uuids.demo}': fault(403, 'No.'),
                 f'GET /v3/projects?name={uuids.demo}': fault(403, 'No.'),
@@ -147,8 +147,8 @@ class TestAdd(AccessTestCase):
         self.add(uuids.demo)
         self.assert_added(uuids.demo)
 
-    def test_the_message_of_the_api_is_told(self):
-        self.answer(
+    def test_prints_the_error_message_of_the_api(self):
+        self.set_responses(
             {
                 f'POST {ACCESS}': fault(
                     409,
@@ -159,7 +159,7 @@ class TestAdd(AccessTestCase):
         )
         self.assertEqual(
             'PCI flavor bigGPU is public: all projects have access to it.\n',
-            self.complaint_about('demo'),
+            self.error_of_add('demo'),
         )
 
 
@@ -173,15 +173,15 @@ class TestRemove(AccessTestCase):
             [(f'DELETE {ACCESS}/{uuids.demo}', None)], self.sent()
         )
 
-    def test_project_that_is_gone(self):
-        self.answer({f'DELETE {ACCESS}/nosuch': (204, '')})
+    def test_removes_a_deleted_project(self):
+        self.set_responses({f'DELETE {ACCESS}/nosuch': (204, '')})
         self.remove('nosuch')
         self.assertEqual([(f'DELETE {ACCESS}/nosuch', None)], self.sent())
 
 
 class TestList(AccessTestCase):
     def test_list(self):
-        self.answer(
+        self.set_responses(
             {
                 f'GET {ACCESS}': (
                     200,
@@ -194,8 +194,8 @@ class TestList(AccessTestCase):
             self.json_of('pci', 'flavor', 'access', 'list', 'bigGPU'),
         )
 
-    def test_of_a_name_that_a_path_cannot_carry(self):
-        self.answer(
+    def test_list_by_a_name_that_is_invalid_in_a_path(self):
+        self.set_responses(
             {
                 'GET /os-pci-flavors': (
                     200,
@@ -213,8 +213,8 @@ class TestList(AccessTestCase):
 
 
 class TestCreate(AccessTestCase):
-    def test_with_projects(self):
-        self.answer(
+    def test_creates_with_projects(self):
+        self.set_responses(
             {
                 'POST /os-pci-flavors': (
                     201,
@@ -239,11 +239,11 @@ class TestCreate(AccessTestCase):
             body['pci_flavor'],
         )
 
-    def test_with_projects_and_not_private(self):
+    def test_refuses_projects_without_private(self):
         for options in ((), ('--public',)):
             self.assertEqual(
                 '--project is only allowed with --private.\n',
-                self.complaint_of(
+                self.error_of(
                     *('pci', 'flavor', 'create', 'bigGPU', *options),
                     *('--project', 'demo'),
                 ),

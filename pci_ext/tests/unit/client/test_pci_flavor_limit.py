@@ -21,17 +21,20 @@ class LimitTestCase(base.ShellTestCase):
     def setUp(self):
         super().setUp()
         project = {'id': uuids.demo, 'name': 'demo'}
-        self.answer('PUT')
-        self.api.answers.update(
+        self.set_limits('PUT')
+        self.api.responses.update(
             {
                 f'GET /v3/projects/{uuids.demo}': (200, {'project': project}),
-                f'GET /v3/projects/{uuids.gone}': (404, {}),
-                f'GET /v3/projects?name={uuids.gone}': (200, {'projects': []}),
+                f'GET /v3/projects/{uuids.deleted}': (404, {}),
+                f'GET /v3/projects?name={uuids.deleted}': (
+                    200,
+                    {'projects': []},
+                ),
             }
         )
 
-    def answer(self, method, default=None, **projects):
-        self.api.answers[f'{method} {LIMITS}'] = (
+    def set_limits(self, method, default=None, **projects):
+        self.api.responses[f'{method} {LIMITS}'] = (
             200,
             {'pci_flavor_limits': {'default': default, 'projects': projects}},
         )
@@ -49,32 +52,32 @@ class LimitTestCase(base.ShellTestCase):
     def run_limit(self, action, *arguments):
         return self.output_of('pci', 'flavor', 'limit', action, *arguments)
 
-    def test_set_that_of_all(self):
+    def test_sets_the_default_limit(self):
         self.run_limit('set', 'bigGPU', '4')
         self.assert_sent(default=4)
 
-    def test_set_that_of_a_project(self):
+    def test_sets_the_limit_of_a_project(self):
         self.run_limit('set', '--project', uuids.demo, 'bigGPU', 'unlimited')
         self.assert_sent(projects={uuids.demo: -1})
 
-    def test_unset_that_of_all(self):
+    def test_unsets_the_default_limit(self):
         self.run_limit('unset', 'bigGPU')
         self.assert_sent(default=None)
 
-    def test_unset_that_of_a_project_that_is_gone(self):
-        self.run_limit('unset', '--project', uuids.gone, 'bigGPU')
-        self.assert_sent(projects={uuids.gone: None})
+    def test_unsets_the_limit_of_a_deleted_project(self):
+        self.run_limit('unset', '--project', uuids.deleted, 'bigGPU')
+        self.assert_sent(projects={uuids.deleted: None})
 
-    def test_invalid_limits(self):
+    def test_refuses_invalid_limits(self):
         for text in ('many', '1.5', '٤'):
             self.assertIn(
                 f'{text} is neither a number of devices nor "unlimited".',
-                self.complaint_of('pci', 'flavor', 'limit', 'set', 'x', text),
+                self.error_of('pci', 'flavor', 'limit', 'set', 'x', text),
             )
         self.assertEqual([], self.api.requests)
 
     def test_list(self):
-        self.answer('GET', 4, b=-1, a=0)
+        self.set_limits('GET', 4, b=-1, a=0)
         self.assertEqual(
             [
                 {'Project ID': '', 'Limit': 4},
@@ -84,8 +87,8 @@ class LimitTestCase(base.ShellTestCase):
             self.json_of('pci', 'flavor', 'limit', 'list', 'bigGPU'),
         )
 
-    def test_list_of_none(self):
-        self.answer('GET')
+    def test_list_without_limits(self):
+        self.set_limits('GET')
         self.assertEqual(
             [], self.json_of('pci', 'flavor', 'limit', 'list', 'bigGPU')
         )

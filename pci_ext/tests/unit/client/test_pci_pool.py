@@ -33,7 +33,7 @@ SHORT = {
 
 class TestList(base.ShellTestCase):
     def test_list(self):
-        self.api.answers['GET /os-pci-pools'] = (
+        self.api.responses['GET /os-pci-pools'] = (
             200,
             {'pci_pools': [POOL], 'cells_down': []},
         )
@@ -43,8 +43,8 @@ class TestList(base.ShellTestCase):
             self.json_of('pci', 'pool', 'list', '--long'),
         )
 
-    def test_filters_sort_and_limit(self):
-        self.api.answers[
+    def test_sends_filters_sort_keys_and_limit(self):
+        self.api.responses[
             'GET /os-pci-pools?host=host1&sort_key=count&sort_dir=desc&limit=1'
         ] = (200, {'pci_pools': [POOL], 'cells_down': []})
         self.assertEqual(
@@ -55,8 +55,8 @@ class TestList(base.ShellTestCase):
             ),
         )
 
-    def test_status_is_of_devices(self):
+    def test_refuses_the_option_status(self):
         self.assertIn(
             'unrecognized arguments',
-            self.complaint_of('pci', 'pool', 'list', '--status', 'available'),
+            self.error_of('pci', 'pool', 'list', '--status', 'available'),
         )

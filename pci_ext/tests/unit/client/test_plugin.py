@@ -33,8 +33,8 @@ class TestShell(base.ShellTestCase):
                 f' {command} [-h]', self.output_of('help', *command.split())
             )
 
-    def test_every_command_is_completed(self):
-        # A line for each word that something follows: cmds_pci='flavor ...'.
+    def test_completes_every_command(self):
+        # A line for each word with words after it: cmds_pci='flavor ...'.
         completion = dict(
             re.findall(
                 r"^ *cmds_(\w+)='(.*)'$",
@@ -45,7 +45,7 @@ class TestShell(base.ShellTestCase):
         for command in COMMANDS:
             *words, last = command.split()
             self.assertIn(last, completion['_'.join(words)].split(), command)
-            # And its options.
+            # The options of the command are completed, too.
             self.assertIn('-h', completion['_'.join((*words, last))].split())
 
     def test_every_command_is_in_the_reference(self):
@@ -59,7 +59,7 @@ class TestShell(base.ShellTestCase):
                 'it in a directive autoprogram-cliff there.',
             )
 
-    def test_an_unknown_version_of_the_api_is_told_of(self):
+    def test_warns_of_an_unknown_api_version(self):
         _, _, stderr = self.run_shell(
             '--os-pci-api-version', '7', 'pci', 'flavor', 'list'
         )
@@ -67,8 +67,8 @@ class TestShell(base.ShellTestCase):
 
 
 class TestImports(base.base.BaseTestCase):
-    def test_nothing_else_of_pci_ext_is_imported(self):
-        # Who uses a cloud installs neither Nova nor a database.
+    def test_client_imports_nothing_else_of_pci_ext(self):
+        # A user of a cloud installs neither Nova nor a database.
         allowed = {
             *('pci_ext.client', 'osc_lib', 'openstack'),
             *('keystoneauth1', 'cliff'),

@@ -24,13 +24,13 @@ DEVICE = {
 
 class TestList(base.ShellTestCase):
     def set_server(self, **values):
-        self.api.answers[f'GET /servers/{uuids.server}'] = (
+        self.api.responses[f'GET /servers/{uuids.server}'] = (
             200,
             {'server': {'id': uuids.server, 'name': 'web', **values}},
         )
 
     def set_names(self, *names):
-        self.api.answers['GET /servers?name=web'] = (
+        self.api.responses['GET /servers?name=web'] = (
             200,
             {
                 'servers': [
@@ -56,7 +56,7 @@ class TestList(base.ShellTestCase):
 
     def test_long(self):
         self.set_names('server')
-        self.api.answers[f'GET /servers/{uuids.server}/os-pci-devices'] = (
+        self.api.responses[f'GET /servers/{uuids.server}/os-pci-devices'] = (
             200,
             {
                 'pci_devices': [
@@ -93,12 +93,12 @@ class TestList(base.ShellTestCase):
             shown,
         )
 
-    def test_alternatives_in_their_order(self):
-        self.api.answers[f'GET /servers/{uuids.server}'] = (
+    def test_keeps_the_order_of_alternatives(self):
+        self.api.responses[f'GET /servers/{uuids.server}'] = (
             200,
             {'server': {'id': uuids.server, 'name': 'web'}},
         )
-        self.api.answers[f'GET /servers/{uuids.server}/os-pci-devices'] = (
+        self.api.responses[f'GET /servers/{uuids.server}/os-pci-devices'] = (
             200,
             {'pci_devices': [{**DEVICE, 'alternatives': ['b', 'a', 'c']}]},
         )
@@ -107,7 +107,7 @@ class TestList(base.ShellTestCase):
             self.output_of('server', 'pci', 'list', '--long', uuids.server),
         )
 
-    def test_the_place_is_not_told(self):
+    def test_lists_devices_without_their_addresses(self):
         self.set_server(
             pci_devices=[{'vendor_id': '8086', 'product_id': '10c9'}]
         )
@@ -133,26 +133,26 @@ class TestList(base.ShellTestCase):
             [], self.json_of('server', 'pci', 'list', uuids.server)
         )
 
-    def test_devices_are_not_told(self):
+    def test_reports_that_devices_are_not_shown(self):
         self.set_server()
         self.assertEqual(
             f'The compute service does not show the PCI devices of server '
             f'{uuids.server}.\n',
-            self.complaint_of('server', 'pci', 'list', uuids.server),
+            self.error_of('server', 'pci', 'list', uuids.server),
         )
 
-    def test_there_is_none(self):
+    def test_unknown_server(self):
         self.set_names()
         self.assertEqual(
             'No Server found for web\n',
-            self.complaint_of('server', 'pci', 'list', 'web'),
+            self.error_of('server', 'pci', 'list', 'web'),
         )
 
-    def test_two_of_the_name(self):
+    def test_refuses_an_ambiguous_name(self):
         self.set_names('one', 'two')
         self.assertIn(
             "More than one Server exists with the name 'web'",
-            self.complaint_of('server', 'pci', 'list', 'web'),
+            self.error_of('server', 'pci', 'list', 'web'),
         )
 
 
@@ -161,7 +161,7 @@ class TestMigrationPlan(base.ShellTestCase):
 
     def setUp(self):
         super().setUp()
-        self.api.answers[f'GET /servers/{uuids.server}'] = (
+        self.api.responses[f'GET /servers/{uuids.server}'] = (
             200,
             {'server': {'id': uuids.server, 'name': 'web'}},
         )
@@ -176,9 +176,9 @@ class TestMigrationPlan(base.ShellTestCase):
             **values,
         }
         path = f'/servers/{uuids.server}/os-pci-migration-plan{query}'
-        self.api.answers[f'GET {path}'] = (200, {'pci_migration_plan': plan})
+        self.api.responses[f'GET {path}'] = (200, {'pci_migration_plan': plan})
 
-    def test_devices_by_policy(self):
+    def test_shows_devices_by_live_migration_policy(self):
         self.set_plan(
             reason='No.',
             devices=[
@@ -205,19 +205,19 @@ class TestMigrationPlan(base.ShellTestCase):
             self.json_of(*self.COMMAND),
         )
 
-    def test_failover_ports(self):
+    def test_shows_failover_ports(self):
         self.set_plan(
             failover_ports=[
-                {'port_id': uuids.pair, 'replaces': uuids.card},
+                {'port_id': uuids.standby, 'replaces': uuids.replaced},
                 {'port_id': uuids.other, 'replaces': None},
             ]
         )
         self.assertEqual(
-            [f'{uuids.pair} for {uuids.card}', uuids.other],
+            [f'{uuids.standby} for {uuids.replaced}', uuids.other],
             self.json_of(*self.COMMAND)['failover_ports'],
         )
 
-    def test_available_devices(self):
+    def test_shows_available_devices(self):
         self.set_plan(
             '?host=compute-2',
             hosts=[

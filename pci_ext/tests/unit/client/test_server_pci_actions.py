@@ -20,11 +20,11 @@ ACTION = f'POST /servers/{uuids.server}/action'
 class ActionTestCase(base.ShellTestCase):
     def setUp(self):
         super().setUp()
-        self.api.answers[f'GET /servers/{uuids.server}'] = (
+        self.api.responses[f'GET /servers/{uuids.server}'] = (
             200,
             {'server': {'id': uuids.server, 'name': 'web'}},
         )
-        self.api.answers[ACTION] = (202, '')
+        self.api.responses[ACTION] = (202, '')
 
     def sent(self):
         return [body for request, body in self.api.requests if body]
@@ -64,21 +64,21 @@ class TestAdd(ActionTestCase):
             self.sent(),
         )
 
-    def test_nothing(self):
+    def test_refuses_a_command_without_devices(self):
         self.assertIn(
             'Nothing to attach',
-            self.complaint_of('server', 'add', 'pci', uuids.server),
+            self.error_of('server', 'add', 'pci', uuids.server),
         )
         self.assertEqual([], self.sent())
 
-    def test_refused(self):
-        self.api.answers[ACTION] = (
+    def test_prints_the_error_message_of_the_api(self):
+        self.api.responses[ACTION] = (
             409,
             {'conflictingRequest': {'message': 'no free devices'}},
         )
         self.assertEqual(
             'no free devices\n',
-            self.complaint_of(
+            self.error_of(
                 *('server', 'add', 'pci', uuids.server, '--alias', 'a1:2')
             ),
         )
@@ -87,22 +87,22 @@ class TestAdd(ActionTestCase):
 class WaitTestCase(ActionTestCase):
     DEVICES = f'GET /servers/{uuids.server}/os-pci-devices'
 
-    def ends(self, **event):
-        """Let an action end in an event."""
+    def end_action(self, **event):
+        """Set the event with which the action ends."""
         path = f'/servers/{uuids.server}/os-instance-actions/{base.REQUEST_ID}'
         event = {'finish_time': '2026-01-01T00:00:00', **event}
-        self.api.answers[f'GET {path}'] = (
+        self.api.responses[f'GET {path}'] = (
             200,
             {'instanceAction': {'events': [event]}},
         )
 
-    def fails(self, details=None, **errors):
-        """Let an action fail.
+    def fail_action(self, details=None, **errors):
+        """Make the action fail.
 
-        :param errors: the last errors of the devices
+        :param errors: the last error of each device
         """
-        self.ends(result='Error', details=details)
-        self.api.answers[self.DEVICES] = (
+        self.end_action(result='Error', details=details)
+        self.api.responses[self.DEVICES] = (
             200,
             {
                 'pci_devices': [
@@ -116,8 +116,8 @@ class WaitTestCase(ActionTestCase):
             },
         )
 
-    def last_line(self, *arguments):
-        return self.complaint_of(*arguments).splitlines()[-1]
+    def last_error_line(self, *arguments):
+        return self.error_of(*arguments).splitlines()[-1]
 
 
 class TestWaitForAttach(WaitTestCase):
@@ -127,25 +127,25 @@ class TestWaitForAttach(WaitTestCase):
     )
 
     def test_success(self):
-        self.ends(result='Success', details=None)
+        self.end_action(result='Success', details=None)
         code, _, stderr = self.run_shell(*self.ADD)
         self.assertEqual(0, code)
         self.assertIn('Complete', stderr)
 
     def test_error(self):
-        self.fails('in use')
+        self.fail_action('in use')
         self.assertEqual(
             f'in use (Request-ID: {base.REQUEST_ID})',
-            self.last_line(*self.ADD),
+            self.last_error_line(*self.ADD),
         )
 
     def test_error_without_details(self):
         # An earlier failure is not the reason.
-        self.fails(one='not detached')
+        self.fail_action(one='not detached')
         self.assertEqual(
             'The action failed. An administrator can see why: openstack '
             f'server event show (Request-ID: {base.REQUEST_ID})',
-            self.last_line(*self.ADD),
+            self.last_error_line(*self.ADD),
         )
 
 
@@ -153,35 +153,35 @@ class TestWaitForDetach(WaitTestCase):
     REMOVE = 'server', 'remove', 'pci', '--wait', uuids.server, 'one', 'two'
 
     def test_error_of_the_devices(self):
-        self.fails(one='late', two='late', three='other')
+        self.fail_action(one='late', two='late', three='other')
         self.assertEqual(
             f'late (Request-ID: {base.REQUEST_ID})',
-            self.last_line(*self.REMOVE),
+            self.last_error_line(*self.REMOVE),
         )
 
     def test_error_with_details(self):
-        self.fails('from the event', one='late')
-        self.assertIn('from the event (', self.last_line(*self.REMOVE))
+        self.fail_action('from the event', one='late')
+        self.assertIn('from the event (', self.last_error_line(*self.REMOVE))
 
-    def test_no_error_of_a_device(self):
-        self.fails(one=None, two=None)
-        self.assertIn('An administrator', self.last_line(*self.REMOVE))
+    def test_error_without_an_error_of_a_device(self):
+        self.fail_action(one=None, two=None)
+        self.assertIn('An administrator', self.last_error_line(*self.REMOVE))
 
-    def test_devices_that_are_not_shown(self):
-        self.fails()
-        self.api.answers[self.DEVICES] = (
+    def test_error_if_devices_are_not_shown(self):
+        self.fail_action()
+        self.api.responses[self.DEVICES] = (
             403,
             {'forbidden': {'message': 'Policy'}},
         )
-        self.assertIn('An administrator', self.last_line(*self.REMOVE))
+        self.assertIn('An administrator', self.last_error_line(*self.REMOVE))
 
 
 class TestWaitForReattach(WaitTestCase):
     def test_error_of_the_devices(self):
-        self.fails(one='full', two='in use', three=None)
+        self.fail_action(one='full', two='in use', three=None)
         self.assertEqual(
             f'full; in use (Request-ID: {base.REQUEST_ID})',
-            self.last_line(
+            self.last_error_line(
                 'server', 'pci', 'reattach', '--wait', uuids.server
             ),
         )
