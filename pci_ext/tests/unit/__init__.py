@@ -19,7 +19,7 @@ import hypothesis
 
 from pci_ext.tests import nova_process  # noqa: F401
 
-# A machine that is slow for a while is no failure.
+# A slow machine must not make a test fail.
 hypothesis.settings.register_profile(
     'patient',
     deadline=None,
@@ -31,7 +31,7 @@ hypothesis.settings.load_profile('patient')
 def _refuse_databases(event: str, arguments: object) -> None:
     """Fail a test of this package that opens a database.
 
-    A hook of the interpreter: no way to open one goes past it.
+    The interpreter calls this audit hook whenever a database is opened.
     """
     if event != 'sqlite3.connect':
         return

@@ -23,7 +23,7 @@ Definition = ast.ClassDef | ast.FunctionDef
 
 
 def exists(name: str) -> bool:
-    """Look a dotted name up in the source: a module, or a part of one."""
+    """Return whether the source has a module or definition of this name."""
     parts = name.split('.')
     for end in range(len(parts), 0, -1):
         path = ROOT.joinpath(*parts[:end])
@@ -47,7 +47,7 @@ def is_defined(parts: list[str], body: list[ast.stmt]) -> bool:
 
 
 class FlowPageTestCase(base.BaseTestCase):
-    def test_each_function_that_is_named_exists(self) -> None:
+    def test_page_names_only_existing_functions(self) -> None:
         names = set(
             re.findall(r'``(pci_ext[.\w]+)``', PAGE.read_text('utf-8'))
         )

@@ -22,7 +22,7 @@ PACKAGE = pathlib.Path(pci_ext.__file__).parent
 
 
 class ServerStateTestCase(base.BaseTestCase):
-    def test_no_other_module_has_a_key_of_its_own(self) -> None:
+    def test_no_other_module_defines_keys(self) -> None:
         prefixes = (server_state.PREFIX, server_state.RESERVED)
         found = {
             str(path.relative_to(PACKAGE))
@@ -35,6 +35,6 @@ class ServerStateTestCase(base.BaseTestCase):
         }
         self.assertEqual({'server_state.py'}, found)
 
-    def test_a_reservation_is_read_as_it_was_written(self) -> None:
+    def test_reads_the_count_of_a_reservation(self) -> None:
         metadata = {f'{server_state.RESERVED}2:0': 'gpu', 'other': 'x'}
         self.assertEqual({'gpu': 2}, dict(server_state.reserved(metadata)))

@@ -24,8 +24,8 @@ from pci_ext import exception
 from pci_ext.activation import activator
 from pci_ext.tests import fixtures as pci_ext_fixtures
 
-# The start of nova-scheduler, with a Nova that has changed.
-SCHEDULER_ON_ANOTHER_NOVA = """
+# Starts nova-scheduler after a signature of Nova has been changed.
+SCHEDULER_ON_CHANGED_NOVA = """
     import sys
     from nova.cmd import scheduler
     from nova.pci import stats
@@ -47,13 +47,13 @@ CONFIG = """
 
 
 class ActivationTest(base.BaseTestCase):
-    def test_every_seam_is_installed(self) -> None:
+    def test_installs_every_seam(self) -> None:
         self.useFixture(pci_ext_fixtures.Activation())
         self.assertTrue(activator.is_active())
         for seam in activator.seams():
             self.assertIs(seam.replacement, seam.current)
 
-    def test_nothing_is_installed_unless_all_can_be(self) -> None:
+    def test_installs_no_seam_if_one_does_not_match(self) -> None:
         with pci_ext_fixtures.Activation():
             self.assertTrue(activator.is_active())
         self.useFixture(
@@ -64,7 +64,7 @@ class ActivationTest(base.BaseTestCase):
         self.assertRaises(exception.SeamChanged, activator.activate)
         self.assertFalse(any(seam.installed for seam in activator.seams()))
 
-    def test_another_compute_api_of_nova_is_refused(self) -> None:
+    def test_refuses_a_changed_compute_api_of_nova(self) -> None:
         def resize(self, context, server):
             return None
 
@@ -73,7 +73,7 @@ class ActivationTest(base.BaseTestCase):
         error = self.assertRaises(exception.SeamChanged, activator.activate)
         self.assertIn('nova.compute.api.API.resize', error.format_message())
 
-    def test_options_that_do_not_parse_are_named(self) -> None:
+    def test_error_names_the_value_that_does_not_parse(self) -> None:
         fixture = self.useFixture(pci_ext_fixtures.Activation())
         fixture.conf.config(
             group='pci_ext', pci_information=['[{"vendor_id": "8086"}']
@@ -90,13 +90,13 @@ class ActivationTest(base.BaseTestCase):
         after = [seam.current for seam in activator.seams()]
         self.assertEqual(before, after)
 
-    def test_drivers_can_be_named(self) -> None:
+    def test_drivers_are_importable_from_nova_virt(self) -> None:
         self.useFixture(pci_ext_fixtures.Activation())
         module = importlib.import_module('nova.virt.pci_ext')
         self.assertEqual('FakeDriver', module.FakeDriver.__name__)
         self.assertRaises(AttributeError, getattr, module, 'NoDriver')
 
-    def test_a_service_refuses_a_nova_that_has_changed(self) -> None:
+    def test_a_service_does_not_start_on_a_changed_nova(self) -> None:
         directory = self.useFixture(fixtures.TempDir()).path
         config = os.path.join(directory, 'nova.conf')
         with open(config, 'w') as stream:
@@ -105,7 +105,7 @@ class ActivationTest(base.BaseTestCase):
             [
                 sys.executable,
                 '-c',
-                textwrap.dedent(SCHEDULER_ON_ANOTHER_NOVA).format(
+                textwrap.dedent(SCHEDULER_ON_CHANGED_NOVA).format(
                     config=config
                 ),
             ],
@@ -122,7 +122,7 @@ class ActivationTest(base.BaseTestCase):
 
 
 class RequireTest(base.BaseTestCase):
-    def test_names_the_missing_line(self) -> None:
+    def test_error_names_the_missing_configuration_line(self) -> None:
         with pci_ext_fixtures.Activation():
             self.assertTrue(activator.is_active())
         error = self.assertRaises(
@@ -132,10 +132,10 @@ class RequireTest(base.BaseTestCase):
         self.assertIn('driver = pci_ext', error.format_message())
         self.assertIn('[oslo_messaging_notifications]', error.format_message())
 
-    def test_says_once_that_it_is_active(self) -> None:
+    def test_logs_once_that_pci_ext_is_active(self) -> None:
         activator._announce.cache_clear()
         self.useFixture(pci_ext_fixtures.Activation())
-        # As services set up their logging: after they were activated.
+        # Set up after activation, as a service sets up its logging.
         log = self.useFixture(fixtures.FakeLogger())
         for _ in range(2):
             activator.require('The part')

@@ -23,11 +23,11 @@ from pci_ext.claims import stats
 
 
 class SeamTest(base.BaseTestCase):
-    def test_nova_has_the_shape_that_each_seam_expects(self) -> None:
+    def test_nova_has_the_names_and_signatures_of_each_seam(self) -> None:
         for each in activator.seams():
             each.check()
 
-    def test_changed_signature_is_named(self) -> None:
+    def test_error_names_a_changed_signature(self) -> None:
         def consume_requests(self, pci_requests, numa_cells, policy):
             return None
 
@@ -43,7 +43,7 @@ class SeamTest(base.BaseTestCase):
         )
         self.assertIn('(self, pci_requests, numa_cells, policy)', message)
 
-    def test_missing_method_is_named(self) -> None:
+    def test_error_names_a_missing_method(self) -> None:
         missing = seam.Seam(
             module='nova.pci.stats',
             name='PciDeviceStats',
@@ -56,7 +56,7 @@ class SeamTest(base.BaseTestCase):
             error.format_message(),
         )
 
-    def test_missing_name_is_named(self) -> None:
+    def test_error_names_a_missing_class(self) -> None:
         missing = seam.Seam(
             module='nova.pci.stats',
             name='NoSuchClass',
@@ -66,7 +66,7 @@ class SeamTest(base.BaseTestCase):
         error = self.assertRaises(exception.SeamChanged, missing.check)
         self.assertIn('nova.pci.stats.NoSuchClass', error.format_message())
 
-    def test_module_that_imports_the_name_is_named(self) -> None:
+    def test_error_names_a_module_that_imports_the_class(self) -> None:
         importer = types.ModuleType('nova.pci.importer')
         importer.PciDeviceStats = stats.SEAM.current
         self.useFixture(

@@ -19,7 +19,7 @@ from pci_ext.api import compute_api
 
 
 class ComputeAPITestCase(base.BaseTestCase):
-    def test_changed_signature_is_named(self) -> None:
+    def test_error_names_a_changed_signature(self) -> None:
         def _provision_instances(self, context, flavor, count):
             return None
 

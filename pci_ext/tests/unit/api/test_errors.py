@@ -18,16 +18,16 @@ from pci_ext.api import errors
 
 
 class AsHttpTestCase(base.BaseTestCase):
-    def explain(self, error: Exception) -> str:
+    def conflict_text(self, error: Exception) -> str:
         def fail() -> None:
             with errors.as_http():
                 raise error
 
-        answer = self.assertRaises(webob.exc.HTTPConflict, fail)
-        return str(answer.explanation)
+        response = self.assertRaises(webob.exc.HTTPConflict, fail)
+        return str(response.explanation)
 
-    def test_state_of_a_server(self) -> None:
-        text = self.explain(
+    def test_invalid_server_state_is_a_conflict(self) -> None:
+        text = self.conflict_text(
             nova_exception.InstanceInvalidState(
                 instance_uuid='uuid',
                 attr='vm_state',
@@ -38,13 +38,15 @@ class AsHttpTestCase(base.BaseTestCase):
         self.assertIn('attach_pci', text)
         self.assertIn('building', text)
 
-    def test_error_without_the_values_of_the_text(self) -> None:
+    def test_conflict_has_the_text_of_the_error(self) -> None:
         self.assertEqual(
             'another text',
-            self.explain(nova_exception.InstanceInvalidState('another text')),
+            self.conflict_text(
+                nova_exception.InstanceInvalidState('another text')
+            ),
         )
 
-    def test_other_errors_pass(self) -> None:
+    def test_other_errors_are_not_converted(self) -> None:
         def fail() -> None:
             with errors.as_http():
                 raise ValueError('other')

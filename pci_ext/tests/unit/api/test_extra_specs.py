@@ -40,7 +40,7 @@ class ExtraSpecsTestCase(test.NoDBTestCase):
         for text in texts:
             self.assertIn(text, error.format_message())
 
-    def test_pci_flavor(self) -> None:
+    def test_accepts_requests_by_pci_flavor(self) -> None:
         for value in (
             'bigGPU',
             '1:bigGPU',
@@ -49,7 +49,7 @@ class ExtraSpecsTestCase(test.NoDBTestCase):
         ):
             validators.validate('pci_passthrough:pci_flavor', value)
 
-    def test_pci_flavor_that_does_not_parse(self) -> None:
+    def test_refuses_requests_that_do_not_parse(self) -> None:
         for value, text in {
             '0:bigGPU': 'the count 0',
             '10000:bigGPU': 'the count 10000',
@@ -59,7 +59,7 @@ class ExtraSpecsTestCase(test.NoDBTestCase):
         }.items():
             self.assert_refused('pci_passthrough:pci_flavor', value, text)
 
-    def test_pci_flavor_that_does_not_exist(self) -> None:
+    def test_refuses_unknown_pci_flavors(self) -> None:
         self.assert_refused(
             'pci_passthrough:pci_flavor',
             '1:bigGPU,nosuch',
@@ -71,18 +71,18 @@ class ExtraSpecsTestCase(test.NoDBTestCase):
             'PCI flavors neither, nosuch could not be found',
         )
 
-    def test_number(self) -> None:
+    def test_refuses_a_number(self) -> None:
         for name in ('pci_passthrough:pci_flavor', 'pci_passthrough:pci_name'):
             self.assert_refused(name, 1, 'all digits')
 
-    def test_pci_name(self) -> None:
+    def test_accepts_device_names_but_no_empty_one(self) -> None:
         validators.validate('pci_passthrough:pci_name', '10GE,10GE')
         self.assert_refused(
             'pci_passthrough:pci_name', '10GE,,10GE', '10GE,,10GE', 'empty'
         )
 
-    def test_resolved_requests_are_reserved(self) -> None:
+    def test_refuses_the_reserved_key_of_resolved_requests(self) -> None:
         self.assert_refused('pci_passthrough:pci_requests', '[]', 'reserved')
 
-    def test_alias_is_still_known(self) -> None:
+    def test_accepts_an_alias_of_nova(self) -> None:
         validators.validate('pci_passthrough:alias', 'a1:2')

@@ -26,14 +26,14 @@ class RegisterRulesTestCase(test.NoDBTestCase):
             user_id='user', project_id='project', roles=['reader']
         )
 
-    def test_twice(self) -> None:
+    def test_rules_can_be_registered_twice(self) -> None:
         policy.register_rules()
         policy.register_rules()
         self.assertIn(
             pci_flavors.CREATE, nova_policy._ENFORCER.registered_rules
         )
 
-    def test_rules_outlive_the_enforcer(self) -> None:
+    def test_rules_are_registered_again_after_a_reset(self) -> None:
         policy.register_rules()
         nova_policy.reset()
         self.assertTrue(policy.authorize(self.reader, pci_flavors.INDEX))

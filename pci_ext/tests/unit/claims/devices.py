@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Devices and requests for the tests of the seams."""
+"""Makes devices and requests for tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from oslo_utils.fixture import uuidsentinel as uuids
 
 
 def device(address: str, **values: Any) -> objects.PciDevice:
-    """Make a free device, as Nova does of what a hypervisor reports."""
+    """Make a free device as Nova makes it from the report of a driver."""
     record = objects.PciDevice.create(
         None,
         {
@@ -44,7 +44,7 @@ def device(address: str, **values: Any) -> objects.PciDevice:
 def request(
     count: int, *alternatives: dict[str, str], **values: Any
 ) -> objects.InstancePCIRequest:
-    """Make a request; each alternative becomes that of a PCI flavor."""
+    """Make a request with one PCI flavor for each alternative."""
     return objects.InstancePCIRequest(
         count=count,
         spec=[
@@ -65,5 +65,5 @@ def alias(count: int, **spec: str) -> objects.InstancePCIRequest:
 
 
 def cells(*ids: int) -> list[objects.InstanceNUMACell]:
-    """Make the cells of a guest that has been placed on nodes."""
+    """Make the NUMA cells of a guest, by the ids of the host nodes."""
     return [objects.InstanceNUMACell(id=cell) for cell in ids]

@@ -45,7 +45,7 @@ class WhitelistTest(base.BaseTestCase):
     def offer(self, *entries: str) -> None:
         self.conf.config(group='pci_ext', pci_information=list(entries))
 
-    def test_any_reported_property_can_select(self) -> None:
+    def test_selects_by_any_reported_property(self) -> None:
         for selector in (
             '{"class": "0200.."}',
             '{"numa_node": "1"}',
@@ -58,7 +58,7 @@ class WhitelistTest(base.BaseTestCase):
         self.offer('[{"serial": "*"}, {}]')
         self.assertIsNone(self.attributes())
 
-    def test_the_record_of_a_device_matches_as_its_report(self) -> None:
+    def test_matches_a_device_record_like_the_report(self) -> None:
         self.offer('[{"class": "020000", "numa_node": "1"}, {}]')
         record = devices.device(
             '0000:01:00.0', **{'class': '020000', 'numa_node': 1}
@@ -85,24 +85,24 @@ class WhitelistTest(base.BaseTestCase):
         record = devices.device(**reported)
         self.assertEqual('gpu', record.extra_info['e.group'])
 
-    def test_device_spec_goes_on_working(self) -> None:
+    def test_device_spec_of_nova_still_works(self) -> None:
         self.offer('[{"vendor_id": "10de"}, {}]')
         specs = whitelist.Whitelist(['{"vendor_id": "8086", "tag": "t"}'])
         self.assertEqual(
             {'tag': 't'}, specs.device_assignable(REPORTED).get_tags()
         )
 
-    def test_domain_other_than_0000(self) -> None:
+    def test_matches_domains_other_than_0000(self) -> None:
         self.offer('[{"address": "0001:*:*.*"}, {"e.x": "y"}]')
         self.assertIsNone(self.attributes())
         self.assertEqual({'e.x': 'y'}, self.attributes(address='0001:01:00.0'))
 
-    def test_domain_of_32_bits_does_not_fit_in_the_table_of_nova(self) -> None:
+    def test_does_not_offer_devices_in_32_bit_domains(self) -> None:
         self.offer('[{"vendor_id": "8086"}, {}]')
         self.assertIsNone(self.attributes(address='10000:01:00.0'))
         self.assertIsNone(self.attributes(parent_addr='10000:01:00.0'))
 
-    def test_entry_that_does_not_parse_is_named(self) -> None:
+    def test_error_names_an_entry_that_does_not_parse(self) -> None:
         self.offer('[{"vendor_id": "(8086"}, {}]')
         error = self.assertRaises(
             exception.InvalidPciInformation, whitelist.Whitelist, []

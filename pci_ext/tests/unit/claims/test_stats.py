@@ -48,7 +48,7 @@ class StatsTest(base.BaseTestCase):
         return host
 
     def reported(self, *free: objects.PciDevice) -> stats.PciDeviceStats:
-        """Return the pools that a host with these devices reports."""
+        """Return the pools that the host reports to the scheduler."""
         pools = self.stats(*free).to_device_pools_obj()
         return stats.PciDeviceStats(
             objects.NUMATopology(),
@@ -59,7 +59,7 @@ class StatsTest(base.BaseTestCase):
 
 
 class GroupingTest(StatsTest):
-    def test_by_default_by_ids_and_extra_attributes(self) -> None:
+    def test_groups_by_ids_and_attributes_by_default(self) -> None:
         self.offer(
             '[{"address": "0000:01:*.*"}, {"e.group": "gpu"}]', EVERYTHING
         )
@@ -86,7 +86,7 @@ class GroupingTest(StatsTest):
         )
         self.assertFalse(any('address' in pool for pool in pools))
 
-    def test_only_by_what_is_configured(self) -> None:
+    def test_groups_only_by_configured_attributes(self) -> None:
         self.offer(
             '[{"vendor_id": "8086"}, {"e.group": "gpu", "e.rack": "7"}]',
             pci_flavor_attrs=['e.group'],
@@ -106,7 +106,7 @@ class GroupingTest(StatsTest):
             )
         )
 
-    def test_needs_of_nova_are_always_keys(self) -> None:
+    def test_always_groups_by_the_keys_that_nova_needs(self) -> None:
         self.offer(EVERYTHING, pci_flavor_attrs=['vendor_id'])
         host = self.stats(
             devices.device('0000:01:00.0', numa_node=0),
@@ -115,7 +115,7 @@ class GroupingTest(StatsTest):
         )
         self.assertEqual([1, 1, 1], [pool['count'] for pool in host.pools])
 
-    def test_by_card_where_placement_is_told(self) -> None:
+    def test_groups_by_address_if_reported_in_placement(self) -> None:
         self.conf.config(group='pci', report_in_placement=True)
         host = self.stats(
             devices.device('0000:01:00.0'), devices.device('0000:01:00.1')
@@ -125,7 +125,7 @@ class GroupingTest(StatsTest):
             sorted(pool['address'] for pool in host.pools),
         )
 
-    def test_devices_of_device_spec_are_grouped_as_nova_does(self) -> None:
+    def test_groups_devices_of_device_spec_like_nova(self) -> None:
         self.offer()
         self.conf.config(
             group='pci', device_spec=['{"vendor_id": "8086", "rack": "7"}']
@@ -142,7 +142,7 @@ class GroupingTest(StatsTest):
         self.offer('[{"vendor_id": "10de"}, {}]')
         self.assertEqual([], self.stats(devices.device('0000:01:00.0')).pools)
 
-    def test_device_matched_by_what_the_hypervisor_says_later(self) -> None:
+    def test_offers_a_device_when_a_later_report_matches(self) -> None:
         self.offer('[{"class": "0300.."}, {}]')
         device = devices.device('0000:01:00.0')
         host = self.stats(device)
@@ -152,7 +152,7 @@ class GroupingTest(StatsTest):
         host.update_device(device)
         self.assertEqual([1], [pool['count'] for pool in host.pools])
 
-    def test_attributes_taken_away_leave_the_record(self) -> None:
+    def test_removes_attributes_that_are_no_longer_configured(self) -> None:
         device = devices.device('0000:01:00.0')
         device.update_device({'e.group': 'gpu', 'e.rack': '7'})
         device.obj_reset_changes()
@@ -177,19 +177,19 @@ class AssignmentTest(StatsTest):
             devices.request(1, A, request_id=uuids.one),
         ]
         self.assertTrue(host.support_requests(requests, None))
-        taken = host.consume_requests(requests)
+        consumed = host.consume_requests(requests)
         self.assertEqual(
             {uuids.either: '0000:02:00.0', uuids.one: '0000:01:00.0'},
-            {device.request_id: device.address for device in taken},
+            {device.request_id: device.address for device in consumed},
         )
 
-    def test_the_earlier_alternative_is_taken(self) -> None:
+    def test_prefers_the_earlier_alternative(self) -> None:
         host = self.stats(
             devices.device('0000:01:00.0', product_id='000a'),
             devices.device('0000:02:00.0', product_id='000b'),
         )
-        taken = host.consume_requests([devices.request(1, B, A)])
-        self.assertEqual(['000b'], [device.product_id for device in taken])
+        consumed = host.consume_requests([devices.request(1, B, A)])
+        self.assertEqual(['000b'], [device.product_id for device in consumed])
 
     def test_scheduler_and_claim_agree(self) -> None:
         free = [
@@ -209,7 +209,7 @@ class AssignmentTest(StatsTest):
         )
         self.assertEqual(2, len(self.stats(*free).consume_requests(requests)))
 
-    def test_a_claim_that_fails_takes_nothing(self) -> None:
+    def test_a_failed_claim_consumes_no_device(self) -> None:
         host = self.stats(devices.device('0000:01:00.0', product_id='000a'))
         requests = [devices.request(1, A), devices.request(1, B)]
         self.assertRaises(
@@ -228,11 +228,14 @@ class AssignmentTest(StatsTest):
             devices.request(1, A, B),
             devices.alias(1, vendor_id='8086', product_id='000a'),
         ]
-        taken = host.consume_requests(both)
+        consumed = host.consume_requests(both)
         self.assertEqual(
             [(uuids.alias, '000a'), (uuids.request, '000b')],
             sorted(
-                ((device.request_id, device.product_id) for device in taken),
+                (
+                    (device.request_id, device.product_id)
+                    for device in consumed
+                ),
                 key=lambda item: item[1],
             ),
         )
@@ -272,7 +275,7 @@ class AssignmentTest(StatsTest):
                 )
             )
 
-    def test_physical_function_only_for_those_who_ask_for_one(self) -> None:
+    def test_a_physical_function_has_to_be_requested_by_dev_type(self) -> None:
         host = self.stats(devices.device('0000:01:00.0', dev_type='type-PF'))
         self.assertFalse(
             host.support_requests(
@@ -312,22 +315,22 @@ class NumaTest(StatsTest):
             devices.cells(0),
         )
 
-    def test_required(self) -> None:
+    def test_required_policy_allows_only_the_same_node(self) -> None:
         self.assertTrue(self.supports('required', 0))
         self.assertFalse(self.supports('required', 1, None))
 
-    def test_legacy(self) -> None:
+    def test_legacy_policy_allows_devices_without_a_node(self) -> None:
         self.assertTrue(self.supports('legacy', None))
         self.assertFalse(self.supports('legacy', 1))
 
-    def test_preferred(self) -> None:
+    def test_preferred_policy_allows_any_node(self) -> None:
         self.assertTrue(self.supports('preferred', 2))
 
-    def test_socket(self) -> None:
+    def test_socket_policy_allows_only_the_same_socket(self) -> None:
         self.assertTrue(self.supports('socket', 1))
         self.assertFalse(self.supports('socket', 2, None))
 
-    def test_near_devices_first(self) -> None:
+    def test_preferred_policy_consumes_near_devices_first(self) -> None:
         host = self.stats(
             devices.device('0000:01:00.0', numa_node=1),
             devices.device('0000:02:00.0', numa_node=None),
@@ -336,26 +339,26 @@ class NumaTest(StatsTest):
         request = devices.request(
             1, {'vendor_id': '8086'}, numa_policy='preferred'
         )
-        taken = [
+        consumed = [
             host.consume_requests([request], devices.cells(0))[0].numa_node
             for _ in range(3)
         ]
-        self.assertEqual([0, None, 1], taken)
+        self.assertEqual([0, None, 1], consumed)
 
-    def test_an_earlier_alternative_outweighs_affinity(self) -> None:
+    def test_prefers_an_earlier_alternative_to_numa_affinity(self) -> None:
         host = self.stats(
             devices.device('0000:01:00.0', product_id='000a', numa_node=1),
             devices.device('0000:02:00.0', product_id='000b', numa_node=0),
         )
-        taken = host.consume_requests(
+        consumed = host.consume_requests(
             [devices.request(1, A, B, numa_policy='preferred')],
             devices.cells(0),
         )
-        self.assertEqual(['000a'], [device.product_id for device in taken])
+        self.assertEqual(['000a'], [device.product_id for device in consumed])
 
 
 class CardTest(StatsTest):
-    """Two NICs, each offered whole or by its virtual functions."""
+    """Cards that are offered as a PF and as its VFs."""
 
     PF = {'vendor_id': '8086', 'dev_type': 'type-PF'}
     VF = {'vendor_id': '8086', 'dev_type': 'type-VF'}
@@ -379,40 +382,38 @@ class CardTest(StatsTest):
         return found
 
     def test_scheduler_and_claim_agree_on_cards(self) -> None:
-        whole_and_parts = [
-            devices.request(1, self.PF, request_id=uuids.whole),
-            devices.request(2, self.VF, request_id=uuids.parts),
+        pf_and_vfs = [
+            devices.request(1, self.PF, request_id=uuids.pf),
+            devices.request(2, self.VF, request_id=uuids.vfs),
         ]
         for number, fits in ((1, False), (2, True)):
             free = self.cards(number, 2)
             self.assertEqual(
                 fits,
-                self.reported(*free).support_requests(whole_and_parts, None),
+                self.reported(*free).support_requests(pf_and_vfs, None),
             )
             host = self.stats(*free)
-            self.assertEqual(
-                fits, host.support_requests(whole_and_parts, None)
-            )
-        taken = host.consume_requests(whole_and_parts)
-        for device in taken:
+            self.assertEqual(fits, host.support_requests(pf_and_vfs, None))
+        consumed = host.consume_requests(pf_and_vfs)
+        for device in consumed:
             device.claim(uuids.server)
         cards = {
             request: {
                 device.parent_addr or device.address
-                for device in taken
+                for device in consumed
                 if device.request_id == request
             }
-            for request in (uuids.whole, uuids.parts)
+            for request in (uuids.pf, uuids.vfs)
         }
-        self.assertEqual(1, len(cards[uuids.parts]))
-        self.assertEqual(set(), cards[uuids.whole] & cards[uuids.parts])
+        self.assertEqual(1, len(cards[uuids.vfs]))
+        self.assertEqual(set(), cards[uuids.pf] & cards[uuids.vfs])
         self.assertEqual([], host.get_free_devs())
 
-    def test_requests_that_share_a_card_have_devices_of_their_own(
+    def test_requests_that_share_a_card_consume_different_devices(
         self,
     ) -> None:
         _, *functions = devices_of_card = self.cards(1, 3)
-        taken = self.stats(*devices_of_card).consume_requests(
+        consumed = self.stats(*devices_of_card).consume_requests(
             [
                 devices.request(1, {'dev_type': 'type-VF'}),
                 devices.request(1, {'dev_type': 'type-V.'}),
@@ -421,18 +422,18 @@ class CardTest(StatsTest):
         )
         self.assertEqual(
             sorted(function.address for function in functions),
-            sorted(device.address for device in taken),
+            sorted(device.address for device in consumed),
         )
 
-    def test_scheduler_takes_what_depends_on_a_device(self) -> None:
-        for taken, gone in ((self.PF, self.VF), (self.VF, self.PF)):
+    def test_scheduler_consumes_dependent_functions(self) -> None:
+        for used, dependent in ((self.PF, self.VF), (self.VF, self.PF)):
             host = self.reported(*self.cards(1, 2))
-            host.apply_requests([devices.request(1, taken)], None)
+            host.apply_requests([devices.request(1, used)], None)
             self.assertFalse(
-                host.support_requests([devices.request(1, gone)], None)
+                host.support_requests([devices.request(1, dependent)], None)
             )
 
-    def test_functions_alone_are_one_pool(self) -> None:
+    def test_virtual_functions_without_their_pf_are_one_pool(self) -> None:
         self.offer('[{"dev_type": "type-VF"}, {}]')
         host = self.reported(
             *(
@@ -444,7 +445,7 @@ class CardTest(StatsTest):
         self.assertEqual([4], [pool['count'] for pool in host.pools])
         self.assertNotIn('address', host.pools[0])
 
-    def test_physical_function_leaves_with_its_first_virtual_one(self) -> None:
+    def test_consuming_a_vf_removes_its_pf(self) -> None:
         host = self.stats(*self.cards(1, 2))
         host.consume_requests([devices.request(2, self.VF)])
         self.assertEqual([], host.get_free_devs())

@@ -42,7 +42,7 @@ class TestAddressPatterns(base.BaseTestCase):
         )
         return error.kwargs['reason']
 
-    def test_full(self):
+    def test_full_address(self):
         self.assertEqual(
             ['0000:0a:00.1', '0000:0A:00.1'],
             self._matches(
@@ -184,7 +184,7 @@ class TestAddressPatterns(base.BaseTestCase):
             self.assertIn(reason, self._reason(pattern), pattern)
 
     @given(ADDRESSES, ADDRESSES, ADDRESSES)
-    def test_range_holds_what_lies_between(self, first, second, other):
+    def test_range_matches_the_addresses_between(self, first, second, other):
         start, end = sorted((first, second))
         pattern = '-'.join(map(addresses.format_address, (start, end)))
         for address in (start, end, other):
@@ -211,7 +211,7 @@ class TestAddressPatterns(base.BaseTestCase):
         )
 
     @given(ADDRESSES)
-    def test_parse_gives_back_what_was_formatted(self, address):
+    def test_parses_a_formatted_address(self, address):
         self.assertEqual(
             address,
             addresses.parse_address(addresses.format_address(address)),
@@ -219,7 +219,7 @@ class TestAddressPatterns(base.BaseTestCase):
 
 
 class TestNodeDeviceName(base.BaseTestCase):
-    def test_node_device(self) -> None:
+    def test_node_device_name(self) -> None:
         self.assertEqual(
             'pci_10000_e1_1f_7', addresses.node_device_name('10000:e1:1f.7')
         )

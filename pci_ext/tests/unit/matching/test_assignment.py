@@ -23,7 +23,7 @@ NO = None
 
 
 def _splits(count, costs, capacities):
-    """Return all ways to take `count` devices for one request."""
+    """Yield all splits of the devices of one request over the pools."""
     ranges = [
         range(1 if cost is None else min(count, devices) + 1)
         for cost, devices in zip(costs, capacities, strict=True)
@@ -34,7 +34,7 @@ def _splits(count, costs, capacities):
 
 
 def _brute_force_cost(capacities, requests, conflicts):
-    """Return the least cost of all assignments there are, None without any."""
+    """Return the least cost of all assignments, None if there are none."""
     costs = []
     for splits in itertools.product(
         *(
@@ -63,9 +63,9 @@ def _brute_force_cost(capacities, requests, conflicts):
 @st.composite
 def _problems(draw, with_conflicts):
     pools = draw(st.integers(1, 4))
-    price = st.one_of(st.none(), st.integers(0, 3))
+    cost = st.one_of(st.none(), st.integers(0, 3))
     request = st.builds(
-        assignment.Request, st.integers(1, 3), st.tuples(*[price] * pools)
+        assignment.Request, st.integers(1, 3), st.tuples(*[cost] * pools)
     )
     pool = st.integers(0, pools - 1)
     return (
@@ -86,7 +86,7 @@ class TestAssign(base.BaseTestCase):
         )
         return None if found is None else (found.cost, found.taken)
 
-    def test_nothing_wanted(self):
+    def test_nothing_requested(self):
         self.assertEqual((0, ()), self._assign((1, 2)))
         self.assertEqual((0, ()), self._assign(()))
 
@@ -96,7 +96,7 @@ class TestAssign(base.BaseTestCase):
             self._assign((2, 3, 4), (5, (1, 0, 2))),
         )
 
-    def test_no_devices(self):
+    def test_not_enough_devices(self):
         self.assertIsNone(self._assign((), (1, ())))
         self.assertIsNone(self._assign((1,), (1, (NO,))))
         self.assertIsNone(self._assign((1, 1), (3, (0, 0))))
@@ -113,7 +113,7 @@ class TestAssign(base.BaseTestCase):
             self._assign((1, 1), (1, (0, NO)), (1, (0, 1))),
         )
 
-    def test_costly_for_one_to_be_cheap_for_all(self):
+    def test_minimizes_the_total_cost(self):
         self.assertEqual(
             (1, ((0, 1, 1), (1, 0, 1))),
             self._assign((1, 1), (1, (0, 1)), (1, (0, 9))),
@@ -127,8 +127,8 @@ class TestAssign(base.BaseTestCase):
             ),
         )
 
-    def test_conflict_decides_for_the_cheaper_pool(self):
-        # A physical function, and virtual functions of it and of another.
+    def test_conflict_excludes_the_cheapest_pool(self):
+        # A physical function, its virtual functions, and those of another.
         capacities, costs = (1, 8, 8), (NO, 0, 1)
         self.assertEqual(
             (2, ((0, 0, 1), (1, 2, 2))),
@@ -140,7 +140,7 @@ class TestAssign(base.BaseTestCase):
             ),
         )
 
-    def test_conflict_without_another_way(self):
+    def test_conflict_without_another_pool(self):
         self.assertIsNone(
             self._assign(
                 (1, 8), (1, (0, NO)), (1, (NO, 0)), conflicts=((0, 1),)
@@ -153,9 +153,9 @@ class TestAssign(base.BaseTestCase):
             self._assign((1, 1), (1, (0, 1)), conflicts=((0, 0),)),
         )
 
-    def test_many_cards_alike(self):
-        # 16 cards, each gives itself or 8 virtual functions. Half of them
-        # are wanted as they are, so 64 virtual functions are left.
+    def test_many_equal_cards(self):
+        # 16 cards, each to be used whole or as 8 virtual functions. Half of
+        # them are requested whole, so 64 virtual functions remain.
         cards = 16
         capacities = (1, 8) * cards
         conflicts = tuple((2 * card, 2 * card + 1) for card in range(cards))
@@ -163,7 +163,7 @@ class TestAssign(base.BaseTestCase):
         found = self._assign(
             capacities, (8, functions), (64, virtual), conflicts=conflicts
         )
-        used = {pool for _demand, pool, _devices in found[1]}
+        used = {pool for _request, pool, _devices in found[1]}
         self.assertEqual(16, len({pool // 2 for pool in used}))
         self.assertEqual(16, len(used))
         self.assertIsNone(
@@ -184,17 +184,17 @@ class TestAssign(base.BaseTestCase):
         self.assertEqual(expected, found.cost)
         self.assertEqual(sorted(found.taken), list(found.taken))
         cost = 0
-        left = list(capacities)
-        wanted = [request.count for request in requests]
+        remaining = list(capacities)
+        missing = [request.count for request in requests]
         for request, pool, devices in found.taken:
             self.assertGreater(devices, 0)
-            left[pool] -= devices
-            wanted[request] -= devices
+            remaining[pool] -= devices
+            missing[request] -= devices
             cost += devices * requests[request].costs[pool]
         self.assertEqual(found.cost, cost)
-        self.assertEqual({0}, {0, *wanted})
-        self.assertGreaterEqual(min(left), 0)
-        used = {pool for _demand, pool, _devices in found.taken}
+        self.assertEqual({0}, {0, *missing})
+        self.assertGreaterEqual(min(remaining), 0)
+        used = {pool for _request, pool, _devices in found.taken}
         for conflict in conflicts:
             self.assertFalse(used.issuperset(conflict))
 

@@ -47,89 +47,90 @@ def pool(product: str, count: int = 1, **values: Any) -> dict[str, Any]:
     }
 
 
-class PricesTest(base.BaseTestCase):
-    def price(self, spec: list[dict[str, str]], **values: Any) -> int | None:
+class CostsTest(base.BaseTestCase):
+    def cost(self, spec: list[dict[str, str]], **values: Any) -> int | None:
         return compile_all((1, spec)).pool_costs(pool('000b', **values))[0]
 
-    def test_price_is_the_place_among_the_alternatives(self) -> None:
-        self.assertEqual(1, self.price([A, B]))
-        self.assertEqual(0, self.price([B, A]))
-        self.assertIsNone(self.price([A]))
+    def test_cost_is_the_index_of_the_alternative(self) -> None:
+        self.assertEqual(1, self.cost([A, B]))
+        self.assertEqual(0, self.cost([B, A]))
+        self.assertIsNone(self.cost([A]))
 
-    def test_markers_are_no_attributes(self) -> None:
+    def test_markers_are_not_matched(self) -> None:
         self.assertEqual(
             0,
-            self.price([{'e.name': 'x', 'pci_name': 'x'}], **{'e.name': 'x'}),
+            self.cost([{'e.name': 'x', 'pci_name': 'x'}], **{'e.name': 'x'}),
         )
 
     def test_pci_flavor_without_specs_matches_nothing(self) -> None:
-        self.assertIsNone(self.price([{'pci_flavor': 'new'}]))
+        self.assertIsNone(self.cost([{'pci_flavor': 'new'}]))
 
-    def test_empty_ids_are_absent(self) -> None:
-        self.assertIsNone(self.price([ANY], product_id=''))
+    def test_empty_ids_match_nothing(self) -> None:
+        self.assertIsNone(self.cost([ANY], product_id=''))
 
     def test_numbers_are_matched_as_text(self) -> None:
         node = [{'numa_node': '1', 'pci_flavor': 'near'}]
-        self.assertEqual(0, self.price(node, numa_node=1))
-        self.assertIsNone(self.price(node, numa_node=None))
+        self.assertEqual(0, self.cost(node, numa_node=1))
+        self.assertIsNone(self.cost(node, numa_node=None))
 
-    def test_special_attributes_have_to_be_named_all(self) -> None:
+    def test_all_special_attributes_have_to_be_named(self) -> None:
         special = {'e.a': '1', 'e.b': '2', 'special_attrs': 'e.a,e.b'}
-        self.assertIsNone(self.price([B], **special))
-        self.assertIsNone(self.price([B | {'e.a': '1'}], **special))
+        self.assertIsNone(self.cost([B], **special))
+        self.assertIsNone(self.cost([B | {'e.a': '1'}], **special))
         self.assertEqual(
-            0, self.price([B | {'e.a': '1', 'e.b': '*'}], **special)
+            0, self.cost([B | {'e.a': '1', 'e.b': '*'}], **special)
         )
 
-    def test_what_is_given_on_demand_only(self) -> None:
+    def test_some_devices_match_only_explicit_requests(self) -> None:
         for values, naming in (
             ({'dev_type': 'type-PF'}, {'dev_type': 'type-.*'}),
             ({'dev_type': 'vdpa'}, {'dev_type': 'vdpa'}),
             ({'remote_managed': 'True'}, {'remote_managed': '*'}),
         ):
-            self.assertIsNone(self.price([B], **values))
-            self.assertEqual(0, self.price([B | naming], **values))
-        self.assertEqual(0, self.price([B], remote_managed='false'))
+            self.assertIsNone(self.cost([B], **values))
+            self.assertEqual(0, self.cost([B | naming], **values))
+        self.assertEqual(0, self.cost([B], remote_managed='false'))
 
-    def test_one_price_a_request(self) -> None:
-        asked = compile_all((1, [A]), (2, [ANY]), (1, [A]))
-        self.assertEqual((0, 0, 0), asked.pool_costs(pool('000a')))
-        self.assertEqual((None, 0, None), asked.pool_costs(pool('000b')))
+    def test_one_cost_for_each_request(self) -> None:
+        compiled = compile_all((1, [A]), (2, [ANY]), (1, [A]))
+        self.assertEqual((0, 0, 0), compiled.pool_costs(pool('000a')))
+        self.assertEqual((None, 0, None), compiled.pool_costs(pool('000b')))
         self.assertEqual(
-            (None, None, None), asked.pool_costs(pool('000b', product_id=''))
+            (None, None, None),
+            compiled.pool_costs(pool('000b', product_id='')),
         )
 
 
 class FitTest(base.BaseTestCase):
-    def test_cost_and_what_is_left(self) -> None:
-        asked = compile_all((2, [A, B]))
+    def test_cost_and_devices_left(self) -> None:
+        compiled = compile_all((2, [A, B]))
         self.assertEqual(
             compiled_requests.HostFit(cost=1, left=2),
-            asked.fit([pool('000a'), pool('000b', 3), pool('000c', 9)]),
+            compiled.fit([pool('000a'), pool('000b', 3), pool('000c', 9)]),
         )
-        self.assertIsNone(asked.fit([pool('000a')]))
-        self.assertIsNone(asked.fit([]))
+        self.assertIsNone(compiled.fit([pool('000a')]))
+        self.assertIsNone(compiled.fit([]))
 
     def test_the_same_request_twice_needs_twice_as_many(self) -> None:
-        asked = compile_all((1, [A]), (1, [A]))
-        self.assertIsNone(asked.fit([pool('000a', 1)]))
-        self.assertIsNotNone(asked.fit([pool('000a', 2)]))
+        compiled = compile_all((1, [A]), (1, [A]))
+        self.assertIsNone(compiled.fit([pool('000a', 1)]))
+        self.assertIsNotNone(compiled.fit([pool('000a', 2)]))
 
-    def test_card_whole_or_in_parts(self) -> None:
-        asked = compile_all((1, [WHOLE]), (1, [B]))
+    def test_card_is_not_both_pf_and_vfs(self) -> None:
+        compiled = compile_all((1, [WHOLE]), (1, [B]))
         whole = pool('000f', dev_type='type-PF', address='0000:01:00.0')
         part = pool('000b', dev_type='type-VF', address='0000:01:00.0')
-        self.assertIsNone(asked.fit([whole, part]))
+        self.assertIsNone(compiled.fit([whole, part]))
         other = part | {'address': '0000:02:00.0'}
         self.assertEqual(
             compiled_requests.HostFit(cost=0, left=1),
-            asked.fit([whole, part, other]),
+            compiled.fit([whole, part, other]),
         )
 
-    def test_found_counts_for_each_request_alone(self) -> None:
-        asked = compile_all((1, [A]), (1, [A, B]))
+    def test_count_matching_counts_for_each_request_alone(self) -> None:
+        compiled = compile_all((1, [A]), (1, [A, B]))
         self.assertEqual(
-            (2, 5), asked.count_matching([pool('000a', 2), pool('000b', 3)])
+            (2, 5), compiled.count_matching([pool('000a', 2), pool('000b', 3)])
         )
 
     @hypothesis.given(
@@ -143,7 +144,7 @@ class FitTest(base.BaseTestCase):
             max_size=3,
         ),
     )
-    def test_kinds_give_what_the_pools_themselves_would(
+    def test_fit_has_the_cost_of_the_assignment(
         self,
         counts: list[int],
         requests: list[tuple[int, list[dict[str, str]]]],
@@ -154,16 +155,14 @@ class FitTest(base.BaseTestCase):
                 ('000a', '000b', '000c'), counts, strict=True
             )
         ]
-        asked = compile_all(*requests)
-        prices = [asked.pool_costs(each) for each in pools]
+        compiled = compile_all(*requests)
+        costs = [compiled.pool_costs(each) for each in pools]
         expected = assignment.assign(
             counts,
             [
-                assignment.Request(
-                    count, tuple(price[index] for price in prices)
-                )
+                assignment.Request(count, tuple(cost[index] for cost in costs))
                 for index, (count, _) in enumerate(requests)
             ],
         )
-        found = asked.fit(pools)
+        found = compiled.fit(pools)
         self.assertEqual(expected and expected.cost, found and found.cost)

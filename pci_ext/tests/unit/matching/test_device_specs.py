@@ -82,7 +82,7 @@ class TestParsePciInformation(base.BaseTestCase):
         ):
             self.assertIn('list of two objects', self._reason(entry), entry)
 
-    def test_what_is_not_json_is_refused(self):
+    def test_text_that_is_not_json_is_refused(self):
         self.assertIn('line 1 column 7', self._reason('[{}, {]'))
         self.assertIn('not JSON', self._reason(''))
         self.assertIn('not JSON', self._reason("[{'a': 'b'}, {}]"))
@@ -99,7 +99,7 @@ class TestParsePciInformation(base.BaseTestCase):
             self.assertIn('string', self._reason(entry), entry)
         self.assertIn("'e.rack'", self._reason('[{}, {"e.rack": 7}]'))
 
-    def test_a_key_given_twice_is_refused(self):
+    def test_a_repeated_key_is_refused(self):
         self.assertIn('twice', self._reason('[{"a": "1", "a": "2"}, {}]'))
 
     def test_keys_of_attributes_start_with_e(self):
@@ -110,7 +110,7 @@ class TestParsePciInformation(base.BaseTestCase):
             entry = json.dumps([{}, {key: 'x'}])
             self.assertIn('needs a name', self._reason(entry), entry)
 
-    def test_values_of_attributes(self):
+    def test_bad_values_of_attributes_are_refused(self):
         self.assertIn('empty', self._reason('[{}, {"e.x": ""}]'))
         self.assertIn('printed', self._reason('[{}, {"e.x": "a\\u0000"}]'))
         self.assertIn('printed', self._reason('[{}, {"e.x": "\\ud800"}]'))
@@ -194,10 +194,10 @@ class TestParsePciDevices(base.BaseTestCase):
             first_match(specs, {'address': '10000:e1:00.0'}),
         )
 
-    def test_nothing(self):
+    def test_empty_option(self):
         self.assertEqual((), self._parse())
 
-    def test_refused(self):
+    def test_bad_items_are_refused(self):
         for item, reason in (
             ('', 'ADDRESS|NAME'),
             ('28:00.1', 'ADDRESS|NAME'),
@@ -227,7 +227,7 @@ class TestParsePciDevices(base.BaseTestCase):
 
 
 class TestFirstMatch(base.BaseTestCase):
-    def test_order_decides(self):
+    def test_first_match_wins(self):
         first, second = (
             device_specs.parse_pci_information(entry)
             for entry in (

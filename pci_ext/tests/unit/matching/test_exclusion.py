@@ -26,7 +26,7 @@ class TestSearch(base.BaseTestCase):
             conflicts,
         )
 
-    def test_nothing_is_solved_again_without_a_clash(self):
+    def test_solves_once_without_a_clash(self):
         solved = []
 
         def cheapest(capacities):
@@ -37,9 +37,9 @@ class TestSearch(base.BaseTestCase):
         self.assertEqual((3, [(0, 1, 1)]), found)
         self.assertEqual([(1, 1)], solved)
 
-    def test_pools_of_unlike_prices_are_not_taken_for_alike(self):
-        # Leaving out 1 and 2 is worse than leaving out 0 and 3, though the
-        # two pairs have as many devices.
+    def test_pools_with_different_costs_are_not_equivalent(self):
+        # Leaving out 1 and 2 is worse than leaving out 0 and 3, though both
+        # pairs have the same number of devices.
         found = self._assign(
             (2, 2, 2, 2),
             (
@@ -54,7 +54,7 @@ class TestSearch(base.BaseTestCase):
             ((0, 1, 1), (0, 2, 1), (1, 2, 1), (2, 1, 1)), found.taken
         )
 
-    def test_cards_alike_are_tried_once(self):
+    def test_equivalent_cards_are_tried_once(self):
         cards = 12
         solved = 0
 
@@ -70,11 +70,11 @@ class TestSearch(base.BaseTestCase):
         exclusion.search(
             (1,) * 2 * cards, ('PF', 'VF') * cards, conflicts, cheapest
         )
-        # Not 2 ** 12: only how many of the cards are decided which way.
+        # Less than 2 ** 12: only the number of cards decided each way counts.
         self.assertLess(solved, 13 * 14)
 
     def test_chain_of_conflicts(self):
-        # Of five pools in a row, no two neighbours: the first, third, fifth.
+        # Five pools, each in conflict with the next: 0, 2 and 4 remain.
         conflicts = tuple((pool, pool + 1) for pool in range(4))
         self.assertEqual(
             ((0, 0, 1), (0, 2, 1), (0, 4, 1)),
@@ -89,5 +89,7 @@ class TestSearch(base.BaseTestCase):
         self.assertIsNotNone(found)
         for seed in range(5):
             random.Random(seed).shuffle(conflicts)
-            turned = [conflict[::-1] for conflict in conflicts]
-            self.assertEqual(found, self._assign((1,) * 6, requests, turned))
+            reversed_pairs = [conflict[::-1] for conflict in conflicts]
+            self.assertEqual(
+                found, self._assign((1,) * 6, requests, reversed_pairs)
+            )

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Test the words that explain hosts."""
+"""Explanations of whether a host fits, as data and as text."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ pool = test_compiled_requests.pool
 
 
 def explain(
-    pools: list[dict[str, Any]], *asked: tuple[int, list[dict[str, str]]]
+    pools: list[dict[str, Any]], *requests: tuple[int, list[dict[str, str]]]
 ) -> explanation.Explanation:
     return explanation.explain(
-        test_compiled_requests.compile_all(*asked), pools
+        test_compiled_requests.compile_all(*requests), pools
     )
 
 
-def words(
-    pools: list[dict[str, Any]], *asked: tuple[int, list[dict[str, str]]]
+def text_of(
+    pools: list[dict[str, Any]], *requests: tuple[int, list[dict[str, str]]]
 ) -> str:
     return explanation.to_text(
-        explain(pools, *asked),
+        explain(pools, *requests),
         [
             request_grammar.Request(
                 count, tuple(item['pci_flavor'] for item in spec)
             )
-            for count, spec in asked
+            for count, spec in requests
         ],
         pools,
     )
 
 
 class ExplainTest(base.BaseTestCase):
-    def test_which_alternative_from_which_pool(self) -> None:
+    def test_allocations_have_alternative_and_pool(self) -> None:
         found = explain([pool('000b', 3), pool('000a', 1)], (3, [A, B]))
         self.assertEqual(
             explanation.Explanation(
@@ -71,25 +71,25 @@ class ExplainTest(base.BaseTestCase):
             found,
         )
 
-    def test_how_many_of_how_many(self) -> None:
+    def test_counts_found_and_matching_devices(self) -> None:
         found = explain([pool('000a', 1), pool('000b', 1)], (3, [A]), (1, [B]))
         self.assertFalse(found.fits)
         self.assertEqual((1, 1), found.found)
         self.assertEqual((1, 1), found.matching)
 
-    def test_what_others_want_too(self) -> None:
+    def test_two_requests_for_one_device(self) -> None:
         found = explain([pool('000a', 1)], (1, [A]), (1, [ANY]))
         self.assertFalse(found.fits)
         self.assertEqual(1, sum(found.found))
         self.assertEqual((1, 1), found.matching)
 
-    def test_steps_aside_for_others(self) -> None:
+    def test_leaves_a_device_for_a_stricter_request(self) -> None:
         found = explain(
             [pool('000a', 1), pool('000b', 1)], (1, [ANY]), (1, [A])
         )
         self.assertTrue(found.fits)
 
-    def test_a_card_is_not_given_whole_and_in_parts(self) -> None:
+    def test_a_card_is_not_both_pf_and_vfs(self) -> None:
         card = {'address': '0000:01:00.0'}
         found = explain(
             [
@@ -124,13 +124,16 @@ class ExplainTest(base.BaseTestCase):
             max_size=3,
         ),
     )
-    def test_fits_where_the_filter_says_so(
+    def test_fits_if_the_filter_passes_the_host(
         self,
         pools: list[tuple[str, int]],
-        asked: list[tuple[int, list[int]]],
+        requests: list[tuple[int, list[int]]],
     ) -> None:
         compiled = test_compiled_requests.compile_all(
-            *((count, [(A, B, ANY)[i] for i in spec]) for count, spec in asked)
+            *(
+                (count, [(A, B, ANY)[i] for i in spec])
+                for count, spec in requests
+            )
         )
         host = [pool(product, count) for product, count in pools]
         found = explanation.explain(compiled, host)
@@ -150,23 +153,23 @@ class ExplainTest(base.BaseTestCase):
             )
 
 
-class WordsTest(base.BaseTestCase):
+class TextTest(base.BaseTestCase):
     def test_fits(self) -> None:
         self.assertEqual(
             'The host fits: 1 of b from the pool dev_type=type-PCI, '
             'product_id=000b, vendor_id=8086.',
-            words([pool('000b', 3)], (1, [A, B])),
+            text_of([pool('000b', 3)], (1, [A, B])),
         )
 
-    def test_too_few(self) -> None:
+    def test_too_few_devices(self) -> None:
         self.assertEqual(
             'The host does not fit. a,b: found 1 of 2.',
-            words([pool('000b')], (2, [A, B])),
+            text_of([pool('000b')], (2, [A, B])),
         )
 
-    def test_not_at_once(self) -> None:
+    def test_too_few_devices_for_all_requests_at_once(self) -> None:
         self.assertEqual(
             'The host does not fit: it has enough for each request, but not '
             'for all at once. any: found 0 of 1.',
-            words([pool('000a')], (1, [A]), (1, [ANY])),
+            text_of([pool('000a')], (1, [A]), (1, [ANY])),
         )

@@ -35,7 +35,7 @@ class TestExpressions(base.BaseTestCase):
         for text in ('a*', '.', 'a|b', r'\d', r'\Qa\E', '[a]', '^a', 'a\\'):
             self.assertIsNone(expressions.unescape(text), text)
 
-    def test_case(self):
+    def test_ignores_case_only_on_request(self):
         self.assertFalse(expressions.compile_expression('[a]')('A'))
         self.assertTrue(
             expressions.compile_expression('[a]', ignore_case=True)('A')

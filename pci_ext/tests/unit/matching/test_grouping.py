@@ -43,7 +43,7 @@ class TestPoolProperties(base.BaseTestCase):
     def test_device_id_is_another_name_of_product_id(self):
         self.assertEqual({'product_id': '0001'}, self._group('device_id'))
 
-    def test_what_the_device_lacks_is_left_out(self):
+    def test_missing_properties_are_left_out(self):
         self.assertEqual(
             {'vendor_id': '8086'},
             self._group('vendor_id', 'numa_node', 'subsystem', 'e.absent'),
@@ -63,7 +63,7 @@ class TestPoolProperties(base.BaseTestCase):
 
 
 class TestExclusions(base.BaseTestCase):
-    def test_functions_of_the_same_card(self):
+    def test_pf_excludes_the_vfs_of_the_same_card(self):
         def part(dev_type, card):
             return {'dev_type': dev_type, 'address': f'0000:0{card}:00.0'}
 

@@ -23,7 +23,7 @@ class TestHexIds(base.BaseTestCase):
         compiled = patterns.compile_pattern(key, pattern)
         return [value for value in values if compiled.matches(value)]
 
-    def test_literal_without_case_and_prefix(self):
+    def test_literal_ignores_case_and_prefix(self):
         for text in ('10de', '10DE', '0x10de', '0X10DE'):
             self.assertEqual(
                 ['10de', '10DE', '0x10de'],
@@ -54,7 +54,7 @@ class TestHexIds(base.BaseTestCase):
             self._matches('product_id', '000[1-2]', '0001', '0x0002', '0003'),
         )
 
-    def test_expression_without_case_and_prefix(self):
+    def test_expression_ignores_case_and_prefix(self):
         for text in (
             '(8086|10de)',
             '(8086|10DE)',
@@ -74,13 +74,13 @@ class TestHexIds(base.BaseTestCase):
                 text,
             )
 
-    def test_negated_class_sees_the_number_not_the_prefix(self):
+    def test_negated_class_does_not_match_the_prefix(self):
         self.assertEqual(
             ['0x10de'],
             self._matches('vendor_id', '[^8].*', '0x8086', '0x10de'),
         )
 
-    def test_prefix_in_a_class_stays(self):
+    def test_prefix_in_a_class_is_not_removed(self):
         self.assertEqual(
             ['8086', 'x086'],
             self._matches('vendor_id', '[(0x8]086', '8086', 'x086', '1086'),
@@ -97,8 +97,8 @@ class TestHexIds(base.BaseTestCase):
             self.assertIn('empty', str(error))
 
     @given(st.integers(0, 0xFFFF), st.integers(0, 0xFFFF))
-    def test_ids_are_numbers(self, wanted, reported):
+    def test_ids_are_compared_as_numbers(self, requested, reported):
         for form in ('%x', '0x%x', '0X%04X', '%04x'):
-            pattern = patterns.compile_pattern('product_id', form % wanted)
+            pattern = patterns.compile_pattern('product_id', form % requested)
             for value in ('0x%04x' % reported, '%04X' % reported):
-                self.assertEqual(wanted == reported, pattern.matches(value))
+                self.assertEqual(requested == reported, pattern.matches(value))

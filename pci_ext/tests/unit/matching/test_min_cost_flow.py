@@ -16,7 +16,7 @@ from pci_ext.matching import min_cost_flow
 
 
 class TestCheapestFlow(base.BaseTestCase):
-    def test_devices_are_exchanged_for_a_later_demand(self):
+    def test_devices_are_exchanged_for_a_later_request(self):
         self.assertEqual(
             [(0, 1, 2), (1, 0, 2)],
             min_cost_flow.cheapest_flow((2, 2), (2, 2), ((0, 1), (0, None))),
@@ -28,7 +28,7 @@ class TestCheapestFlow(base.BaseTestCase):
             min_cost_flow.cheapest_flow((3, 9), (3, 1), ((0, 1), (0, None))),
         )
 
-    def test_cheaper_to_exchange_than_to_pay(self):
+    def test_exchanges_devices_if_that_costs_less(self):
         self.assertEqual(
             [(0, 1, 1), (1, 0, 1)],
             min_cost_flow.cheapest_flow((1, 1), (1, 1), ((0, 1), (0, 5))),
@@ -39,30 +39,30 @@ class TestCheapestFlow(base.BaseTestCase):
         )
 
     def test_chain_of_exchanges(self):
-        # Each later demand pushes all earlier ones to the next pool.
+        # Each request moves all earlier ones to the next pool.
         size = 20
         costs = tuple(
             tuple(
-                pool if pool <= size - 1 - demand else None
+                pool if pool <= size - 1 - request else None
                 for pool in range(size)
             )
-            for demand in range(size)
+            for request in range(size)
         )
         self.assertEqual(
-            [(demand, size - 1 - demand, 1) for demand in range(size)],
+            [(request, size - 1 - request, 1) for request in range(size)],
             min_cost_flow.cheapest_flow((1,) * size, (1,) * size, costs),
         )
 
-    def test_no_way(self):
+    def test_no_flow(self):
         self.assertIsNone(
             min_cost_flow.cheapest_flow((1, 9), (1, 1), ((0, None), (0, None)))
         )
         self.assertIsNone(min_cost_flow.cheapest_flow((), (1,), ((),)))
 
-    def test_empty_pools_are_passed_over(self):
+    def test_empty_pools_are_skipped(self):
         self.assertEqual(
             [(0, 1, 1)], min_cost_flow.cheapest_flow((0, 1), (1,), ((0, 7),))
         )
 
-    def test_nothing_wanted(self):
+    def test_nothing_requested(self):
         self.assertEqual([], min_cost_flow.cheapest_flow((1,), (0,), ((0,),)))

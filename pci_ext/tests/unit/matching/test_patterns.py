@@ -20,7 +20,7 @@ from pci_ext.matching import patterns
 KEYS = st.sampled_from(
     ('vendor_id', 'product_id', 'class', 'address', 'e.group', 'dev_type')
 )
-# Text that looks like patterns finds more than text of any characters.
+# Texts similar to patterns find more faults than arbitrary texts.
 TEXTS = st.one_of(
     st.text(),
     st.text('019aAfFxX*.?+|()[]{}^$\\-:,PQE<>=! \ud800'),
@@ -55,10 +55,10 @@ class TestCompilePattern(base.BaseTestCase):
             ['a', 'ab'], self._matches('e.x', 'a|ab', 'a', 'ab', 'abc', 'ba')
         )
 
-    def test_expression_with_case(self):
+    def test_expression_is_case_sensitive(self):
         self.assertEqual(['ab'], self._matches('e.x', 'a[b]', 'ab', 'AB'))
 
-    def test_star_alone_is_any_value(self):
+    def test_star_alone_matches_any_value(self):
         values = ['', 'x', '\ud800', 'a\nb']
         self.assertEqual(values, self._matches('e.x', '*', *values))
 
@@ -96,7 +96,7 @@ class TestCompilePattern(base.BaseTestCase):
         self.assertIn('longer than 510', error.kwargs['reason'])
         self.assertLess(len(str(error)), 1000)
 
-    def test_pattern_knows_its_key_and_text(self):
+    def test_pattern_has_its_key_and_text(self):
         pattern = patterns.compile_pattern('e.x', 'a[b]')
         self.assertEqual(('e.x', 'a[b]'), (pattern.key, pattern.text))
         self.assertEqual("Pattern('e.x', 'a[b]')", repr(pattern))

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Test what is concluded of how hosts group their devices."""
+"""Inference of the grouping of a host from its pools and devices."""
 
 from oslotest import base
 
@@ -22,7 +22,7 @@ GROUP = {'e.group': 'gpu'}
 
 
 class HostGroupingTest(base.BaseTestCase):
-    def test_a_device_has_what_its_pool_has(self) -> None:
+    def test_device_has_the_properties_of_its_pool(self) -> None:
         device = {**GPU, **GROUP, 'numa_node': '1', 'class': '0x030000'}
         pool = {**POOL, **GROUP, 'numa_node': 1, 'physical_network': 'X'}
         self.assertEqual(
@@ -32,7 +32,9 @@ class HostGroupingTest(base.BaseTestCase):
             ),
         )
 
-    def test_what_the_host_does_not_group_by(self) -> None:
+    def test_leaves_out_properties_that_the_host_does_not_group_by(
+        self,
+    ) -> None:
         # vendor_id and product_id are empty in such pools.
         pool = {**POOL, **GROUP, 'vendor_id': '', 'product_id': ''}
         device = {**GPU, **GROUP, 'e.color': 'red'}
@@ -45,28 +47,30 @@ class HostGroupingTest(base.BaseTestCase):
                 free,
             )
 
-    def test_pool_that_is_gone_when_all_are_used(self) -> None:
+    def test_infers_a_pool_without_free_devices(self) -> None:
         used = {**GPU, **GROUP}
         host = pool_inference.HostGrouping([POOL], [GPU])
         self.assertEqual(used, host.pool_of(used))
 
-    def test_attribute_that_free_devices_have_and_no_pool(self) -> None:
+    def test_leaves_out_an_attribute_of_free_devices_that_no_pool_has(
+        self,
+    ) -> None:
         free = {**GPU, **GROUP}
         host = pool_inference.HostGrouping([POOL], [free])
         self.assertEqual(GPU, host.pool_of(free))
 
-    def test_host_that_reports_nothing(self) -> None:
+    def test_host_without_reported_pools(self) -> None:
         used = {**GPU, **GROUP}
         self.assertEqual(
             used, pool_inference.HostGrouping([], []).pool_of(used)
         )
 
-    def test_pools_that_differ_in_what_no_record_has(self) -> None:
+    def test_leaves_out_a_property_that_no_record_has(self) -> None:
         pools = [POOL | {'physical_network': name} for name in 'XY']
         host = pool_inference.HostGrouping(pools, [GPU])
         self.assertEqual(GPU, host.pool_of(GPU))
 
-    def test_other_nodes_and_cards(self) -> None:
+    def test_finds_the_pool_of_the_same_node_and_card(self) -> None:
         pools = [
             POOL | {'numa_node': 0, 'address': '0000:01:00.0'},
             POOL | {'numa_node': 0, 'address': '0000:02:00.0'},
@@ -77,7 +81,7 @@ class HostGroupingTest(base.BaseTestCase):
         host = pool_inference.HostGrouping(pools, [GPU, second])
         self.assertEqual(second, host.pool_of(second))
 
-    def test_special_attributes(self) -> None:
+    def test_infers_special_attributes(self) -> None:
         special = {**GPU, **GROUP}
         pool = {**POOL, **GROUP, 'special_attrs': 'e.group'}
         expected = {**special, 'special_attrs': 'e.group'}

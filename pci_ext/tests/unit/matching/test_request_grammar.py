@@ -110,7 +110,7 @@ class TestParseRequests(base.BaseTestCase):
             request_grammar.parse_names('10GE, 10GE,fpga'),
         )
 
-    def test_parse_names_refuses(self):
+    def test_parse_names_refuses_bad_texts(self):
         for text, reason in (
             ('', 'empty'),
             ('a,', 'empty'),
@@ -134,10 +134,12 @@ class TestParseRequests(base.BaseTestCase):
         self.assertEqual(parsed, request_grammar.parse_requests(printed))
 
     @given(st.lists(REQUESTS, min_size=1, max_size=8).map(tuple))
-    def test_requests_print_and_parse_back(self, made):
-        printed = request_grammar.format_requests(made)
-        self.assertEqual(made, request_grammar.parse_requests(printed))
-        self.assertEqual(made, request_grammar.parse_requests(printed + ';'))
+    def test_requests_print_and_parse_back(self, requests):
+        printed = request_grammar.format_requests(requests)
+        self.assertEqual(requests, request_grammar.parse_requests(printed))
+        self.assertEqual(
+            requests, request_grammar.parse_requests(printed + ';')
+        )
 
     @given(TEXTS)
     def test_any_text_is_names_or_invalid(self, text):
@@ -149,11 +151,11 @@ class TestParseRequests(base.BaseTestCase):
 
 
 class TestValidateName(base.BaseTestCase):
-    def test_accepted(self):
+    def test_accepts_valid_names(self):
         for name in ('bigGPU', '10GE', 'big GPU', 'x' * 255, 'größe', '1-2'):
             request_grammar.validate_name(name)
 
-    def test_refused(self):
+    def test_refuses_invalid_names(self):
         for name, reason in (
             ('', 'is empty'),
             ('x' * 256, 'longer than 255'),

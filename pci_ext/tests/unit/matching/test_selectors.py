@@ -83,7 +83,7 @@ class TestSelector(base.BaseTestCase):
         self.assertIn('e.group', str(error))
         self.assertIn("'('", str(error))
 
-    def test_equal_by_specs(self):
+    def test_selectors_with_equal_specs_are_equal(self):
         one = selectors.Selector({'vendor_id': '8086', 'e.x': 'a[b]'})
         same = selectors.Selector({'e.x': 'a[b]', 'vendor_id': '8086'})
         self.assertEqual(one, same)
@@ -91,7 +91,7 @@ class TestSelector(base.BaseTestCase):
         self.assertNotEqual(one, selectors.Selector({'e.x': 'a[b]'}))
         self.assertNotEqual(one, one.specs)
 
-    def test_copies_match_the_same(self):
+    def test_copies_match_the_same_devices(self):
         selector = selectors.Selector({'e.group': '[g]pu', 'vendor_id': '*'})
         self.assertTrue(copy.deepcopy(selector).matches(GPU))
         self.assertEqual(selector, copy.deepcopy(selector))

@@ -65,12 +65,12 @@ class TestRegistry(base.BaseTestCase):
 
 
 class TestPlainData(base.BaseTestCase):
-    def assert_survives_the_wire(self, thing):
-        # The names of what has changed would be listed in any order.
-        thing.obj_reset_changes(recursive=True)
-        primitive = thing.obj_to_primitive()
+    def assert_serializable(self, obj):
+        # The list of changed fields has no fixed order.
+        obj.obj_reset_changes(recursive=True)
+        primitive = obj.obj_to_primitive()
         self.assertEqual('pci_ext', primitive['versioned_object.namespace'])
-        back = type(thing).obj_from_primitive(primitive)
+        back = type(obj).obj_from_primitive(primitive)
         self.assertEqual(primitive, back.obj_to_primitive())
         return back
 
@@ -87,7 +87,7 @@ class TestPlainData(base.BaseTestCase):
         pci_flavor.PciFlavor().specs['vendor_id'] = '8086'
         self.assertEqual({}, pci_flavor.PciFlavor().specs)
 
-    def test_who_sees_a_pci_flavor(self):
+    def test_visibility_of_a_pci_flavor(self):
         public = pci_flavor.PciFlavor(name='GPU', projects=['own'])
         private = pci_flavor.PciFlavor(
             name='GPU', is_public=False, projects=['own']
@@ -103,7 +103,7 @@ class TestPlainData(base.BaseTestCase):
         ):
             self.assertIs(expected, flavor.is_visible_to(project_id, is_admin))
 
-    def test_live_migration_is_one_of_three(self):
+    def test_live_migration_accepts_three_values(self):
         for value in ('forbid', 'hotplug', 'native'):
             pci_flavor.PciFlavor(live_migration=value)
         self.assertRaises(
@@ -111,7 +111,7 @@ class TestPlainData(base.BaseTestCase):
         )
 
     def test_specs_of_a_pci_flavor(self):
-        back = self.assert_survives_the_wire(
+        back = self.assert_serializable(
             pci_flavor.PciFlavor(
                 uuid=uuids.gpu, name='GPU', specs={'vendor_id': '8086'}
             )
@@ -119,7 +119,7 @@ class TestPlainData(base.BaseTestCase):
         self.assertEqual({'vendor_id': '8086'}, back.specs)
 
     def test_pci_device_in_a_domain_of_32_bits(self):
-        back = self.assert_survives_the_wire(
+        back = self.assert_serializable(
             pci_device.PciDevice(
                 uuid=uuids.device,
                 dev_id='pci_10000_e1_00_0',
@@ -135,7 +135,7 @@ class TestPlainData(base.BaseTestCase):
         self.assertIsNone(back.server_uuid)
 
     def test_pci_pool(self):
-        back = self.assert_survives_the_wire(
+        back = self.assert_serializable(
             pci_pool.PciPool(
                 host='host1', properties={'vendor_id': '8086'}, count=3
             )

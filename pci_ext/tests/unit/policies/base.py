@@ -36,7 +36,7 @@ class PolicyTestCase(test.NoDBTestCase):
         self.useFixture(nova_fixtures.RealPolicyFixture())
 
     def allowed(self, rule: str, target: dict[str, str] | None) -> set[str]:
-        """Tell the users by their roles, of one project, that a rule allows"""
+        """Return the keys of ROLES that a rule allows for a target."""
         allowed = set()
         for user, roles in ROLES.items():
             user_context = context.RequestContext(

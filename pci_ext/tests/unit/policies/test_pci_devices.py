@@ -16,18 +16,18 @@ from pci_ext.tests.unit.policies import base
 
 
 class PciDevicesPolicyTestCase(base.PolicyTestCase):
-    def test_only_the_admin_sees_those_of_hosts(self) -> None:
+    def test_only_the_admin_sees_devices_of_hosts(self) -> None:
         for rule in (pci_devices.INDEX, pci_devices.SHOW, pci_pools.INDEX):
             self.assertEqual({'admin'}, self.allowed(rule, {}), rule)
 
-    def test_readers_of_the_project_see(self) -> None:
+    def test_readers_see_devices_of_their_project(self) -> None:
         for rule in (pci_devices.SERVER, pci_devices.SERVER_LOCATION):
             self.assertEqual(
                 {'admin', 'member', 'reader'},
                 self.allowed(rule, {'project_id': base.OWN_PROJECT}),
             )
 
-    def test_only_the_admin_sees_those_of_other_projects(self) -> None:
+    def test_only_the_admin_sees_devices_of_other_projects(self) -> None:
         for rule in (pci_devices.SERVER, pci_devices.SERVER_LOCATION):
             self.assertEqual(
                 {'admin'},

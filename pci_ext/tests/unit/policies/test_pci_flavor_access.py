@@ -15,7 +15,7 @@ from pci_ext.tests.unit.policies import base
 
 
 class PciFlavorAccessPolicyTestCase(base.PolicyTestCase):
-    def test_only_the_admin_sees_and_changes(self) -> None:
+    def test_only_the_admin_sees_and_changes_access(self) -> None:
         for rule in (
             pci_flavor_access.INDEX,
             pci_flavor_access.CREATE,

@@ -15,6 +15,6 @@ from pci_ext.tests.unit.policies import base
 
 
 class PciFlavorLimitsPolicyTestCase(base.PolicyTestCase):
-    def test_only_the_admin_sees_and_changes(self) -> None:
+    def test_only_the_admin_sees_and_changes_limits(self) -> None:
         for rule in (pci_flavor_limits.INDEX, pci_flavor_limits.UPDATE):
             self.assertEqual({'admin'}, self.allowed(rule, {}), rule)

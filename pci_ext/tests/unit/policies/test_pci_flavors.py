@@ -15,7 +15,7 @@ from pci_ext.tests.unit.policies import base
 
 
 class PciFlavorsPolicyTestCase(base.PolicyTestCase):
-    def test_readers_see(self) -> None:
+    def test_readers_see_pci_flavors(self) -> None:
         for rule in (
             pci_flavors.INDEX,
             pci_flavors.DETAIL,
@@ -25,7 +25,7 @@ class PciFlavorsPolicyTestCase(base.PolicyTestCase):
                 {'admin', 'member', 'reader'}, self.allowed(rule, None), rule
             )
 
-    def test_only_the_admin_changes(self) -> None:
+    def test_only_the_admin_changes_pci_flavors(self) -> None:
         for rule in (
             pci_flavors.CREATE,
             pci_flavors.UPDATE,

@@ -15,7 +15,7 @@ from pci_ext.tests.unit.policies import base
 
 
 class PciVersionsPolicyTestCase(base.PolicyTestCase):
-    def test_everybody_sees(self) -> None:
+    def test_all_roles_see_versions(self) -> None:
         self.assertEqual(
             set(base.ROLES), self.allowed(pci_versions.INDEX, None)
         )

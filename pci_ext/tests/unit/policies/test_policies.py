@@ -23,7 +23,7 @@ from pci_ext.policies import pci_versions
 
 
 class ListRulesTestCase(base.BaseTestCase):
-    def test_every_module_is_listed(self) -> None:
+    def test_lists_the_rules_of_every_module(self) -> None:
         self.assertCountEqual(
             [
                 rule.name

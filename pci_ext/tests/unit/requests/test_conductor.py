@@ -36,8 +36,8 @@ class FullHost:
         raise nova_exception.PciDeviceRequestFailed(requests=[])
 
 
-class WithoutExtensions:
-    """A Neutron whose ports are on one host at a time."""
+class NeutronWithoutExtensions:
+    """A Neutron without port bindings on several hosts."""
 
     def has_port_binding_extension(self, context: object) -> bool:
         return False
@@ -61,7 +61,7 @@ class LiveMigrationTaskTestCase(test.NoDBTestCase):
                     objects.InstancePCIRequest(
                         count=1,
                         spec=spec,
-                        # By which Nova knows that it is of a port.
+                        # Nova recognizes the request of a port by it.
                         requester_id=port,
                         alias_name=None if port else 'name',
                         request_id=uuidutils.generate_uuid(),
@@ -90,18 +90,18 @@ class LiveMigrationTaskTestCase(test.NoDBTestCase):
             'destination',
         )
 
-    def test_hotplug_is_left_to_the_host(self) -> None:
+    def test_hotplug_passes_the_check(self) -> None:
         task = self.task([HOTPLUG], [FORBID, HOTPLUG])
         task._check_can_migrate_pci('source', 'destination')
         self.assertEqual(2, len(task.instance.pci_requests.requests))
 
-    def test_what_is_forbidden(self) -> None:
+    def test_forbid_fails_the_check(self) -> None:
         self.assertForbidden([HOTPLUG], [FORBID])
 
     def test_nova_decides_about_ports(self) -> None:
         for policy in (HOTPLUG, FORBID):
             task = self.task([policy], port=uuidsentinel.port)
-            task.network_api = WithoutExtensions()
+            task.network_api = NeutronWithoutExtensions()
             error = self.assertRaises(
                 nova_exception.MigrationPreCheckError,
                 task._check_can_migrate_pci,
@@ -110,10 +110,10 @@ class LiveMigrationTaskTestCase(test.NoDBTestCase):
             )
             self.assertIn('port binding extension', error.format_message())
 
-    def test_nova_decides_about_its_own(self) -> None:
+    def test_nova_decides_about_aliases(self) -> None:
         self.assertForbidden([HOTPLUG], [ALIAS])
 
-    def test_no_device_left_is_no_failure_of_the_server(self) -> None:
+    def test_no_free_device_fails_the_precheck(self) -> None:
         error = self.assertRaises(
             nova_exception.MigrationPreCheckError,
             self.task([HOTPLUG])._call_livem_checks_on_host,
@@ -124,7 +124,7 @@ class LiveMigrationTaskTestCase(test.NoDBTestCase):
 
 
 class ShapeTestCase(test.NoDBTestCase):
-    def test_refuses_a_task_that_has_changed(self) -> None:
+    def test_refuses_a_changed_task(self) -> None:
         self.useFixture(
             base_fixtures.MonkeyPatch(
                 'nova.conductor.tasks.live_migrate.LiveMigrationTask.'

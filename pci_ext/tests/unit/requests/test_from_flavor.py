@@ -30,10 +30,10 @@ class RequestsTest(base.BaseTestCase):
         self.conf = self.useFixture(fixtures.Activation()).conf
         self.flavors = {'GPU': GPU, 'QAT': QAT}
         self.live_migration = 'forbid'
-        self.asked: list[set[str]] = []
+        self.requested_names: list[set[str]] = []
 
     def source(self, names: set[str]) -> list[pci_flavor.PciFlavor]:
-        self.asked.append(set(names))
+        self.requested_names.append(set(names))
         return [
             pci_flavor.PciFlavor(
                 name=name,
@@ -48,9 +48,9 @@ class RequestsTest(base.BaseTestCase):
         self, flavor: objects.Flavor, policy: str | None = None
     ) -> list[objects.InstancePCIRequest]:
         with from_flavor.resolving(self.source):
-            return self.requests_elsewhere(flavor, policy)
+            return self.requests_outside_nova_api(flavor, policy)
 
-    def requests_elsewhere(
+    def requests_outside_nova_api(
         self, flavor: objects.Flavor, policy: str | None = None
     ) -> list[objects.InstancePCIRequest]:
         """Make the requests outside of nova-api."""
@@ -74,13 +74,13 @@ class RequestsTest(base.BaseTestCase):
             found[0].spec,
         )
         self.assertEqual('QAT,GPU', found[0].alias_name)
-        self.assertEqual([{'QAT', 'GPU'}], self.asked)
+        self.assertEqual([{'QAT', 'GPU'}], self.requested_names)
         self.assertEqual(
             objects.InstancePCIRequest.FLAVOR_ALIAS, found[0].source
         )
         self.assertNotEqual(found[0].request_id, found[1].request_id)
 
-    def test_names_are_taken_literally(self) -> None:
+    def test_names_are_matched_literally(self) -> None:
         found = self.requests(self.flavor(pci_name='10GE,a.b,10GE'))
         self.assertEqual([2, 1], [item.count for item in found])
         self.assertEqual(
@@ -92,9 +92,9 @@ class RequestsTest(base.BaseTestCase):
             found[0].spec[0],
         )
         self.assertEqual(r'a\.b', found[1].spec[0]['e.name'])
-        self.assertEqual([], self.asked)
+        self.assertEqual([], self.requested_names)
 
-    def test_live_migration_travels_along(self) -> None:
+    def test_requests_have_the_live_migration_policy(self) -> None:
         self.live_migration = 'hotplug'
         [hotplug] = self.requests(self.flavor(pci_flavor='GPU'))
         self.live_migration = 'native'
@@ -113,36 +113,36 @@ class RequestsTest(base.BaseTestCase):
             'required', self.requests(flavor, 'required')[0].numa_policy
         )
 
-    def test_what_was_resolved_is_kept_with_the_server(self) -> None:
+    def test_resolved_requests_remain_with_the_server(self) -> None:
         flavor = self.flavor(pci_flavor='GPU')
         before = self.requests(flavor)[0].spec
         self.flavors['GPU'] = QAT
-        travelled = objects.Flavor.obj_from_primitive(
-            flavor.obj_to_primitive()
-        )
-        again = self.requests_elsewhere(travelled)
+        received = objects.Flavor.obj_from_primitive(flavor.obj_to_primitive())
+        again = self.requests_outside_nova_api(received)
         self.assertEqual(before, again[0].spec)
         resized = self.requests(self.flavor(pci_flavor='GPU'))
         self.assertEqual(QAT | {'pci_flavor': 'GPU'}, resized[0].spec[0])
 
-    def test_resolved_requests_of_a_user_are_ignored(self) -> None:
+    def test_ignores_resolved_requests_of_a_user(self) -> None:
         forged = self.flavor(
             pci_flavor='GPU',
             pci_requests='[{"count": 9, "alias_name": "x", "spec": [{}]}]',
         )
         self.assertEqual(1, self.requests(forged)[0].count)
 
-    def test_not_resolved_by_nova_api(self) -> None:
+    def test_refuses_requests_that_nova_api_did_not_resolve(self) -> None:
         for flavor in (
             self.flavor(pci_flavor='GPU'),
             self.flavor(pci_name='10GE'),
         ):
             error = self.assertRaises(
-                from_flavor.InvalidPciRequest, self.requests_elsewhere, flavor
+                from_flavor.InvalidPciRequest,
+                self.requests_outside_nova_api,
+                flavor,
             )
             self.assertIn('nova-api', error.format_message())
 
-    def test_unknown_pci_flavor_is_named(self) -> None:
+    def test_error_names_an_unknown_pci_flavor(self) -> None:
         error = self.assertRaises(
             from_flavor.InvalidPciRequest,
             self.requests,
@@ -150,7 +150,7 @@ class RequestsTest(base.BaseTestCase):
         )
         self.assertIn('NoSuch', error.format_message())
 
-    def test_what_does_not_parse(self) -> None:
+    def test_refuses_requests_that_do_not_parse(self) -> None:
         for text in ('0:GPU', '10000:GPU', 'x:GPU', ';;'):
             error = self.assertRaises(
                 from_flavor.InvalidPciRequest,

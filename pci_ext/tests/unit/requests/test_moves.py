@@ -27,8 +27,8 @@ from pci_ext.tests import fixtures
 SERVER = uuidsentinel.server
 
 
-class KeptTest(base.BaseTestCase):
-    """A server with a flavor that asks for 2:gpu;1:gpu;1:qat."""
+class MovesTest(base.BaseTestCase):
+    """A server whose flavor requests 2:gpu;1:gpu;1:qat."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -40,7 +40,7 @@ class KeptTest(base.BaseTestCase):
             image_ref=uuidsentinel.image,
             system_metadata={},
             pci_requests=objects.InstancePCIRequests(
-                instance_uuid=SERVER, requests=self.of(self.flavor)
+                instance_uuid=SERVER, requests=self.requests_of(self.flavor)
             ),
         )
 
@@ -57,10 +57,12 @@ class KeptTest(base.BaseTestCase):
                 for name in names
             ]
         ):
-            self.of(flavor)
+            self.requests_of(flavor)
         return flavor
 
-    def of(self, flavor: objects.Flavor) -> instance_requests.InstanceRequests:
+    def requests_of(
+        self, flavor: objects.Flavor
+    ) -> instance_requests.InstanceRequests:
         found = pci_request.get_pci_requests_from_flavor(flavor)
         return list(found.requests)
 
@@ -78,22 +80,22 @@ class KeptTest(base.BaseTestCase):
         return added
 
     def moving(
-        self, flavor: objects.Flavor, alive: bool = False
+        self, flavor: objects.Flavor, is_running: bool = False
     ) -> list[tuple[int, str | None, str | None]]:
-        with moves.moving(self.instance, alive):
-            found = self.of(flavor)
+        with moves.moving(self.instance, is_running):
+            found = self.requests_of(flavor)
         return [
             (each.count, each.alias_name, each.requester_id) for each in found
         ]
 
-    def test_a_server_that_nothing_happened_to(self) -> None:
+    def test_requests_the_devices_of_the_flavor(self) -> None:
         expected = [(2, 'gpu', None), (1, 'gpu', None), (1, 'qat', None)]
         self.assertEqual(expected, self.moving(self.flavor))
         self.assertEqual(
             [(1, 'nic', None)], self.moving(self.create_flavor(2, '1:nic'))
         )
 
-    def test_what_was_attached_is_kept_whatever_the_flavor(self) -> None:
+    def test_hot_attached_requests_remain_with_any_flavor(self) -> None:
         hot = self.add('nvme', server_state.HOT_ATTACHED)
         self.assertEqual(
             (1, 'nvme', server_state.HOT_ATTACHED),
@@ -104,18 +106,18 @@ class KeptTest(base.BaseTestCase):
             [(1, 'nic', None), (1, 'nvme', server_state.HOT_ATTACHED)],
             self.moving(other),
         )
-        # The devices on the host that it leaves have the old one.
+        # The devices on the source host keep the old request id.
         with moves.moving(self.instance):
-            found = self.of(other)[-1]
+            found = self.requests_of(other)[-1]
         self.assertNotEqual(hot.request_id, found.request_id)
         self.assertEqual(hot.spec, found.spec)
 
-    def test_nothing_else_is_made_to_keep_it(self) -> None:
+    def test_adds_hot_attached_requests_only_during_a_move(self) -> None:
         self.add('nvme', server_state.HOT_ATTACHED)
         self.moving(self.flavor)
-        self.assertEqual(3, len(self.of(self.flavor)))
+        self.assertEqual(3, len(self.requests_of(self.flavor)))
 
-    def test_what_was_detached_comes_back_with_a_new_flavor_only(self) -> None:
+    def test_detached_requests_return_only_with_a_new_flavor(self) -> None:
         del self.instance.pci_requests.requests[0]
         self.assertEqual(
             [(1, 'gpu', None), (1, 'qat', None)], self.moving(self.flavor)
@@ -126,54 +128,54 @@ class KeptTest(base.BaseTestCase):
             [(3, 'gpu', None)], self.moving(self.create_flavor(2, '3:gpu'))
         )
 
-    def test_names_of_several_kinds(self) -> None:
+    def test_pci_flavor_and_pci_name_with_the_same_name(self) -> None:
         flavor = self.create_flavor(
             2, '2:10GE', **{from_flavor.PCI_NAME: '10GE'}
         )
-        has = self.of(flavor)
+        owned = self.requests_of(flavor)
         self.instance.flavor = flavor
-        self.instance.pci_requests.requests = has
-        has[0].count = 1
+        self.instance.pci_requests.requests = owned
+        owned[0].count = 1
         with moves.moving(self.instance):
-            found = self.of(flavor)
+            found = self.requests_of(flavor)
         self.assertEqual(
-            [(1, has[0].spec), (1, has[1].spec)],
+            [(1, owned[0].spec), (1, owned[1].spec)],
             [(each.count, each.spec) for each in found],
         )
 
-    def test_the_numa_policy_of_flavor_or_image(self) -> None:
+    def test_uses_the_numa_policy_of_flavor_or_image(self) -> None:
         key = 'hw:pci_numa_affinity_policy'
         flavor = self.create_flavor(2, '1:gpu', **{key: 'required'})
         with moves.moving(self.instance):
-            [request] = self.of(flavor)
+            [request] = self.requests_of(flavor)
             self.assertEqual('required', request.numa_policy)
             self.instance.system_metadata = {
                 'image_hw_pci_numa_affinity_policy': 'socket'
             }
-            [request] = self.of(self.create_flavor(3, '1:gpu'))
+            [request] = self.requests_of(self.create_flavor(3, '1:gpu'))
             self.assertEqual('socket', request.numa_policy)
 
-    def test_ports_and_interrupted_attaches_are_not_kept_here(self) -> None:
+    def test_leaves_out_ports_and_interrupted_attaches(self) -> None:
         self.add(None, uuidsentinel.port)
         self.add('nvme', 'pci_ext:attaching:req-1')
         self.assertEqual(3, len(self.moving(self.flavor)))
 
-    def test_a_living_server_keeps_the_very_requests(self) -> None:
+    def test_a_running_server_keeps_its_request_objects(self) -> None:
         hot = self.add('nvme', server_state.HOT_ATTACHED)
         port = self.add(None, uuidsentinel.port)
         with moves.moving(self.instance, is_running=True):
-            found = self.of(self.flavor)
+            found = self.requests_of(self.flavor)
         self.assertEqual(4, len(found))
         self.assertIs(hot, found[-1])
         self.assertNotIn(port, found)
 
-    def test_the_request_spec_asks_for_what_the_server_has(self) -> None:
+    def test_syncs_the_request_spec_with_the_server(self) -> None:
         spec = objects.RequestSpec(pci_requests=None)
         moves.sync_request_spec(spec, self.instance)
         self.assertEqual(3, len(spec.pci_requests.requests))
         port = copy.deepcopy(self.add(None, uuidsentinel.port))
         spec.pci_requests.requests = [port]
-        # As Nova changes it on a host.
+        # Nova changes the requests of a server on its host in this way.
         self.instance.pci_requests.requests[-1].spec[0]['parent_ifname'] = 'a'
         self.add('nvme', server_state.HOT_ATTACHED)
         self.add('nvme', 'pci_ext:attaching:req-1')

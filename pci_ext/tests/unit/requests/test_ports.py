@@ -44,20 +44,20 @@ def source(names: Collection[str]) -> list[pci_flavor.PciFlavor]:
 
 
 class PortsTest(base.BaseTestCase):
-    """The requests of one port, as Nova made them before."""
+    """The PCI request of one port."""
 
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(fixtures.Activation())
         self.profile: dict[str, Any] = {}
         self.api = neutron.API()
-        # Neutron does not run in this test.
+        # In place of a call to Neutron, which does not run in this test.
         self.api._flavors_of_profile = lambda context, port_id: (
             self.profile.get('pci_flavor', '')
         )
 
     def spec(
-        self, asked: str = '', is_sriov: bool = True, **spec: Any
+        self, requested: str = '', is_sriov: bool = True, **spec: Any
     ) -> list[dict[str, Any]]:
         """Return the spec of the port's request."""
         network = objects.NetworkRequest(port_id=uuids.port)
@@ -70,12 +70,14 @@ class PortsTest(base.BaseTestCase):
         request.spec = [{**request.spec[0], **spec}]
         with (
             from_flavor.resolving(source),
-            ports.passing_port_flavors({uuids.port: asked} if asked else {}),
+            ports.passing_port_flavors(
+                {uuids.port: requested} if requested else {}
+            ),
         ):
             self.api._apply_pci_flavors(
                 None, network, request if is_sriov else None
             )
-        # As Nova has it of ports, by which it knows them.
+        # Nova recognizes requests of ports by these fields.
         self.assertEqual(request.NEUTRON_PORT, request.source)
         self.assertEqual(uuids.request, request.request_id)
         return list(request.spec)
@@ -86,13 +88,13 @@ class PortsTest(base.BaseTestCase):
         )
         self.assertIn(expected, error.format_message())
 
-    def test_other_ports_stay_those_of_nova(self) -> None:
+    def test_ports_without_a_pci_flavor_are_not_changed(self) -> None:
         self.assertEqual(
             [{'physical_network': 'net', 'remote_managed': 'False'}],
             self.spec(),
         )
 
-    def test_alternatives_in_order_with_what_the_port_needs(self) -> None:
+    def test_alternatives_in_order_with_the_needs_of_the_port(self) -> None:
         self.assertEqual(
             [
                 {
@@ -110,13 +112,13 @@ class PortsTest(base.BaseTestCase):
             self.spec('IntelVF,AnyVF', physical_network='a.b'),
         )
 
-    def test_by_the_binding_profile(self) -> None:
+    def test_reads_the_pci_flavor_in_the_binding_profile(self) -> None:
         self.profile = {'pci_flavor': 'IntelVF'}
         self.assertEqual('IntelVF', self.spec()[0]['pci_flavor'])
         # The PCI flavor in the body has precedence over the binding profile.
         self.assertEqual('AnyVF', self.spec('AnyVF')[0]['pci_flavor'])
 
-    def test_whole_cards_trust_and_no_physical_network(self) -> None:
+    def test_trusted_physical_function_without_physical_network(self) -> None:
         [spec] = self.spec(
             'PF', physical_network=None, dev_type='type-PF', trusted='True'
         )
@@ -125,24 +127,24 @@ class PortsTest(base.BaseTestCase):
             spec,
         )
 
-    def test_what_does_not_go_with_the_port_is_refused(self) -> None:
+    def test_refuses_a_pci_flavor_that_contradicts_the_port(self) -> None:
         self.assertRefused('dev_type type-PF', 'PF')
         self.assertRefused('e.physical_network lab.*', 'Lab')
         self.spec('Lab', physical_network='lab7')
 
-    def test_one_device_a_port(self) -> None:
+    def test_refuses_more_than_one_device_for_a_port(self) -> None:
         self.assertRefused('has one device', '2:IntelVF')
         self.assertRefused('has one device', 'IntelVF;AnyVF')
 
-    def test_what_does_not_exist_is_refused(self) -> None:
+    def test_refuses_an_unknown_pci_flavor(self) -> None:
         self.assertRefused('none could not be found', 'none')
 
-    def test_ports_of_other_types_have_no_device(self) -> None:
+    def test_refuses_a_pci_flavor_for_a_port_of_another_type(self) -> None:
         self.spec(is_sriov=False)
         self.assertRefused('not one for SR-IOV', 'IntelVF', is_sriov=False)
 
-    def attached(self) -> list[dict[str, Any]]:
-        """Return the spec of the port when it is attached to a server."""
+    def spec_when_attached(self) -> list[dict[str, Any]]:
+        """Return the spec of the port in an attach to a server."""
         instance = objects.Instance(
             pci_requests=objects.InstancePCIRequests(requests=[])
         )
@@ -150,16 +152,16 @@ class PortsTest(base.BaseTestCase):
             resolved = self.api.resolve_port(None, uuids.port)
         if resolved is not None:
             port_attach.add_port_spec(instance, uuids.port, resolved)
-        # Nothing but the server gets from nova-api to nova-compute.
-        arrived = objects.Instance.obj_from_primitive(
+        # nova-api sends only the instance to nova-compute.
+        received = objects.Instance.obj_from_primitive(
             instance.obj_to_primitive()
         )
         with port_attach.passing_port_specs(
-            port_attach.read_port_specs(arrived)
+            port_attach.read_port_specs(received)
         ):
-            return self.made_in_nova_compute()
+            return self.spec_in_nova_compute()
 
-    def made_in_nova_compute(self) -> list[dict[str, Any]]:
+    def spec_in_nova_compute(self) -> list[dict[str, Any]]:
         request = objects.InstancePCIRequest(
             spec=[{'physical_network': 'net'}], request_id=uuids.request
         )
@@ -168,8 +170,10 @@ class PortsTest(base.BaseTestCase):
         )
         return list(request.spec)
 
-    def test_attached_to_a_server(self) -> None:
-        self.assertEqual([{'physical_network': 'net'}], self.attached())
+    def test_attach_uses_the_resolved_pci_flavor(self) -> None:
+        self.assertEqual(
+            [{'physical_network': 'net'}], self.spec_when_attached()
+        )
         self.profile = {'pci_flavor': 'IntelVF,AnyVF'}
         self.assertEqual(
             [
@@ -185,20 +189,23 @@ class PortsTest(base.BaseTestCase):
                     'e.physical_network': 'net',
                 },
             ],
-            self.attached(),
+            self.spec_when_attached(),
         )
 
-    def test_attached_to_a_server_what_does_not_go_with_it(self) -> None:
+    def test_attach_refuses_a_pci_flavor_that_contradicts_the_port(
+        self,
+    ) -> None:
         self.profile = {'pci_flavor': 'PF'}
         error = self.assertRaises(
-            nova_exception.InterfaceAttachPciClaimFailed, self.attached
+            nova_exception.InterfaceAttachPciClaimFailed,
+            self.spec_when_attached,
         )
         self.assertIn('dev_type type-PF', error.format_message())
 
-    def test_nova_compute_does_not_resolve(self) -> None:
+    def test_nova_compute_does_not_resolve_pci_flavors(self) -> None:
         self.profile = {'pci_flavor': 'IntelVF'}
         error = self.assertRaises(
             nova_exception.InterfaceAttachPciClaimFailed,
-            self.made_in_nova_compute,
+            self.spec_in_nova_compute,
         )
         self.assertIn('nova-api resolved none', error.format_message())

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Hosts and servers for the tests of filter and weigher."""
+"""Makes hosts and request specs for tests of filter and weighers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ POOL = {
 
 
 def host(name: str, *pools: dict[str, Any]) -> host_manager.HostState:
-    """Make a host as the scheduler has it, from what its pools differ in."""
+    """Make a host state; each dict has the changes of a pool to POOL."""
     state = host_manager.HostState(name, name, uuids.cell)
     state.allocation_candidates = [{'mappings': {}}]
     state.pci_stats = stats.PciDeviceStats(

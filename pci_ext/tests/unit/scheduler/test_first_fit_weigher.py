@@ -40,7 +40,7 @@ class FirstFitWeigherTest(base.BaseTestCase):
         )
         return [item.obj.host for item in weighed]
 
-    def test_among_equal_hosts_the_first_by_name(self) -> None:
+    def test_prefers_the_first_name_among_equal_hosts(self) -> None:
         server = hosts.server(devices.request(1, A, B))
         names = ('host-10', 'host-2', 'host-1')
         equal = [hosts.host(name, A) for name in names]
@@ -49,7 +49,7 @@ class FirstFitWeigherTest(base.BaseTestCase):
             ['host-1', 'host-2', 'host-10'], self.order(0.001, server, *equal)
         )
 
-    def test_what_fits_better_goes_first(self) -> None:
+    def test_a_better_fit_outweighs_the_name(self) -> None:
         self.assertEqual(
             ['host-2', 'host-1'],
             self.order(
@@ -60,7 +60,7 @@ class FirstFitWeigherTest(base.BaseTestCase):
             ),
         )
 
-    def test_host_after_host_where_it_outweighs(self) -> None:
+    def test_a_large_multiplier_orders_hosts_by_name(self) -> None:
         self.assertEqual(
             ['host-1', 'host-2'],
             self.order(

@@ -53,7 +53,7 @@ class PciFlavorFilterTest(base.BaseTestCase):
             ),
         )
 
-    def test_all_requests_at_once_in_any_order(self) -> None:
+    def test_passes_hosts_that_fit_all_requests_at_once(self) -> None:
         either, one = devices.request(1, A, B), devices.request(1, A)
         for server in (hosts.server(either, one), hosts.server(one, either)):
             self.assertEqual(
@@ -67,21 +67,21 @@ class PciFlavorFilterTest(base.BaseTestCase):
             )
 
     def test_the_host_of_a_server_that_is_rebuilt_passes(self) -> None:
-        # The server itself has the last device there.
+        # The server itself uses the last device of the host.
         server = hosts.server(devices.request(1, A))
         server.scheduler_hints = {'_nova_check_type': ['rebuild']}
         self.assertEqual(
             ['own'], self.passing(server, hosts.host('own', A | {'count': 0}))
         )
 
-    def test_host_that_never_reported_fails(self) -> None:
+    def test_a_host_without_reported_pools_does_not_pass(self) -> None:
         silent = hosts.host('silent')
         silent.pci_stats = None
         self.assertEqual(
             [], self.passing(hosts.server(devices.request(1, A)), silent)
         )
 
-    def test_requests_by_alias_are_served_as_by_nova(self) -> None:
+    def test_filters_requests_by_alias_like_nova(self) -> None:
         self.assertEqual(
             ['has'],
             self.passing(
@@ -109,9 +109,9 @@ class PciFlavorFilterTest(base.BaseTestCase):
             ['any'], self.passing(hosts.server(), hosts.host('any'))
         )
 
-    def test_card_is_not_given_whole_and_in_parts(self) -> None:
-        whole = {'dev_type': 'type-PF', 'address': '0000:01:00.0'}
-        parts = {'dev_type': 'type-VF', 'address': '0000:01:00.0'}
+    def test_a_card_is_not_both_pf_and_vfs(self) -> None:
+        pf = {'dev_type': 'type-PF', 'address': '0000:01:00.0'}
+        vfs = {'dev_type': 'type-VF', 'address': '0000:01:00.0'}
         server = hosts.server(
             devices.request(1, {'dev_type': 'type-PF'}),
             devices.request(1, {'dev_type': 'type-VF'}),
@@ -120,14 +120,12 @@ class PciFlavorFilterTest(base.BaseTestCase):
             ['two cards'],
             self.passing(
                 server,
-                hosts.host('one card', whole, parts),
-                hosts.host(
-                    'two cards', whole, parts | {'address': '0000:02:00.0'}
-                ),
+                hosts.host('one card', pf, vfs),
+                hosts.host('two cards', pf, vfs | {'address': '0000:02:00.0'}),
             ),
         )
 
-    def test_says_what_is_missing(self) -> None:
+    def test_logs_missing_devices(self) -> None:
         log = self.useFixture(fixtures.FakeLogger())
         self.passing(
             hosts.server(devices.request(3, A)),
@@ -140,7 +138,7 @@ class PciFlavorFilterTest(base.BaseTestCase):
             log.output,
         )
 
-    def test_explains_each_host_while_debugging(self) -> None:
+    def test_logs_an_explanation_of_each_host_at_debug_level(self) -> None:
         server = hosts.server(devices.request(2, A, B), devices.request(1, A))
         candidates = (hosts.host('one', A), hosts.host('both', A, B))
         log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
@@ -152,7 +150,7 @@ class PciFlavorFilterTest(base.BaseTestCase):
             log.output,
         )
 
-    def test_explains_nothing_otherwise(self) -> None:
+    def test_makes_no_explanation_at_info_level(self) -> None:
         log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
         self.useFixture(
             fixtures.MockPatchObject(
@@ -164,7 +162,7 @@ class PciFlavorFilterTest(base.BaseTestCase):
         self.passing(hosts.server(devices.request(1, B)), hosts.host('a', A))
         self.assertIn('flavor0: found 0 of 1', log.output)
 
-    def test_found_by_nova(self) -> None:
+    def test_nova_finds_the_filter(self) -> None:
         self.assertEqual(
             [pci_flavor_filter.PciFlavorFilter], filters.all_filters()
         )

@@ -30,7 +30,7 @@ class PciFlavorWeigherTest(base.BaseTestCase):
         self.conf = self.useFixture(fixtures.Activation()).conf
 
     def order(self, server, *candidates) -> list[str]:
-        """Name the hosts, the best first, as Nova's scheduler orders them."""
+        """Return the names of the hosts in the order of the scheduler."""
         weighed = nova_weights.HostWeightHandler().get_weighed_objects(
             [weigher() for weigher in weights.all_weighers()],
             list(candidates),
@@ -38,7 +38,7 @@ class PciFlavorWeigherTest(base.BaseTestCase):
         )
         return [item.obj.host for item in weighed]
 
-    def test_earlier_alternatives_first(self) -> None:
+    def test_prefers_earlier_alternatives(self) -> None:
         self.assertEqual(
             ['first', 'first and second', 'second'],
             self.order(
@@ -49,7 +49,7 @@ class PciFlavorWeigherTest(base.BaseTestCase):
             ),
         )
 
-    def test_tightest_fit_next(self) -> None:
+    def test_prefers_the_host_with_the_fewest_devices_left(self) -> None:
         self.assertEqual(
             ['1', '7', '8'],
             self.order(
@@ -60,7 +60,7 @@ class PciFlavorWeigherTest(base.BaseTestCase):
             ),
         )
 
-    def test_a_step_outweighs_any_number_of_free_devices(self) -> None:
+    def test_an_earlier_alternative_outweighs_devices_left(self) -> None:
         self.assertEqual(
             ['first', 'second'],
             self.order(
@@ -70,7 +70,7 @@ class PciFlavorWeigherTest(base.BaseTestCase):
             ),
         )
 
-    def test_other_servers_are_not_weighed(self) -> None:
+    def test_servers_without_pci_flavors_are_not_weighed(self) -> None:
         weigher = weights.all_weighers()[0]()
         host = hosts.host('host', A)
         for server in (
@@ -79,7 +79,7 @@ class PciFlavorWeigherTest(base.BaseTestCase):
         ):
             self.assertEqual(0.0, weigher._weigh_object(host, server))
 
-    def test_multiplier(self) -> None:
+    def test_uses_the_configured_multiplier(self) -> None:
         self.conf.config(group='pci_ext', pci_flavor_weight_multiplier=0.0)
         weigher = weights.all_weighers()[0]()
         self.assertEqual(0.0, weigher.weight_multiplier(hosts.host('host', A)))

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The API reference has every operation, and each has its sample."""
+"""The API reference shows every operation, with samples of its bodies."""
 
 import pathlib
 import re
@@ -33,7 +33,7 @@ class ReferenceTestCase(test.NoDBTestCase):
         app = router.APIRouter(router.load_routes())
         self.served = {each.id: each for each in operations.served(app.map)}
 
-    def test_every_operation_has_its_place(self) -> None:
+    def test_reference_shows_every_operation_once(self) -> None:
         shown = [
             name
             for page in REFERENCE.glob('*.rst')

@@ -38,7 +38,7 @@ USED = FULL | {'usage': {'total': 4, 'available': 1, 'allocated': 2}}
 ATTRIBUTES = {
     'uuid': '0',
     'name': '_flavor_attrs',
-    'description': 'what there is',
+    'description': 'Available attributes',
     'specs': {'vendor_id': 'True'},
 }
 
@@ -51,7 +51,7 @@ class SchemaTestCase(base.BaseTestCase):
             return False
         return True
 
-    def test_every_method_has_schemas(self) -> None:
+    def test_every_method_has_valid_schemas(self) -> None:
         controller = pci_flavors.PciFlavorsController
         self.assertTrue(controller._validated)
         for method, attributes in {
@@ -69,7 +69,7 @@ class SchemaTestCase(base.BaseTestCase):
                         each, validators._SchemaValidator.validator_org
                     ).check_schema(each)
 
-    def test_responses(self) -> None:
+    def test_response_schemas_refuse_missing_and_unknown_keys(self) -> None:
         for response, full in (
             (schema.show_response, USED),
             (schema.create_response, FULL),
@@ -92,12 +92,12 @@ class SchemaTestCase(base.BaseTestCase):
             self.accepts(schema.detail_response, {'pci_flavors': [BASIC]})
         )
 
-    def test_available_attributes_are_only_shown(self) -> None:
+    def test_only_show_responds_with_available_attributes(self) -> None:
         body = {'pci_flavor': ATTRIBUTES}
         self.assertTrue(self.accepts(schema.show_response, body))
         self.assertFalse(self.accepts(schema.create_response, body))
 
-    def test_null_removes_a_spec_in_an_update_only(self) -> None:
+    def test_only_an_update_accepts_null_for_a_spec(self) -> None:
         body = {'pci_flavor': {'name': 'x', 'specs': {'vendor_id': None}}}
         self.assertTrue(self.accepts(schema.update, body))
         self.assertFalse(self.accepts(schema.create, body))

@@ -63,7 +63,7 @@ class ViewBuilderTestCase(test.NoDBTestCase):
             self.builder.show(self.request, self.flavor),
         )
 
-    def test_show_updated(self) -> None:
+    def test_show_after_an_update(self) -> None:
         self.flavor.updated_at = UPDATED
         self.full['updated_at'] = '2026-02-03T04:05:06Z'
         self.assertEqual(
@@ -71,7 +71,7 @@ class ViewBuilderTestCase(test.NoDBTestCase):
             self.builder.show(self.request, self.flavor),
         )
 
-    def test_lists(self) -> None:
+    def test_index_and_detail(self) -> None:
         usage = {'total': 4, 'available': 1, 'allocated': 2}
         self.assertEqual(
             {'pci_flavors': [self.basic]},
@@ -84,7 +84,7 @@ class ViewBuilderTestCase(test.NoDBTestCase):
             ),
         )
 
-    def test_available_attributes_in_order(self) -> None:
+    def test_available_attributes_are_sorted(self) -> None:
         view = self.builder.available_attributes(['vendor_id', 'e.group'])
         self.assertEqual(
             [('e.group', 'True'), ('vendor_id', 'True')],

@@ -17,7 +17,10 @@ from nova.api.openstack import wsgi
 from pci_ext import server_state
 from pci_ext.api.views import servers as views
 
-GIVEN = {'pci_passthrough:pci_flavor': '1:bigGPU', 'hw:cpu_policy': 'shared'}
+EXTRA_SPECS = {
+    'pci_passthrough:pci_flavor': '1:bigGPU',
+    'hw:cpu_policy': 'shared',
+}
 
 
 class ViewBuilderTestCase(test.NoDBTestCase):
@@ -30,7 +33,7 @@ class ViewBuilderTestCase(test.NoDBTestCase):
             root_gb=3,
             ephemeral_gb=4,
             swap=5,
-            extra_specs=GIVEN | {server_state.RESOLVED: '[]'},
+            extra_specs=EXTRA_SPECS | {server_state.RESOLVED: '[]'},
         )
         self.request = wsgi.Request.blank('/servers')
 
@@ -38,18 +41,19 @@ class ViewBuilderTestCase(test.NoDBTestCase):
         view = views.ViewBuilder()._get_flavor_dict(
             self.request, self.flavor, show_extra_specs=True
         )
-        self.assertEqual(GIVEN, view['extra_specs'])
+        self.assertEqual(EXTRA_SPECS, view['extra_specs'])
         self.assertEqual('pci.small', view['original_name'])
 
-    def test_and_stays_with_the_server(self) -> None:
+    def test_view_does_not_change_the_flavor_of_the_server(self) -> None:
         views.ViewBuilder()._get_flavor_dict(
             self.request, self.flavor, show_extra_specs=True
         )
         self.assertEqual(
-            GIVEN | {server_state.RESOLVED: '[]'}, self.flavor.extra_specs
+            EXTRA_SPECS | {server_state.RESOLVED: '[]'},
+            self.flavor.extra_specs,
         )
 
-    def test_no_extra_specs_are_shown_where_nova_shows_none(self) -> None:
+    def test_shows_no_extra_specs_if_nova_shows_none(self) -> None:
         view = views.ViewBuilder()._get_flavor_dict(
             self.request, self.flavor, show_extra_specs=False
         )

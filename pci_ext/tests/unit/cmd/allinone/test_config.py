@@ -28,7 +28,7 @@ class ConfigTestCase(base.BaseTestCase):
         self.data_dir = self.useFixture(fixtures.TempDir()).path
 
     def write(self, *user_files: str) -> dict[str, Any]:
-        """Write the files, and give the options of nova.conf and the rest."""
+        """Write the files; return the options of nova.conf and user files."""
         paths = self.create_tempfiles(
             [
                 (f'user-{number}', text)
@@ -72,7 +72,7 @@ class TestNovaConf(ConfigTestCase):
             ['/tmp/hardware.yaml'], conf['pci_ext']['fake_hardware']
         )
 
-    def test_a_database_each(self) -> None:
+    def test_every_database_is_a_file_of_its_own(self) -> None:
         conf = self.write()
         placement = self.parse('placement.conf')
         connections = {
@@ -87,14 +87,14 @@ class TestNovaConf(ConfigTestCase):
                 connection.startswith(f'sqlite:///{self.data_dir}/')
             )
 
-    def test_every_device_is_offered(self) -> None:
+    def test_offers_every_device_by_default(self) -> None:
         for user in ('', '[DEFAULT]\ndebug = true\n', '[pci]\nalias = {}\n'):
             conf = self.write(user)
             self.assertEqual(
                 ['[{"address": "*"}, {}]'], conf['pci_ext']['pci_information']
             )
 
-    def test_only_what_the_user_says_is_offered(self) -> None:
+    def test_offers_only_devices_that_the_user_configures(self) -> None:
         for section, option in (
             ('pci_ext', 'pci_information'),
             ('pci_ext', 'pci_devices'),
@@ -105,10 +105,10 @@ class TestNovaConf(ConfigTestCase):
             if option != 'pci_information':
                 self.assertNotIn('pci_information', conf['pci_ext'])
 
-    def test_file_that_does_not_parse(self) -> None:
+    def test_refuses_a_file_that_does_not_parse(self) -> None:
         self.assertRaises(cfg.ParseError, self.write, 'a = b')
 
-    def test_file_that_is_not_there(self) -> None:
+    def test_refuses_a_missing_file(self) -> None:
         settings = config.Settings(
             data_dir=self.data_dir,
             port=0,
@@ -119,7 +119,7 @@ class TestNovaConf(ConfigTestCase):
 
 
 class TestCloudsYaml(ConfigTestCase):
-    def test_clouds(self) -> None:
+    def test_clouds_of_administrator_and_member(self) -> None:
         self.write()
         with open(os.path.join(self.data_dir, 'clouds.yaml')) as stream:
             clouds = yaml.safe_load(stream)['clouds']
@@ -139,7 +139,7 @@ class TestCloudsYaml(ConfigTestCase):
 
 
 class TestArguments(base.BaseTestCase):
-    def test_what_is_not_ours_is_for_nova(self) -> None:
+    def test_passes_unknown_arguments_to_nova(self) -> None:
         args, rest = allinone.parse_args(
             [
                 *('--data-dir', 'data', '--hardware', 'hosts.yaml'),

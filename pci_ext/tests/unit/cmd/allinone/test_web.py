@@ -44,7 +44,7 @@ class TestServer(base.BaseTestCase):
             'GET', f'http://127.0.0.1:{self.server.port}{path}', retries=False
         )
 
-    def test_applications_below_their_names(self) -> None:
+    def test_mounts_applications_below_their_names(self) -> None:
         self.server.mount('a', echo)
         self.server.mount('ab', echo)
         for path, expected in (
@@ -54,25 +54,25 @@ class TestServer(base.BaseTestCase):
         ):
             self.assertEqual(expected, self.get(path).json())
 
-    def test_no_such_application(self) -> None:
+    def test_lists_applications_for_an_unknown_path(self) -> None:
         self.server.mount('a', echo)
         for path in ('/', '/b', '/ab'):
             response = self.get(path)
             self.assertEqual(404, response.status)
             self.assertEqual(b'Services: a\n', response.data)
 
-    def test_port_that_is_taken(self) -> None:
+    def test_refuses_a_port_in_use(self) -> None:
         error = self.assertRaises(
             web.PortUnavailable, web.Server, self.server.port
         )
         self.assertIn(f'port {self.server.port}', str(error))
 
-    def test_port_that_is_none(self) -> None:
+    def test_refuses_an_invalid_port(self) -> None:
         self.assertRaises(web.PortUnavailable, web.Server, 65536)
 
 
 class TestAuthentication(base.BaseTestCase):
-    def who(self, **headers: str) -> list[str]:
+    def identity_headers(self, **headers: str) -> list[str]:
         seen: list[str] = []
 
         def application(
@@ -83,24 +83,29 @@ class TestAuthentication(base.BaseTestCase):
             start_response('200 OK', [])
             return []
 
-        stand_in = stub_services.auth_filter_factory({})(application)
-        webob.Request.blank('/', headers=headers).get_response(stand_in)
+        filtered = stub_services.auth_filter_factory({})(application)
+        webob.Request.blank('/', headers=headers).get_response(filtered)
         return seen
 
-    def test_administrator(self) -> None:
-        self.assertEqual(list(stub_services.ADMIN), self.who())
+    def test_user_is_the_administrator_by_default(self) -> None:
+        self.assertEqual(list(stub_services.ADMIN), self.identity_headers())
         token = {'X-Auth-Token': 'notused'}
-        self.assertEqual(list(stub_services.ADMIN), self.who(**token))
-
-    def test_who_the_token_says(self) -> None:
-        token = {'X-Auth-Token': 'alice:project:member,reader'}
         self.assertEqual(
-            ['alice', 'project', 'member,reader'], self.who(**token)
+            list(stub_services.ADMIN), self.identity_headers(**token)
         )
 
-    def test_headers_of_the_client_do_not_count(self) -> None:
+    def test_token_names_user_project_and_roles(self) -> None:
+        token = {'X-Auth-Token': 'alice:project:member,reader'}
+        self.assertEqual(
+            ['alice', 'project', 'member,reader'],
+            self.identity_headers(**token),
+        )
+
+    def test_ignores_identity_headers_of_the_client(self) -> None:
         headers = {'X-Auth-Token': 'alice:project:reader', 'X-Roles': 'admin'}
-        self.assertEqual(['alice', 'project', 'reader'], self.who(**headers))
+        self.assertEqual(
+            ['alice', 'project', 'reader'], self.identity_headers(**headers)
+        )
 
 
 class TestImage(base.BaseTestCase):
@@ -122,7 +127,7 @@ class TestImage(base.BaseTestCase):
         listed = self.send('GET', f'/v2/images{query}').json
         return [image['name'] for image in listed['images']]
 
-    def test_one_image(self) -> None:
+    def test_has_one_image(self) -> None:
         self.assertEqual(['tiny'], self.names())
         self.assertEqual(['tiny'], self.names('?name=tiny'))
         self.assertEqual([], self.names('?name=other'))
@@ -131,10 +136,10 @@ class TestImage(base.BaseTestCase):
         ).json
         self.assertEqual('active', shown['status'])
 
-    def test_not_found(self) -> None:
+    def test_unknown_image_is_not_found(self) -> None:
         self.assertEqual(404, self.send('GET', '/v2/images/other').status_int)
 
-    def test_snapshots_outlive_the_process(self) -> None:
+    def test_snapshots_remain_after_a_restart(self) -> None:
         created = self.send('POST', '/v2/images', {'name': 'snapshot'})
         self.assertEqual(201, created.status_int)
         path = f'/v2/images/{created.json["id"]}'
@@ -145,7 +150,7 @@ class TestImage(base.BaseTestCase):
         self.image = stub_services.Image(self.path)
         self.assertEqual(['tiny'], self.names())
 
-    def test_content(self) -> None:
+    def test_stores_the_content_of_an_image(self) -> None:
         path = f'/v2/images/{stub_services.IMAGE["id"]}'
         self.assertEqual(204, self.send('GET', f'{path}/file').status_int)
         self.assertEqual(204, self.upload(f'{path}/file', b'boot sector'))
@@ -163,7 +168,7 @@ class TestImage(base.BaseTestCase):
 
 
 class TestIdentity(base.BaseTestCase):
-    def test_every_project_is(self) -> None:
+    def test_every_project_exists(self) -> None:
         response = webob.Request.blank('/v3/projects/a').get_response(
             stub_services.identity
         )
@@ -188,10 +193,10 @@ class TestNetwork(base.BaseTestCase):
         request = webob.Request.blank(f'/v2.0{path}', method=method)
         if body is not None:
             request.json = body
-        # A new one each time: what it has outlives the process.
+        # A new instance for each request: the state has to be stored.
         return request.get_response(network.Network(self.path))
 
-    def test_nothing_to_begin_with(self) -> None:
+    def test_has_no_resources_at_first(self) -> None:
         for name in ('ports', 'networks', 'security-groups'):
             self.assertEqual(
                 {name.replace('-', '_'): []}, self.send('GET', f'/{name}').json
@@ -199,7 +204,7 @@ class TestNetwork(base.BaseTestCase):
         self.assertEqual(404, self.send('POST', '/subnets', {}).status_int)
         self.assertEqual(404, self.send('GET', '/ports/other').status_int)
 
-    def test_a_port_is_bound_where_it_is_asked_to_be(self) -> None:
+    def test_binds_a_port_to_the_requested_host(self) -> None:
         net = self.send(
             'POST',
             '/networks',

@@ -88,17 +88,17 @@ class TestDevices(HardwareTestCase):
             device,
         )
 
-    def test_numa_node_is_not_known(self) -> None:
+    def test_numa_node_is_none_by_default(self) -> None:
         (device,) = self.load_cards(GPU)
         self.assertIsNone(device['numa_node'])
 
-    def test_several_cards_of_a_kind(self) -> None:
+    def test_makes_a_device_for_each_address(self) -> None:
         addresses = ['0000:3b:00.0', '0001:3b:00.0', '10000:e1:00.0']
         devices = self.load_cards(GPU | {'address': addresses})
         self.assertEqual(addresses, [each['address'] for each in devices])
         self.assertEqual('pci_10000_e1_00_0', devices[2]['dev_id'])
 
-    def test_ids_are_in_one_form(self) -> None:
+    def test_ids_are_normalized(self) -> None:
         (device,) = self.load_cards(
             GPU
             | {
@@ -112,7 +112,7 @@ class TestDevices(HardwareTestCase):
         self.assertEqual('0x030000', device['class'])
 
     def test_yaml_scalars_are_text(self) -> None:
-        # YAML knows 0022 as a number in base 8, 28:00 as one in base 60.
+        # YAML reads 0022 as a number in base 8 and 28:00 as one in base 60.
         (device,) = self.load(
             'hosts:\n- name: a\n  cards:\n'
             '  - {kind: gpu, vendor_id: 0022, product_id: 1234,'
@@ -131,7 +131,7 @@ class TestDevices(HardwareTestCase):
     def test_host_without_cards(self) -> None:
         self.assertEqual({'a': []}, self.load({'hosts': [{'name': 'a'}]}))
 
-    def test_class_of_no_kind(self) -> None:
+    def test_card_without_a_kind_has_no_class(self) -> None:
         card = {key: GPU[key] for key in GPU if key != 'kind'}
         (device,) = self.load_cards(card)
         self.assertNotIn('class', device)
@@ -162,7 +162,7 @@ class TestVirtualFunctions(HardwareTestCase):
         )
         self.assertEqual('0000:3b:10.2', second['address'])
 
-    def test_addresses_go_on_in_the_next_slot_and_bus(self) -> None:
+    def test_addresses_of_vfs_continue_in_the_next_slot_and_bus(self) -> None:
         _, *vfs = self.load_functions(
             count=3, product_id='154c', offset=7, stride=1
         )
@@ -173,13 +173,13 @@ class TestVirtualFunctions(HardwareTestCase):
         _, vf = self.load_functions(count=1, product_id='154c', offset=256)
         self.assertEqual('0000:3c:00.0', vf['address'])
 
-    def test_functions_of_two_ports_do_not_meet(self) -> None:
+    def test_vfs_of_two_pfs_have_different_addresses(self) -> None:
         ports = ['0000:06:00.0', '0000:06:00.1']
         vfs = {'count': 64, 'product_id': '10ed'}
         devices = self.load_cards(GPU | {'address': ports, 'vfs': vfs})
         self.assertEqual(2 + 128, len({each['address'] for each in devices}))
 
-    def test_vf_by_its_pf(self) -> None:
+    def test_vf_with_a_parent_addr(self) -> None:
         pf, vf = self.load_cards(
             GPU | {'dev_type': 'type-PF'},
             GPU
@@ -195,29 +195,29 @@ class TestVirtualFunctions(HardwareTestCase):
 
 
 class TestRefusals(HardwareTestCase):
-    def test_file(self) -> None:
+    def test_refuses_a_missing_file(self) -> None:
         error = self.assertRaises(
             exception.InvalidHardware, hardware.load, '/nonexistent'
         )
         self.assertIn('/nonexistent: No such file', str(error))
 
-    def test_not_a_hardware_file(self) -> None:
+    def test_refuses_other_content(self) -> None:
         for content in ('', '[]', 'a: [', 'a', '\x00', '{"devices": []}'):
             self.assertInvalid(content=content)
         self.assertInvalid('"hosts" is a list', content={'hosts': []})
         self.assertInvalid('host 1', content={'hosts': ['a']})
 
-    def test_json_that_does_not_parse(self) -> None:
+    def test_refuses_json_that_does_not_parse(self) -> None:
         path = self.create_tempfiles([('hardware', '{')], '.json')[0]
         self.assertRaises(exception.InvalidHardware, hardware.load, path)
 
-    def test_bytes_that_are_not_text(self) -> None:
+    def test_refuses_bytes_that_are_not_text(self) -> None:
         path = self.create_tempfiles([('hardware', '')], '')[0]
         with open(path, 'wb') as stream:
             stream.write(b'\xff\xfe\xff')
         self.assertRaises(exception.InvalidHardware, hardware.load, path)
 
-    def test_hosts(self) -> None:
+    def test_refuses_invalid_hosts(self) -> None:
         self.assertInvalid(
             *('host 1', 'name'), content={'hosts': [{'cards': []}]}
         )
@@ -233,7 +233,7 @@ class TestRefusals(HardwareTestCase):
             'host a', content={'hosts': [{'name': 'a', 'cards': GPU}]}
         )
 
-    def test_cards(self) -> None:
+    def test_refuses_invalid_cards(self) -> None:
         address = {'address': '0000:5e:00.0'}
         for card, *reasons in (
             ('gpu', 'not an object'),
@@ -254,7 +254,7 @@ class TestRefusals(HardwareTestCase):
         ):
             self.assertInvalidCard(*reasons, card=card)
 
-    def test_virtual_functions(self) -> None:
+    def test_refuses_invalid_virtual_functions(self) -> None:
         for vfs, *reasons in (
             ([], 'vfs'),
             ({'count': 0, 'product_id': '154c'}, 'count'),
@@ -286,13 +286,13 @@ class TestRefusals(HardwareTestCase):
             min_size=1,
         )
     )
-    def test_nothing_else_is_raised_for_a_card(self, changes: Any) -> None:
+    def test_any_card_loads_or_is_invalid(self, changes: Any) -> None:
         with contextlib.suppress(hardware_values.InvalidCard):
             list(hardware_cards.expand(GPU | changes, 'card'))
 
     @hypothesis.settings(deadline=None)
     @hypothesis.given(ANYTHING)
-    def test_nothing_else_is_raised_for_hosts(self, hosts: Any) -> None:
+    def test_any_hosts_load_or_are_invalid(self, hosts: Any) -> None:
         with contextlib.suppress(exception.InvalidHardware):
             self.load({'hosts': hosts})
 
@@ -310,7 +310,7 @@ class TestSamples(base.BaseTestCase):
             (devices,) = hosts.values()
             self.assertEqual({class_code}, {dev['class'] for dev in devices})
 
-    def test_demo(self) -> None:
+    def test_demo_has_three_hosts_and_two_domains(self) -> None:
         hosts = hardware.load(os.path.join(SAMPLES, 'demo.yaml'))
         self.assertEqual(3, len(hosts))
         addresses = [

@@ -141,13 +141,13 @@ class TestConvert(NodedevTestCase):
     def test_bridges_are_left_out(self) -> None:
         self.assertEqual([], self.devices(BRIDGE))
 
-    def test_like_cards_become_one(self) -> None:
+    def test_equal_cards_become_one_entry(self) -> None:
         other = NVME.replace(b'225', b'226')
         (card,) = nodedev.convert('', NVME + other)
         self.assertEqual(['10000:e1:1f.7', '10000:e2:1f.7'], card['address'])
 
     def test_devices_of_the_libvirt_driver(self) -> None:
-        """The result of Nova for the same descriptions is the reference."""
+        """The conversion has the same result as Nova's libvirt driver."""
         self.useFixture(fakelibvirt.LibvirtFixture())
         connection = fakelibvirt.Connection(
             'qemu:///system',
@@ -194,26 +194,26 @@ class TestRefusals(NodedevTestCase):
             exception.InvalidHardware, nodedev.convert, path, document
         )
 
-    def test_not_xml(self) -> None:
+    def test_refuses_other_content(self) -> None:
         self.assertRefused('line', b'<device>')
         self.assertRefused('line', b'\xff')
 
-    def test_entities(self) -> None:
+    def test_refuses_entities(self) -> None:
         document = b'<!DOCTYPE a [<!ENTITY b "c">]><device>&b;</device>'
         self.assertRefused('line', document)
 
-    def test_missing_element(self) -> None:
+    def test_refuses_a_missing_element(self) -> None:
         document = PF.replace(b'<bus>59</bus>', b'')
         self.assertRefused('pci_0000_3b_00_0', document)
 
-    def test_number_that_is_none(self) -> None:
+    def test_refuses_an_invalid_number(self) -> None:
         self.assertRefused('x9', PF.replace(b'59', b'x9'))
         self.assertRefused("''", PF.replace(b"id='0x8086'", b"id=''"))
 
-    def test_missing_attribute(self) -> None:
+    def test_refuses_a_missing_attribute(self) -> None:
         self.assertRefused('pci_0000_3b_00_0', PF.replace(b"id='0x8086'", b''))
 
-    def test_missing_file(self) -> None:
+    def test_refuses_a_missing_file(self) -> None:
         status, _, err = self.run_main('/nonexistent')
         self.assertEqual(1, status)
         self.assertIn('/nonexistent', err)

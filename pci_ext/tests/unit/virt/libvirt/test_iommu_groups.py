@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Devices in IOMMU groups that the host uses, too."""
+"""IOMMU groups with other devices that the host uses."""
 
 from oslotest import base
 

@@ -64,7 +64,7 @@ class PhysicalFunctionsTestCase(base.BaseTestCase):
             frozenset(), physical_functions.virtual_functions(xml)
         )
 
-    def test_in_a_domain(self) -> None:
+    def test_conflict_if_a_vf_is_in_a_domain(self) -> None:
         for element, kind in ('hostdev', 'pci'), ('interface', 'hostdev'):
             domain = DOMAIN % {'element': element, 'type': kind}
             self.assertEqual(
@@ -72,7 +72,7 @@ class PhysicalFunctionsTestCase(base.BaseTestCase):
                 physical_functions.conflict(self.vfs, [domain]),
             )
 
-    def test_in_no_domain(self) -> None:
+    def test_no_conflict_if_no_vf_is_in_a_domain(self) -> None:
         domain = DOMAIN % {'element': 'hostdev', 'type': 'pci'}
         for xml in (
             domain.replace("function='0x2'", "function='0x3'"),

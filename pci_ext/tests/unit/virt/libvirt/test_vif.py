@@ -39,7 +39,7 @@ MAC = 'fa:16:3e:00:00:01'
 
 
 class Connection(libvirt_networks.Networks):
-    """Nova's host and its connection in one."""
+    """A fake of Nova's Host, and of the connection that it returns."""
 
     def get_connection(self) -> Connection:
         return self
@@ -49,7 +49,7 @@ class VifTestCase(test.NoDBTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(fakelibvirt.LibvirtFixture())
-        # Nova's fake libvirt does not have it.
+        # Nova's fakelibvirt does not define this code.
         self.useFixture(
             fixtures.MonkeyPatch(
                 'nova.virt.libvirt.driver.libvirt.VIR_ERR_NO_NETWORK',
@@ -127,7 +127,7 @@ class NetworkTest(VifTestCase):
         self.validate(document, 'network.rng')
         return document
 
-    def test_the_guest_names_the_network_alone(self) -> None:
+    def test_interface_names_only_the_network(self) -> None:
         interface = self.interface(self.port(uuids.port))
         self.assertEqual('network', interface.get('type'))
         [source] = interface.findall('source')
@@ -135,7 +135,7 @@ class NetworkTest(VifTestCase):
         self.assertEqual(MAC, interface.find('mac').get('address'))
         self.assertNotIn('0x3b', etree.tostring(interface).decode())
 
-    def test_a_network_with_the_device_alone(self) -> None:
+    def test_network_has_only_the_device_of_the_port(self) -> None:
         self.driver.plug(self.instance, self.port(uuids.port))
         network = self.network()
         self.assertEqual(self.NAME, network.findtext('name'))
@@ -180,7 +180,7 @@ class NetworkTest(VifTestCase):
         self.driver.plug(self.instance, port)
         self.assertEqual({self.NAME: '0000:3b:02.2'}, self.driver.networks())
 
-    def test_removed_when_unplugged(self) -> None:
+    def test_unplug_removes_the_network(self) -> None:
         port = self.port(uuids.port)
         self.driver.plug(self.instance, port)
         self.conf.config(group='pci_ext', port_plug='hostdev')
@@ -188,15 +188,15 @@ class NetworkTest(VifTestCase):
         self.assertEqual({}, self.driver.networks())
         self.driver.unplug(self.instance, port)
 
-    def test_networks_of_others_are_left_alone(self) -> None:
+    def test_ignores_other_networks(self) -> None:
         for name in ('default', 'pci-ext-pool', f'pci-ext-{uuids.server}'):
             self.connection.networkCreateXML(
                 f'<network><name>{name}</name></network>'
             )
         self.assertEqual({}, self.driver.networks())
 
-    def test_found_in_a_domain(self) -> None:
-        """With each port_plug, before and after a change of it."""
+    def test_finds_the_interface_in_a_domain(self) -> None:
+        """With both values of port_plug, also after a change of the value."""
         address = '<address type="pci" domain="0x0000" {}/>'.format(
             'bus="0x3b" slot="0x02" function="0x1"'
         )
@@ -249,7 +249,7 @@ class NetworkTest(VifTestCase):
         )
         self.assertFalse(port_networks.needs_network(port))
 
-    def test_without_libvirts_driver_of_networks(self) -> None:
+    def test_libvirt_without_a_network_driver(self) -> None:
         port = self.port(uuids.port)
         for code in (3, 38):
             self.connection.error = libvirt_networks.libvirt_error(
@@ -257,13 +257,13 @@ class NetworkTest(VifTestCase):
             )
             self.assertEqual({}, self.driver.networks())
             self.driver.unplug(self.instance, port)
-            # Nova does not start a guest without it.
+            # Nova does not start the guest if plug fails.
             self.assertRaises(
                 fakelibvirt.libvirtError,
                 *(self.driver.plug, self.instance, port),
             )
 
-    def test_no_network_of_ordinary_ports_is_asked_for(self) -> None:
+    def test_does_not_look_up_networks_of_ordinary_ports(self) -> None:
         self.connection.error = AssertionError()
         self.driver.unplug(
             self.instance, self.port(uuids.port, 'normal', type='tap')
@@ -275,7 +275,7 @@ class TeamingTest(VifTestCase):
         super().setUp()
         self.instance.system_metadata['image_hw_pci_teaming'] = 'true'
 
-    def test_a_pair(self) -> None:
+    def test_pair_of_ports(self) -> None:
         device = self.port(uuids.device)
         standby = self.port(uuids.standby, 'normal')
         interface = self.interface(standby)
@@ -289,14 +289,14 @@ class TeamingTest(VifTestCase):
                 dict(found.attrib),
             )
 
-    def test_a_device_that_is_no_interface(self) -> None:
+    def test_no_teaming_for_a_port_without_interface(self) -> None:
         device = self.port(uuids.device, type='ib_hostdev')
         self.port(uuids.standby, 'normal')
         self.assertIs(
             vconfig.LibvirtConfigGuestHostdevPCI, type(self.config(device))
         )
 
-    def test_a_pair_that_the_cache_does_not_have_yet(self) -> None:
+    def test_pair_that_is_not_in_the_info_cache_yet(self) -> None:
         device = self.port(uuids.device)
         standby = self.port(uuids.standby, 'normal')
         self.instance.info_cache.network_info = model.NetworkInfo()
@@ -313,7 +313,7 @@ class TeamingTest(VifTestCase):
             self.port(getattr(uuids, number), 'normal')
         self.assertIsNone(self.interface(device).find('teaming'))
 
-    def test_only_where_the_image_says_so(self) -> None:
+    def test_no_teaming_unless_the_image_requests_it(self) -> None:
         self.instance.system_metadata['image_hw_pci_teaming'] = 'false'
         device = self.port(uuids.device)
         standby = self.port(uuids.standby, 'normal')
