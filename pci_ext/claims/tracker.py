@@ -131,7 +131,7 @@ class PciDevTracker(manager.PciDevTracker):
                 # Nova puts back the devices that it took from pools, but not
                 # the devices that these exclude.
                 sriov_status.reconcile_status(self.pci_devs, self.stats)
-        if before and devices:
+        if before:
             self.claims[uuid] = [*before, *devices]
         return devices
 

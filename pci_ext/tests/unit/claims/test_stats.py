@@ -295,20 +295,25 @@ class AssignmentTest(StatsTest):
 
 
 class NumaTest(StatsTest):
-    def supports(self, policy: str, *nodes: int | None) -> bool:
+    CELLS = (
+        objects.NUMACell(id=0, socket=0),
+        objects.NUMACell(id=1, socket=0),
+        objects.NUMACell(id=2, socket=1),
+    )
+
+    def supports(
+        self,
+        policy: str,
+        *nodes: int | None,
+        cells: tuple[objects.NUMACell, ...] = CELLS,
+    ) -> bool:
         host = self.stats(
             *(
                 devices.device(f'0000:01:00.{index}', numa_node=node)
                 for index, node in enumerate(nodes)
             )
         )
-        host.numa_topology = objects.NUMATopology(
-            cells=[
-                objects.NUMACell(id=0, socket=0),
-                objects.NUMACell(id=1, socket=0),
-                objects.NUMACell(id=2, socket=1),
-            ]
-        )
+        host.numa_topology = objects.NUMATopology(cells=list(cells))
         return host.support_requests(
             [devices.request(1, {'vendor_id': '8086'}, numa_policy=policy)],
             None,
@@ -329,6 +334,13 @@ class NumaTest(StatsTest):
     def test_socket_policy_allows_only_the_same_socket(self) -> None:
         self.assertTrue(self.supports('socket', 1))
         self.assertFalse(self.supports('socket', 2, None))
+
+    def test_socket_of_a_host_that_does_not_report_sockets(self) -> None:
+        cells = tuple(
+            objects.NUMACell(id=node, socket=None) for node in range(2)
+        )
+        self.assertTrue(self.supports('socket', 0, cells=cells))
+        self.assertFalse(self.supports('socket', 1, cells=cells))
 
     def test_preferred_policy_consumes_near_devices_first(self) -> None:
         host = self.stats(

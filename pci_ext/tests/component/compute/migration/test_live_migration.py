@@ -75,6 +75,20 @@ class ReattachTestCase(base.HostTestCase):
         self.reattach()
         self.assertWhole()
 
+    def test_a_retry_has_the_server_meanwhile(self) -> None:
+        self.detach_devices()
+        attach_pci = self.compute.driver.attach_pci
+        task_states = []
+
+        def attach(*args: Any) -> None:
+            task_states.append(self.instance(self.server).task_state)
+            attach_pci(*args)
+
+        self.compute.driver.attach_pci = attach
+        self.manager.workers.retry_reattach(self.context, self.server)
+        self.assertEqual([server_state.ATTACHING_PCI] * 2, task_states)
+        self.assertWhole()
+
     def test_at_the_request_of_a_user(self) -> None:
         self.detach_devices()
         self.inject_faults(busy=list(self.ADDRESSES))

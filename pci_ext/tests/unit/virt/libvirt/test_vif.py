@@ -180,6 +180,14 @@ class NetworkTest(VifTestCase):
         self.driver.plug(self.instance, port)
         self.assertEqual({self.NAME: '0000:3b:02.2'}, self.driver.networks())
 
+    def test_the_network_of_a_running_port_is_kept(self) -> None:
+        port = self.port(uuids.port)
+        self.driver.plug(self.instance, port)
+        before = dict(self.connection.networks)
+        # Nova plugs a port again at each reboot, for example.
+        self.driver.plug(self.instance, port)
+        self.assertEqual(before, self.connection.networks)
+
     def test_unplug_removes_the_network(self) -> None:
         port = self.port(uuids.port)
         self.driver.plug(self.instance, port)
@@ -234,6 +242,33 @@ class NetworkTest(VifTestCase):
         assert described is not None
         self.assertIn(described.to_xml(pretty_print=False), xml)
         return True
+
+    def test_two_interfaces_with_one_mac_address(self) -> None:
+        names = ('pci-ext-one', 'pci-ext-two', 'pci-ext-new')
+        interfaces = [
+            f'<interface type="network"><mac address="{MAC}"/>'
+            f'<source network="{name}"/>{address}</interface>'
+            for name, address in zip(
+                names,
+                (
+                    '<address type="pci" domain="0x0000" bus="0x01" '
+                    'slot="0x00" function="0x0"/>',
+                    '<address type="pci" domain="0x0000" bus="0x02" '
+                    'slot="0x00" function="0x0"/>',
+                    # libvirt has not given it one yet.
+                    '',
+                ),
+                strict=True,
+            )
+        ]
+        domain = f'<domain><devices>{"".join(interfaces)}</devices></domain>'
+        for name, xml in zip(names, interfaces, strict=True):
+            interface = vconfig.LibvirtConfigGuestInterface()
+            interface.parse_str(xml)
+            found = guest_interfaces.find(interface, domain)
+            assert found is not None
+            source = found.format_dom().find('source')
+            self.assertEqual(name, source.get('network'))
 
     def test_hostdev(self) -> None:
         self.conf.config(group='pci_ext', port_plug='hostdev')

@@ -1,0 +1,72 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+from nova import objects
+from nova.compute import vm_states
+
+from pci_ext.tests.component.compute import base
+
+
+class FreeUntrackedTest(base.HostTestCase):
+    """A server that Nova does not track until the next scan."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.rt = self.compute.rt
+        self.rt.compute_nodes = {base.HOST: self.node}
+        self.reports: list[int] = []
+        self.rt._update = lambda context, node: self.reports.append(node.id)
+        self.server = self.create_server(2)
+        self.rt.pci_tracker.save(self.context)
+
+    def update_usage(self, vm_state: str) -> None:
+        instance = self.instance(self.server)
+        instance.vm_state = vm_state
+        self.rt.update_usage(self.context, instance, base.HOST)
+
+    def statuses(self) -> list[str]:
+        """List the statuses of the devices in the database."""
+        devices = objects.PciDeviceList.get_by_compute_node(
+            self.context, self.node.id
+        )
+        return sorted(device.status for device in devices)
+
+    def assertKept(self) -> None:
+        self.assertEqual(
+            ['allocated'] * 2 + ['available'] * 2, self.statuses()
+        )
+        self.assertEqual([], self.reports)
+
+    def test_deleted(self) -> None:
+        self.update_usage(vm_states.DELETED)
+        self.assertEqual(['available'] * 4, self.statuses())
+        self.assertEqual([self.node.id], self.reports)
+
+    def test_not_deleted(self) -> None:
+        self.update_usage(vm_states.ACTIVE)
+        self.assertKept()
+
+    def test_tracked_on_a_disabled_node(self) -> None:
+        self.rt.tracked_instances.add(self.server)
+        self.rt.compute_nodes = {}
+        self.update_usage(vm_states.DELETED)
+        self.assertKept()
+        self.assertEqual(2, len(self.rt.pci_tracker.allocations[self.server]))
+
+    def test_without_devices(self) -> None:
+        self.server = self.create_server(0)
+        self.update_usage(vm_states.DELETED)
+        self.assertKept()
+
+    def test_before_the_first_scan(self) -> None:
+        self.rt.pci_tracker = None
+        self.update_usage(vm_states.DELETED)
+        self.assertEqual([], self.reports)
