@@ -49,7 +49,7 @@ class TestMessages(faults.FaultsTestCase):
 class TestDatabase(faults.FaultsTestCase):
     def boot_one(self, flavor: str, image: str) -> str:
         body = {
-            'name': self.unique('server'),
+            'name': self.unique_name('server'),
             'flavorRef': flavor,
             'imageRef': image,
             'networks': 'none',
@@ -134,7 +134,7 @@ class TestKilled(faults.FaultsTestCase):
         before = self.statuses()
         self.inject_faults()
         self.kill()
-        self.assertEqual('Error', self.result(server, response))
+        self.assertEqual('Error', self.action_result(server, response))
         self.assertAgreement()
         self.assertEqual({server: kept}, self.records())
         self.assertEqual('Success', self.attach(server, '2:one'))

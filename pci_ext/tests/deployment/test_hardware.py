@@ -173,11 +173,11 @@ class TestHardware(base.TestCase):
         [nic] = self.allocations(server)
         self.assertIn(nic, self.devices('nic'))
         self.assertDevices(server, nic)
-        self.add(server, '1:vf')
+        self.add_pci(server, '1:vf')
         [vf] = {*self.allocations(server)} - {nic}
         self.assertIn(vf, self.devices('vf'))
         self.assertDevices(server, nic, vf)
-        self.remove(server, nic)
+        self.remove_pci(server, nic)
         self.assertDevices(server, vf)
         self.assertGivenBack(nic)
         self.shell.run('server', 'delete', '--wait', server)
@@ -208,11 +208,11 @@ class TestHardware(base.TestCase):
         self.wait_until(lambda: 'killed' in self.run_there('ls /tmp'))
         self.run_there('rm /tmp/killed')
         addresses = [*self.devices('nic'), *self.devices('vf')]
-        self.assertEqual('Error', self.result(server, response))
+        self.assertEqual('Error', self.action_result(server, response))
         self.assertDevices(server)
         self.assertGivenBack(*addresses)
         self.assertEqual(
-            'Success', self.result(server, self.attach_all(server))
+            'Success', self.action_result(server, self.attach_all(server))
         )
         self.assertDevices(server, *addresses)
         self.delete_and_free(server)
@@ -234,7 +234,7 @@ class TestHardware(base.TestCase):
         )
         # The guest runs on, and nova-compute finds libvirt again.
         self.assertDevices(server, vf)
-        self.remove(server, vf)
+        self.remove_pci(server, vf)
         self.assertDevices(server)
         self.assertGivenBack(vf)
         report.add(

@@ -40,7 +40,7 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
 
     def begin(self, *ports: str) -> str:
         """Ask for a server with ports, and give its id."""
-        response = self.ask(
+        response = self.post_server(
             *({'port': port, 'pci_flavor': 'IntelVF'} for port in ports),
             image=stub_services.IMAGE['id'],
         )

@@ -22,11 +22,11 @@ class ServersTest(cloud.TestCase):
     def test_create_add_remove_delete(self) -> None:
         server = self.boot('1:nic')
         self.assertDevices(server, self.nic)
-        self.add(server, '1:vf')
+        self.add_pci(server, '1:vf')
         [vf] = set(self.allocations(server)) - {self.nic}
         self.assertEqual(self.vfs['lab'], vf)
         self.assertDevices(server, self.nic, vf)
-        self.remove(server, self.nic)
+        self.remove_pci(server, self.nic)
         self.assertDevices(server, vf)
         self.assertGivenBack(self.nic, 'e1000e')
         self.delete_server(server)
@@ -34,7 +34,7 @@ class ServersTest(cloud.TestCase):
 
     def test_reboot_and_restart(self) -> None:
         server = self.boot('1:nic')
-        self.add(server, '1:vf')
+        self.add_pci(server, '1:vf')
         devices = self.allocations(server)
         for command in (
             ['server', 'reboot', '--hard', '--wait', server],
@@ -52,7 +52,7 @@ class ServersTest(cloud.TestCase):
         self.shell.run('server', 'pause', server)
         self.wait_for(server, 'PAUSED', 'ACTIVE')
         error = self.assertRaises(
-            shell.CommandFailed, self.remove, server, self.nic
+            shell.CommandFailed, self.remove_pci, server, self.nic
         )
         self.assertIn(self.nic, str(error))
         # It may still have to.
@@ -66,7 +66,7 @@ class ServersTest(cloud.TestCase):
     def test_shared_iommu_group(self) -> None:
         server = self.boot('1:nic')
         error = self.assertRaises(
-            shell.CommandFailed, self.add, server, '1:sibling'
+            shell.CommandFailed, self.add_pci, server, '1:sibling'
         )
         self.assertIn('shares IOMMU group', str(error))
         self.assertDevices(server, self.nic)
