@@ -12,18 +12,17 @@
 
 """Compare PciFlavorFilter with Nova's PciPassthroughFilter.
 
-Both filters see the same hosts and the same demand, in turns, in one process:
+Both filters run in turns, in one process, on the same hosts and requests:
 hosts of ten pools (eight GPUs, each a pool as Nova groups them, and two pools
-of virtual functions), and a server that asks for a GPU and a virtual
-function, by alias of Nova and by PCI flavor.
+of VFs), and a server that requests a GPU and a VF, by alias of Nova and by PCI
+flavor.
 
-Three clouds are measured: all hosts alike; hosts that fall into twenty kinds;
-and hosts that all differ, each in the ids of seven of its pools and in its
-counts, so that nothing learnt from one host serves for another.
+Three clouds are measured: equal hosts; hosts of twenty kinds; and hosts that
+all differ in the ids of seven pools and in the counts, so that no cached
+result of one host serves another.
 
-Memory is what the filter holds on to when it has seen all hosts, per host.
-The last rows show how the cost grows with the pools of a host and with the
-requests of a server.
+The memory is that of the filter after all hosts, per host. The last rows show
+how the time grows with the pools of a host and with the requests of a server.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ def pools_of_host(kind: int, unlike: bool, pools: int) -> list[dict[str, Any]]:
     """Return the pools of a host of the kind with this number."""
     result = []
     for index in range(pools - 2):
-        # Two GPUs that match; the others are of a model of this host alone.
+        # Two GPUs match; the other models exist on this host only.
         model = GPU['product_id']
         if unlike and index >= 2:
             model = f'{(kind * 8 + index) & 0xFFFFF:05x}'
@@ -150,7 +149,7 @@ def hosts_with(
 
 
 def server(requests: int, by_pci_flavor: bool) -> objects.RequestSpec:
-    """Ask for devices, a GPU and a virtual function in turn."""
+    """Return a request for devices, alternately a GPU and a VF."""
     return objects.RequestSpec(
         instance_uuid=uuidutils.generate_uuid(),
         scheduler_hints={},
@@ -159,15 +158,15 @@ def server(requests: int, by_pci_flavor: bool) -> objects.RequestSpec:
                 objects.InstancePCIRequest(
                     count=1,
                     spec=[
-                        {**wanted, 'pci_flavor': name}
+                        {**selector, 'pci_flavor': name}
                         if by_pci_flavor
-                        else dict(wanted)
+                        else dict(selector)
                     ],
                     alias_name=name,
                     request_id=uuidutils.generate_uuid(),
                 )
                 for index in range(requests)
-                for name, wanted in [(('gpu', GPU), ('vf', VF))[index % 2]]
+                for name, selector in [(('gpu', GPU), ('vf', VF))[index % 2]]
             ]
         ),
     )
@@ -191,7 +190,7 @@ def measure(
     our_server = server(requests, by_pci_flavor=True)
 
     def ours() -> int:
-        # What was learnt in the round before is forgotten.
+        # Results of the previous round must not be reused.
         compiler._compile_key.cache_clear()
         our_filter = pci_flavor_filter.PciFlavorFilter()
         return len(list(our_filter.filter_all(our_hosts, our_server)))

@@ -16,10 +16,10 @@
     .tox/nova/bin/python tools/compare_verdicts.py \\
         .tox/nova-baseline .tox/nova
 
-Each argument is a directory with a stestr repository, whose last run is
-taken, or a file with a subunit stream. Tests of the project itself are left
-out. Ends with status 1 if a test changed its verdict or is in one run only, 2
-if there is nothing to compare.
+Each argument is a directory with a stestr repository, of which the last run is
+used, or a file with a subunit stream. Tests of pci_ext are ignored. The exit
+status is 1 if a test changed its verdict or is in one run only, and 2 if there
+are no verdicts to compare.
 """
 
 import argparse

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The demonstration itself, once everything is installed: see demo.sh."""
+"""The demonstration, run by demo.sh after the installation."""
 
 import argparse
 import json
@@ -27,7 +27,7 @@ from demo_cloud import DemoError
 from demo_cloud import say
 from demo_cloud import table
 
-#: Name of a PCI flavor: what it is, and what selects its devices.
+#: Name of a PCI flavor: its description, and its properties.
 PCI_FLAVORS = {
     'a100': ('NVIDIA A100', ['vendor_id=10de', 'product_id=20b0']),
     'mi210': ('AMD Instinct MI210', ['vendor_id=1002']),
@@ -36,7 +36,7 @@ PCI_FLAVORS = {
     'nvme': ('NVMe disk of any vendor', ['product_id=a824|0a54']),
 }
 
-#: Name of a flavor: the PCI devices that it asks for.
+#: Name of a flavor: its request for PCI devices.
 FLAVORS = {
     'gpu': '1:a100,mi210',
     'gpu-net': '1:a100;2:fast-vf',
@@ -53,26 +53,26 @@ SERVERS = {
     'vault-2': 'vault',
 }
 
-#: What tells pools apart in the table.
+#: The properties that distinguish pools in the table.
 POOL_KEYS = ('vendor_id', 'product_id', 'dev_type')
 
-#: No host is left for this one: there are four GPUs.
+#: A server without a host: there are only four GPUs.
 TOO_MANY = ('render-5', 'gpu')
 
 
 def make_flavors(cloud: demo_cloud.Cloud) -> None:
-    say('What the hosts offer: attributes that PCI flavors can select by')
+    say('Attributes of the devices, by which PCI flavors select')
     attributes = cloud.openstack('pci', 'attribute', 'list')
     print('    ' + ', '.join(str(row['Attribute']) for row in attributes))
 
-    say('PCI flavors: a name for a kind of device')
+    say('PCI flavors: names for kinds of devices')
     for name, (description, properties) in PCI_FLAVORS.items():
         options = ['--description', description]
         for each in properties:
             options += ['--property', each]
         cloud.openstack('pci', 'flavor', 'create', *options, name)
 
-    say('Flavors that ask for them, with alternatives')
+    say('Flavors that request them, with alternatives')
     for name, request in FLAVORS.items():
         options = ['--ram', '512', '--disk', '1', '--vcpus', '1']
         extra_spec = ['--property', f'pci_passthrough:pci_flavor={request}']
@@ -95,7 +95,7 @@ def boot_servers(cloud: demo_cloud.Cloud) -> dict[str, dict[str, Any]]:
         name: boot(cloud, name, flavor, '--wait')
         for name, flavor in SERVERS.items()
     }
-    say('Which devices went where')
+    say('Devices of the servers')
     hosts = {
         row['Name']: row['Host']
         for row in cloud.openstack('server', 'list', '--long')
@@ -112,7 +112,7 @@ def boot_servers(cloud: demo_cloud.Cloud) -> dict[str, dict[str, Any]]:
             ],
         }
     table(
-        ('server', 'asked for', 'host', 'address', 'vendor:product'),
+        ('server', 'requested', 'host', 'address', 'vendor:product'),
         (
             (
                 *(name, server['request'], server['host']),
@@ -131,18 +131,20 @@ def check_servers(seen: dict[str, dict[str, Any]]) -> None:
     for name, server in seen.items():
         counts = re.findall(r'(\d+):', server['request'])
         if len(server['devices']) != sum(map(int, counts)):
-            raise DemoError(f'{name} has not what it asked for: {server}')
-    taken = [
+            raise DemoError(
+                f'{name} does not have its requested devices: {server}'
+            )
+    allocated = [
         (server['host'], device['address'])
         for server in seen.values()
         for device in server['devices']
     ]
-    if len(taken) != len(set(taken)):
-        raise DemoError(f'a device went to two servers: {taken}')
+    if len(allocated) != len(set(allocated)):
+        raise DemoError(f'two servers have the same device: {allocated}')
 
 
-def show_left(cloud: demo_cloud.Cloud) -> list[dict[str, Any]]:
-    say('What is left')
+def show_free_devices(cloud: demo_cloud.Cloud) -> list[dict[str, Any]]:
+    say('Free devices')
     pools: list[dict[str, Any]] = cloud.openstack('pci', 'pool', 'list')
     table(
         ('host', 'pool', 'PCI flavors', 'free'),
@@ -166,8 +168,8 @@ def show_left(cloud: demo_cloud.Cloud) -> list[dict[str, Any]]:
     return pools
 
 
-def ask_for_too_much(cloud: demo_cloud.Cloud) -> dict[str, Any]:
-    say('One more GPU than there are')
+def request_too_many_gpus(cloud: demo_cloud.Cloud) -> dict[str, Any]:
+    say('A request for more GPUs than exist')
     server_id = boot(cloud, *TOO_MANY)
     deadline = time.monotonic() + 60
     while True:
@@ -184,12 +186,12 @@ def ask_for_too_much(cloud: demo_cloud.Cloud) -> dict[str, Any]:
         raise DemoError(f'another reason was expected: {reason}')
     lines = re.findall(rf'No host .*PCI flavors .*{server_id}.*', cloud.log())
     if not lines:
-        raise DemoError('the log does not say which request no host serves')
+        raise DemoError('the log does not name the request without a host')
     print(f'    nova-scheduler writes into its log: {lines[-1]}', flush=True)
     hosts = cloud.openstack('pci', 'evaluate', FLAVORS[TOO_MANY[1]])
     table(hosts[0], (row.values() for row in hosts))
     if any(row['Fits'] for row in hosts):
-        raise DemoError('a host fits, and was not found')
+        raise DemoError('a host fits, but the scheduler did not find it')
     return {
         'name': TOO_MANY[0],
         'reason': reason,
@@ -198,12 +200,12 @@ def ask_for_too_much(cloud: demo_cloud.Cloud) -> dict[str, Any]:
     }
 
 
-def say_how_to_use(cloud: demo_cloud.Cloud) -> None:
+def print_instructions(cloud: demo_cloud.Cloud) -> None:
     assert cloud.process is not None
-    say('The services go on running. To use them:')
+    say('The services still run. To use them:')
     print(f"""
     export OS_CLIENT_CONFIG_FILE={cloud.data_dir}/clouds.yaml
-    export OS_CLOUD=pci-ext        # or pci-ext-member, who is no administrator
+    export OS_CLOUD=pci-ext        # or pci-ext-member, no administrator
     {demo_cloud.BIN}/openstack pci flavor list
     {demo_cloud.BIN}/openstack server list --long
 
@@ -222,18 +224,18 @@ def run(cloud: demo_cloud.Cloud, json_file: str | None, keep: bool) -> None:
     )
     seen['flavors'] = FLAVORS
     seen['servers'] = boot_servers(cloud)
-    seen['left'] = show_left(cloud)
-    seen['refused'] = ask_for_too_much(cloud)
+    seen['left'] = show_free_devices(cloud)
+    seen['refused'] = request_too_many_gpus(cloud)
     if json_file:
         with open(json_file, 'w', encoding='utf-8') as stream:
             json.dump(seen, stream, indent=2)
         say(f'Written to {json_file}')
     if keep:
-        say_how_to_use(cloud)
+        print_instructions(cloud)
     else:
         say('Stopping')
         cloud.stop()
-    say(f'All as it should be, after {time.monotonic() - started:.0f} s')
+    say(f'All checks succeeded after {time.monotonic() - started:.0f} s')
 
 
 def main() -> int:
@@ -243,16 +245,16 @@ def main() -> int:
     args = parser.parse_args()
     directory = pathlib.Path(tempfile.mkdtemp(prefix='pci-ext-demo-'))
     cloud = demo_cloud.Cloud(directory / 'data')
-    kept = False
+    keep_data = False
     try:
         run(cloud, args.json, args.keep)
-        kept = args.keep
+        keep_data = args.keep
     except (DemoError, OSError) as error:
         print(f'\ndemo.sh: {error}', file=sys.stderr)
         print(cloud.log()[-4000:], file=sys.stderr)
         return 1
     finally:
-        if not kept:
+        if not keep_data:
             cloud.stop()
             shutil.rmtree(directory)
     return 0

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 #
-# See PCI flavors at work: real Nova and Placement services, three simulated
+# Demonstrates PCI flavors: real Nova and Placement services, three simulated
 # hosts, and the openstack command.
 #
 #   tools/demo.sh [--keep] [--json FILE]
 #
-#   --keep        leave the services running, and say how to use them
-#   --json FILE   write what was seen
+#   --keep        leave the services running, and print how to use them
+#   --json FILE   write the results
 #
 # Needs Python 3.11, git and the package registry. Ends with a non-zero status
-# if anything is not as it should be.
+# if a check fails.
 
 set -uo pipefail
 

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The services of the demonstration, and the command that speaks to them."""
+"""The services of the demonstration, and the openstack command."""
 
 from collections.abc import Iterable
 import json
@@ -27,7 +27,7 @@ BIN = pathlib.Path(sys.executable).parent
 
 
 class DemoError(Exception):
-    """Something is not as it should be."""
+    """A check of the demonstration failed."""
 
 
 def say(text: str) -> None:
@@ -47,9 +47,9 @@ def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
 
 
 class Cloud:
-    """The services, and the command that speaks to them.
+    """The services, and the openstack command.
 
-    :param data_dir: their data; they make it
+    :param data_dir: directory of their data; they create it
     """
 
     def __init__(self, data_dir: pathlib.Path) -> None:
@@ -57,7 +57,7 @@ class Cloud:
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> str:
-        """Start the services, and give the URL when they are ready."""
+        """Start the services, and return their URL when they are ready."""
         command = [
             *(BIN / 'pci-ext-allinone', '--data-dir', self.data_dir),
             *('--port', '0', '--computes', '3', '--hardware', HARDWARE),
@@ -75,7 +75,9 @@ class Cloud:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line.startswith('READY '):
-            raise DemoError(f'nothing is READY:\n{progress.read_text()}')
+            raise DemoError(
+                f'the services are not READY:\n{progress.read_text()}'
+            )
         print(f'    {line}', end='', flush=True)
         return line.split()[1]
 
@@ -92,7 +94,7 @@ class Cloud:
         return path.read_text() if path.exists() else ''
 
     def openstack(self, *arguments: str, quiet: bool = False) -> Any:
-        """Run a command that shows or lists something, and give that."""
+        """Run a command that shows or lists resources; parse its JSON."""
         if not quiet:
             print(f'$ openstack {shlex.join(arguments)}', flush=True)
         done = subprocess.run(

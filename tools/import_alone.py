@@ -14,9 +14,9 @@
 
     .tox/py3/bin/python tools/import_alone.py
 
-A module that needs an import of another module fails there, and so would its
-tests when they are run alone. Each is imported in a process of its own, forked
-after its package has been imported.
+A module that depends on an import in another module fails, as its tests would
+fail if they were run alone. Each module is imported in a separate process,
+forked after the import of its package.
 """
 
 import importlib

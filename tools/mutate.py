@@ -10,15 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Change the code in small ways and see whether the nearest tests notice.
+"""Make small changes of the code, and check whether tests fail.
 
     python tools/mutate.py [--sample N] [--seed N] [PATH...]
 
 A mutant is a module with one change: a comparison negated, ``and`` for ``or``,
-a condition negated or dropped, a statement left out, a number changed, None
-returned. It is made in memory only, in a process of its own, which runs the
-tests that mirror the module, then those of its package. A mutant that
-no test notices survives. Run it in the environment of the unit tests:
+a condition negated or dropped, a statement removed, a number changed, None
+returned. It exists in the memory of a separate process only. The process runs
+the tests that mirror the module, then those of its package. A mutant survives
+if no test fails. Run this in the environment of the unit tests:
 
     .tox/py3/bin/python tools/mutate.py --sample 300
 """
@@ -82,9 +82,9 @@ class Mutant:
 
 
 def change_of(node: ast.AST) -> tuple[str, Callable[[], ast.AST]] | None:
-    """Return a change of a node: its description, and its maker.
+    """Return a change of a node: its description, and a function for it.
 
-    :returns: None if the node is left as it is
+    :returns: None if the node is not changed
     """
     match node:
         case ast.Compare(left, [operator, *others], right) if (
@@ -195,7 +195,7 @@ def mutants_of(path: pathlib.Path) -> Iterator[Mutant]:
 
 
 def nearest_tests(path: pathlib.Path) -> list[str]:
-    """Name the test modules that mirror a module, else those beside it."""
+    """Return the names of the tests of a module, else of its package."""
     package = path.relative_to(ROOT / 'pci_ext').parent
     folders = [ROOT / 'pci_ext/tests' / each / package for each in SUITES]
     mirrors = [folder / f'test_{path.name}' for folder in folders]
@@ -205,7 +205,7 @@ def nearest_tests(path: pathlib.Path) -> list[str]:
 
 
 def other_tests(path: pathlib.Path) -> list[str]:
-    """Name the other test modules of the top-level package of a module."""
+    """Return the names of the other tests of the top-level package."""
     package = path.relative_to(ROOT / 'pci_ext').parts[0]
     folders = [ROOT / 'pci_ext/tests' / each / package for each in SUITES]
     found = _names(
@@ -222,7 +222,7 @@ def _names(paths: Iterable[pathlib.Path]) -> list[str]:
 
 
 def survives(mutant: Mutant) -> bool:
-    """Run the nearest tests, then the others; in a process of its own."""
+    """Return whether no test fails: the nearest tests, then the others."""
     sys.meta_path.insert(0, Finder(mutant))
     result = unittest.TestResult()
     result.failfast = True
@@ -252,7 +252,7 @@ def start(mutant: Mutant) -> int:
 
 
 def run(mutants: list[Mutant]) -> list[Mutant]:
-    """Run all mutants, some at a time; return the survivors."""
+    """Run all mutants, some of them at a time; return the survivors."""
     waiting = list(reversed(mutants))
     running: dict[int, tuple[Mutant, float]] = {}
     survivors = []
@@ -283,7 +283,7 @@ def main() -> int:
 
     os.environ['OS_NOVA_DISABLE_EVENTLET_PATCHING'] = 'true'
     sys.path.insert(0, str(ROOT))
-    # Imported once for all mutants; nothing of pci_ext may be.
+    # Imports for all mutants. No module of pci_ext may be imported here.
     from nova import monkey_patch
 
     monkey_patch.patch()

@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# Run the unit tests, then the component tests: those, too, if one of the
-# former fails. Filters may choose tests of one suite only.
+# Runs the unit tests, then the component tests, even if a unit test fails.
+# Filters may select tests of one suite only.
 #
 #   tools/run_suites.sh [OPTION...] [FILTER...]
 #
@@ -10,7 +10,7 @@
 set -f
 
 with_stestr() {
-    # No test needs another of its class.
+    # No test depends on another test of its class.
     stestr --repo-url "$TOX_ENV_DIR" --test-path "./pci_ext/tests/$suite" \
         --group-regex .+ "$@"
 }
@@ -23,13 +23,13 @@ for argument; do
     esac
 done
 
-# Without a repository stestr lists nothing.
+# Without a repository stestr lists no test.
 [ -e "$TOX_ENV_DIR/.stestr" ] || stestr --repo-url "$TOX_ENV_DIR" init || exit
 
 status=0
 combine=
 for suite in unit component; do
-    # Where no test is chosen stestr fails.
+    # Without a selected test stestr fails.
     if [ -n "$filters" ] && [ -z "$(with_stestr list $filters)" ]; then
         continue
     fi
@@ -38,7 +38,7 @@ for suite in unit component; do
 done
 
 if [ -z "$combine" ]; then
-    echo "No test is chosen by:$filters" >&2
+    echo "No test is selected by:$filters" >&2
     exit 1
 fi
 exit "$status"

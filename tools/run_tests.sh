@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 #
-# Make the environments and run the tests in them.
+# Creates the environments and runs the tests in them.
 #
 #   tools/run_tests.sh [ENVIRONMENT...]     default: py3 functional pep8
 #
-# Needs Python 3.11, git and the package registry. Ends with what failed, a
-# line "N passed, N failed", and a non-zero status if anything failed.
+# Needs Python 3.11, git and the package registry. Prints the failures and
+# a line "N passed, N failed"; the status is not zero after a failure.
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
@@ -35,8 +35,7 @@ if [ ! -x "$venv/bin/tox" ]; then
     say "Making $venv with tox"
     "$python" -m venv --clear "$venv" ||
         fail "cannot make a virtual environment (Debian: python3.11-venv)."
-    # With tox-uv an environment is made in seconds, as packages are unpacked
-    # once.
+    # tox-uv creates an environment in seconds, as it unpacks packages once.
     "$venv/bin/python" -m pip install --quiet 'tox>=4.22' tox-uv ||
         fail 'cannot install tox: is the package registry reached?'
 fi
@@ -44,14 +43,15 @@ tox=$(pwd)/$venv/bin/tox
 
 passed=0 failed=0 skipped=0
 
-# How many tests ended as $1 says, by the summaries of stestr in the log $2.
+# The number of tests with the result $1, by the summaries of stestr in the
+# log $2.
 count() {
     awk -v line="^ - $1: [0-9]+\\r?$" '
         $0 ~ line { sub(/.*: /, ""); n += $0 }
         END { print n + 0 }' "$2"
 }
 
-# The tests that failed by the log $1 of stestr, each with its traceback.
+# The failed tests in the log $1 of stestr, each with its traceback.
 failed_tests() {
     awk '/^\{[0-9]+\}/ || /^Captured/ { shown = 0 }
         /\.\.\. (FAILED|UNEXPECTED SUCCESS)/ { shown = 1; any = 1 }
@@ -70,8 +70,8 @@ for environment in "${environments[@]}"; do
     "$tox" run --colored no -e "$environment" < /dev/null 2>&1 | tee "$log"
     status=$?
     here=$(($(count Failed "$log") + $(count 'Unexpected Success' "$log")))
-    # An environment that fails without a failed test (it could not be
-    # made, say), and one without tests (pep8, docs), count as one.
+    # An environment that fails without a failed test (for example, at its
+    # creation), and one without tests (pep8, docs), count as one test.
     if [ "$status" -ne 0 ] && [ "$here" -eq 0 ]; then
         here=1
     fi
@@ -91,7 +91,7 @@ for environment in "${environments[@]}"; do
 done
 
 if [ -s "$failures" ]; then
-    # Where only the end of the output is kept, it still says what failed.
+    # If only the end of the output is stored, it contains the failures.
     say 'What failed:'
     cat "$failures"
 fi

@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A table of which tests ran against which target, from their results.
+"""A table of the results of tests on each target.
 
-``python tools/test_targets.py TARGET=RESULTS...``, where RESULTS is a folder
-in which stestr keeps them, or a file in TAP; a target may have several. Below
-the table stands why tests were skipped.
+``python tools/test_targets.py TARGET=RESULTS...``, where RESULTS is a stestr
+repository, or a file in TAP; a target may have several. The reasons of skipped
+tests follow the table.
 """
 
 import collections
@@ -28,28 +28,28 @@ from typing import Any
 from stestr.repository import file
 import testtools
 
-#: A class of tests, without the package that all have in common.
+#: A class of tests, without the common package.
 _CLASS = re.compile(r'pci_ext\.tests\.([\w.]+\.(?:Test|\w+Test)\w*)')
 _TAP = re.compile(r'(not )?ok \d+ (?:- )?(\S+)(?:.*# SKIP\S* ?(.*))?')
 
-#: What the lab leaves out in the names of its tests.
+#: The prefix that the lab omits in the names of its tests.
 _LAB = 'pci_ext.tests.hwlab.'
 
-#: In place of the words of subunit.
+#: The words in the table for the statuses of subunit.
 _WORDS = {'success': 'passed', 'fail': 'failed', 'skip': 'skipped'}
 
-#: Of a test: its id, how it ended, and why if it was skipped.
+#: The id of a test, its status, and the reason if it was skipped.
 Outcome = tuple[str, str, str]
 
 
 def of_stestr(folder: str) -> Iterator[Outcome]:
-    """Return each test of the last run, and how it ended."""
+    """Return the outcome of each test of the last run."""
     found: list[Outcome] = []
 
     def keep(test: dict[str, Any]) -> None:
         reason = test['details'].get('reason')
-        why = reason.as_text() if reason else ''
-        found.append((test['id'], test['status'], why))
+        reason_text = reason.as_text() if reason else ''
+        found.append((test['id'], test['status'], reason_text))
 
     run = file.RepositoryFactory().open(folder).get_latest_run().get_test()
     result = testtools.StreamToDict(keep)
@@ -60,24 +60,28 @@ def of_stestr(folder: str) -> Iterator[Outcome]:
 
 
 def of_tap(path: str) -> Iterator[Outcome]:
-    """Return each test of a file in TAP, and how it ended."""
+    """Return the outcome of each test of a file in TAP."""
     with open(path, encoding='utf-8') as stream:
         for line in stream:
             if match := _TAP.match(line):
                 status = 'fail' if match[1] else 'success'
-                why = match[3]
+                reason_text = match[3]
                 test_id = _LAB + match[2].removeprefix(_LAB)
-                yield test_id, status if why is None else 'skip', why or ''
+                yield (
+                    test_id,
+                    status if reason_text is None else 'skip',
+                    reason_text or '',
+                )
 
 
 def read(results: str) -> dict[str, Outcome]:
-    """Return by id each test: of one that ran again, how it ended then."""
+    """Return the last outcome of each test by its id."""
     tests = of_stestr(results) if os.path.isdir(results) else of_tap(results)
     return {test[0]: test for test in tests}
 
 
 def count(tests: Iterable[Outcome]) -> dict[str, collections.Counter[str]]:
-    """Count for each class of tests how they ended."""
+    """Count the statuses of each class of tests."""
     counts: dict[str, collections.Counter[str]] = {}
     for test_id, status, _ in tests:
         if match := _CLASS.search(test_id):
@@ -114,9 +118,9 @@ def main(arguments: list[str]) -> int:
         )
         _row(f'{name:{width}}', cells)
     reasons = {
-        f'{match[1]:{width}}  {target}: {why.strip()}'
+        f'{match[1]:{width}}  {target}: {reason_text.strip()}'
         for target, tests in columns.items()
-        for test_id, status, why in tests.values()
+        for test_id, status, reason_text in tests.values()
         if status == 'skip' and (match := _CLASS.search(test_id))
     }
     if reasons:

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Base of the tests of a deployment that is up."""
+"""Base of the tests of a running deployment."""
 
 import os
 import time
@@ -26,16 +26,16 @@ from pci_ext.tests.deployment.cloud import hypervisors
 from pci_ext.tests.deployment.cloud import keystone
 from pci_ext.tests.deployment.cloud import state_directory
 
-#: Seconds within which a server gets somewhere on a machine that is shared.
-PATIENCE = 180
+#: Seconds for a server to reach a status on a shared machine.
+TIMEOUT = 180
 
 ENVIRONMENT = 'PCI_EXT_TEST_DEPLOYMENT'
 
 
 def deployed() -> bringup.Cloud:
-    """Return the deployment to be tested.
+    """Return the deployment to test.
 
-    :raises SkipTest: if none is named
+    :raises SkipTest: if the environment names none
     """
     directory = os.environ.get(ENVIRONMENT)
     if not directory:
@@ -56,7 +56,7 @@ class HostsTestCase(base.BaseTestCase):
         self.addOnException(self._add_logs)
 
     def connect(self, name: str) -> openstack.connection.Connection:
-        """Return a connection as a user of clouds.yaml."""
+        """Return a connection as the user of a cloud of clouds.yaml."""
         connection = keystone.connect(self.state, name)
         connection.compute.default_microversion = '2.96'
         return connection
@@ -69,7 +69,7 @@ class HostsTestCase(base.BaseTestCase):
             self.addDetail(host, content.text_content(text))
 
     def flavor(self, **extra_specs: str) -> Any:
-        """Make a flavor, deleted after the test."""
+        """Create a flavor; it is deleted after the test."""
         compute = self.admin.compute
         flavor = compute.create_flavor(
             name=self.getUniqueString(), ram=64, disk=1, vcpus=1
@@ -80,7 +80,7 @@ class HostsTestCase(base.BaseTestCase):
         return flavor
 
     def boot(self, connection: Any, **more: Any) -> Any:
-        """Boot a server that is deleted after the test, to ACTIVE."""
+        """Boot a server; it is deleted after the test."""
         image = connection.image.find_image('tiny')
         server = connection.compute.create_server(
             name=self.getUniqueString(),
@@ -94,11 +94,11 @@ class HostsTestCase(base.BaseTestCase):
 
     def delete(self, server: Any) -> None:
         self.admin.compute.delete_server(server, ignore_missing=True)
-        self.admin.compute.wait_for_delete(server, wait=PATIENCE)
+        self.admin.compute.wait_for_delete(server, wait=TIMEOUT)
 
     def wait_for(self, server: Any, status: str) -> Any:
-        """Wait for a status with no task under way."""
-        deadline = time.monotonic() + PATIENCE
+        """Wait until a server has a status and no task."""
+        deadline = time.monotonic() + TIMEOUT
         while True:
             shown = self.admin.compute.get_server(server.id)
             if shown.status == status and not shown.task_state:
@@ -108,7 +108,7 @@ class HostsTestCase(base.BaseTestCase):
             time.sleep(0.5)
 
     def hosts_of(self, server: Any) -> list[str]:
-        """Name the hosts whose QEMU runs a server."""
+        """Return the names of the hosts whose QEMU runs a server."""
         return [
             host
             for host in hypervisors.HOSTS

@@ -37,16 +37,16 @@ GPU = {
     'address': [f'0000:{bus:02x}:00.0' for bus in range(1, DEVICES + 1)],
 }
 
-#: Seconds within which all agrees: nova-compute gives back a server that a
-#: request was lost for after twice the time that nova-api waits for an answer.
+#: Seconds until all records agree: nova-compute ends a stale operation after
+#: twice the time that nova-api waits for a response.
 AGREEMENT = 300
 
-#: Outcomes of a request during which a fault happened.
-LOST = 'no answer'
+#: The outcome of a request without a response.
+NO_ANSWER = 'no answer'
 
 
 class FaultsTestCase(test_attach.AttachTestCase):
-    """One host with 24 devices, whose deployment is hurt."""
+    """One host with 24 devices, in a deployment with injected faults."""
 
     HOSTS = {'host-1': [GPU]}
     POLL = 0.5
@@ -57,7 +57,7 @@ class FaultsTestCase(test_attach.AttachTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         if not os.environ.get(base.ENVIRONMENT):
-            raise unittest.SkipTest('is of deployments')
+            raise unittest.SkipTest('tests a deployment')
         cls.deployed = base.deployed()
         cls.state = cls.deployed.state
         super().setUpClass()
@@ -65,37 +65,43 @@ class FaultsTestCase(test_attach.AttachTestCase):
     def try_request(
         self, method: str, path: str, body: object = None
     ) -> urllib3.BaseHTTPResponse | None:
-        """Ask nova-api; gives None if it does not answer."""
+        """Send a request to nova-api; return None if it does not respond."""
         try:
             return self.request(method, path, body)
         except urllib3.exceptions.HTTPError:
             return None
 
     def try_attach(self, server: str) -> str:
-        """Attach a device, and say what came of the request."""
+        """Attach a device, and return the outcome of the request."""
         response = self.try_request(
             'POST',
             f'/servers/{server}/action',
             {'attach_pci': {test_attach.PCI_FLAVOR: '1:one'}},
         )
-        return LOST if response is None else str(response.status)
+        return NO_ANSWER if response is None else str(response.status)
 
-    def while_it_happens(
+    def run_with_fault(
         self,
         act: Callable[[int], str],
         count: int,
-        happen: Callable[[], None],
+        inject: Callable[[], None],
     ) -> list[str]:
-        """Act so many times, five at once, and let it happen meanwhile."""
+        """Act several times, six at once, and inject a fault meanwhile.
+
+        :param act: called with each number; returns an outcome
+        :param count: the number of calls
+        :param inject: called after a fifth of the calls
+        :returns: the outcomes
+        """
         with concurrent.futures.ThreadPoolExecutor(6) as pool:
             outcomes = [pool.submit(act, number) for number in range(count)]
             while sum(each.done() for each in outcomes) < count // 5:
                 time.sleep(0.05)
-            happen()
+            inject()
             return [each.result() for each in outcomes]
 
     def records(self) -> dict[str, list[str]]:
-        """Return the devices of each server by the database."""
+        """Return the devices of each server in the database."""
         found: dict[str, list[str]] = {}
         for status, server, address in self.cloud.query(
             'SELECT status, instance_uuid, address FROM pci_devices '
@@ -106,18 +112,18 @@ class FaultsTestCase(test_attach.AttachTestCase):
         return {server: sorted(has) for server, has in found.items()}
 
     def running(self) -> dict[str, list[str]]:
-        """Return the devices of each domain that has some."""
+        """Return the devices of each domain with devices."""
         return {server: has for server, has in self.domains().items() if has}
 
     def consumers(self) -> set[str]:
-        """Return the servers that Placement has allocations for."""
+        """Return the servers with allocations in Placement."""
         rows = databases.query(
             self.state, 'SELECT consumer_id FROM placement.allocations'
         )
         return {row[0] for row in rows}
 
-    def unfinished(self) -> list[tuple[str, ...]]:
-        """Return the events of attaches and detaches that have no end."""
+    def unfinished_events(self) -> list[tuple[str, ...]]:
+        """Return the events of attaches and detaches without an end."""
         return self.cloud.query(
             'SELECT event, start_time FROM instance_actions_events '
             'WHERE finish_time IS NULL AND event LIKE :ours',
@@ -125,14 +131,14 @@ class FaultsTestCase(test_attach.AttachTestCase):
         )
 
     def disagreement(self) -> Any:
-        """Return what does not agree; nothing if all does."""
+        """Return the first disagreement of the records, None without one."""
         try:
             records = self.records()
         except AssertionError as error:
             return str(error)
         response = self.try_request('GET', '/servers/detail?all_tenants=1')
         if response is None or response.status != 200:
-            return 'nova-api does not answer'
+            return 'nova-api does not respond'
         servers = response.json()['servers']
         for server in servers:
             if server['OS-EXT-STS:task_state']:
@@ -150,14 +156,14 @@ class FaultsTestCase(test_attach.AttachTestCase):
         }
         if self.consumers() != placed:
             return f'allocations of {self.consumers()}, servers {placed}'
-        if unfinished := self.unfinished():
+        if unfinished := self.unfinished_events():
             return f'events without an end: {unfinished}'
         return None
 
     def assertAgreement(self) -> None:
         """Wait until claims, domains, pools, API and Placement agree.
 
-        And until each attach and detach has come to an end that is on record.
+        The event of each attach and detach must have ended too.
         """
         deadline = time.monotonic() + AGREEMENT
         while (found := self.disagreement()) is not None:
@@ -165,7 +171,7 @@ class FaultsTestCase(test_attach.AttachTestCase):
             time.sleep(1)
 
     def report(self, done: str, outcomes: list[str]) -> None:
-        """Keep what was done and found, for the table."""
+        """Add a fault and the outcomes of its requests to the table."""
         counts = {each: outcomes.count(each) for each in sorted(set(outcomes))}
         found = ', '.join(f'{each}: {n}' for each, n in counts.items())
         report.add(self.state, done, found)

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Services that end in the middle of an operation."""
+"""Services that end during an operation."""
 
 import signal
 import time
@@ -22,7 +22,7 @@ from pci_ext.tests.functional import test_attach
 
 SERVERS = 8
 
-#: Seconds without a change after which none is expected.
+#: Seconds without a change of status until all are final.
 QUIET = 60
 
 
@@ -30,7 +30,7 @@ class TestMessages(faults.FaultsTestCase):
     def test_restart_during_20_attaches(self) -> None:
         servers = self.boot_without_devices(20)
         self.inject_faults(attach_delay=0.5)
-        outcomes = self.while_it_happens(
+        outcomes = self.run_with_fault(
             lambda number: self.try_attach(servers[number]),
             20,
             lambda: self.deployed.restart('rabbitmq'),
@@ -38,7 +38,7 @@ class TestMessages(faults.FaultsTestCase):
         self.inject_faults()
         self.assertAgreement()
         attached = ['attached' for _ in self.allocations()]
-        # All goes on as before.
+        # The services work again.
         self.assertEqual('Success', self.attach(servers[0], '1:one'))
         self.assertAgreement()
         self.report(
@@ -49,27 +49,27 @@ class TestMessages(faults.FaultsTestCase):
 class TestDatabase(faults.FaultsTestCase):
     def boot_one(self, flavor: str, image: str) -> str:
         body = {
-            'name': self.unique('server'),
+            'name': self.unique_name('server'),
             'flavorRef': flavor,
             'imageRef': image,
             'networks': 'none',
         }
         response = self.try_request('POST', '/servers', {'server': body})
-        return faults.LOST if response is None else str(response.status)
+        return faults.NO_ANSWER if response is None else str(response.status)
 
     def test_restart_during_20_boots(self) -> None:
         name = self.create_flavor('1:one')
         flavor = self.openstack('flavor', 'show', name)['id']
         [image] = self.openstack('image', 'list')
         self.addCleanup(self.delete_all)
-        outcomes = self.while_it_happens(
+        outcomes = self.run_with_fault(
             lambda _: self.boot_one(flavor, image['ID']),
             20,
             lambda: self.deployed.restart('mariadb'),
         )
-        statuses = self.settled()
-        # Nova leaves those in BUILD whose conductor could not even note that
-        # they failed; the test deletes them.
+        statuses = self.wait_for_stable_statuses()
+        # Nova leaves servers in BUILD if nova-conductor could not save the
+        # error; the test deletes them.
         for server in self.servers():
             if server['status'] in ('BUILD', 'ERROR'):
                 self.delete_server(server['id'])
@@ -86,8 +86,8 @@ class TestDatabase(faults.FaultsTestCase):
         assert response is not None
         return list(response.json()['servers'])
 
-    def settled(self) -> list[str]:
-        """Wait until no status changes any more, and give them."""
+    def wait_for_stable_statuses(self) -> list[str]:
+        """Wait until no status changes, and return the statuses."""
         seen, since = None, time.monotonic()
         while True:
             statuses = sorted(each['status'] for each in self.servers())
@@ -107,8 +107,11 @@ class TestKilled(faults.FaultsTestCase):
     def kill(self) -> None:
         self.deployed.restart(computes.service('host-1'), signal.SIGKILL)
 
-    def begin(self, delay: float) -> tuple[str, object]:
-        """Begin to attach two devices that take some seconds each."""
+    def start_attach(self, delay: float) -> tuple[str, object]:
+        """Start to attach two devices.
+
+        :param delay: seconds for the attach of each device
+        """
         server = self.boot('1:one')
         self.inject_faults(attach_delay=delay)
         response = self.act(
@@ -125,59 +128,59 @@ class TestKilled(faults.FaultsTestCase):
         return sorted(row[0] for row in rows)
 
     def assertUndone(
-        self, server: str, response: object, done: str, kept: list[str]
+        self, server: str, response: object, done: str, expected: list[str]
     ) -> None:
-        """Check that the server has what it had, and can have more.
+        """Check that an attach is undone, and that a new one succeeds.
 
-        :param kept: the devices that it had
+        :param expected: the devices before the attach
         """
         before = self.statuses()
         self.inject_faults()
         self.kill()
-        self.assertEqual('Error', self.result(server, response))
+        self.assertEqual('Error', self.action_result(server, response))
         self.assertAgreement()
-        self.assertEqual({server: kept}, self.records())
+        self.assertEqual({server: expected}, self.records())
         self.assertEqual('Success', self.attach(server, '2:one'))
         self.assertAgreement()
         self.report(f'{done}, with devices {", ".join(before)}', ['Error'])
 
-    def test_between_claim_and_attach(self) -> None:
-        server, response = self.begin(delay=60)
+    def test_undoes_an_attach_killed_after_the_claim(self) -> None:
+        server, response = self.start_attach(delay=60)
         self.wait_until(lambda: len(self.statuses()) == 3)
-        kept = self.running()[server]
-        self.assertEqual(1, len(kept))
+        expected = self.running()[server]
+        self.assertEqual(1, len(expected))
         self.assertUndone(
             *(server, response),
             'nova-compute killed between claim and attach',
-            kept,
+            expected,
         )
 
-    def test_between_attach_and_save(self) -> None:
-        server, response = self.begin(delay=10)
-        kept = self.running()[server]
-        # The second one.
+    def test_undoes_an_attach_killed_before_the_save(self) -> None:
+        server, response = self.start_attach(delay=10)
+        expected = self.running()[server]
+        # The delay of the second device.
         self.inject_faults(attach_delay=60)
         self.wait_until(lambda: len(self.running()[server]) == 2)
         self.assertUndone(
             *(server, response),
             'nova-compute killed between attach and save',
-            kept,
+            expected,
         )
 
 
 class TestRestarts(faults.FaultsTestCase):
-    """Each service in turn, while devices are attached and detached."""
+    """Each service is restarted while devices are attached and detached."""
 
     NAMES = (
         *('keystone', 'glance-api', 'placement', 'neutron', 'nova-api'),
         *('nova-scheduler', 'nova-conductor', 'nova-compute-host-1'),
     )
 
-    def test_in_turn_under_load(self) -> None:
+    def test_services_restart_during_operations(self) -> None:
         servers = self.boot_without_devices(SERVERS)
         for name in self.NAMES:
-            outcomes = self.while_it_happens(
-                lambda number: self.turn(servers[number]),
+            outcomes = self.run_with_fault(
+                lambda number: self.attach_or_detach(servers[number]),
                 SERVERS,
                 lambda name=name: self.deployed.restart(name),
             )
@@ -187,8 +190,8 @@ class TestRestarts(faults.FaultsTestCase):
                 outcomes,
             )
 
-    def turn(self, server: str) -> str:
-        """Detach what the server has, or attach where it has nothing."""
+    def attach_or_detach(self, server: str) -> str:
+        """Detach a device of the server, or attach one if it has none."""
         devices = self.allocations(server)
         if not devices:
             return self.try_attach(server)
@@ -197,4 +200,4 @@ class TestRestarts(faults.FaultsTestCase):
             f'/servers/{server}/action',
             {'detach_pci': [test_attach.dev_id(devices[0])]},
         )
-        return faults.LOST if response is None else str(response.status)
+        return faults.NO_ANSWER if response is None else str(response.status)

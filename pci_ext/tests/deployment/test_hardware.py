@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Servers with real devices, on a host that real services have."""
+"""Servers with real devices, on a host of a deployment."""
 
 import os
 import shutil
@@ -36,13 +36,13 @@ from pci_ext.virt.libvirt import domain_xml
 #: Seconds: the machine is emulated.
 TIMEOUT = 600
 
-#: Guests of it let go of devices when they are asked to.
+#: Its guests release devices on request.
 IMAGE = 'eject'
 
 PCI_FLAVORS = ('nic', 'vf')
 
-#: All that the host has.
-ALL = {test_attach.PCI_FLAVOR: '2:nic;2:vf'}
+#: A request for all devices of the host.
+ALL_DEVICES = {test_attach.PCI_FLAVOR: '2:nic;2:vf'}
 
 #: The devices bound to vfio, in the machine.
 _BOUND = '/sys/bus/pci/drivers/vfio-pci/*:*'
@@ -51,7 +51,7 @@ _BOUND = '/sys/bus/pci/drivers/vfio-pci/*:*'
 class TestHardware(base.TestCase):
     """A nova-compute in the machine of the hardware lab.
 
-    The machine and its PCI flavors ``nic`` and ``vf`` are shared by all tests.
+    All tests share the machine and its PCI flavors ``nic`` and ``vf``.
     """
 
     IMAGE = IMAGE
@@ -62,16 +62,16 @@ class TestHardware(base.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        # Past the parent, whose hosts are simulated.
+        # The parent would start simulated hosts.
         super(base.TestCase, cls).setUpClass()
         cls.deployed = deployment_base.deployed()
         cls.state = cls.deployed.state
         if not hardware.is_built():
             raise unittest.SkipTest(
                 'the hardware lab is not built: '
-                'pci_ext/tests/hwlab/machine/build.sh does it'
+                'run pci_ext/tests/hwlab/machine/build.sh'
             )
-        # Patches of mock are undone after the first test.
+        # A patch of mock would be undone after the first test.
         cls.addClassCleanup(
             setattr, base, 'SERVER_TIMEOUT', base.SERVER_TIMEOUT
         )
@@ -85,7 +85,7 @@ class TestHardware(base.TestCase):
         cls.addClassCleanup(cls._remove)
         cls.deployed.start(computes.service(hardware.HOST))
         cls.deployed.wait_until_mapped([hardware.HOST])
-        cls._fill()
+        cls._create_flavors_and_image()
 
     @classmethod
     def _remove(cls) -> None:
@@ -94,8 +94,8 @@ class TestHardware(base.TestCase):
         hardware.remove(cls.state)
 
     @classmethod
-    def _fill(cls) -> None:
-        """Make the PCI flavors, and the image."""
+    def _create_flavors_and_image(cls) -> None:
+        """Create the PCI flavors and the image."""
         for name in PCI_FLAVORS:
             cls.shell.run(
                 *('pci', 'flavor', 'create', '--property', f'e.kind={name}'),
@@ -118,19 +118,19 @@ class TestHardware(base.TestCase):
             text = stream.read()[-20000:]
         self.addDetail('nova-compute', content.text_content(text))
 
-    def run_there(self, command: str) -> str:
-        """Run a command in the machine, and give what it prints."""
+    def run_in_machine(self, command: str) -> str:
+        """Run a command in the machine, and return its output."""
         return hardware.run(self.state, command)
 
     def driver(self, address: str) -> str | None:
-        """Return the driver that a device is bound to."""
+        """Return the driver of a device, None without one."""
         link = f'/sys/bus/pci/devices/{address}/driver'
-        found = self.run_there(f'[ ! -e {link} ] || readlink {link}')
+        found = self.run_in_machine(f'[ ! -e {link} ] || readlink {link}')
         return os.path.basename(found) or None
 
     def running(self, server: str) -> set[str]:
-        """Return the addresses of the devices that a guest has."""
-        xml = self.run_there(f'virsh dumpxml {server}')
+        """Return the addresses of the devices of a guest."""
+        xml = self.run_in_machine(f'virsh dumpxml {server}')
         return set(domain_xml.hostdev_addresses(xml))
 
     def devices(self, pci_flavor: str) -> list[str]:
@@ -147,13 +147,13 @@ class TestHardware(base.TestCase):
         for address in addresses:
             self.assertEqual('vfio-pci', self.driver(address))
 
-    def assertGivenBack(self, *addresses: str) -> None:
-        """Check that devices are free, and bound as before."""
+    def assertReleased(self, *addresses: str) -> None:
+        """Check that devices are free, and bound to the host's drivers."""
         nics = self.devices('nic')
         for address in addresses:
             self.assertNotIn(address, self.allocations())
             expected = 'e1000e' if address in nics else None
-            # libvirt does it after the guest let go, without an event.
+            # libvirt sends no event after it has bound the driver.
             self.wait_until(
                 lambda address=address, expected=expected: (
                     self.driver(address) == expected
@@ -161,62 +161,64 @@ class TestHardware(base.TestCase):
             )
 
     def attach_all(self, server: str) -> Any:
-        """Begin to attach all devices, and give the answer of the API."""
+        """Start to attach all devices, and return the response."""
         response = self.request(
-            'POST', f'/servers/{server}/action', {'attach_pci': ALL}
+            'POST', f'/servers/{server}/action', {'attach_pci': ALL_DEVICES}
         )
         self.assertEqual(202, response.status, response.data)
         return response
 
-    def test_create_add_remove_delete(self) -> None:
+    def test_creates_attaches_detaches_and_deletes(self) -> None:
         server = self.boot('1:nic')
         [nic] = self.allocations(server)
         self.assertIn(nic, self.devices('nic'))
         self.assertDevices(server, nic)
-        self.add(server, '1:vf')
+        self.add_pci(server, '1:vf')
         [vf] = {*self.allocations(server)} - {nic}
         self.assertIn(vf, self.devices('vf'))
         self.assertDevices(server, nic, vf)
-        self.remove(server, nic)
+        self.remove_pci(server, nic)
         self.assertDevices(server, vf)
-        self.assertGivenBack(nic)
+        self.assertReleased(nic)
         self.shell.run('server', 'delete', '--wait', server)
         self.wait_until(lambda: not self.allocations(server))
-        self.assertGivenBack(vf)
+        self.assertReleased(vf)
 
-    def test_killed_between_claim_and_attach(self) -> None:
+    def test_undoes_an_attach_killed_after_the_claim(self) -> None:
         self._kill_in_an_attach(1)
 
-    def test_killed_between_attach_and_save(self) -> None:
+    def test_undoes_an_attach_killed_before_the_save(self) -> None:
         self._kill_in_an_attach(3)
 
     def _kill_in_an_attach(self, number: int) -> None:
-        """Kill nova-compute as soon as so many devices are bound to vfio.
+        """Kill nova-compute during an attach, and check that it is undone.
 
-        libvirt takes one device after the other, and binds it before it gives
-        it to the guest: those before the last one are in the guest.
+        libvirt binds each device to vfio before it attaches the device to the
+        guest: all devices before the last one are attached.
+
+        :param number: the number of devices bound to vfio at the kill
         """
         [server] = self.boot_without_devices(1, '--host', hardware.HOST)
-        self.run_there(
+        self.run_in_machine(
             f'(until set -- {_BOUND}; [ -e "$1" ] && [ $# -ge {number} ]; '
             'do sleep 0.01; done; '
-            # It is started again.
+            # The machine starts it again.
             "pkill --signal KILL --full 'nova[.]cmd'; touch /tmp/killed) "
             '> /dev/null 2>&1 &'
         )
         response = self.attach_all(server)
-        self.wait_until(lambda: 'killed' in self.run_there('ls /tmp'))
-        self.run_there('rm /tmp/killed')
+        self.wait_until(lambda: 'killed' in self.run_in_machine('ls /tmp'))
+        self.run_in_machine('rm /tmp/killed')
         addresses = [*self.devices('nic'), *self.devices('vf')]
-        self.assertEqual('Error', self.result(server, response))
+        self.assertEqual('Error', self.action_result(server, response))
         self.assertDevices(server)
-        self.assertGivenBack(*addresses)
+        self.assertReleased(*addresses)
         self.assertEqual(
-            'Success', self.result(server, self.attach_all(server))
+            'Success', self.action_result(server, self.attach_all(server))
         )
         self.assertDevices(server, *addresses)
         self.delete_and_free(server)
-        self.assertGivenBack(*addresses)
+        self.assertReleased(*addresses)
         report.add(
             self.state,
             'nova-compute killed in an attach of four devices on vfio, '
@@ -224,19 +226,19 @@ class TestHardware(base.TestCase):
             'undone; then all were attached',
         )
 
-    def test_libvirtd_restarted(self) -> None:
+    def test_guest_survives_a_restart_of_libvirtd(self) -> None:
         server = self.boot('1:vf')
         [vf] = self.allocations(server)
-        self.run_there(
+        self.run_in_machine(
             'pkill --exact libvirtd; '
             'while pgrep --exact libvirtd; do sleep 0.2; done; '
             'libvirtd --daemon --listen'
         )
-        # The guest runs on, and nova-compute finds libvirt again.
+        # The guest still runs, and nova-compute reconnects to libvirt.
         self.assertDevices(server, vf)
-        self.remove(server, vf)
+        self.remove_pci(server, vf)
         self.assertDevices(server)
-        self.assertGivenBack(vf)
+        self.assertReleased(vf)
         report.add(
             self.state,
             'libvirtd restarted under a server with a device on vfio',

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Servers on QEMU, asked for with tokens of keystone."""
+"""Servers on QEMU, requested with tokens of keystone."""
 
 import time
 from typing import Any
@@ -25,8 +25,8 @@ from pci_ext.tests.deployment.cloud import report
 @tags.tag(tags.DEPLOY_SHORT)
 class TestServers(base.HostsTestCase):
     def wait_for_greeting(self, server: Any) -> None:
-        """Wait until the guest has said that it runs."""
-        deadline = time.monotonic() + base.PATIENCE
+        """Wait until the guest has written its greeting."""
+        deadline = time.monotonic() + base.TIMEOUT
         compute = self.admin.compute
         greeting = images.GREETING.decode().strip()
         while True:
@@ -36,14 +36,14 @@ class TestServers(base.HostsTestCase):
             self.assertLess(time.monotonic(), deadline, output)
             time.sleep(0.5)
 
-    def test_of_a_member(self) -> None:
+    def test_member_boots_a_server(self) -> None:
         server = self.boot(self.connect('pci-ext-member'))
         self.assertEqual([server.compute_host], self.hosts_of(server))
         self.wait_for_greeting(server)
         self.delete(server)
         self.assertEqual([], self.hosts_of(server))
 
-    def test_on_each_host(self) -> None:
+    def test_boots_on_each_host(self) -> None:
         for host in hypervisors.HOSTS:
             server = self.boot(self.admin, host=host)
             self.assertEqual([host], self.hosts_of(server))
@@ -52,7 +52,7 @@ class TestServers(base.HostsTestCase):
         self.admin.compute.migrate_server(server)
         return self.wait_for(server, 'VERIFY_RESIZE')
 
-    def test_cold_migration(self) -> None:
+    def test_migrates_and_reverts(self) -> None:
         source, target = hypervisors.HOSTS
         server = self.boot(self.admin, host=source)
         server = self.migrate(server)
@@ -66,7 +66,7 @@ class TestServers(base.HostsTestCase):
         self.wait_for(server, 'ACTIVE')
         self.assertEqual([target], self.hosts_of(server))
 
-    def test_live_migration(self) -> None:
+    def test_migrates_live(self) -> None:
         source, target = hypervisors.HOSTS
         server = self.boot(self.admin, host=source)
         self.wait_for_greeting(server)
@@ -80,11 +80,11 @@ class TestServers(base.HostsTestCase):
 
 @tags.tag(tags.DEPLOY_SHORT)
 class TestLibvirtd(base.HostsTestCase):
-    def test_restart(self) -> None:
+    def test_guest_survives_a_restart(self) -> None:
         host = hypervisors.HOSTS[0]
         server = self.boot(self.admin, host=host)
         self.deployed.restart(f'{host}.libvirtd')
-        # The guest runs on, and nova-compute finds libvirt again.
+        # The guest still runs, and nova-compute reconnects to libvirt.
         self.assertEqual([host], self.hosts_of(server))
         self.admin.compute.stop_server(server)
         self.wait_for(server, 'SHUTOFF')

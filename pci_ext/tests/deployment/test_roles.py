@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Access of each role, by the tokens that keystone gives."""
+"""Access of each role, with tokens of keystone."""
 
 from typing import Any
 
@@ -37,8 +37,10 @@ ADMIN_ONLY = {
 @ddt.ddt
 @tags.tag(tags.DEPLOY_SHORT)
 class TestRoles(base.HostsTestCase):
-    def ask(self, cloud: str, method: str, path: str, body: Any = None) -> int:
-        """Return the status of the answer to a user."""
+    def status_for(
+        self, cloud: str, method: str, path: str, body: Any = None
+    ) -> int:
+        """Return the status of the response to a user."""
         response = self.connect(cloud).compute.request(
             path, method, json=body, raise_exc=False
         )
@@ -48,22 +50,23 @@ class TestRoles(base.HostsTestCase):
         self, expected: dict[str, int], method: str, path: str, body: Any
     ) -> None:
         found = {
-            cloud: self.ask(cloud, method, path, body) for cloud in expected
+            cloud: self.status_for(cloud, method, path, body)
+            for cloud in expected
         }
         self.assertEqual(expected, found)
 
     @ddt.data('/os-pci', '/os-pci-flavors', '/os-pci-flavors/0')
-    def test_read(self, path: str) -> None:
+    def test_all_roles_read_pci_flavors(self, path: str) -> None:
         self.assertStatuses(READ, 'GET', path, None)
 
     @ddt.data('/os-pci-pools', '/os-pci-devices')
-    def test_inventory(self, path: str) -> None:
+    def test_only_administrators_read_the_inventory(self, path: str) -> None:
         self.assertStatuses(ADMIN_ONLY, 'GET', path, None)
 
-    def test_pci_flavors(self) -> None:
+    def test_only_administrators_change_pci_flavors(self) -> None:
         path = '/os-pci-flavors'
         for expected, method, where, body in (
-            # No host offers a device: there is nothing to select by.
+            # No host offers a device, so there is no attribute to select by.
             (400, 'POST', path, {'name': 'a', 'specs': {'vendor_id': '8086'}}),
             (404, 'PUT', f'{path}/nosuch', {'description': 'a'}),
             (404, 'DELETE', f'{path}/nosuch', None),
@@ -75,16 +78,16 @@ class TestRoles(base.HostsTestCase):
                 body and {'pci_flavor': body},
             )
 
-    def test_attach(self) -> None:
+    def test_members_attach_devices(self) -> None:
         server = self.boot(self.connect('pci-ext-member'))
         body = {'attach_pci': {'pci_passthrough:pci_flavor': '1:nosuch'}}
         self.assertStatuses(
             {
-                # There is no such PCI flavor: they may ask.
+                # The policy allows the request; the PCI flavor does not exist.
                 'pci-ext': 400,
                 'pci-ext-member': 400,
                 'pci-ext-reader': 403,
-                # There is no such server for others.
+                # Other projects cannot see the server.
                 'pci-ext-other': 404,
             },
             'POST',
@@ -92,7 +95,7 @@ class TestRoles(base.HostsTestCase):
             body,
         )
 
-    def test_without_a_token(self) -> None:
+    def test_refuses_a_request_without_a_token(self) -> None:
         session = self.connect('pci-ext').session
         response = session.get(
             f'{self.state.url("nova-api")}/v2.1/os-pci-flavors',

@@ -34,10 +34,10 @@ from pci_ext.tests.functional import shell
 if TYPE_CHECKING:
     from pci_ext.tests.functional import deployed_cloud
 
-#: Seconds that a server may take to get into a status, or an action to end.
+#: Seconds for a server to reach a status, or for an action to end.
 SERVER_TIMEOUT = 180
 
-#: Seconds between looks at a server.
+#: Seconds between requests for the state of a server.
 POLL_INTERVAL = 0.1
 
 #: A card of a hardware file.
@@ -49,14 +49,15 @@ EXTRA_SPEC = 'pci_passthrough:pci_flavor'
 class TestCase(base.BaseTestCase):
     """A test of an all-in-one, which all tests of the class share.
 
-    What a test makes with the methods here is deleted after it.
+    The resources that a test creates with these methods are deleted after it.
+    With the directory of a deployment in the environment variable
+    PCI_EXT_TEST_DEPLOYMENT, the deployment is tested instead.
 
     :cvar HOSTS: the cards of each host, as in a hardware file
     :cvar CONFIG: a configuration file of Nova
-    :cvar IMAGE: what servers boot
-    :cvar POLL: seconds between looks at what an action does
-    :cvar ALLINONE_ONLY: why the tests are of the all-in-one and not of a
-        deployment, which PCI_EXT_TEST_DEPLOYMENT names by its directory
+    :cvar IMAGE: the name of the image of servers
+    :cvar POLL: seconds between requests for the state of an action
+    :cvar ALLINONE_ONLY: the reason to skip the tests on a deployment
     """
 
     HOSTS: ClassVar[dict[str, list[Card]]] = {}
@@ -78,7 +79,7 @@ class TestCase(base.BaseTestCase):
         if deployed := os.environ.get('PCI_EXT_TEST_DEPLOYMENT'):
             if cls.ALLINONE_ONLY:
                 raise unittest.SkipTest(cls.ALLINONE_ONLY)
-            # Its packages are not installed where there are no deployments.
+            # Its packages are installed for deployments only.
             from pci_ext.tests.functional import deployed_cloud
 
             cls.cloud = deployed_cloud.Deployment(
@@ -102,13 +103,13 @@ class TestCase(base.BaseTestCase):
             self.addDetail(name, content.text_content(text))
 
     def openstack(self, *arguments: str, cloud: str = 'pci-ext') -> Any:
-        """Run a command that shows or lists something, and parse that."""
+        """Run a command that shows or lists resources; parse its JSON."""
         return self.shell.json(*arguments, cloud=cloud)
 
     def assertRefused(
         self, expected: str, *arguments: str, cloud: str = 'pci-ext'
     ) -> str:
-        """Check that a command is refused, and how; gives what it wrote.
+        """Check that a command is refused, and return its output.
 
         :param expected: a part of the message, such as ``HTTP 400``
         """
@@ -121,7 +122,7 @@ class TestCase(base.BaseTestCase):
     def request(
         self, method: str, path: str, body: object = None, **headers: str
     ) -> urllib3.BaseHTTPResponse:
-        """Send a request to nova-api, past the command."""
+        """Send a request to nova-api without the command."""
         return urllib3.request(
             method,
             f'{self.cloud.compute_url}{path}',
@@ -135,12 +136,12 @@ class TestCase(base.BaseTestCase):
             timeout=SERVER_TIMEOUT,
         )
 
-    def unique(self, prefix: str) -> str:
-        """Return a name that nothing of this class has."""
+    def unique_name(self, prefix: str) -> str:
+        """Return a name that no other resource of this class has."""
         return f'{prefix}-{self._testMethodName}-{next(self._names)}'
 
     def create_pci_flavor(self, name: str, **specs: str) -> dict[str, Any]:
-        """Make a PCI flavor, deleted after the test."""
+        """Create a PCI flavor; it is deleted after the test."""
         options = []
         for key, value in specs.items():
             options += ['--property', f'{key}={value}']
@@ -149,8 +150,8 @@ class TestCase(base.BaseTestCase):
         return dict(created)
 
     def create_flavor(self, value: str, key: str = EXTRA_SPEC) -> str:
-        """Make a flavor of Nova with an extra spec, and give its name."""
-        name = self.unique('flavor')
+        """Create a flavor with an extra spec, and return its name."""
+        name = self.unique_name('flavor')
         sizes = ['--ram', '64', '--disk', '1', '--vcpus', '1']
         extra_spec = ['--property', f'{key}={value}']
         self.shell.run('flavor', 'create', *sizes, *extra_spec, name)
@@ -163,7 +164,7 @@ class TestCase(base.BaseTestCase):
     def boot_without_devices(
         self, count: int, *options: str, cloud: str = 'pci-ext'
     ) -> list[str]:
-        """Boot servers at the same time, and give their ids.
+        """Boot servers at the same time, and return their ids.
 
         :param options: as for create_server
         """
@@ -183,31 +184,31 @@ class TestCase(base.BaseTestCase):
         name: str | None = None,
         cloud: str = 'pci-ext',
     ) -> str:
-        """Ask for a server, and give its id.
+        """Create a server, and return its id.
 
-        :param options: further ones of the command
-        :param name: its name, if that matters
+        :param options: more options of the command
+        :param name: the name of the server; a unique one by default
         """
         server = self.openstack(
             *('server', 'create', '--flavor', flavor, '--image', self.IMAGE),
-            *('--nic', 'none', *options, name or self.unique('server')),
+            *('--nic', 'none', *options, name or self.unique_name('server')),
             cloud=cloud,
         )
         self.addCleanup(self.delete_server, server['id'])
         return str(server['id'])
 
     def delete_server(self, server_id: str) -> None:
-        """Delete a server, if it is there, and wait until it is gone."""
+        """Delete a server if it exists, and wait until it is deleted."""
         self.request('DELETE', f'/servers/{server_id}')
         deadline = time.monotonic() + SERVER_TIMEOUT
         while self.request('GET', f'/servers/{server_id}').status != 404:
-            self.assertLess(time.monotonic(), deadline, 'still there')
+            self.assertLess(time.monotonic(), deadline, 'still exists')
             time.sleep(POLL_INTERVAL)
 
     def delete_and_free(self, server_id: str) -> None:
         """Delete a server, and wait until its devices are free.
 
-        Nova frees them a moment after the server is gone.
+        Nova frees them shortly after the server is deleted.
         """
         self.delete_server(server_id)
         deadline = time.monotonic() + SERVER_TIMEOUT
@@ -215,20 +216,20 @@ class TestCase(base.BaseTestCase):
             self.assertLess(time.monotonic(), deadline, 'still allocated')
             time.sleep(POLL_INTERVAL)
 
-    def add(self, server_id: str, request: str) -> None:
-        """Attach devices to a server, and wait until they are.
+    def add_pci(self, server_id: str, request: str) -> None:
+        """Attach devices to a server, and wait until they are attached.
 
-        :raises shell.CommandFailed: saying why, if they are not
+        :raises shell.CommandFailed: with the reason, if the attach fails
         """
         self.shell.run(
             *('server', 'add', 'pci', '--wait', server_id),
             *('--pci-flavor', request),
         )
 
-    def remove(self, server_id: str, address: str) -> None:
-        """Detach a device from a server, and wait until it is.
+    def remove_pci(self, server_id: str, address: str) -> None:
+        """Detach a device from a server, and wait until it is detached.
 
-        :raises shell.CommandFailed: saying why, if it is not
+        :raises shell.CommandFailed: with the reason, if the detach fails
         """
         self.shell.run(
             *('server', 'remove', 'pci', '--wait', server_id),
@@ -238,9 +239,9 @@ class TestCase(base.BaseTestCase):
     def wait_for(
         self, server_id: str, status: str, before: str = 'BUILD'
     ) -> dict[str, Any]:
-        """Wait until a server has a status, and give what the API shows.
+        """Wait until a server has a status, and return the server.
 
-        :param before: the status that it may have until then
+        :param before: the only other status that the server may have
         """
         deadline = time.monotonic() + SERVER_TIMEOUT
         while True:
@@ -248,14 +249,14 @@ class TestCase(base.BaseTestCase):
             server: dict[str, Any] = response.json()['server']
             if server['status'] != status:
                 self.assertEqual(before, server['status'], server)
-            # Nova says why just after it shows that something failed.
+            # Nova sets the fault just after the status.
             elif status != 'ERROR' or 'fault' in server:
                 return server
             self.assertLess(time.monotonic(), deadline, server)
             time.sleep(POLL_INTERVAL)
 
     def wait_while_building(self, server_id: str) -> str:
-        """Wait for the outcome of creating a server, and give the status."""
+        """Wait until a server is no longer in BUILD, and return its status."""
         deadline = time.monotonic() + SERVER_TIMEOUT
         while True:
             response = self.request('GET', f'/servers/{server_id}')
@@ -266,7 +267,7 @@ class TestCase(base.BaseTestCase):
             time.sleep(POLL_INTERVAL)
 
     def wait_until(self, condition: Callable[[], Any]) -> Any:
-        """Wait for something to be, and give what the condition gives."""
+        """Wait until a condition returns a true value, and return it."""
         deadline = time.monotonic() + SERVER_TIMEOUT
         while not (found := condition()):
             self.assertLess(time.monotonic(), deadline)
@@ -274,7 +275,7 @@ class TestCase(base.BaseTestCase):
         return found
 
     def show(self, server_id: str) -> dict[str, Any]:
-        """Return what the API shows of a server."""
+        """Return a server as the API shows it."""
         response = self.request('GET', f'/servers/{server_id}')
         return dict(response.json()['server'])
 
@@ -282,13 +283,13 @@ class TestCase(base.BaseTestCase):
         return str(self.show(server_id)['OS-EXT-SRV-ATTR:host'])
 
     def boot(self, value: str) -> str:
-        """Boot a server by an extra spec, and give its id."""
+        """Boot a server with an extra spec, and return its id."""
         server_id = self.create_server(self.create_flavor(value))
         self.wait_for(server_id, 'ACTIVE')
         return server_id
 
-    def result(self, server_id: str, response: Any) -> str:
-        """Wait for the end of the action that a request began.
+    def action_result(self, server_id: str, response: Any) -> str:
+        """Wait for the end of the action that a request started.
 
         :returns: ``Success`` or ``Error``
         """
@@ -305,17 +306,17 @@ class TestCase(base.BaseTestCase):
             time.sleep(self.POLL)
 
     def assertNoHost(self, value: str) -> None:
-        """Check that a further server by an extra spec finds no host."""
+        """Check that no host is found for a server with an extra spec."""
         server_id = self.create_server(self.create_flavor(value))
         server = self.wait_for(server_id, 'ERROR')
         self.assertIn('No valid host', server['fault']['message'])
         self.assertAllocated(server_id)
 
     def assertAllocated(self, server_id: str, *addresses: str) -> None:
-        """Check which devices a server has.
+        """Check the addresses of the devices of a server.
 
-        In the records of Nova, in what the API shows of the server, and in
-        ``openstack server pci list``.
+        They are read from the database of Nova, from the server in the API,
+        and from ``openstack server pci list``.
         """
         expected = sorted(addresses)
         self.assertEqual(expected, sorted(self.allocations(server_id)))
@@ -326,7 +327,7 @@ class TestCase(base.BaseTestCase):
         self.assertEqual(expected, sorted(row['Address'] for row in rows))
 
     def allocations(self, server_id: str | None = None) -> list[str]:
-        """Return the addresses that Nova's database has as allocated."""
+        """Return the addresses of allocated devices in Nova's database."""
         statement = (
             "SELECT address FROM pci_devices WHERE status = 'allocated' "
             'AND deleted = 0'

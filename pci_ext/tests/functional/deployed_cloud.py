@@ -12,7 +12,8 @@
 
 """A deployment of real services as the cloud under test.
 
-Its hosts are simulated, each by a nova-compute of its own; all else is real.
+Each host is a nova-compute with a simulated hypervisor; all other services are
+real.
 """
 
 from collections.abc import Mapping
@@ -33,15 +34,15 @@ from pci_ext.tests.deployment.cloud import simulated
 from pci_ext.tests.deployment.cloud import state_directory
 from pci_ext.tests.functional import process
 
-#: Seconds within which servers that tests left behind are gone.
-_PATIENCE = 120
+#: Seconds for the deletion of leftover servers of tests.
+_TIMEOUT = 120
 
 
 class Deployment:
-    """The hosts of one class of tests, in a deployment that is up.
+    """The hosts of one class of tests, in a running deployment.
 
-    :param deployed: directory of the deployment, where pci_ext is enabled
-    :param directory: an empty directory, for the files given
+    :param deployed: directory of the deployment, in which pci_ext is enabled
+    :param directory: an empty directory, for the configuration files
     :param hosts: the cards of each host, as in a hardware file
     :param config: the content of a configuration file of Nova
     """
@@ -85,7 +86,7 @@ class Deployment:
 
     def _delete_servers(self) -> None:
         compute = keystone.connect(self._state).compute
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         while servers := list(compute.servers(all_projects=True)):
             for server in servers:
                 compute.delete_server(server, ignore_missing=True)
@@ -94,7 +95,7 @@ class Deployment:
             time.sleep(1)
 
     def _delete_flavors(self) -> None:
-        """Delete what the tests of the next class may name alike."""
+        """Delete flavors; the next class may create some of the same name."""
         compute = keystone.connect(self._state).compute
         for flavor in compute.flavors(is_public=None, details=False):
             compute.delete_flavor(flavor)
@@ -133,7 +134,7 @@ class Deployment:
         return str(self._connections[name].auth_token)
 
     def query(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
-        """Ask the database of Nova's cell."""
+        """Query the database of Nova's cell."""
         qualified = statement.replace(' FROM ', ' FROM nova_cell1.')
         return databases.query(self._state, qualified, **values)
 
@@ -147,14 +148,14 @@ class Deployment:
     def _logs(self) -> tuple[str, ...]:
         return (*services.NOVA, *map(computes.service, self._hosts.names))
 
-    def lines(self, text: str) -> list[str]:
-        """Return what Nova's services wrote with a text, in order of time."""
+    def log_lines(self, text: str) -> list[str]:
+        """Return the log lines of Nova with a text, in order of time."""
         found = []
         for name in self._logs:
             path = self._state.path('log', f'{name}.log')
             with open(path, errors='replace') as stream:
                 found += [line for line in stream if text in line]
-        # Each begins with its time.
+        # Each line starts with its time.
         return sorted(found)
 
     def log(self) -> str:

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Tests of hosts and guests that do not always do what they should."""
+"""Base of tests that inject faults into simulated hosts and guests."""
 
 import os
 import shutil
@@ -24,11 +24,11 @@ from pci_ext.tests.functional import base
 
 
 class FaultInjectionTestCase(base.TestCase):
-    """Hosts and guests that behave as a test says.
+    """Hosts and guests with the faults that a test injects.
 
     :cvar TEMPLATE: a configuration file of Nova, with ``%(faults)s`` for the
-        file that says what goes wrong
-    :cvar MORE_CONFIG: what is added to it
+        path of the file of faults
+    :cvar MORE_CONFIG: lines to append to the configuration file
     """
 
     TEMPLATE: ClassVar[str]

@@ -10,9 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A nova-api beside that of an all-in-one, killed when it calls a host.
+"""A second nova-api of an all-in-one, killed when it calls nova-compute.
 
-Run as a module, with the data directory of the all-in-one, a configuration
+The module is run with the data directory of the all-in-one, a configuration
 file of Nova, the path of a request and its body.
 """
 
@@ -27,8 +27,8 @@ from pci_ext.tests.functional import process
 TIMEOUT = 120
 
 
-def ask(cloud: process.AllInOne, path: str, body: str) -> str:
-    """Send a request to a nova-api that is killed by it.
+def send(cloud: process.AllInOne, path: str, body: str) -> str:
+    """Send a request to a nova-api that is killed while it serves it.
 
     :returns: the request id
     """
@@ -42,11 +42,11 @@ def ask(cloud: process.AllInOne, path: str, body: str) -> str:
         timeout=TIMEOUT,
     )
     if ended.returncode != -signal.SIGKILL:
-        raise AssertionError(f'It was not killed: {ended}')
+        raise AssertionError(f'nova-api was not killed: {ended}')
     return ended.stdout.strip()
 
 
-def _die(api: Any, context: Any, *args: Any, **kwargs: Any) -> None:
+def _kill_process(api: Any, context: Any, *args: Any, **kwargs: Any) -> None:
     sys.stdout.write(context.request_id)
     sys.stdout.flush()
     os.kill(os.getpid(), signal.SIGKILL)
@@ -55,7 +55,7 @@ def _die(api: Any, context: Any, *args: Any, **kwargs: Any) -> None:
 def main(data_dir: str, config_file: str, path: str, body: str) -> str:
     """Serve one request.
 
-    :returns: the answer, if it was not killed
+    :returns: the response, if the process was not killed
     """
     sys.argv[1:] = []
     from nova import monkey_patch
@@ -72,7 +72,7 @@ def main(data_dir: str, config_file: str, path: str, body: str) -> str:
     os.environ['OS_NOVA_CONFIG_FILES'] = ';'.join(
         ('api-paste.ini', 'nova.conf', config_file)
     )
-    rpcapi.ComputeAPI._call = _die
+    rpcapi.ComputeAPI._call = _kill_process
     application = wsgi_app.init_application(
         'osapi_compute', 'nova-api-os-compute'
     )

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Servers with devices since boot and others, on hosts that can be told."""
+"""Servers with boot-time and hot-attached devices, on one or two hosts."""
 
 import json
 import os
@@ -19,7 +19,8 @@ from typing import ClassVar
 
 from pci_ext.tests.functional import test_attach
 
-#: The devices of a host: two for PCI flavor one, one for two, one for a1.
+#: The devices of a host: two of the PCI flavor one, one of the PCI flavor two,
+#: and one of the alias a1.
 ONES = '{}:01:00.0', '{}:02:00.0'
 TWO = '{}:03:00.0'
 CRYPTO = '{}:04:00.0'
@@ -36,7 +37,7 @@ def host(domain: str) -> list[dict[str, Any]]:
 
 
 class LifecycleTestCase(test_attach.AttachTestCase):
-    """Two hosts; the PCI domain of a device tells which it belongs to."""
+    """Two hosts; the devices of each are in a PCI domain of its own."""
 
     DOMAINS: ClassVar[dict[str, str]] = {'host-1': '0001', 'host-2': '0002'}
     HOSTS = {name: host(domain) for name, domain in DOMAINS.items()}
@@ -52,12 +53,12 @@ class LifecycleTestCase(test_attach.AttachTestCase):
                         found[server] = devices
         return found
 
-    def other(self, name: str) -> str:
+    def other_host(self, name: str) -> str:
         [found] = set(self.DOMAINS) - {name}
         return found
 
     def boot_and_attach(self) -> str:
-        """Boot a server with a two, and attach a one and, by alias, an a1."""
+        """Boot a server with two, and attach one and the alias a1."""
         server = self.boot('1:two')
         self.assertEqual('Success', self.attach(server, '1:one'))
         self.assertEqual(
@@ -65,15 +66,18 @@ class LifecycleTestCase(test_attach.AttachTestCase):
         )
         return server
 
-    def go(
+    def act_and_wait(
         self, server: str, action: str, argument: Any, *statuses: str
     ) -> None:
-        """Act, and wait until the server goes through statuses to the last."""
+        """Act on a server, and wait until it has the last of the statuses.
+
+        :param statuses: the statuses that it may have, in order
+        """
         response = self.act(server, action, argument)
         self.assertIn(response.status, (200, 202, 204), response.data)
         allowed = {self.show(server)['status'], *statuses}
 
-        def is_there() -> bool:
+        def is_reached() -> bool:
             shown = self.show(server)
             self.assertIn(shown['status'], allowed, shown)
             return (
@@ -81,9 +85,9 @@ class LifecycleTestCase(test_attach.AttachTestCase):
                 and shown['OS-EXT-STS:task_state'] is None
             )
 
-        self.wait_until(is_there)
-        # Nova goes on for a moment after it shows this.
-        self.result(server, response)
+        self.wait_until(is_reached)
+        # The action ends shortly after the status is shown.
+        self.action_result(server, response)
 
     def flavor_id(self, name: str) -> str:
         [found] = [
@@ -94,7 +98,7 @@ class LifecycleTestCase(test_attach.AttachTestCase):
         return str(found)
 
     def resize(self, server: str, flavor: str) -> None:
-        self.go(
+        self.act_and_wait(
             server,
             'resize',
             {'flavorRef': self.flavor_id(flavor)},
@@ -103,18 +107,20 @@ class LifecycleTestCase(test_attach.AttachTestCase):
         )
 
     def migrate(self, server: str) -> None:
-        self.go(server, 'migrate', None, 'RESIZE', 'VERIFY_RESIZE')
+        self.act_and_wait(server, 'migrate', None, 'RESIZE', 'VERIFY_RESIZE')
 
     def confirm(self, server: str) -> None:
-        self.go(server, 'confirmResize', None, 'ACTIVE')
-        self.assertNothingElse(server)
+        self.act_and_wait(server, 'confirmResize', None, 'ACTIVE')
+        self.assertNoOtherDevicesInUse(server)
 
     def revert(self, server: str) -> None:
-        self.go(server, 'revertResize', None, 'REVERT_RESIZE', 'ACTIVE')
-        self.assertNothingElse(server)
+        self.act_and_wait(
+            server, 'revertResize', None, 'REVERT_RESIZE', 'ACTIVE'
+        )
+        self.assertNoOtherDevicesInUse(server)
 
     def devices(self, server: str) -> dict[str, str]:
-        """Return for each device whether it was attached, by two answers."""
+        """Return by address ``boot`` or ``hot``, as two responses agree."""
 
         def agreed() -> list[dict[str, str]]:
             path = f'/servers/{server}/os-pci-devices'
@@ -126,12 +132,12 @@ class LifecycleTestCase(test_attach.AttachTestCase):
             same = sorted(marks) == [device['address'] for device in shown]
             return [marks] if same else []
 
-        # A device can be freed between the two.
+        # A device can be freed between the two requests.
         [marks] = self.wait_until(agreed)
         return dict(marks)
 
-    def assertKept(self, server: str, name: str, **more: str) -> None:
-        """Check that a server has its devices, on which host, and how."""
+    def assertHasDevices(self, server: str, name: str) -> None:
+        """Check that a server is on a host, with the devices of that host."""
         domain = self.DOMAINS[name]
         self.assertEqual(name, self.host_of(server))
         marks = self.devices(server)
@@ -146,21 +152,21 @@ class LifecycleTestCase(test_attach.AttachTestCase):
         )
         self.assertEqual(sorted(marks), self.domain(server))
 
-    def assertNothingElse(self, *servers: str) -> None:
-        """Check that no devices are taken but those that servers have."""
+    def assertNoOtherDevicesInUse(self, *servers: str) -> None:
+        """Check that only the devices of the servers are in use."""
         expected = sorted(
             address for server in servers for address in self.devices(server)
         )
         total = sum(len(cards) + 1 for cards in self.HOSTS.values())
-        self.wait_until(lambda: sorted(self.taken()) == expected)
-        self.wait_until(lambda: self.free() == total - len(expected))
+        self.wait_until(lambda: sorted(self.devices_in_use()) == expected)
+        self.wait_until(lambda: self.free_count() == total - len(expected))
 
-    def free(self) -> int:
-        """Count the free devices as the scheduler sees them."""
+    def free_count(self) -> int:
+        """Count the free devices in the pools, as the scheduler sees them."""
         shown = self.request('GET', '/os-pci-pools').json()
         return sum(pool['count'] for pool in shown['pci_pools'])
 
-    def taken(self) -> list[str]:
+    def devices_in_use(self) -> list[str]:
         """Return the devices that are not free."""
         shown = self.request('GET', '/os-pci-devices').json()
         return [

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Base of the tests of live migration: two hosts, and what goes wrong."""
+"""Base of the tests of live migration between two hosts, with faults."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ fake_faults = %(faults)s
 
 [DEFAULT]
 max_concurrent_live_migrations = 4
-# Claims must outlast the scans in the middle of a migration.
+# Claims must survive the periodic tasks during a migration.
 update_resources_interval = 1
 periodic_fuzzy_delay = 0
 """
@@ -47,8 +47,8 @@ STEPS = {
 class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
     """Servers that are migrated live.
 
-    :cvar LIVE_MIGRATION: the policy of each PCI flavor, by its name, which is
-        the product id of its devices
+    :cvar LIVE_MIGRATION: by the product id of its devices, the live migration
+        policy of each PCI flavor
     """
 
     ALLINONE_ONLY = 'moves domains between hosts simulated in one process'
@@ -62,8 +62,8 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        # Migrations of a server that had been when one was asked for.
-        self._earlier: dict[str, set[int]] = {}
+        # By server, the migrations before the latest request.
+        self._earlier_migrations: dict[str, set[int]] = {}
         for product_id, policy in self.LIVE_MIGRATION.items():
             self.shell.run(
                 *('pci', 'flavor', 'create', f'p{product_id}'),
@@ -77,9 +77,9 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
     def other_host(self, server: str) -> str:
         return {'host-1': 'host-2', 'host-2': 'host-1'}[self.host_of(server)]
 
-    def begin(self, server: str) -> Any:
-        """Ask for a live migration to wherever it can go."""
-        self._earlier[server] = {
+    def start_migration(self, server: str) -> Any:
+        """Request a live migration to a host that the scheduler selects."""
+        self._earlier_migrations[server] = {
             each['id'] for each in self._all_migrations(server)
         }
         return self.request(
@@ -96,18 +96,18 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
         return dict(self.wait_until(idle))
 
     def migrate(self, server: str) -> dict[str, Any]:
-        """Migrate a server, and give the record of the migration."""
-        response = self.begin(server)
+        """Migrate a server, and return the record of the migration."""
+        response = self.start_migration(server)
         self.assertEqual(202, response.status, response.data)
         self.wait_until_idle(server)
         return self.migration(server)
 
     def migrations(self, server: str) -> list[dict[str, Any]]:
-        """Return the records since a migration was asked for.
+        """Return the records of migrations since the latest request.
 
-        The newest first; none until nova-conductor has begun.
+        The newest is first. There is none until nova-conductor has created it.
         """
-        earlier = self._earlier[server]
+        earlier = self._earlier_migrations[server]
         return [
             each
             for each in self._all_migrations(server)
@@ -120,38 +120,38 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
         return list(response.json()['migrations'])
 
     def migration(self, server: str) -> dict[str, Any]:
-        """Return the record of the last migration, when it is over."""
+        """Return the record of the last migration after its end."""
 
-        def over() -> dict[str, Any] | None:
+        def ended() -> dict[str, Any] | None:
             [found] = self.migrations(server)[:1] or [None]
             running = ('accepted', 'queued', 'preparing', 'running')
             return None if found and found['status'] in running else found
 
-        return dict(self.wait_until(over))
+        return dict(self.wait_until(ended))
 
     def abort_when(self, status: str, server: str) -> None:
         """Abort a migration as soon as it has a status."""
 
-        def there() -> dict[str, Any] | None:
+        def in_status() -> dict[str, Any] | None:
             [found] = self.migrations(server)[:1] or [None]
             return found if found and found['status'] == status else None
 
-        migration = self.wait_until(there)
+        migration = self.wait_until(in_status)
         response = self.request(
             'DELETE', f'/servers/{server}/migrations/{migration["id"]}'
         )
         self.assertEqual(202, response.status, response.data)
 
     def abort_transfer(self, server: str) -> None:
-        """Abort a migration with the devices out of the guest."""
-        # Before that is recorded the driver is not asked to abort it.
+        """Abort a migration whose devices are detached from the guest."""
+        # Until then the abort does not reach the driver.
         self.wait_until(
             lambda: self.events(server).get('compute_detach_pci') == 'Success'
         )
         self.abort_when('running', server)
 
     def create_on(self, host: str, flavor: str) -> str:
-        """Ask for a server on a host, and give its id."""
+        """Create a server on a host, and return its id."""
         return self.create_server(flavor, '--host', host)
 
     def events(self, server: str) -> dict[str, str]:
@@ -174,7 +174,7 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
         found = {}
         for host in self.HOSTS:
             path = self.cloud.domains_file(host)
-            # There is none where there never was a domain.
+            # The file is created with the first domain.
             with (
                 contextlib.suppress(FileNotFoundError),
                 open(path, encoding='utf-8') as stream,
@@ -184,27 +184,27 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
                     found[host] = domains[server]
         return found
 
-    def listed(self, server: str) -> list[dict[str, Any]]:
+    def listed_devices(self, server: str) -> list[dict[str, Any]]:
         response = self.request('GET', f'/servers/{server}/os-pci-devices')
         return list(response.json()['pci_devices'])
 
-    def states(self, server: str) -> set[str]:
-        return {device['state'] for device in self.listed(server)}
+    def device_states(self, server: str) -> set[str]:
+        return {device['state'] for device in self.listed_devices(server)}
 
     def steps(self, server: str) -> list[tuple[str, str]]:
-        """Return the steps of the migrations of a server, in their order."""
+        """Return the steps of the migrations of a server, in order of time."""
         found = []
-        for line in self.cloud.lines(server):
+        for line in self.cloud.log_lines(server):
             for step, pattern in STEPS.items():
                 match = re.search(pattern, line)
                 if match:
                     found.append((step, match[1]))
         return found
 
-    def assertWhole(self, server: str, host: str, *buses: str) -> None:
-        """Check that a server runs on a host and has devices of it only.
+    def assertRunsOn(self, server: str, host: str, *buses: str) -> None:
+        """Check that a server runs on a host, with devices of this host only.
 
-        :param buses: of its devices
+        :param buses: the PCI buses of the devices
         """
         self.wait_until(
             lambda: (
@@ -220,14 +220,16 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
         self.assertEqual(
             sorted(buses), [address[5:7] for address in domains[host]]
         )
-        self.wait_until(lambda: self.states(server) == {'attached'})
+        self.wait_until(lambda: self.device_states(server) == {'attached'})
         expected = [(host, address) for address in domains[host]]
-        self.wait_until(lambda: self.in_use(server) == expected)
+        self.wait_until(lambda: self.devices_in_use(server) == expected)
 
-    def in_use(self, server: str | None = None) -> list[tuple[str, str]]:
+    def devices_in_use(
+        self, server: str | None = None
+    ) -> list[tuple[str, str]]:
         """Return the devices that are claimed or allocated on any host.
 
-        :param server: for one server only
+        :param server: return the devices of this server only
         """
         found = self.request('GET', '/os-pci-devices').json()['pci_devices']
         return sorted(

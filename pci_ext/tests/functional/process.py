@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""pci-ext-allinone as a process of its own, on a port that is free."""
+"""pci-ext-allinone in a separate process, on a free port."""
 
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ from typing import Any
 from pci_ext.cmd.allinone import config as config_module
 from pci_ext.cmd.allinone import stub_services
 
-#: Seconds; a first start takes about five.
+#: Seconds; the first start takes about five.
 START_TIMEOUT = 90
 STOP_TIMEOUT = 60
 
 LOG_TAIL = 6000
 
-#: By cloud of a clouds.yaml, of the stubs or of keystone.
+#: The tokens of the stub of keystone, by cloud of clouds.yaml.
 TOKENS = {
     'pci-ext': 'admin',
     'pci-ext-member': f'member:{config_module.MEMBER_PROJECT}:member,reader',
@@ -47,13 +47,13 @@ _READY = re.compile(r'READY http://127\.0\.0\.1:(\d+)/\n')
 
 
 class StartError(Exception):
-    """The process ended, or did not get ready in time."""
+    """The process ended, or was not ready in time."""
 
 
 class AllInOne:
     """One process and its data directory.
 
-    :param directory: an empty directory, for the data and the files given
+    :param directory: an empty directory, for the data and configuration files
     :param hosts: the cards of each host, as in a hardware file
     :param config: the content of a configuration file of Nova
     """
@@ -88,7 +88,7 @@ class AllInOne:
         self._write('hardware.json', json.dumps({'hosts': listed}))
 
     def write_config(self, config: str) -> None:
-        """Write the configuration file; SIGHUP lets a process read it."""
+        """Write the configuration file; a process reads it on SIGHUP."""
         self._write('test.conf', config)
 
     @property
@@ -102,7 +102,7 @@ class AllInOne:
         new = self._path(f'{name}.new')
         with open(new, 'w', encoding='utf-8') as stream:
             stream.write(content)
-        # A process that reads it sees all of it or nothing.
+        # A process must not read a partly written file.
         os.replace(new, self._path(name))
 
     @property
@@ -124,7 +124,7 @@ class AllInOne:
 
     @property
     def other_hosts(self) -> tuple[str, ...]:
-        """The names of hosts that the test has not asked for."""
+        """The names of hosts that the test did not define."""
         return ()
 
     @property
@@ -133,11 +133,11 @@ class AllInOne:
         return 'one', 'two'
 
     def token(self, name: str) -> str:
-        """Return a token that plays a user of a cloud."""
+        """Return the token of the user of a cloud."""
         return TOKENS[name]
 
     def query(self, statement: str, **values: object) -> list[tuple[Any, ...]]:
-        """Ask the database of Nova's cell."""
+        """Query the database of Nova's cell."""
         uri = f'file:{os.path.join(self.data_dir, "nova_cell1.db")}?mode=ro'
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
             return list(connection.execute(statement, values))
@@ -147,9 +147,9 @@ class AllInOne:
         return os.path.join(self.data_dir, 'computes', host, 'domains.json')
 
     def start(self, port: int = 0) -> None:
-        """Start the process and wait until it says READY.
+        """Start the process and wait until it writes READY.
 
-        :raises StartError: with what it wrote instead
+        :raises StartError: with the output of the process, if it does not
         """
         command = [
             *(sys.executable, '-m', self.MODULE),
@@ -179,9 +179,9 @@ class AllInOne:
         return process.stdout.readline()
 
     def stop(self) -> int:
-        """Stop the process, if it runs, and give its exit status.
+        """Stop the process, if it runs, and return its exit status.
 
-        :raises subprocess.TimeoutExpired: if it had to be killed
+        :raises subprocess.TimeoutExpired: if the process had to be killed
         """
         if self.process is None:
             return 0
@@ -205,12 +205,12 @@ class AllInOne:
         self.start(self.port)
 
     def stderr(self) -> str:
-        """Return what the process wrote to its standard error."""
+        """Return the standard error of the process."""
         with open(self._path('stderr'), encoding='utf-8') as stream:
             return stream.read()
 
-    def lines(self, text: str) -> list[str]:
-        """Return what the services wrote with a text, in order of time."""
+    def log_lines(self, text: str) -> list[str]:
+        """Return the log lines of the services with a text, in order."""
         path = os.path.join(self.data_dir, 'nova.log')
         with open(path, encoding='utf-8') as stream:
             return [line for line in stream if text in line]

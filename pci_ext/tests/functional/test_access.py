@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Private PCI flavors: who sees them, and who gets their devices."""
+"""Private PCI flavors: access to them and to their devices."""
 
 import urllib3
 
@@ -48,15 +48,15 @@ class TestAccess(base.TestCase):
             *('pci', 'flavor', 'access', action, 'private', project)
         )
 
-    def seen(self) -> list[str]:
-        """Name the PCI flavors that the member sees."""
+    def visible_names(self) -> list[str]:
+        """Return the names of the PCI flavors that the member can see."""
         listed = self.openstack('pci', 'flavor', 'list', cloud=MEMBER)
         return [row['Name'] for row in listed]
 
     def boot_arguments(self, flavor: str) -> tuple[str, ...]:
         return (
             *('server', 'create', '--flavor', flavor, '--image', 'tiny'),
-            *('--nic', 'none', self.unique('server')),
+            *('--nic', 'none', self.unique_name('server')),
         )
 
     def boot_as_member(self, flavor: str) -> str:
@@ -71,17 +71,17 @@ class TestAccess(base.TestCase):
         )
         self.assertIn('400', error)
 
-    def test_list(self) -> None:
-        self.assertEqual(['public'], self.seen())
+    def test_lists_private_pci_flavors_with_access(self) -> None:
+        self.assertEqual(['public'], self.visible_names())
         self.assertRefused(
             *(NOT_FOUND, 'pci', 'flavor', 'show', 'private'), cloud=MEMBER
         )
         self.access('add')
-        self.assertEqual(['private', 'public'], self.seen())
+        self.assertEqual(['private', 'public'], self.visible_names())
         self.access('remove')
-        self.assertEqual(['public'], self.seen())
+        self.assertEqual(['public'], self.visible_names())
 
-    def test_projects_with_access(self) -> None:
+    def test_lists_the_projects_with_access(self) -> None:
         one, two = self.cloud.other_projects
         for project in (one, two):
             self.access('add', project)
@@ -91,15 +91,15 @@ class TestAccess(base.TestCase):
             self.openstack('pci', 'flavor', 'access', 'list', 'private'),
         )
 
-    def test_created_with_projects(self) -> None:
+    def test_creates_a_pci_flavor_with_projects(self) -> None:
         self.openstack(
             *('pci', 'flavor', 'create', '--private', '--project'),
             *(self.cloud.member_project, 'ours'),
         )
         self.addCleanup(self.shell.run, 'pci', 'flavor', 'delete', 'ours')
-        self.assertEqual(['ours', 'public'], self.seen())
+        self.assertEqual(['ours', 'public'], self.visible_names())
 
-    def test_what_is_refused(self) -> None:
+    def test_refuses_invalid_changes_of_access(self) -> None:
         one, two = self.cloud.other_projects
         self.access('add', one)
         for reason, *command in (
@@ -112,7 +112,7 @@ class TestAccess(base.TestCase):
         ):
             self.assertRefused(reason, 'pci', 'flavor', 'access', *command)
 
-    def test_who_may_not(self) -> None:
+    def test_refuses_members(self) -> None:
         one, _ = self.cloud.other_projects
         self.access('add')
         for command in (
@@ -125,9 +125,9 @@ class TestAccess(base.TestCase):
                 *command,
                 cloud=MEMBER,
             )
-        self.assertEqual(['private', 'public'], self.seen())
+        self.assertEqual(['private', 'public'], self.visible_names())
 
-    def test_boot(self) -> None:
+    def test_boots_with_access(self) -> None:
         flavor = self.create_flavor('1:private')
         self.assertNotBooted(flavor)
         self.access('add')
@@ -140,13 +140,13 @@ class TestAccess(base.TestCase):
         self.wait_for(server, 'ACTIVE', 'HARD_REBOOT')
         self.assertEqual(1, len(self.allocations(server)))
 
-    def test_boot_with_an_alternative_that_is_not_seen(self) -> None:
+    def test_refuses_an_alternative_without_access(self) -> None:
         self.assertNotBooted(self.create_flavor('1:public,private'))
 
     def test_administrators_boot_without_access(self) -> None:
         self.assertEqual(1, len(self.allocations(self.boot('1:private'))))
 
-    def test_resize(self) -> None:
+    def test_refuses_a_resize_without_access(self) -> None:
         server = self.boot_as_member(self.create_flavor('1:public'))
         flavor = self.create_flavor('2:private')
         self.assertRefused(
@@ -155,7 +155,7 @@ class TestAccess(base.TestCase):
         )
         self.wait_for(server, 'ACTIVE')
 
-    def test_attach(self) -> None:
+    def test_attaches_with_access(self) -> None:
         server = self.boot_as_member(self.create_flavor('1:public'))
 
         def attach(token: str) -> urllib3.BaseHTTPResponse:

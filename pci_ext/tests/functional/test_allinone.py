@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The all-in-one itself: how it starts, stops, refuses and goes on."""
+"""The all-in-one itself: restart, and invalid options and files."""
 
 import os
 import socket
@@ -29,11 +29,11 @@ GPU = {
 
 
 class TestRestart(base.TestCase):
-    ALLINONE_ONLY = 'is of the process of the all-in-one'
+    ALLINONE_ONLY = 'tests the process of the all-in-one'
 
     HOSTS = {'host-1': [GPU], 'host-2': [GPU]}
 
-    def test_goes_on_with_its_data(self) -> None:
+    def test_restart_preserves_the_data(self) -> None:
         self.create_pci_flavor('gpu', vendor_id='10de')
         first = self.boot('1:gpu')
         second = self.boot('2:gpu')
@@ -67,12 +67,12 @@ class TestRestart(base.TestCase):
 
 
 class TestRefusals(base.base.BaseTestCase):
-    """Options and files with which it does not start, and the error."""
+    """Options and files that prevent the start, with the error."""
 
     def setUp(self) -> None:
         super().setUp()
         if os.environ.get('PCI_EXT_TEST_DEPLOYMENT'):
-            self.skipTest('is of the process of the all-in-one')
+            self.skipTest('tests the process of the all-in-one')
         directory = tempfile.TemporaryDirectory(prefix='pci-ext-functional-')
         self.addCleanup(directory.cleanup)
         self.directory = directory.name
@@ -97,29 +97,29 @@ class TestRefusals(base.base.BaseTestCase):
         for reason in reasons:
             self.assertIn(reason, line)
 
-    def test_port_that_is_taken(self) -> None:
+    def test_refuses_a_port_in_use(self) -> None:
         with socket.create_server(('127.0.0.1', 0)) as server:
             port = server.getsockname()[1]
             self.assertRefused(
                 f'port {port}', 'Address already in use', port=port
             )
 
-    def test_data_dir_that_is_a_file(self) -> None:
+    def test_refuses_a_file_as_data_dir(self) -> None:
         path = os.path.join(self.directory, 'data')
         with open(path, 'w', encoding='utf-8'):
             self.assertRefused(path, 'File exists')
 
-    def test_data_dir_that_is_in_use(self) -> None:
+    def test_refuses_a_data_dir_in_use(self) -> None:
         running = self.start()
         self.assertRefused(running.data_dir, 'in use')
 
-    def test_hardware_file_that_does_not_parse(self) -> None:
+    def test_refuses_an_invalid_hardware_file(self) -> None:
         self.assertRefused(
             *('hardware.json', 'host host, card 1'),
             hosts={'host': [{'kind': 'gpu'}]},
         )
 
-    def test_pci_information_that_does_not_parse(self) -> None:
+    def test_refuses_invalid_pci_information(self) -> None:
         for entry, reason in (
             ('{"vendor_id": "8086"}', 'list'),
             ('[{"vendor_id": "8086"}, {"group": "a"}]', 'group'),

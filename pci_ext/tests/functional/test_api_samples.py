@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The examples of the API reference: real requests and their answers.
+"""The samples of the API reference: real requests and responses.
 
-They are compared with the files that the reference shows, and written there
-where PCI_EXT_GENERATE_SAMPLES is set.
+They are compared with the files that the reference shows. With
+PCI_EXT_GENERATE_SAMPLES in the environment the files are written.
 """
 
 import functools
@@ -32,15 +32,15 @@ SAMPLES = pathlib.Path(__file__).parents[3] / 'doc/source/api-ref/samples'
 
 GENERATE = 'PCI_EXT_GENERATE_SAMPLES'
 
-HOW = (
+INSTRUCTION = (
     f'Run this test with {GENERATE}=1 in the environment and commit the files '
-    f'below {SAMPLES.name}, if the API is meant to answer so.'
+    f'below {SAMPLES.name}, if the change of the API is intended.'
 )
 
 UUID = re.compile(r'[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}')
 TIME = re.compile(r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ')
 
-#: The part that samples show of long answers.
+#: The keys of long responses that samples show.
 _EXCERPTS = {
     'servers.create': ('server', ('id', 'links')),
     'servers.show': ('server', ('id', 'name', 'status', 'pci_devices')),
@@ -59,7 +59,7 @@ PROJECT = '5b9a8e04c1f24d3c8a7f6e5d4c3b2a19'
 
 
 class Uuids:
-    """Puts one uuid for another: the same for the same, made up in order."""
+    """Replaces each uuid by a constant one, in order of appearance."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
@@ -72,7 +72,7 @@ class Uuids:
 
 
 class TestApiSamples(base.TestCase):
-    ALLINONE_ONLY = 'writes what one all-in-one answers'
+    ALLINONE_ONLY = 'writes the responses of an all-in-one'
 
     HOSTS = {'compute-1': [GPU], 'compute-2': [GPU | {'vendor_id': '1002'}]}
     CONFIG = """
@@ -83,7 +83,6 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
     def setUp(self) -> None:
         super().setUp()
         self.written: set[str] = set()
-        self.asked: set[tuple[str, str, str]] = set()
         self._uuids = Uuids()
 
     def sample(
@@ -94,10 +93,10 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
         body: object = None,
         status: int = 200,
     ) -> Any:
-        """Send a request, and compare it and the answer with the samples.
+        """Send a request, and compare it and the response with the samples.
 
-        :param name: id of the operation, and what sets the sample apart
-        :returns: the answer
+        :param name: id of the operation, with a suffix for a further sample
+        :returns: the content of the response
         """
         response = self.request(
             *(method, path, body),
@@ -115,10 +114,10 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
     def _excerpt(self, name: str, answer: Any) -> Any:
         if name not in _EXCERPTS:
             return answer
-        key, kept = _EXCERPTS[name]
+        key, included = _EXCERPTS[name]
         items = answer[key]
         excerpt = [
-            {each: item[each] for each in kept}
+            {each: item[each] for each in included}
             for item in (items if isinstance(items, list) else [items])
         ]
         shown = excerpt if isinstance(items, list) else excerpt[0]
@@ -141,7 +140,7 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
             SAMPLES.mkdir(exist_ok=True)
             path.write_text(text, encoding='utf-8')
         known = path.read_text('utf-8') if path.exists() else None
-        self.assertEqual(known, text, f'{path.name} differs. {HOW}')
+        self.assertEqual(known, text, f'{path.name} differs. {INSTRUCTION}')
 
     def test_samples(self) -> None:
         self._versions()
@@ -152,7 +151,7 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
         self._servers()
         self._ports()
         self._errors()
-        self._none_is_missing()
+        self._check_completeness()
 
     def _versions(self) -> None:
         self.sample('pci_versions.index', 'GET', '/os-pci')
@@ -241,7 +240,7 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
             },
             status=202,
         )
-        self.assertEqual('Success', self.result(server, response))
+        self.assertEqual('Success', self.action_result(server, response))
         view = self.sample('servers.show', 'GET', f'/servers/{server}')
         self.sample('servers.detail', 'GET', '/servers/detail')
         path = f'/servers/{server}/os-pci-devices'
@@ -254,7 +253,7 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
             {'detach_pci': [{'dev_id': device}]},
             status=202,
         )
-        self.assertEqual('Success', self.result(server, response))
+        self.assertEqual('Success', self.action_result(server, response))
         self.sample(
             *('server_actions.reattach_pci', 'POST', action),
             {'reattach_pci': None},
@@ -306,7 +305,7 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
             status=204,
         )
 
-    def _none_is_missing(self) -> None:
+    def _check_completeness(self) -> None:
         described = self.request('GET', '/os-pci/openapi.json').json()
         for path, item in described['paths'].items():
             for method, operation in item.items():
@@ -315,12 +314,12 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
                     operation['operationId'],
                     self.written,
                     f'No sample shows {method.upper()} {path}: add a call of '
-                    f'sample() to {__name__}. {HOW}',
+                    f'sample() to {__name__}. {INSTRUCTION}',
                 )
-        kept = {path.stem for path in SAMPLES.iterdir()}
+        stored = {path.stem for path in SAMPLES.iterdir()}
         stale = {
             each
-            for each in kept
+            for each in stored
             if re.sub('-(req|resp)$', '', each) not in self.written
         }
-        self.assertEqual(set(), stale, 'samples that no test makes')
+        self.assertEqual(set(), stale, 'samples that no test uses')

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Attach PCI devices to living servers, and detach them."""
+"""Attach PCI devices to existing servers, and detach them."""
 
 import functools
 import json
@@ -61,7 +61,7 @@ alias = {"vendor_id": "8086", "product_id": "0443", "name": "a1", \
 
 
 class AttachTestCase(fault_injection.FaultInjectionTestCase):
-    """One host, whose guests behave as a test says."""
+    """One host, with faults that a test injects."""
 
     TEMPLATE = CONFIG
     HOSTS = {'host-1': [GPU_1, GPU_2, CRYPTO]}
@@ -77,34 +77,34 @@ class AttachTestCase(fault_injection.FaultInjectionTestCase):
         )
 
     def attach(self, server: str, value: str, key: str = PCI_FLAVOR) -> str:
-        """Attach, and give the result of the action."""
+        """Attach devices, and return the result of the action."""
         response = self.act(server, 'attach_pci', {key: value})
         self.assertEqual(202, response.status, response.data)
-        return self.result(server, response)
+        return self.action_result(server, response)
 
     def detach(self, server: str, *addresses: str) -> str:
-        """Detach, and give the result of the action."""
+        """Detach devices, and return the result of the action."""
         response = self.act(
             server, 'detach_pci', [dev_id(each) for each in addresses]
         )
         self.assertEqual(202, response.status, response.data)
-        return self.result(server, response)
+        return self.action_result(server, response)
 
     def domains(self) -> dict[str, list[str]]:
-        """Return the devices of each domain by its server."""
+        """Return the devices of each domain, by server."""
         path = self.cloud.domains_file('host-1')
-        # There once one was started.
+        # The file is created with the first domain.
         if not os.path.exists(path):
             return {}
         with open(path, encoding='utf-8') as stream:
             return dict(json.load(stream))
 
     def domain(self, server: str) -> list[str] | None:
-        """Return the devices of the domain of a server; None without one."""
+        """Return the devices of the domain of a server, None without one."""
         return self.domains().get(server)
 
     def pools(self) -> dict[str, int]:
-        """Return the free devices by product id, by the pools of the host."""
+        """Return the number of free devices in the pools, by product id."""
         [row] = self.cloud.query(
             'SELECT pci_stats FROM compute_nodes '
             "WHERE host = 'host-1' AND deleted = 0"
@@ -119,7 +119,7 @@ class AttachTestCase(fault_injection.FaultInjectionTestCase):
         }
 
     def assertDevices(self, server: str, *addresses: str) -> None:
-        """Check records, API and domain, and that nothing is going on."""
+        """Check the devices in the database, API and domain, and the task."""
         self.assertAllocated(server, *addresses)
         self.assertEqual(sorted(addresses), self.domain(server))
         self.assertIdle(server)
@@ -131,7 +131,7 @@ class AttachTestCase(fault_injection.FaultInjectionTestCase):
     def assertRefusal(
         self, status: int, text: str, server: str, action: str, argument: Any
     ) -> None:
-        """Check that an action is refused, how and why."""
+        """Check that an action is refused with a status and a message."""
         response = self.act(server, action, argument)
         [error] = response.json().values()
         self.assertEqual(status, response.status, error)
@@ -144,7 +144,7 @@ def dev_id(address: str) -> dict[str, str]:
 
 @tags.tag(tags.DEPLOY_SHORT, tags.NOVA33_SHORT)
 class TestAttach(AttachTestCase):
-    def test_by_pci_flavor(self) -> None:
+    def test_attaches_by_pci_flavor(self) -> None:
         server = self.boot('1:two')
         self.assertEqual({'0001': 2, '0443': 1}, self.pools())
         self.assertEqual('Success', self.attach(server, '2:one'))
@@ -163,19 +163,19 @@ class TestAttach(AttachTestCase):
             lambda: self.pools() == {'0001': 2, '0002': 1, '0443': 1}
         )
 
-    def test_by_alias(self) -> None:
+    def test_attaches_by_alias(self) -> None:
         server = self.boot('1:two')
         self.assertEqual('Success', self.attach(server, 'a1:1', ALIAS))
         self.assertDevices(server, '0000:03:00.0', '0000:04:00.0')
 
-    def test_by_alternatives(self) -> None:
+    def test_attaches_an_alternative(self) -> None:
         server = self.boot('2:one')
         self.assertEqual('Success', self.attach(server, '1:one,two'))
         self.assertDevices(
             server, '0000:01:00.0', '0000:02:00.0', '0000:03:00.0'
         )
 
-    def test_by_the_command(self) -> None:
+    def test_command_attaches_and_detaches(self) -> None:
         server = self.boot('1:two')
         run = self.shell.run
         run('server', 'add', 'pci', '--wait', server, '--pci-flavor', '2:one')
@@ -196,8 +196,8 @@ class TestAttach(AttachTestCase):
             *('server', 'add', 'pci', server, '--pci-flavor', '3:one'),
         )
 
-    def test_by_the_command_of_a_member(self) -> None:
-        # As of a user who has chosen no microversion of Nova.
+    def test_member_attaches_and_detaches(self) -> None:
+        # The default of a user who selects no microversion of Nova.
         with open(self.cloud.clouds_yaml, encoding='utf-8') as stream:
             clouds = yaml.safe_load(stream)
         del clouds['clouds'][MEMBER]['compute_api_version']
@@ -214,7 +214,7 @@ class TestAttach(AttachTestCase):
         run('server', 'remove', 'pci', '--wait', server, DEVICE['dev_id'])
         self.assertDevices(server, '0000:01:00.0', '0000:02:00.0')
 
-    def test_what_a_member_is_told(self) -> None:
+    def test_shows_errors_to_a_member(self) -> None:
         server = self.create_server(self.create_flavor('1:two'), cloud=MEMBER)
         self.wait_for(server, 'ACTIVE')
         self.inject_faults(
@@ -244,7 +244,7 @@ class TestAttach(AttachTestCase):
     def listed(self, server: str) -> list[dict[str, str]]:
         return list(self.openstack('server', 'pci', 'list', server))
 
-    def test_events(self) -> None:
+    def test_records_the_actions(self) -> None:
         server = self.boot('1:two')
         self.attach(server, '2:one')
         self.detach(server, '0000:03:00.0')
@@ -266,7 +266,7 @@ class TestAttach(AttachTestCase):
         self.wait_for(server, 'ACTIVE', 'SHUTOFF')
         self.assertDevices(server, '0000:03:00.0', '0000:04:00.0')
 
-    def test_stopped(self) -> None:
+    def test_attaches_to_a_stopped_server(self) -> None:
         server = self.boot('1:two')
         self.act(server, 'os-stop', None)
         self.wait_for(server, 'SHUTOFF', 'ACTIVE')
@@ -277,14 +277,14 @@ class TestAttach(AttachTestCase):
         self.wait_for(server, 'ACTIVE', 'SHUTOFF')
         self.assertDevices(server, '0000:04:00.0')
 
-    def test_paused(self) -> None:
+    def test_attaches_to_a_paused_server(self) -> None:
         server = self.boot('1:two')
         self.act(server, 'pause', None)
         self.wait_for(server, 'PAUSED', 'ACTIVE')
         self.assertEqual('Success', self.attach(server, 'a1:1', ALIAS))
         self.assertDevices(server, '0000:03:00.0', '0000:04:00.0')
 
-    def test_delete(self) -> None:
+    def test_delete_frees_the_devices(self) -> None:
         server = self.boot('1:two')
         self.attach(server, 'a1:1', ALIAS)
         self.delete_and_free(server)
@@ -304,19 +304,19 @@ class TestRefusals(AttachTestCase):
         self.assertDevices(self.server, '0000:03:00.0')
         self.assertEqual(['0000:03:00.0'], self.allocations())
 
-    def test_too_few_devices(self) -> None:
+    def test_refuses_more_devices_than_are_free(self) -> None:
         self.assertRefused(409, '3:one', 'attach_pci', {PCI_FLAVOR: '3:one'})
         self.assertRefused(
             409, '1:two', 'attach_pci', {PCI_FLAVOR: '1:one;1:two'}
         )
 
-    def test_unknown_device(self) -> None:
+    def test_refuses_an_unknown_device(self) -> None:
         for other in ('pci_0000_01_00_0', 'x'):
             self.assertRefused(
                 404, other, 'detach_pci', [DEVICE, {'dev_id': other}]
             )
 
-    def test_bad_requests(self) -> None:
+    def test_refuses_invalid_requests(self) -> None:
         for argument in (
             {},
             {PCI_FLAVOR: ''},
@@ -332,21 +332,21 @@ class TestRefusals(AttachTestCase):
         for argument in ({}, [], [{}], [DEVICE | {'x': 'y'}], ['x']):
             self.assertRefused(400, '', 'detach_pci', argument)
 
-    def test_no_port(self) -> None:
+    def test_refuses_more_devices_than_free_root_ports(self) -> None:
         self.inject_faults(root_ports=2)
         self.assertRefused(
             409, 'num_pcie_ports', 'attach_pci', {PCI_FLAVOR: '2:one'}
         )
 
-    def test_state(self) -> None:
+    def test_refuses_a_suspended_server(self) -> None:
         self.act(self.server, 'suspend', None)
         self.wait_for(self.server, 'SUSPENDED', 'ACTIVE')
         for action, argument in ATTACH, DETACH:
             self.assertRefusal(409, 'suspended', self.server, action, argument)
-        # Without a domain, as it is suspended.
+        # A suspended server has no domain.
         self.assertEqual(['0000:03:00.0'], self.allocations())
 
-    def test_locked(self) -> None:
+    def test_refuses_a_locked_server(self) -> None:
         self.act(self.server, 'lock', None)
         member = {'X-Auth-Token': self.cloud.token('pci-ext-admin-member')}
         for action, argument in ATTACH, DETACH:
@@ -361,7 +361,7 @@ class TestRefusals(AttachTestCase):
         self.act(self.server, 'unlock', None)
         self.assertDevices(self.server, '0000:03:00.0')
 
-    def test_reader(self) -> None:
+    def test_refuses_a_reader(self) -> None:
         reader = {'X-Auth-Token': self.cloud.token('pci-ext-admin-reader')}
         for action, argument in ATTACH, DETACH:
             response = self.request(
@@ -373,8 +373,8 @@ class TestRefusals(AttachTestCase):
             self.assertEqual(403, response.status, response.data)
         self.assertDevices(self.server, '0000:03:00.0')
 
-    def test_task_under_way(self) -> None:
-        # Longer than the requests below take on a slow machine.
+    def test_refuses_during_another_task(self) -> None:
+        # The requests below must end before the detach, on a slow machine too.
         self.inject_faults(release_delay={'0000:03:00.0': 10}, timeout=20)
         response = self.act(self.server, *DETACH)
         self.assertEqual(202, response.status, response.data)
@@ -382,7 +382,7 @@ class TestRefusals(AttachTestCase):
             self.assertRefusal(
                 409, 'detaching_pci', self.server, action, argument
             )
-        self.assertEqual('Success', self.result(self.server, response))
+        self.assertEqual('Success', self.action_result(self.server, response))
         self.assertDevices(self.server)
 
 
@@ -390,11 +390,11 @@ class TestRefusals(AttachTestCase):
 class TestGuests(AttachTestCase):
     """Guests that release a device slowly, late or never."""
 
-    def test_boot_with_a_busy_device(self) -> None:
+    def test_boot_fails_with_a_busy_device(self) -> None:
         self.inject_faults(busy=['0000:03:00.0'])
         server = self.create_server(self.create_flavor('1:two'))
         fault = self.wait_for(server, 'ERROR')['fault']
-        # Nova's words, and the reason of the host.
+        # The message of Nova, with the reason from the host.
         self.assertIn('Exhausted all hosts', fault['message'])
         self.assertIn(
             'PCI device 0000:03:00.0 was not attached: in use by the host',
@@ -402,20 +402,20 @@ class TestGuests(AttachTestCase):
         )
         self.assertAllocated(server)
 
-    def test_busy(self) -> None:
+    def test_attach_fails_with_a_busy_device(self) -> None:
         server = self.boot('1:two')
         self.inject_faults(busy=['0000:02:00.0'])
         self.assertEqual('Error', self.attach(server, '2:one'))
         self.assertDevices(server, '0000:03:00.0')
         self.wait_until(lambda: self.pools() == {'0001': 2, '0443': 1})
 
-    def test_slow(self) -> None:
+    def test_detaches_from_a_slow_guest(self) -> None:
         server = self.boot('1:two')
         self.inject_faults(release_delay={'0000:03:00.0': 0.5})
         self.assertEqual('Success', self.detach(server, '0000:03:00.0'))
         self.assertDevices(server)
 
-    def test_late(self) -> None:
+    def test_frees_a_device_released_after_the_timeout(self) -> None:
         server = self.boot('2:one')
         self.inject_faults(release_delay={'0000:02:00.0': 8}, timeout=0.5)
         self.assertEqual(
@@ -424,7 +424,7 @@ class TestGuests(AttachTestCase):
         self.wait_until(lambda: self.allocations(server) == ['0000:01:00.0'])
         self.assertDevices(server, '0000:01:00.0')
 
-    def test_unresponsive(self) -> None:
+    def test_detach_fails_with_an_unresponsive_guest(self) -> None:
         server = self.boot('1:two')
         self.inject_faults(
             release_delay={'0000:03:00.0': 'never'}, timeout=0.2
@@ -437,10 +437,10 @@ class TestGuests(AttachTestCase):
         self.assertEqual('Success', self.detach(server, '0000:03:00.0'))
         self.assertDevices(server)
 
-    def test_attach_to_an_unresponsive_guest(self) -> None:
+    def test_undoes_an_attach_with_a_slow_guest(self) -> None:
         server = self.boot('1:two')
         self.inject_faults(
-            busy=['0000:02:00.0', '0000:01:00.0'][:1],
+            busy=['0000:02:00.0'],
             release_delay={'0000:01:00.0': 2},
             timeout=0.5,
         )

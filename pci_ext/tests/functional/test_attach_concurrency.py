@@ -35,24 +35,24 @@ class TestConcurrency(test_attach.AttachTestCase):
 
     HOSTS = {'host-1': [GPU]}
     POLL = 0.5
-    # Twenty clients at once on a machine with little to spare.
+    # Twenty concurrent clients slow the services of a small machine.
     MORE_CONFIG = '[DEFAULT]\nrpc_response_timeout = 180\n'
 
-    def test_200_operations(self) -> None:
+    def test_serves_200_concurrent_operations(self) -> None:
         servers = self.boot_without_devices(SERVERS)
-        over = threading.Event()
+        finished = threading.Event()
         outcomes: dict[tuple[str, str], int] = {}
         chooser = random.Random(4)
         seeds = [chooser.random() for _ in range(OPERATIONS)]
         with concurrent.futures.ThreadPoolExecutor(CLIENTS + 1) as pool:
-            watching = pool.submit(self.watch, over)
+            watching = pool.submit(self.watch, finished)
             try:
                 for outcome in pool.map(
                     lambda seed: self.operate(servers, seed), seeds
                 ):
                     outcomes[outcome] = outcomes.get(outcome, 0) + 1
             finally:
-                over.set()
+                finished.set()
             self.assertLess(10, watching.result())
         self.assertEqual(OPERATIONS, sum(outcomes.values()))
         self.assertLess(0, outcomes['attach_pci', 'Success'])
@@ -71,10 +71,12 @@ class TestConcurrency(test_attach.AttachTestCase):
         )
 
     def operate(self, servers: list[str], seed: float) -> tuple[str, str]:
-        """Attach or detach somewhere, and give what came of it.
+        """Attach to or detach from a random server until it is accepted.
 
-        Refused is who comes when others are at the server, or have taken the
-        devices.
+        A request is refused during another operation on the server, or if its
+        devices are not available.
+
+        :returns: the action and its result
         """
         chooser = random.Random(seed)
         while True:
@@ -91,32 +93,33 @@ class TestConcurrency(test_attach.AttachTestCase):
                 argument = {test_attach.PCI_FLAVOR: f'{count}:one'}
             response = self.act(server, action, argument)
             if response.status == 202:
-                return action, self.result(server, response)
+                return action, self.action_result(server, response)
             self.assertIn(response.status, (404, 409), response.data)
             time.sleep(chooser.uniform(0.5, 1.5))
 
-    def watch(self, over: threading.Event) -> int:
-        """Check, until it is over, that no device is in two domains.
+    def watch(self, finished: threading.Event) -> int:
+        """Check repeatedly that no device is in two domains.
 
-        :returns: how often that was looked at
+        :param finished: ends the checks
+        :returns: the number of checks
         """
-        looks = 0
-        while not over.is_set():
+        count = 0
+        while not finished.is_set():
             found = [
                 address
                 for devices in self.domains().values()
                 for address in devices
             ]
             self.assertEqual(sorted(set(found)), sorted(found))
-            looks += 1
+            count += 1
             time.sleep(0.1)
-        return looks
+        return count
 
 
 class TestKilled(test_attach.AttachTestCase):
-    """nova-compute is killed in the middle of an operation."""
+    """nova-compute is killed during an operation."""
 
-    def test_detach(self) -> None:
+    def test_resumes_a_detach_after_a_restart(self) -> None:
         server = self.boot('2:one')
         self.inject_faults(release_delay={'0000:02:00.0': 'never'}, timeout=60)
         response = self.act(
@@ -131,10 +134,10 @@ class TestKilled(test_attach.AttachTestCase):
         self.wait_until(lambda: self.domain(server) == ['0000:02:00.0'])
         self.inject_faults()
         self.cloud.kill_and_start()
-        self.assertEqual('Success', self.result(server, response))
+        self.assertEqual('Success', self.action_result(server, response))
         self.assertDevices(server)
 
-    def test_attach(self) -> None:
+    def test_undoes_an_attach_after_a_restart(self) -> None:
         server = self.boot('1:two')
         self.inject_faults(attach_delay=60)
         response = self.act(
@@ -143,6 +146,6 @@ class TestKilled(test_attach.AttachTestCase):
         self.assertEqual(202, response.status, response.data)
         self.cloud.kill_and_start()
         self.inject_faults()
-        self.assertEqual('Error', self.result(server, response))
+        self.assertEqual('Error', self.action_result(server, response))
         self.assertDevices(server, '0000:03:00.0')
         self.assertEqual('Success', self.attach(server, '2:one'))

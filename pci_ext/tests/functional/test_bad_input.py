@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Bad input: refused with what is wrong and why, leaving nothing behind."""
+"""Invalid input is refused with the reason, and changes nothing."""
 
 from pci_ext.tests.functional import base
 
@@ -30,10 +30,10 @@ class TestBadInput(base.TestCase):
     def assertPciFlavorRefused(
         self, name: str, *reasons: str, **specs: str
     ) -> None:
-        """Check that a PCI flavor is refused, and what is said of it.
+        """Check that a PCI flavor is refused for reasons, and not created.
 
-        By the status that the API answers with, and the message that the
-        command shows; and that nothing is left behind.
+        The reasons must be in the response of the API and in the output of the
+        command.
         """
         before = self.openstack('pci', 'flavor', 'list', '--long')
         response = self.request(
@@ -54,12 +54,12 @@ class TestBadInput(base.TestCase):
             before, self.openstack('pci', 'flavor', 'list', '--long')
         )
 
-    def test_unknown_attribute(self) -> None:
+    def test_refuses_an_unknown_attribute(self) -> None:
         self.assertPciFlavorRefused(
             'new', 'e.color', 'vendor_id', **{'e.color': 'red'}
         )
 
-    def test_key_of_one_machine(self) -> None:
+    def test_refuses_keys_of_a_single_host(self) -> None:
         for key, value in (
             ('address', '0000:3b:00.0'),
             ('parent_addr', '0000:3b:00.0'),
@@ -69,38 +69,38 @@ class TestBadInput(base.TestCase):
         ):
             self.assertPciFlavorRefused('new', key, **{key: value})
 
-    def test_bad_pattern(self) -> None:
+    def test_refuses_an_invalid_pattern(self) -> None:
         self.assertPciFlavorRefused(
             *('new', 'product_id', '000[1-', 'missing ]'), product_id='000[1-'
         )
 
-    def test_pattern_that_needs_more_than_linear_time(self) -> None:
+    def test_refuses_a_pattern_with_look_around(self) -> None:
         self.assertPciFlavorRefused(
             'new', 'product_id', '(?=a)b', product_id='(?=a)b'
         )
 
-    def test_one_bad_property_among_good_ones(self) -> None:
+    def test_refuses_one_invalid_property_of_two(self) -> None:
         self.assertPciFlavorRefused(
             'new', 'product_id', '*(', vendor_id='10de', product_id='*('
         )
 
-    def test_bad_names(self) -> None:
+    def test_refuses_invalid_names(self) -> None:
         for name in ('123', 'x' * 256, 'a,b', 'a;b', 'a:b', ' a', 'a ', ''):
             self.assertPciFlavorRefused(name, 'name')
 
-    def test_longest_name(self) -> None:
+    def test_accepts_the_longest_name(self) -> None:
         name = 'x' * 255
         self.create_pci_flavor(name, vendor_id='10de')
         self.boot(f'1:{name}')
 
-    def test_json_that_is_not_an_object(self) -> None:
+    def test_refuses_an_invalid_body(self) -> None:
         for body in ([], 'pci_flavor', 1, {'pci_flavor': []}, {}):
             response = self.request('POST', '/os-pci-flavors', body)
             self.assertEqual(400, response.status, response.data)
             self.assertIn('badRequest', response.json())
         self.assertEqual([], self.openstack('pci', 'flavor', 'list'))
 
-    def test_update_that_is_refused_changes_nothing(self) -> None:
+    def test_refused_update_changes_nothing(self) -> None:
         self.create_pci_flavor('gpu', vendor_id='10de')
         before = self.openstack('pci', 'flavor', 'show', 'gpu')
         self.assertRefused(
@@ -111,7 +111,7 @@ class TestBadInput(base.TestCase):
             before, self.openstack('pci', 'flavor', 'show', 'gpu')
         )
 
-    def test_same_name_twice(self) -> None:
+    def test_refuses_a_duplicate_name(self) -> None:
         self.create_pci_flavor('gpu', vendor_id='10de')
         self.assertRefused(
             *('gpu already exists', 'pci', 'flavor', 'create'),
@@ -120,7 +120,7 @@ class TestBadInput(base.TestCase):
         shown = self.openstack('pci', 'flavor', 'show', 'gpu')
         self.assertIn('10de', str(shown))
 
-    def test_requests(self) -> None:
+    def test_refuses_invalid_requests(self) -> None:
         self.create_pci_flavor('gpu', vendor_id='10de')
         flavor = self.create_flavor('1:gpu')
         for value, reason in (
@@ -139,7 +139,7 @@ class TestBadInput(base.TestCase):
         shown = self.openstack('flavor', 'show', flavor)
         self.assertEqual({base.EXTRA_SPEC: '1:gpu'}, shown['properties'])
 
-    def test_request_for_what_was_deleted(self) -> None:
+    def test_refuses_a_deleted_pci_flavor(self) -> None:
         self.openstack(
             *('pci', 'flavor', 'create', '--property', 'vendor_id=10de'),
             'gone',
@@ -153,7 +153,7 @@ class TestBadInput(base.TestCase):
         )
         self.assertEqual(before, self.openstack('server', 'list'))
 
-    def test_who_may_not(self) -> None:
+    def test_refuses_changes_by_members(self) -> None:
         self.create_pci_flavor('gpu', vendor_id='10de')
         listed = self.openstack(
             'pci', 'flavor', 'list', cloud='pci-ext-member'

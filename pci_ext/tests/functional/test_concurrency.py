@@ -34,7 +34,7 @@ def _gpus(count: int) -> list[base.Card]:
 class TestManyServers(base.TestCase):
     HOSTS = {'host-1': _gpus(6), 'host-2': _gpus(6), 'host-3': _gpus(4)}
 
-    def test_all_devices_are_given_once(self) -> None:
+    def test_allocates_each_device_once(self) -> None:
         self.create_pci_flavor('gpu', vendor_id='10de')
         flavor = self.openstack('flavor', 'show', self.create_flavor('1:gpu'))
         image = self.openstack('image', 'show', 'tiny')
@@ -67,7 +67,7 @@ class TestManyServers(base.TestCase):
         )
 
     def _owners(self) -> set[str]:
-        """Return the servers that Nova's database has devices for."""
+        """Return the servers that have a device in Nova's database."""
         rows = self.cloud.query(
             'SELECT instance_uuid, count(*) FROM pci_devices '
             "WHERE status = 'allocated' GROUP BY instance_uuid"

@@ -13,9 +13,9 @@
 """The worked examples of the documentation: real commands and their output.
 
 Each has a hardware file in etc/pci_ext/samples, a configuration and a
-transcript in doc/source/admin/examples. The transcript is compared with what
-the commands in it print, and written anew where PCI_EXT_GENERATE_SAMPLES is
-set.
+transcript in doc/source/admin/examples. The transcript is compared with the
+output of its commands. With PCI_EXT_GENERATE_SAMPLES in the environment the
+transcript is written.
 """
 
 from collections.abc import Iterator
@@ -36,9 +36,9 @@ EXAMPLES = ROOT / 'doc/source/admin/examples'
 #: The sample with the hardware file of each example.
 SAMPLES = {'gpu': 'gpu', 'nic': 'sriov-nic', 'nvme': 'nvme', 'qat': 'crypto'}
 
-HOW = (
+INSTRUCTION = (
     f'Run this test with {test_api_samples.GENERATE}=1 in the environment and '
-    'commit the file, if the commands are meant to print that.'
+    'commit the file, if the change of the output is intended.'
 )
 
 
@@ -59,8 +59,8 @@ class TestExamples(base.TestCase):
         (EXAMPLES / f'{name}.conf').read_text('utf-8') for name in SAMPLES
     )
 
-    def follow(self, name: str) -> None:
-        """Run the commands of a transcript, and compare what they print."""
+    def check_transcript(self, name: str) -> None:
+        """Run the commands of a transcript, and compare their output."""
         path = EXAMPLES / f'{name}.txt'
         written = path.read_text('utf-8')
         commands = re.findall(
@@ -71,35 +71,35 @@ class TestExamples(base.TestCase):
         for command in commands:
             words = shlex.split(command.replace('\\\n', ' '))
             text += f'$ openstack {command}\n'
-            text += '\n'.join(self._lines(self.shell.run(*words)))
+            text += '\n'.join(self._relevant_lines(self.shell.run(*words)))
             text = f'{text.rstrip()}\n'
-        text = self._alike(text)
+        text = self._normalize(text)
         if os.environ.get(test_api_samples.GENERATE):
             path.write_text(text, encoding='utf-8')
             written = text
-        self.assertEqual(written, text, f'{path.name} differs. {HOW}')
+        self.assertEqual(written, text, f'{path.name} differs. {INSTRUCTION}')
 
-    def _lines(self, printed: str) -> Iterator[str]:
-        """Return the lines of an output that the example is about."""
+    def _relevant_lines(self, printed: str) -> Iterator[str]:
+        """Return the lines of an output, without hosts of other examples."""
         others = tuple(f'| {host} ' for host in self.cloud.other_hosts)
         for line in printed.strip().splitlines():
             if not line.startswith(others):
                 yield line.rstrip()
 
-    def _alike(self, text: str) -> str:
-        """Put made up uuids and times for those of this run."""
+    def _normalize(self, text: str) -> str:
+        """Replace uuids and times of this run by constants."""
         uuids = test_api_samples.Uuids()
         text = test_api_samples.UUID.sub(uuids, text)
         return test_api_samples.TIME.sub('2026-01-01T12:00:00Z', text)
 
     def test_gpu(self) -> None:
-        self.follow('gpu')
+        self.check_transcript('gpu')
 
     def test_nic(self) -> None:
-        self.follow('nic')
+        self.check_transcript('nic')
 
     def test_nvme(self) -> None:
-        self.follow('nvme')
+        self.check_transcript('nvme')
 
     def test_qat(self) -> None:
-        self.follow('qat')
+        self.check_transcript('qat')

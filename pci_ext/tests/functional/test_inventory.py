@@ -54,7 +54,7 @@ pci_flavor_attrs = vendor_id, e.group
     def devices(self, *options: str) -> list[dict[str, Any]]:
         return list(self.openstack('pci', 'device', 'list', *options))
 
-    def test_what_is_in_use(self) -> None:
+    def test_shows_devices_in_use(self) -> None:
         self.assertEqual(
             {'total': 2, 'available': 2, 'allocated': 0},
             self.usage('IntelGPU'),
@@ -110,7 +110,7 @@ pci_flavor_attrs = vendor_id, e.group
             if row['Host'] not in self.cloud.other_hosts
         ]
 
-    def test_evaluate_says_what_the_scheduler_does(self) -> None:
+    def test_evaluation_agrees_with_the_scheduler(self) -> None:
         request = '1:IntelGPU,NvGPU;1:QA'
         hosts = self.evaluate(request)
         self.assertEqual(
@@ -125,7 +125,7 @@ pci_flavor_attrs = vendor_id, e.group
         self.assertEqual([False, False], [row['Fits'] for row in hosts])
         self.assertNoHost(request)
 
-    def test_what_a_server_has_devices_for(self) -> None:
+    def test_shows_the_pci_flavor_of_each_device(self) -> None:
         server = self.boot('1:QA,IntelGPU;1:NvGPU')
         rows = self.openstack('server', 'pci', 'list', '--long', server)
         self.assertEqual(
@@ -144,7 +144,7 @@ pci_flavor_attrs = vendor_id, e.group
             ],
         )
 
-    def test_what_is_attached_later(self) -> None:
+    def test_shows_attached_devices(self) -> None:
         server = self.boot('1:QA')
         self.shell.run(
             *('server', 'add', 'pci', '--pci-flavor', '1:IntelGPU,NvGPU'),

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Devices of a server in operations that leave it on its host."""
+"""Devices of a server in operations on the same host."""
 
 from typing import Any
 
@@ -33,9 +33,9 @@ class TestLifecycle(lifecycle.LifecycleTestCase):
         self, action: str, argument: Any, status: str, runs: bool = True
     ) -> None:
         before = self.devices(self.server)
-        self.go(self.server, action, argument, status)
+        self.act_and_wait(self.server, action, argument, status)
         self.assertEqual(before, self.devices(self.server))
-        self.assertNothingElse(self.server)
+        self.assertNoOtherDevicesInUse(self.server)
         self.assertEqual(
             sorted(before) if runs else None, self.domain(self.server)
         )
@@ -47,8 +47,10 @@ class TestLifecycle(lifecycle.LifecycleTestCase):
     def test_reboot(self) -> None:
         for kind in ('SOFT', 'HARD'):
             response = self.act(self.server, 'reboot', {'type': kind})
-            self.assertEqual('Success', self.result(self.server, response))
-            self.assertKept(self.server, 'host-1')
+            self.assertEqual(
+                'Success', self.action_result(self.server, response)
+            )
+            self.assertHasDevices(self.server, 'host-1')
 
     def test_pause_and_unpause(self) -> None:
         self.act_and_check('pause', None, 'PAUSED')
@@ -59,43 +61,43 @@ class TestLifecycle(lifecycle.LifecycleTestCase):
         self.act_and_check('resume', None, 'ACTIVE')
 
     def test_rescue_and_unrescue(self) -> None:
-        self.go(self.server, 'rescue', {}, 'RESCUE')
-        self.assertKept(self.server, 'host-1')
+        self.act_and_wait(self.server, 'rescue', {}, 'RESCUE')
+        self.assertHasDevices(self.server, 'host-1')
         self.act_and_check('unrescue', None, 'ACTIVE')
 
     def test_rebuild(self) -> None:
         [image] = self.openstack('image', 'list')
-        self.go(
+        self.act_and_wait(
             self.server,
             'rebuild',
             {'imageRef': image['ID']},
             'REBUILD',
             'ACTIVE',
         )
-        self.assertKept(self.server, 'host-1')
-        self.assertNothingElse(self.server)
+        self.assertHasDevices(self.server, 'host-1')
+        self.assertNoOtherDevicesInUse(self.server)
 
     def test_restart_of_nova_compute(self) -> None:
         self.cloud.kill_and_start()
-        self.assertKept(self.server, 'host-1')
-        self.assertNothingElse(self.server)
+        self.assertHasDevices(self.server, 'host-1')
+        self.assertNoOtherDevicesInUse(self.server)
 
     def test_delete(self) -> None:
         self.delete_server(self.server)
-        self.assertNothingElse()
+        self.assertNoOtherDevicesInUse()
         self.assertNotIn(self.server, self.domains())
 
     def test_detach_while_paused(self) -> None:
         self.inject_faults(timeout=0.2)
-        self.go(self.server, 'pause', None, 'PAUSED')
+        self.act_and_wait(self.server, 'pause', None, 'PAUSED')
         crypto = lifecycle.CRYPTO.format('0001')
-        # A guest that is paused does nothing; it does so afterwards.
+        # A paused guest cannot release a device; it does after unpause.
         self.assertEqual('Error', self.detach(self.server, crypto))
-        self.assertKept(self.server, 'host-1')
-        self.go(self.server, 'unpause', None, 'ACTIVE')
+        self.assertHasDevices(self.server, 'host-1')
+        self.act_and_wait(self.server, 'unpause', None, 'ACTIVE')
         self.wait_until(lambda: crypto not in self.devices(self.server))
         self.assertEqual(2, len(self.domain(self.server) or ()))
-        self.assertNothingElse(self.server)
+        self.assertNoOtherDevicesInUse(self.server)
 
     def test_suspend_refused_by_the_guest(self) -> None:
         self.inject_faults(
@@ -103,7 +105,7 @@ class TestLifecycle(lifecycle.LifecycleTestCase):
             timeout=0.2,
         )
         response = self.act(self.server, 'suspend', None)
-        self.assertEqual('Error', self.result(self.server, response))
-        self.assertKept(self.server, 'host-1')
+        self.assertEqual('Error', self.action_result(self.server, response))
+        self.assertHasDevices(self.server, 'host-1')
         self.inject_faults()
         self.act_and_check('suspend', None, 'SUSPENDED', runs=False)

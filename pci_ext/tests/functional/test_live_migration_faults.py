@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Live migrations that fail or are aborted at any step, and many at once."""
+"""Live migrations that fail or are aborted, and concurrent ones."""
 
 from typing import ClassVar
 
@@ -25,7 +25,7 @@ HOST_2 = ['0000:81:00.0', '0000:81:00.1']
 
 
 class FaultsTestCase(live_migrations.LiveMigrationTestCase):
-    """A server with both devices of a host; the other host has as many."""
+    """A server with both devices of a host; the other host has two more."""
 
     HOSTS = {'host-1': [HOTPLUG], 'host-2': [ELSEWHERE]}
     LIVE_MIGRATION = {'0001': 'hotplug'}
@@ -44,34 +44,34 @@ class FaultsTestCase(live_migrations.LiveMigrationTestCase):
         if self.host_of(self.server) != 'host-1':
             self.assertEqual('completed', self.migrate(self.server)['status'])
         self.wait_until(
-            lambda: {host for host, _ in self.in_use()} == {'host-1'}
+            lambda: {host for host, _ in self.devices_in_use()} == {'host-1'}
         )
 
-    def stays(self, fault: str, status: str) -> None:
-        """Check that the server is as if there had been no migration."""
+    def assertUndone(self, fault: str, status: str) -> None:
+        """Check that a migration ended with a status and was undone."""
         found = self.migration(self.server)['status']
-        self.assertWhole(self.server, 'host-1', '01', '01')
+        self.assertRunsOn(self.server, 'host-1', '01', '01')
         self.assertEqual(status, found)
-        self.note(fault, found)
+        self.add_row(fault, found)
 
-    def goes(self, fault: str) -> None:
+    def assertMigrated(self, fault: str) -> None:
         """Check that the server is on the other host with all devices."""
         found = self.migration(self.server)['status']
-        self.assertWhole(self.server, 'host-2', '81', '81')
+        self.assertRunsOn(self.server, 'host-2', '81', '81')
         self.assertEqual('completed', found)
-        self.note(fault, found)
+        self.add_row(fault, found)
 
-    def note(self, fault: str, status: str) -> None:
+    def add_row(self, fault: str, status: str) -> None:
         host = self.host_of(self.server)
         self.table.append(f'{fault:45} {status:10} all devices on {host}')
 
     def abort(self) -> None:
         self.abort_when('running', self.server)
 
-    def test_destination_not_prepared(self) -> None:
+    def test_preparation_fails(self) -> None:
         self.inject_faults(prepare_fails=True)
-        self.begin(self.server)
-        # In error until all is undone.
+        self.start_migration(self.server)
+        # The migration fails before it is undone.
         self.wait_until(
             lambda: (
                 [each['status'] for each in self.migrations(self.server)]
@@ -79,65 +79,67 @@ class FaultsTestCase(live_migrations.LiveMigrationTestCase):
             )
         )
         steps = self.steps(self.server)
-        self.stays('destination fails before the detach', 'failed')
+        self.assertUndone('destination fails before the detach', 'failed')
         self.assertNotIn('detach', dict(steps[-2:]))
         # Claimed devices are reported as free at once.
         self.inject_faults()
         self.assertEqual('completed', self.migrate(self.server)['status'])
 
-    def test_unresponsive(self) -> None:
+    def test_guest_is_unresponsive(self) -> None:
         self.inject_faults(release_delay={HOST_1[1]: 'never'}, timeout=0.2)
-        self.begin(self.server)
-        self.stays('guest keeps the second device', 'cancelled')
+        self.start_migration(self.server)
+        self.assertUndone('guest does not release a device', 'cancelled')
         self.assertEqual(
             'Error', self.events(self.server)['compute_detach_pci']
         )
 
-    def test_late(self) -> None:
-        # Out of the guest, it is not attached again before that was seen.
+    def test_guest_releases_after_the_timeout(self) -> None:
+        # The late release is processed before the device is attached again.
         self.inject_faults(
             release_delay={HOST_1[1]: 5}, timeout=0.3, busy=[HOST_1[1]]
         )
-        self.begin(self.server)
+        self.start_migration(self.server)
         self.migration(self.server)
         self.wait_until(
             lambda: self.domains(self.server) == {'host-1': HOST_1[:1]}
         )
         self.inject_faults()
-        self.stays('guest releases after the detach timed out', 'cancelled')
+        self.assertUndone(
+            'guest releases after the detach timed out', 'cancelled'
+        )
 
     def test_abort_while_detaching(self) -> None:
         self.inject_faults(
             release_delay=dict(zip(HOST_1, (1, 15), strict=True)), timeout=20
         )
-        self.begin(self.server)
+        self.start_migration(self.server)
         self.abort()
-        self.stays('aborted between two devices', 'cancelled')
+        self.assertUndone('aborted between two devices', 'cancelled')
 
     def test_abort_while_transferring(self) -> None:
         self.inject_faults(transfer_delay=60, abort_delay=0.5)
-        self.begin(self.server)
+        self.start_migration(self.server)
         self.abort_transfer(self.server)
-        self.stays('aborted in the transfer', 'cancelled')
+        self.assertUndone('aborted in the transfer', 'cancelled')
 
     def test_transfer_fails(self) -> None:
         self.inject_faults(transfer_fails=True)
-        self.begin(self.server)
-        self.stays('transfer fails', 'failed')
+        self.start_migration(self.server)
+        self.assertUndone('transfer fails', 'failed')
 
     def test_transfer_fails_and_a_device_is_busy(self) -> None:
         self.inject_faults(transfer_fails=True, busy=HOST_1[:1])
-        self.begin(self.server)
-        self.wait_until(lambda: 'retrying' in self.states(self.server))
+        self.start_migration(self.server)
+        self.wait_until(lambda: 'retrying' in self.device_states(self.server))
         self.inject_faults()
-        self.stays('transfer fails, a device is busy for a while', 'failed')
+        self.assertUndone('transfer fails, a device is busy', 'failed')
 
-    def test_busy_for_a_while(self) -> None:
+    def test_retries_a_busy_device(self) -> None:
         self.inject_faults(busy=HOST_2[:1])
-        self.begin(self.server)
-        self.wait_until(lambda: 'retrying' in self.states(self.server))
+        self.start_migration(self.server)
+        self.wait_until(lambda: 'retrying' in self.device_states(self.server))
         self.inject_faults()
-        self.goes('a device there is busy for a while')
+        self.assertMigrated('a device of the destination is busy')
         self.wait_until(
             lambda: (
                 self.events(self.server).get('compute_reattach_pci')
@@ -145,24 +147,24 @@ class FaultsTestCase(live_migrations.LiveMigrationTestCase):
             )
         )
 
-    def test_busy_for_good(self) -> None:
+    def test_reattaches_on_request(self) -> None:
         self.inject_faults(busy=HOST_2[:1])
-        self.begin(self.server)
-        self.wait_until(lambda: 'failed' in self.states(self.server))
+        self.start_migration(self.server)
+        self.wait_until(lambda: 'failed' in self.device_states(self.server))
         shown = self.wait_until_idle(self.server)
         self.assertEqual('ACTIVE', shown['status'])
         self.assertEqual({'host-2': HOST_2[1:]}, self.domains(self.server))
         self.assertEqual(
             [('host-2', address) for address in HOST_2],
-            self.in_use(self.server),
+            self.devices_in_use(self.server),
         )
-        [lacking] = [
+        [failed] = [
             device
-            for device in self.listed(self.server)
+            for device in self.listed_devices(self.server)
             if device['state'] == 'failed'
         ]
-        self.assertEqual(HOST_2[0], lacking['address'])
-        self.assertIn('in use', lacking['last_error'])
+        self.assertEqual(HOST_2[0], failed['address'])
+        self.assertIn('in use', failed['last_error'])
         self.wait_until(
             lambda: (
                 self.events(self.server).get('compute_reattach_pci') == 'Error'
@@ -173,42 +175,42 @@ class FaultsTestCase(live_migrations.LiveMigrationTestCase):
         )
         self.inject_faults()
         self.shell.run('server', 'pci', 'reattach', '--wait', self.server)
-        self.goes('a device there is busy until it is asked for')
+        self.assertMigrated('a device is busy until the reattach')
         self.assertRefused(
             'is to be reattached', *('server', 'pci', 'reattach', self.server)
         )
 
-    def test_killed(self) -> None:
+    def test_nova_compute_is_killed(self) -> None:
         self.inject_faults(transfer_delay=60)
-        self.begin(self.server)
+        self.start_migration(self.server)
         self.wait_until(lambda: self.domains(self.server) == {'host-1': []})
         self.inject_faults()
         self.cloud.kill_and_start()
-        self.assertWhole(self.server, 'host-1', '01', '01')
-        self.note('nova-compute is killed in the transfer', 'none')
+        self.assertRunsOn(self.server, 'host-1', '01', '01')
+        self.add_row('nova-compute is killed in the transfer', 'none')
 
 
 class TestQueue(live_migrations.LiveMigrationTestCase):
-    """Two servers, of which one waits for the other to be migrated."""
+    """Two servers; the migration of one waits for that of the other."""
 
     HOSTS = {'host-1': [HOTPLUG], 'host-2': [ELSEWHERE]}
     LIVE_MIGRATION = {'0001': 'hotplug'}
     MORE_CONFIG = """
 max_concurrent_live_migrations = 1
-# Nothing here is to be left to a scan.
+# The periodic tasks must not run during the test.
 update_resources_interval = 600
 """
 
-    def test_aborted_while_it_waits(self) -> None:
+    def test_aborts_a_queued_migration(self) -> None:
         flavor = self.create_flavor('1:p0001')
         first, second = [self.create_on('host-1', flavor) for _ in range(2)]
         for server in first, second:
             self.wait_for(server, 'ACTIVE')
         self.inject_faults(transfer_delay=60)
-        self.begin(first)
+        self.start_migration(first)
         self.wait_until(lambda: self.domains(first) == {'host-1': []})
-        self.begin(second)
-        # Nova finds it among those that wait only after this.
+        self.start_migration(second)
+        # Nova can abort a queued migration only after this event.
         self.wait_until(
             lambda: (
                 self.events(second).get('compute_live_migration') == 'Success'
@@ -216,28 +218,28 @@ update_resources_interval = 600
         )
         self.abort_when('queued', second)
         self.assertEqual('cancelled', self.migration(second)['status'])
-        self.assertWhole(second, 'host-1', '01')
+        self.assertRunsOn(second, 'host-1', '01')
         self.abort_when('running', first)
-        self.assertWhole(first, 'host-1', '01')
+        self.assertRunsOn(first, 'host-1', '01')
         self.inject_faults()
         self.assertEqual('completed', self.migrate(second)['status'])
-        self.assertWhole(second, 'host-2', '81')
+        self.assertRunsOn(second, 'host-2', '81')
 
-    def test_killed_while_it_waits(self) -> None:
+    def test_recovers_a_queued_migration(self) -> None:
         flavor = self.create_flavor('1:p0001')
         servers = [self.create_on('host-1', flavor) for _ in range(2)]
         for server in servers:
             self.wait_for(server, 'ACTIVE')
         first, second = servers
         self.inject_faults(transfer_delay=60)
-        self.begin(first)
+        self.start_migration(first)
         self.wait_until(lambda: self.domains(first) == {'host-1': []})
-        self.begin(second)
-        self.wait_until(lambda: len(self.in_use(second)) == 2)
+        self.start_migration(second)
+        self.wait_until(lambda: len(self.devices_in_use(second)) == 2)
         self.inject_faults()
         self.cloud.kill_and_start()
         for server in servers:
-            self.assertWhole(server, 'host-1', '01')
+            self.assertRunsOn(server, 'host-1', '01')
 
 
 class TestManyAtOnce(live_migrations.LiveMigrationTestCase):
@@ -253,7 +255,7 @@ class TestManyAtOnce(live_migrations.LiveMigrationTestCase):
         for number in (1, 2)
     }
 
-    def test_all_move(self) -> None:
+    def test_migrates_all_servers(self) -> None:
         flavor = self.create_flavor('1:p0001')
         servers = [
             self.create_on(f'host-{1 + number % 2}', flavor)
@@ -264,11 +266,11 @@ class TestManyAtOnce(live_migrations.LiveMigrationTestCase):
         to_move = {server: self.host_of(server) for server in servers}
         for _ in range(2 * self.SERVERS):
             for server in to_move:
-                self.assertEqual(202, self.begin(server).status)
+                self.assertEqual(202, self.start_migration(server).status)
             for server in servers:
                 self.migration(server)
                 self.wait_until_idle(server)
-            self.check(servers)
+            self.assertOneDeviceEach(servers)
             to_move = {
                 server: host
                 for server, host in to_move.items()
@@ -278,15 +280,15 @@ class TestManyAtOnce(live_migrations.LiveMigrationTestCase):
                 break
         self.assertEqual({}, to_move)
 
-    def check(self, servers: list[str]) -> None:
-        """Check that every server has one device, and not that of another."""
-        self.wait_until(lambda: len(self.in_use()) == len(servers))
-        held = []
+    def assertOneDeviceEach(self, servers: list[str]) -> None:
+        """Check that each server has one device, different from the others."""
+        self.wait_until(lambda: len(self.devices_in_use()) == len(servers))
+        in_domains = []
         for server in servers:
             shown = self.show(server)
             self.assertEqual('ACTIVE', shown['status'])
             domains = self.domains(server)
             self.assertEqual([shown['OS-EXT-SRV-ATTR:host']], list(domains))
             [[address]] = domains.values()
-            held.append((shown['OS-EXT-SRV-ATTR:host'], address))
-        self.assertEqual(self.in_use(), sorted(held))
+            in_domains.append((shown['OS-EXT-SRV-ATTR:host'], address))
+        self.assertEqual(self.devices_in_use(), sorted(in_domains))

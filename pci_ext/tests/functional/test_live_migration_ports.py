@@ -16,7 +16,7 @@ from pci_ext.tests.functional import live_migrations
 from pci_ext.tests.functional import test_live_migration
 from pci_ext.tests.functional import test_ports
 
-#: A card with virtual functions, and one at another address elsewhere.
+#: A card with VFs, and the same at another address, for the other host.
 CARD = test_ports.MELLANOX
 CARD_ELSEWHERE = CARD | {'address': '0000:de:00.0'}
 
@@ -45,14 +45,14 @@ pci_flavor_attrs = product_id, vendor_id, dev_type, e.physical_network
         )
         if self.host_of(server) != 'host-1':
             self.assertEqual('completed', self.migrate(server)['status'])
-        self.assertHasAll(server, 'host-1', '01', '5e')
+        self.assertHasPortsAndDevices(server, 'host-1', '01', '5e')
         return server
 
-    def assertHasAll(
+    def assertHasPortsAndDevices(
         self, server: str, host: str, device_bus: str, port_bus: str
     ) -> None:
-        """Check that a server runs on a host with all it asked for there."""
-        self.assertWhole(server, host, device_bus, port_bus, port_bus)
+        """Check that a server runs on a host with its ports and devices."""
+        self.assertRunsOn(server, host, device_bus, port_bus, port_bus)
         devices = self.ports_of(server)
         for port in self.ports:
             shown = self.port(port)
@@ -61,25 +61,25 @@ pci_flavor_attrs = product_id, vendor_id, dev_type, e.physical_network
                 devices[port], shown['binding:profile']['pci_slot']
             )
 
-    def test_with_devices(self) -> None:
+    def test_migrates_ports_and_devices(self) -> None:
         server = self.boot_on_first_host()
         self.assertEqual('completed', self.migrate(server)['status'])
-        self.assertHasAll(server, 'host-2', '81', 'de')
+        self.assertHasPortsAndDevices(server, 'host-2', '81', 'de')
         self.assertEqual('completed', self.migrate(server)['status'])
-        self.assertHasAll(server, 'host-1', '01', '5e')
+        self.assertHasPortsAndDevices(server, 'host-1', '01', '5e')
 
-    def test_transfer_fails(self) -> None:
+    def test_failed_transfer_leaves_the_ports(self) -> None:
         server = self.boot_on_first_host()
         before = self.ports_of(server)
         self.inject_faults(transfer_fails=True)
         self.assertEqual('failed', self.migrate(server)['status'])
-        self.assertHasAll(server, 'host-1', '01', '5e')
+        self.assertHasPortsAndDevices(server, 'host-1', '01', '5e')
         self.assertEqual(before, self.ports_of(server))
         self.inject_faults()
         self.assertEqual('completed', self.migrate(server)['status'])
-        self.assertHasAll(server, 'host-2', '81', 'de')
+        self.assertHasPortsAndDevices(server, 'host-2', '81', 'de')
 
-    def test_plan(self) -> None:
+    def test_shows_the_migration_plan(self) -> None:
         server = self.boot_on_first_host()
         plan = self.openstack('server', 'pci', 'migration', 'plan', server)
         self.assertIsNone(plan['reason'])

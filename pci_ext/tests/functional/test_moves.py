@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Devices of a server that moves to another host."""
+"""Devices of a server that is moved to another host."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ from pci_ext.tests.functional import lifecycle
 from pci_ext.tests.functional import process
 from pci_ext.tests.functional import test_attach
 
-#: Devices of a server must outlast the scans in the middle of a move.
+#: Allocations must survive the periodic tasks during a move.
 CONFIG = """
 [DEFAULT]
 update_resources_interval = 3
@@ -39,22 +39,22 @@ class TestMoves(lifecycle.LifecycleTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.assertNothingElse()
+        self.assertNoOtherDevicesInUse()
         self.server = self.boot_and_attach()
         self.source = self.host_of(self.server)
-        self.target = self.other(self.source)
-        self.assertKept(self.server, self.source)
+        self.target = self.other_host(self.source)
+        self.assertHasDevices(self.server, self.source)
 
     def test_cold_migration_confirmed(self) -> None:
         self.migrate(self.server)
-        self.assertKept(self.server, self.target)
-        self.assertEqual(6, len(self.taken()))
+        self.assertHasDevices(self.server, self.target)
+        self.assertEqual(6, len(self.devices_in_use()))
         self.confirm(self.server)
-        self.assertKept(self.server, self.target)
-        # Once more: the requests that the server has now are right too.
+        self.assertHasDevices(self.server, self.target)
+        # A second migration uses the requests that the first one saved.
         self.migrate(self.server)
         self.confirm(self.server)
-        self.assertKept(self.server, self.source)
+        self.assertHasDevices(self.server, self.source)
 
     def test_cold_migration_reverted(self) -> None:
         before = self.devices(self.server)
@@ -63,16 +63,16 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.assertEqual('Error', self.detach(self.server, address))
         self.inject_faults()
         self.migrate(self.server)
-        self.assertEqual([], self.asked_for())
+        self.assertEqual([], self.pending_detaches())
         self.revert(self.server)
-        self.assertKept(self.server, self.source)
+        self.assertHasDevices(self.server, self.source)
         self.assertEqual(before, self.devices(self.server))
         for address in before:
             self.assertEqual('Success', self.detach(self.server, address))
-        self.assertNothingElse(self.server)
+        self.assertNoOtherDevicesInUse(self.server)
 
-    def asked_for(self) -> list[str]:
-        """Return the devices with a pending detach, by their keys."""
+    def pending_detaches(self) -> list[str]:
+        """Return the metadata keys of the devices with a pending detach."""
         rows = self.cloud.query(
             'SELECT meta.key FROM instance_system_metadata AS meta '
             'WHERE deleted = 0 AND instance_uuid = :uuid '
@@ -100,26 +100,28 @@ class TestMoves(lifecycle.LifecycleTestCase):
         before = self.devices(self.server)
         self.resize(self.server, self.create_flavor('1:one'))
         self.revert(self.server)
-        self.assertKept(self.server, self.source)
+        self.assertHasDevices(self.server, self.source)
         self.assertEqual(before, self.devices(self.server))
         self.migrate(self.server)
-        self.assertKept(self.server, self.target)
+        self.assertHasDevices(self.server, self.target)
 
-    def test_no_host_for_what_was_attached(self) -> None:
+    def test_no_host_for_attached_devices(self) -> None:
         other = self.boot('2:one')
         self.assertEqual(self.target, self.host_of(other))
-        # As where a compute host does not reach the database of the API.
-        self.forget_requests()
+        # A compute host cannot save them if it has no API database.
+        self.clear_pci_requests()
         flavor = self.flavor_id(self.create_flavor_without_devices())
         for action, argument in (
             ('migrate', None),
             ('resize', {'flavorRef': flavor}),
         ):
             response = self.act(self.server, action, argument)
-            self.assertEqual('Error', self.result(self.server, response))
+            self.assertEqual(
+                'Error', self.action_result(self.server, response)
+            )
             self.assertNotIn('compute_prep_resize', self.events(response))
-        self.assertKept(self.server, self.source)
-        self.assertNothingElse(self.server, other)
+        self.assertHasDevices(self.server, self.source)
+        self.assertNoOtherDevicesInUse(self.server, other)
 
     def events(self, response: urllib3.BaseHTTPResponse) -> list[str]:
         """Return the events of an action."""
@@ -128,8 +130,8 @@ class TestMoves(lifecycle.LifecycleTestCase):
         action = self.request('GET', path).json()['instanceAction']
         return [event['event'] for event in action['events']]
 
-    def forget_requests(self) -> None:
-        """Let the request spec of the server ask for no devices."""
+    def clear_pci_requests(self) -> None:
+        """Remove the PCI requests from the request spec of the server."""
         if not isinstance(self.cloud, process.AllInOne):
             self.skipTest('writes to the database of the all-in-one')
         path = os.path.join(self.cloud.data_dir, 'nova_api.db')
@@ -150,7 +152,7 @@ class TestMoves(lifecycle.LifecycleTestCase):
                     key | {'spec': json.dumps(spec)},
                 )
 
-    def test_what_was_detached_does_not_come_back(self) -> None:
+    def test_detached_devices_do_not_return(self) -> None:
         two = lifecycle.TWO.format(self.DOMAINS[self.source])
         self.assertEqual('Success', self.detach(self.server, two))
         self.migrate(self.server)
@@ -160,19 +162,21 @@ class TestMoves(lifecycle.LifecycleTestCase):
         )
 
     def test_shelve_and_unshelve(self) -> None:
-        self.go(self.server, 'shelve', None, 'SHELVED')
-        self.assertNothingElse(self.server)
-        self.go(self.server, 'shelveOffload', None, 'SHELVED_OFFLOADED')
+        self.act_and_wait(self.server, 'shelve', None, 'SHELVED')
+        self.assertNoOtherDevicesInUse(self.server)
+        self.act_and_wait(
+            self.server, 'shelveOffload', None, 'SHELVED_OFFLOADED'
+        )
         self.assertEqual({}, self.devices(self.server))
-        self.assertNothingElse()
-        self.go(
+        self.assertNoOtherDevicesInUse()
+        self.act_and_wait(
             self.server,
             'unshelve',
             {'host': self.target},
             'ACTIVE',
         )
-        self.assertKept(self.server, self.target)
-        self.assertNothingElse(self.server)
+        self.assertHasDevices(self.server, self.target)
+        self.assertNoOtherDevicesInUse(self.server)
 
     def test_evacuation(self) -> None:
         [service] = self.openstack(
@@ -181,19 +185,21 @@ class TestMoves(lifecycle.LifecycleTestCase):
         path = f'/os-services/{service["ID"]}'
         self.addCleanup(self.request, 'PUT', path, {'forced_down': False})
         self.request('PUT', path, {'forced_down': True})
-        self.go(self.server, 'evacuate', {}, 'REBUILD', 'ACTIVE', 'SHUTOFF')
-        # The host that was down destroys what it finds of the server.
+        self.act_and_wait(
+            self.server, 'evacuate', {}, 'REBUILD', 'ACTIVE', 'SHUTOFF'
+        )
+        # The old host destroys its domain of the server at the start.
         self.cloud.kill_and_start()
-        # Nova refuses this until it has.
+        # Nova refuses this before that.
         response = self.request('PUT', path, {'forced_down': False})
         self.assertEqual(200, response.status, response.data)
-        self.go(self.server, 'os-start', None, 'ACTIVE')
-        self.assertKept(self.server, self.target)
-        self.assertNothingElse(self.server)
+        self.act_and_wait(self.server, 'os-start', None, 'ACTIVE')
+        self.assertHasDevices(self.server, self.target)
+        self.assertNoOtherDevicesInUse(self.server)
 
 
 class TestSameHost(lifecycle.LifecycleTestCase):
-    """A resize on the only host there is."""
+    """A resize on a single host."""
 
     DOMAINS = {'host-1': '0001'}
     HOSTS = {'host-1': lifecycle.host('0001')}
@@ -216,7 +222,7 @@ class TestSameHost(lifecycle.LifecycleTestCase):
                 {other: 'hot', crypto: 'boot'}, self.devices(server)
             )
             self.assertEqual(sorted((other, crypto)), self.domain(server))
-            self.assertEqual(4, len(self.taken()))
+            self.assertEqual(4, len(self.devices_in_use()))
             end(server)
             self.assertEqual(expected, self.devices(server))
             self.assertEqual(sorted(expected), self.domain(server))

@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""Named devices, as CloudStack's proposal of 2013 has them."""
+"""Named devices, as in CloudStack's proposal of 2013."""
 
 from collections.abc import Mapping
 import os
@@ -20,7 +20,7 @@ from pci_ext.tests.functional import base
 
 NIC = {'kind': 'nic', 'vendor_id': '8086', 'product_id': '10fb'}
 CARD = NIC | {'address': ['0000:28:00.1', '0000:28:00.2']}
-#: One that can be given away whole or in two parts.
+#: A card that is allocated as a PF or as two VFs.
 WHOLE = NIC | {'address': '0000:81:00.0', 'dev_type': 'type-PF'}
 VFS = {'count': 2, 'product_id': '10ed', 'offset': 1, 'stride': 1}
 CONFIG = """
@@ -33,7 +33,7 @@ first_fit_weight_multiplier = 10000
 """
 NAMED = '28:00.1|10GE, 28:00.2|10GE'
 
-#: By address the status, the name and whether the device is withdrawn.
+#: By address: the status, the name, and whether the device is withdrawn.
 Shown = Mapping[str, tuple[str, str | None, bool]]
 
 ALL_FREE = {
@@ -55,7 +55,7 @@ class TestNamedDevices(base.TestCase):
             self.wait_until_shown(host, ALL_FREE)
 
     def offer(self, pci_devices: str) -> None:
-        """Change the list of named devices of all hosts as they run."""
+        """Change the list of named devices of the running hosts."""
         self.allinone.write_config(CONFIG.format(pci_devices))
         assert self.allinone.process is not None
         os.kill(self.allinone.process.pid, signal.SIGHUP)
@@ -86,7 +86,7 @@ class TestNamedDevices(base.TestCase):
         self.wait_while_building(server_id)
         return server_id
 
-    def test_by_name_from_the_first_host_that_fits(self) -> None:
+    def test_allocates_by_name_on_the_first_fitting_host(self) -> None:
         one = self.boot_by_name('10GE')
         two = self.boot_by_name('10GE,10GE')
         another = self.boot_by_name('10GE')
@@ -98,11 +98,11 @@ class TestNamedDevices(base.TestCase):
         self.assertEqual(
             'ERROR', self.wait_while_building(self.boot_by_name('10GE'))
         )
-        # Freed by the end of the server, and allocated anew.
+        # The device of a deleted server is allocated again.
         self.delete_and_free(one)
         self.assertEqual('host-1', self.host_of(self.boot_by_name('10GE')))
 
-    def test_changes_are_taken_up_by_the_periodic_scan(self) -> None:
+    def test_periodic_scan_applies_changes(self) -> None:
         server = self.boot_by_name('10GE')
         [used] = self.allocations(server)
         [other] = {'0000:28:00.1', '0000:28:00.2'} - {used}
@@ -119,7 +119,7 @@ class TestNamedDevices(base.TestCase):
         self.wait_until_shown('host-1', {other: ('available', '25GE', False)})
         self.assertEqual('host-1', self.host_of(self.boot_by_name('25GE')))
 
-    def test_changes_are_taken_up_at_the_start(self) -> None:
+    def test_start_applies_changes(self) -> None:
         self.allinone.stop()
         self.allinone.write_config(CONFIG.format('28:00.2|40GE'))
         self.allinone.start()
@@ -127,7 +127,7 @@ class TestNamedDevices(base.TestCase):
             'host-2', {'0000:28:00.2': ('available', '40GE', False)}
         )
 
-    def test_a_card_that_is_put_into_a_host(self) -> None:
+    def test_periodic_scan_finds_a_new_card(self) -> None:
         self.offer(f'{NAMED}, 29:00.1|10GE')
         more = CARD | {'address': [*CARD['address'], '0000:29:00.1']}
         self.addCleanup(self.allinone.write_hardware, self.HOSTS)
@@ -137,11 +137,11 @@ class TestNamedDevices(base.TestCase):
             {**ALL_FREE, '0000:29:00.1': ('available', '10GE', False)},
         )
 
-    def test_parts_that_come_back_while_the_whole_card_is_in_use(self) -> None:
+    def test_vfs_are_unavailable_while_their_pf_is_in_use(self) -> None:
         self.offer(f'{NAMED}, 81:00.0|whole, 81:00.1|part, 81:00.2|part')
         self.addCleanup(self.allinone.write_hardware, self.HOSTS)
 
-        def see(card: base.Card, *statuses: str) -> None:
+        def set_card(card: base.Card, *statuses: str) -> None:
             self.allinone.write_hardware(
                 {'host-1': [CARD, card], 'host-2': [CARD]}
             )
@@ -152,8 +152,8 @@ class TestNamedDevices(base.TestCase):
             self.wait_until_shown('host-1', expected)
 
         with_parts = WHOLE | {'vfs': VFS}
-        see(with_parts, *['available'] * 3)
-        # New devices are on record before they are in the pools.
+        set_card(with_parts, *['available'] * 3)
+        # New devices are in the database before they are in the pools.
         self.wait_until(
             lambda: any(
                 row['Properties'].get('e.name') == 'whole'
@@ -162,11 +162,11 @@ class TestNamedDevices(base.TestCase):
         )
         self.create_pci_flavor('whole', dev_type='type-PF')
         server = self.boot('1:whole')
-        # As the guest has them.
-        see(WHOLE, 'allocated')
-        see(with_parts, 'allocated', 'unavailable', 'unavailable')
+        # The VFs disappear while the guest has the PF.
+        set_card(WHOLE, 'allocated')
+        set_card(with_parts, 'allocated', 'unavailable', 'unavailable')
         self.delete_and_free(server)
-        see(with_parts, *['available'] * 3)
+        set_card(with_parts, *['available'] * 3)
         self.assertAllocated(
             self.boot_by_name('part,part'), '0000:81:00.1', '0000:81:00.2'
         )

@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""A network for each port, as proposed in 2014, and failover ports."""
+"""A libvirt network for each port, as proposed in 2014; failover ports."""
 
 import json
 import os
@@ -28,13 +28,13 @@ class TestPortNetworks(test_ports.PortsTestCase):
         )
 
     def networks(self) -> dict[str, str]:
-        """Return the networks on the host and the device in each."""
+        """Return the address of the device of each network of the host."""
         if not os.path.exists(self.path()):
             return {}
         with open(self.path(), encoding='utf-8') as stream:
             return dict(json.load(stream))
 
-    def test_one_network_a_port_with_its_device(self) -> None:
+    def test_creates_a_network_for_each_port(self) -> None:
         ports = [self.create_port(self.red) for _ in range(2)]
         server = self.boot_with(
             *({'port': port, 'pci_flavor': 'IntelVF'} for port in ports)
@@ -47,7 +47,7 @@ class TestPortNetworks(test_ports.PortsTestCase):
         self.delete_server(server)
         self.assertEqual({}, self.networks())
 
-    def test_a_port_that_is_attached(self) -> None:
+    def test_creates_a_network_for_an_attached_port(self) -> None:
         server = self.boot_with(
             {'port': self.create_port(self.red), 'pci_flavor': 'IntelVF'}
         )
@@ -64,30 +64,30 @@ class TestPortNetworks(test_ports.PortsTestCase):
         self.shell.run('server', 'remove', 'port', server, port)
         self.wait_until(lambda: self.networks() == before)
 
-    def test_what_was_left_behind_is_swept(self) -> None:
+    def test_removes_leftover_networks(self) -> None:
         port = self.create_port(self.red)
         server = self.boot_with({'port': port, 'pci_flavor': 'IntelVF'})
-        kept = {f'pci-ext-{server}-{port}': self.ports_of(server)[port]}
-        self.assertEqual(kept, self.networks())
+        expected = {f'pci-ext-{server}-{port}': self.ports_of(server)[port]}
+        self.assertEqual(expected, self.networks())
         assert self.allinone.process is not None
         self.allinone.process.kill()
         self.allinone.stop()
-        # As if it had been killed between making it and the guest's start.
-        left = {f'pci-ext-{port}-{server}': '0000:3b:02.0', **kept}
+        # As after a kill between the creation of the network and the guest.
+        leftover = {f'pci-ext-{port}-{server}': '0000:3b:02.0'}
         with open(self.path(), 'w', encoding='utf-8') as stream:
-            json.dump(left, stream)
+            json.dump(leftover | expected, stream)
         self.allinone.start()
         deadline = time.monotonic() + base.SERVER_TIMEOUT
-        while self.networks() != kept:
+        while self.networks() != expected:
             self.assertLess(
-                time.monotonic(), deadline, (kept, self.networks())
+                time.monotonic(), deadline, (expected, self.networks())
             )
             time.sleep(0.1)
 
-    def test_a_port_that_stands_in(self) -> None:
+    def test_shows_the_failover_port(self) -> None:
         image = self.openstack(
             *('image', 'create', '--property', 'hw_pci_teaming=true'),
-            self.unique('image'),
+            self.unique_name('image'),
         )['id']
         self.addCleanup(self.shell.run, 'image', 'delete', image)
         mac = {'mac_address': 'fa:16:3e:00:00:07'}

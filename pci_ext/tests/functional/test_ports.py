@@ -35,7 +35,7 @@ MEMBER = f'member:{config.MEMBER_PROJECT}:member,reader'
 class PortsTestCase(base.TestCase):
     """Networks and ports in the stub of Neutron."""
 
-    ALLINONE_ONLY = 'has ports of the stub of Neutron'
+    ALLINONE_ONLY = 'uses ports of the stub of Neutron'
 
     HOSTS = {'host-1': [INTEL, MELLANOX]}
     CONFIG = """
@@ -86,12 +86,12 @@ pci_information = [{"address": "0000:5e:*.*"}, {"e.physical_network": "blue"}]
     def port(self, id: str) -> dict[str, Any]:
         return dict(self.neutron('GET', f'/ports/{id}')['port'])
 
-    def ask(
+    def post_server(
         self, *networks: dict[str, str], image: str = '', **headers: str
     ) -> urllib3.BaseHTTPResponse:
-        """Ask for a server with ports, past the command.
+        """Send a request for a server with ports, and return the response.
 
-        :param image: its id; without one, that of the only image
+        :param image: id of the image; by default that of the only image
         """
         [flavor] = [
             row['ID']
@@ -101,7 +101,7 @@ pci_information = [{"address": "0000:5e:*.*"}, {"e.physical_network": "blue"}]
         if not image:
             [image] = [row['ID'] for row in self.openstack('image', 'list')]
         body = {
-            'name': self.unique('server'),
+            'name': self.unique_name('server'),
             'flavorRef': flavor,
             'imageRef': image,
             'networks': list(networks),
@@ -111,7 +111,7 @@ pci_information = [{"address": "0000:5e:*.*"}, {"e.physical_network": "blue"}]
     def boot_with(
         self, *networks: dict[str, str], image: str = '', **headers: str
     ) -> str:
-        response = self.ask(*networks, image=image, **headers)
+        response = self.post_server(*networks, image=image, **headers)
         self.assertEqual(202, response.status, response.data)
         server_id = str(response.json()['server']['id'])
         self.addCleanup(self.delete_server, server_id)
@@ -119,25 +119,25 @@ pci_information = [{"address": "0000:5e:*.*"}, {"e.physical_network": "blue"}]
         return server_id
 
     def ports_of(self, server_id: str) -> dict[str, str]:
-        """Return by port the address of its device, as the API shows it."""
+        """Return the address of the device of each port."""
         rows = self.openstack('server', 'pci', 'list', '--long', server_id)
         return {row['Port ID']: row['Address'] for row in rows}
 
 
 class TestPorts(PortsTestCase):
-    def test_by_the_binding_profile_of_the_port(self) -> None:
+    def test_claims_by_the_binding_profile(self) -> None:
         port = self.create_port(self.red, profile={'pci_flavor': 'AnyVF'})
         server = self.openstack(
             *('server', 'create', '--flavor', self.flavor),
             *('--image', 'tiny', '--nic', f'port-id={port}'),
-            self.unique('server'),
+            self.unique_name('server'),
         )['id']
         self.addCleanup(self.delete_server, server)
         self.wait_for(server, 'ACTIVE')
-        # Of the physical network of the port, and no card as a whole.
+        # A VF on the physical network of the port.
         [address] = self.allocations(server)
         self.assertIn(address, ('0000:3b:02.0', '0000:3b:02.1'))
-        # The device is found from the port, and Neutron is told of it.
+        # The port shows its device, in the API and in Neutron.
         self.assertEqual({port: address}, self.ports_of(server))
         profile = self.port(port)['binding:profile']
         self.assertEqual(
@@ -154,7 +154,7 @@ class TestPorts(PortsTestCase):
             {'pci_flavor': 'AnyVF'}, self.port(port)['binding:profile']
         )
 
-    def test_by_the_request_for_the_server(self) -> None:
+    def test_claims_by_the_server_request(self) -> None:
         one, two = self.create_port(self.red), self.create_port(self.red)
         server = self.boot_with(
             {'port': one, 'pci_flavor': 'IntelVF'},
@@ -170,13 +170,13 @@ class TestPorts(PortsTestCase):
 
     def test_no_device_on_the_physical_network(self) -> None:
         port = self.create_port(self.create_network('blue', 43))
-        response = self.ask({'port': port, 'pci_flavor': 'IntelVF'})
+        response = self.post_server({'port': port, 'pci_flavor': 'IntelVF'})
         server_id = response.json()['server']['id']
         self.addCleanup(self.delete_server, server_id)
         server = self.wait_for(server_id, 'ERROR')
         self.assertIn('No valid host', server['fault']['message'])
 
-    def test_refusals(self) -> None:
+    def test_refuses_invalid_requests(self) -> None:
         port = self.create_port(self.red)
         normal = self.create_port(self.red, vnic_type='normal')
         self.create_pci_flavor('PF', dev_type='type-PF')
@@ -194,11 +194,11 @@ class TestPorts(PortsTestCase):
                 "None is not of type 'string'",
             ),
         ):
-            response = self.ask(network)
+            response = self.post_server(network)
             self.assertEqual(400, response.status, response.data)
             self.assertIn(reason, response.data.decode())
 
-    def test_private_pci_flavors_do_not_exist_for_others(self) -> None:
+    def test_hides_private_pci_flavors(self) -> None:
         self.shell.run(
             *('pci', 'flavor', 'create', '--private'),
             *('--property', 'vendor_id=8086', 'private'),
@@ -206,18 +206,18 @@ class TestPorts(PortsTestCase):
         self.addCleanup(self.shell.run, 'pci', 'flavor', 'delete', 'private')
         project = {'tenant_id': config.MEMBER_PROJECT}
         port = self.create_port(self.red, **project)
-        asked = {'port': port, 'pci_flavor': 'private'}
-        refused = self.ask(asked, **{'X-Auth-Token': MEMBER})
+        network = {'port': port, 'pci_flavor': 'private'}
+        refused = self.post_server(network, **{'X-Auth-Token': MEMBER})
         self.assertEqual(400, refused.status, refused.data)
         self.assertIn(b'private could not be found', refused.data)
         self.shell.run(
             *('pci', 'flavor', 'access', 'add', 'private'),
             config.MEMBER_PROJECT,
         )
-        server = self.boot_with(asked, **{'X-Auth-Token': MEMBER})
+        server = self.boot_with(network, **{'X-Auth-Token': MEMBER})
         self.assertEqual([port], list(self.ports_of(server)))
 
-    def test_attached_to_a_server(self) -> None:
+    def test_attaches_a_port(self) -> None:
         server = self.boot_with(
             {'port': self.create_port(self.red), 'pci_flavor': 'AnyVF'}
         )
@@ -239,7 +239,7 @@ class TestPorts(PortsTestCase):
             if row['Port ID'] == port
         ]
         self.assertEqual('IntelVF', row['PCI Flavor'])
-        # There is no other, and what was tried leaves nothing behind.
+        # No device is free; the failed attach claims none.
         other = self.create_port(self.red, profile=profile)
         self.assertRefused(
             'Failed to claim', *('server', 'add', 'port', server, other)
@@ -252,8 +252,8 @@ class TestPorts(PortsTestCase):
         self.shell.run('server', 'add', 'port', server, other)
         self.assertEqual(address, self.ports_of(server)[other])
 
-    def test_attached_at_once(self) -> None:
-        # Without devices, by a port of another kind.
+    def test_concurrent_attaches_obey_the_limit(self) -> None:
+        # The port of these servers has no device.
         servers = [
             self.boot_with({'port': self.create_port(self.red, 'normal')})
             for _ in range(2)
@@ -279,11 +279,11 @@ class TestPorts(PortsTestCase):
             time.sleep(base.POLL_INTERVAL)
         self.assertLessEqual(len(self.allocations()), 1)
 
-    def test_refused_to_a_server(self) -> None:
+    def test_refuses_to_attach_a_port(self) -> None:
         server = self.boot_with(
             {'port': self.create_port(self.red), 'pci_flavor': 'AnyVF'}
         )
-        has = self.allocations(server)
+        before = self.allocations(server)
         self.create_pci_flavor('PF', dev_type='type-PF')
         self.create_pci_flavor('Dear', vendor_id='8086')
         self.shell.run('pci', 'flavor', 'limit', 'set', 'Dear', '0')
@@ -295,4 +295,4 @@ class TestPorts(PortsTestCase):
         ):
             port = self.create_port(self.red, profile={'pci_flavor': name})
             self.assertRefused(expected, 'server', 'add', 'port', server, port)
-        self.assertEqual(has, self.allocations(server))
+        self.assertEqual(before, self.allocations(server))

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Quota: how many devices of a PCI flavor a project may have."""
+"""Quota: the limits on the devices of a PCI flavor for each project."""
 
 from concurrent import futures
 import threading
@@ -37,7 +37,7 @@ CRYPTO = {
 
 class TestQuota(base.TestCase):
     HOSTS = {'host-1': [GPU, CRYPTO], 'host-2': [GPU]}
-    # Nothing here is to be left to a scan.
+    # The periodic tasks must not run during the test.
     CONFIG = """
 [DEFAULT]
 update_resources_interval = 600
@@ -51,18 +51,18 @@ update_resources_interval = 600
     def limit(self, action: str, *arguments: str) -> None:
         self.shell.run('pci', 'flavor', 'limit', action, *arguments)
 
-    def ask(self, value: str, *options: str) -> str:
-        """Ask for a server as the member, and give its id."""
+    def create_as_member(self, value: str, *options: str) -> str:
+        """Create a server as the member, and return its id."""
         flavor = self.create_flavor(value)
         return self.create_server(flavor, *options, cloud=MEMBER)
 
     def boot(self, value: str) -> str:
-        server = self.ask(value)
+        server = self.create_as_member(value)
         self.wait_for(server, 'ACTIVE')
         return server
 
-    def assertOver(self, name: str, numbers: str, call: Any) -> None:
-        """Check that something is over quota, and that it is told so."""
+    def assertOverQuota(self, name: str, numbers: str, call: Any) -> None:
+        """Check that a call fails because it exceeds the quota."""
         error = str(self.assertRaises(shell.CommandFailed, call))
         self.assertIn(
             f'Quota exceeded for PCI flavor {name}: {numbers}', error
@@ -78,7 +78,7 @@ update_resources_interval = 600
             cloud=MEMBER,
         )
 
-    def test_limits_are_kept_with_the_pci_flavor(self) -> None:
+    def test_sets_and_unsets_limits(self) -> None:
         self.limit('set', 'gpu', '4')
         member = self.cloud.member_project
         other, _ = self.cloud.other_projects
@@ -98,7 +98,7 @@ update_resources_interval = 600
         listed = self.openstack('pci', 'flavor', 'limit', 'list', 'gpu')
         self.assertEqual([member], [row['Project ID'] for row in listed])
 
-    def test_who_may_not(self) -> None:
+    def test_refuses_members(self) -> None:
         for command in (('list', 'gpu'), ('set', 'gpu', '1')):
             self.assertRefused(
                 *("Policy doesn't allow", 'pci', 'flavor', 'limit'),
@@ -106,55 +106,55 @@ update_resources_interval = 600
                 cloud=MEMBER,
             )
 
-    def test_boot(self) -> None:
+    def test_boot_obeys_the_limit(self) -> None:
         self.limit('set', 'gpu', '2')
         server = self.boot('2:gpu')
-        self.assertOver(
+        self.assertOverQuota(
             'gpu',
             'requested 1, but already used 2 of 2 devices.',
-            lambda: self.ask('1:gpu'),
+            lambda: self.create_as_member('1:gpu'),
         )
-        # Nothing is left behind.
+        # The refused server is not created.
         listed = self.openstack('server', 'list', cloud=MEMBER)
         self.assertEqual([server], [row['ID'] for row in listed])
         self.delete_server(server)
         self.boot('1:gpu')
 
-    def test_others_are_not_limited(self) -> None:
+    def test_limits_one_project_only(self) -> None:
         self.limit('set', '--project', self.cloud.member_project, 'gpu', '0')
-        self.assertOver(
+        self.assertOverQuota(
             'gpu',
             'requested 1, but already used 0 of 0 devices.',
-            lambda: self.ask('1:gpu'),
+            lambda: self.create_as_member('1:gpu'),
         )
         super().boot('1:gpu')
 
-    def test_fewer_servers_than_asked_for(self) -> None:
+    def test_creates_fewer_servers_than_requested(self) -> None:
         self.limit('set', 'gpu', '2')
-        self.ask('1:gpu', '--min', '1', '--max', '4')
+        self.create_as_member('1:gpu', '--min', '1', '--max', '4')
         listed = self.openstack('server', 'list', cloud=MEMBER)
         self.assertEqual(2, len(listed))
         for row in listed:
             self.addCleanup(self.delete_server, row['ID'])
             self.wait_for(row['ID'], 'ACTIVE')
 
-    def test_alternatives(self) -> None:
+    def test_charges_the_allocated_alternative(self) -> None:
         self.limit('set', 'gpu', '2')
         self.limit('set', 'crypto', '1')
-        # It may take one of each while it is being decided, and takes a GPU.
+        # One device of each is charged until a GPU is allocated.
         self.boot('1:gpu,crypto')
         self.boot('1:crypto')
-        self.assertOver(
+        self.assertOverQuota(
             'crypto',
             'requested 1, but already used 1 of 1 devices.',
-            lambda: self.ask('1:gpu,crypto'),
+            lambda: self.create_as_member('1:gpu,crypto'),
         )
         self.boot('1:gpu')
 
-    def test_attach(self) -> None:
+    def test_attach_obeys_the_limit(self) -> None:
         self.limit('set', 'gpu', '2')
         server = self.boot('1:gpu')
-        self.assertOver(
+        self.assertOverQuota(
             'gpu',
             'requested 2, but already used 1 of 2 devices.',
             lambda: self.attach(server, '2:gpu'),
@@ -165,7 +165,7 @@ update_resources_interval = 600
         )
         self.assertEqual(403, response.status, response.data)
         self.attach(server, '1:gpu')
-        self.assertOver(
+        self.assertOverQuota(
             'gpu',
             'requested 1, but already used 2 of 2 devices.',
             lambda: self.attach(server, '1:gpu'),
@@ -178,11 +178,11 @@ update_resources_interval = 600
         )
         self.attach(server, '1:gpu')
 
-    def test_resize(self) -> None:
+    def test_resize_obeys_the_limit(self) -> None:
         self.limit('set', 'gpu', '2')
         server = self.boot('1:gpu')
         bigger = self.create_flavor('3:gpu')
-        self.assertOver(
+        self.assertOverQuota(
             'gpu',
             'requested 2, but already used 1 of 2 devices.',
             lambda: self.act(server, 'resize', '--flavor', bigger),
@@ -192,12 +192,12 @@ update_resources_interval = 600
         self.wait_for(server, 'VERIFY_RESIZE', 'RESIZE')
         self.act(server, 'resize', 'confirm')
         self.wait_for(server, 'ACTIVE', 'VERIFY_RESIZE')
-        self.assertOver(
+        self.assertOverQuota(
             'gpu',
             'requested 1, but already used 2 of 2 devices.',
             lambda: self.attach(server, '1:gpu'),
         )
-        # Of a server that came by a move they are free at once, too.
+        # The devices of a moved server are freed at once.
         self.delete_and_free(server)
 
     def test_resize_of_a_server_with_attached_devices(self) -> None:
@@ -211,21 +211,21 @@ update_resources_interval = 600
         rows = self.openstack('server', 'pci', 'list', server)
         self.assertEqual(2, len(rows))
 
-    def at_once(
+    def act_concurrently(
         self, servers: list[str], action: dict[str, Any]
     ) -> dict[str, Any]:
-        """Ask the same of several servers at once.
+        """Send the same action to several servers at once.
 
-        :returns: by server the response; each is 202 or 403
+        :returns: the response by server; each status is 202 or 403
         """
         barrier = threading.Barrier(len(servers))
 
-        def ask(server: str) -> Any:
+        def act(server: str) -> Any:
             barrier.wait()
             return self.request('POST', f'/servers/{server}/action', action)
 
         with futures.ThreadPoolExecutor(len(servers)) as pool:
-            found = dict(zip(servers, pool.map(ask, servers), strict=True))
+            found = dict(zip(servers, pool.map(act, servers), strict=True))
         for response in found.values():
             self.assertIn(response.status, (202, 403), response.data)
         return found
@@ -236,36 +236,40 @@ update_resources_interval = 600
         self.assertIsNone(shown['OS-EXT-STS:task_state'])
         self.assertEqual([], shown['pci_devices'])
 
-    def test_attaches_at_once(self) -> None:
+    def test_concurrent_attaches_obey_the_limit(self) -> None:
         servers = self.boot_without_devices(4, cloud=MEMBER)
         self.limit('set', 'gpu', '2')
-        found = self.at_once(
+        found = self.act_concurrently(
             servers, {'attach_pci': {base.EXTRA_SPEC: '1:gpu'}}
         )
         for server, response in found.items():
             if response.status == 202:
-                self.assertEqual('Success', self.result(server, response))
+                self.assertEqual(
+                    'Success', self.action_result(server, response)
+                )
             else:
                 self.assertIn(b'Quota exceeded', response.data)
                 self.assertIdle(server)
         self.assertLessEqual(len(self.allocations()), 2)
-        # Nothing is charged for those that were refused.
+        # The refused requests are not charged.
         for server in servers[len(self.allocations()) :]:
             free = [each for each in servers if not self.allocations(each)]
             if len(self.allocations()) < 2:
                 self.attach(free[0], '1:gpu')
             else:
-                self.assertOver(
+                self.assertOverQuota(
                     'gpu',
                     'requested 1, but already used 2 of 2 devices.',
                     lambda server=free[0]: self.attach(server, '1:gpu'),
                 )
 
-    def test_resizes_at_once(self) -> None:
+    def test_concurrent_resizes_obey_the_limit(self) -> None:
         servers = self.boot_without_devices(3, cloud=MEMBER)
         self.limit('set', 'gpu', '1')
         flavor = self.openstack('flavor', 'show', self.create_flavor('1:gpu'))
-        found = self.at_once(servers, {'resize': {'flavorRef': flavor['id']}})
+        found = self.act_concurrently(
+            servers, {'resize': {'flavorRef': flavor['id']}}
+        )
         for server, response in found.items():
             if response.status == 202:
                 self.wait_for(server, 'VERIFY_RESIZE', 'RESIZE')
@@ -274,17 +278,17 @@ update_resources_interval = 600
                 self.assertIdle(server)
         self.assertLessEqual(len(self.allocations()), 1)
 
-    def test_unshelve(self) -> None:
+    def test_unshelve_obeys_the_limit(self) -> None:
         self.limit('set', 'gpu', '1')
         server = self.boot('1:gpu')
         [other] = self.boot_without_devices(1, cloud=MEMBER)
         self.act(server, 'shelve', '--wait')
-        # Nova offloads it at once.
+        # Nova offloads the server at once.
         self.wait_for(server, 'SHELVED_OFFLOADED', 'SHELVED')
         # Its devices are free just after it shows this status.
         self.wait_until(lambda: not self.allocations(server))
         self.attach(other, '1:gpu')
-        self.assertOver(
+        self.assertOverQuota(
             'gpu',
             'requested 1, but already used 1 of 1 devices.',
             lambda: self.act(server, 'unshelve'),

@@ -32,16 +32,16 @@ class TestAlternatives(base.TestCase):
         self.create_pci_flavor('A', product_id='000a')
         self.create_pci_flavor('B', product_id='000b')
 
-    def test_a_request_does_not_take_what_only_fits_another(self) -> None:
-        # Nova's own filter serves the requests in order, and refuses.
+    def test_assigns_devices_to_all_requests(self) -> None:
+        # Nova's filter claims for the requests in order, and finds no host.
         server = self.boot('1:A,B;1:A')
         self.assertAllocated(server, '0000:0a:00.0', '0000:0b:00.0')
 
-    def test_first_alternative_is_preferred(self) -> None:
+    def test_prefers_the_first_alternative(self) -> None:
         server = self.boot('1:B,A')
         self.assertAllocated(server, '0000:0b:00.0')
 
-    def test_overlapping_pci_flavors(self) -> None:
+    def test_serves_overlapping_pci_flavors(self) -> None:
         self.create_pci_flavor('any', vendor_id='8086')
         self.create_pci_flavor('either', product_id='000[ab]')
         server = self.boot('1:any;1:either')
@@ -49,7 +49,7 @@ class TestAlternatives(base.TestCase):
         self.assertNoHost('1:A')
         self.assertNoHost('1:any')
 
-    def test_server_keeps_what_it_was_booted_with(self) -> None:
+    def test_pci_flavor_change_leaves_servers_as_they_are(self) -> None:
         server = self.boot('1:A')
         self.shell.run(
             'pci', 'flavor', 'set', '--property', 'product_id=000b', 'A'
@@ -61,7 +61,7 @@ class TestAlternatives(base.TestCase):
         self.assertAllocated(server, '0000:0a:00.0')
         self.assertAllocated(self.boot('1:A'), '0000:0b:00.0')
 
-    def test_devices_are_free_again_after_delete(self) -> None:
+    def test_delete_frees_the_devices(self) -> None:
         server = self.boot('1:A')
         self.assertNoHost('1:A')
         self.delete_server(server)
@@ -91,15 +91,15 @@ special_attrs = e.group
         self.create_pci_flavor('flv2', vendor_id='8086', **{'e.group': 'grp1'})
         self.create_pci_flavor('flv3', **{'e.group': 'grp1'})
 
-    def test_device_goes_only_to_who_names_the_attribute(self) -> None:
+    def test_reserves_a_device_with_a_special_attribute(self) -> None:
         self.assertAllocated(self.boot('1:flv1'), '0000:00:02.0')
         self.assertNoHost('1:flv1')
 
-    def test_with_other_attributes(self) -> None:
+    def test_selects_by_a_special_and_another_attribute(self) -> None:
         self.assertAllocated(self.boot('1:flv2'), '0000:00:01.0')
         self.assertNoHost('1:flv3')
 
-    def test_alone(self) -> None:
+    def test_selects_by_a_special_attribute_alone(self) -> None:
         self.assertAllocated(self.boot('1:flv3'), '0000:00:01.0')
         self.assertNoHost('1:flv2')
 
@@ -123,13 +123,13 @@ pci_information = [{"address": "10000:*:*.*"}, {"e.domain": "long"}]
 pci_information = [{"address": "0000:*:*.*"}, {"e.domain": "zero"}]
 """
 
-    def test_same_slot_of_another_domain(self) -> None:
+    def test_distinguishes_slots_by_their_domain(self) -> None:
         self.create_pci_flavor('one', **{'e.domain': 'one'})
         self.assertAllocated(self.boot('1:one'), '0001:65:00.0')
         self.assertNoHost('1:one')
 
-    def test_address_that_nova_cannot_keep_is_not_offered(self) -> None:
-        # Nova's table has room for domains of 16 bits only.
+    def test_does_not_offer_a_32_bit_domain(self) -> None:
+        # Nova's table can only store domains of 16 bits.
         self.create_pci_flavor('any', product_id='0001')
         server = self.boot('2:any')
         self.assertAllocated(server, '0000:65:00.0', '0001:65:00.0')
@@ -137,7 +137,7 @@ pci_information = [{"address": "0000:*:*.*"}, {"e.domain": "zero"}]
 
 
 class TestNames(base.TestCase):
-    """Devices asked for by their names."""
+    """Devices that are requested by name."""
 
     HOSTS = {
         'host-1': [
@@ -154,7 +154,7 @@ class TestNames(base.TestCase):
 pci_devices = 28:00.1|10GE, 28:00.3|10GE
 """
 
-    def test_boot(self) -> None:
+    def test_boots_by_name(self) -> None:
         flavor = self.create_flavor('10GE,10GE', 'pci_passthrough:pci_name')
         server = self.create_server(flavor)
         self.wait_for(server, 'ACTIVE')
@@ -182,11 +182,11 @@ class TestVirtualFunctions(base.TestCase):
         self.create_pci_flavor('vf', dev_type='type-VF')
         self.create_pci_flavor('pf', dev_type='type-PF')
 
-    def test_functions_of_a_card_that_is_given_away(self) -> None:
+    def test_vfs_of_an_allocated_pf_are_unavailable(self) -> None:
         self.assertAllocated(self.boot('1:pf'), '0000:06:00.0')
         self.assertNoHost('1:vf')
 
-    def test_card_of_functions_that_are_given_away(self) -> None:
+    def test_pf_of_allocated_vfs_is_unavailable(self) -> None:
         server = self.boot('2:vf')
         self.assertAllocated(server, '0000:06:10.0', '0000:06:10.2')
         self.assertNoHost('1:pf')

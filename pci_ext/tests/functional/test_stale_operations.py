@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""nova-api is killed after it took a server, before it called the host."""
+"""nova-api is killed between the task state and the call of the host."""
 
 import json
 from typing import Any
@@ -20,22 +20,22 @@ from pci_ext.tests.functional import test_attach
 
 
 class TestStaleOperations(test_attach.AttachTestCase):
-    # nova-compute looks so often, and waits twice as long.
+    # nova-compute checks at this interval, and waits twice as long.
     MORE_CONFIG = '[DEFAULT]\nrpc_response_timeout = 10\n'
-    ALLINONE_ONLY = 'starts a nova-api beside that of the all-in-one'
+    ALLINONE_ONLY = 'starts a second nova-api for the all-in-one'
     POLL = 0.5
 
-    def lose(self, server: str, action: str, argument: Any) -> str:
-        """Have an action lost, and give its request id."""
-        request_id = killed_api.ask(
+    def kill_api_during(self, server: str, action: str, argument: Any) -> str:
+        """Request an action of a killed nova-api; return the request id."""
+        request_id = killed_api.send(
             self.allinone,
             f'/servers/{server}/action',
             json.dumps({action: argument}),
         )
-        taken = f'{action.removesuffix("_pci")}ing_pci'
-        self.assertEqual(taken, self.task_state(server))
-        # No other server has it either.
-        self.assertRefusal(409, taken, server, action, argument)
+        expected = f'{action.removesuffix("_pci")}ing_pci'
+        self.assertEqual(expected, self.task_state(server))
+        # The task state prevents another action.
+        self.assertRefusal(409, expected, server, action, argument)
         return request_id
 
     def task_state(self, server: str) -> str | None:
@@ -43,8 +43,10 @@ class TestStaleOperations(test_attach.AttachTestCase):
         state: str | None = shown['OS-EXT-STS:task_state']
         return state
 
-    def assertTold(self, server: str, request_id: str, text: str) -> None:
-        """Check, once it is told, what a user is told of an action."""
+    def assertActionError(
+        self, server: str, request_id: str, text: str
+    ) -> None:
+        """Wait for the error of an action, and check its text."""
         path = f'/servers/{server}/os-instance-actions/{request_id}'
 
         def shown() -> dict[str, Any]:
@@ -57,16 +59,18 @@ class TestStaleOperations(test_attach.AttachTestCase):
         self.assertEqual('Error', event['result'])
         self.assertIn(text, event['details'])
 
-    def test_attach_and_detach(self) -> None:
+    def test_ends_stale_operations(self) -> None:
         attaching, detaching = self.boot('1:two'), self.boot('2:one')
         device = test_attach.dev_id('0000:02:00.0')
-        first = self.lose(attaching, 'attach_pci', {test_attach.ALIAS: 'a1:1'})
-        second = self.lose(detaching, 'detach_pci', [device])
-        self.assertTold(attaching, first, 'no device was attached')
-        self.assertTold(detaching, second, 'no device was detached')
+        first = self.kill_api_during(
+            attaching, 'attach_pci', {test_attach.ALIAS: 'a1:1'}
+        )
+        second = self.kill_api_during(detaching, 'detach_pci', [device])
+        self.assertActionError(attaching, first, 'no device was attached')
+        self.assertActionError(detaching, second, 'no device was detached')
         self.assertDevices(attaching, '0000:03:00.0')
         self.assertDevices(detaching, '0000:01:00.0', '0000:02:00.0')
-        # All goes on as if they had not been asked for.
+        # The servers can be operated on again.
         self.assertEqual('Success', self.detach(detaching, '0000:02:00.0'))
         self.assertEqual('Success', self.attach(attaching, '1:one'))
         self.assertDevices(attaching, '0000:02:00.0', '0000:03:00.0')

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""pci-ext-status on a deployment that works."""
+"""pci-ext-status with a running all-in-one."""
 
 import json
 import os
@@ -26,7 +26,7 @@ SUCCESS, WARNING = 0, 1
 
 
 class StatusTestCase(base.TestCase):
-    ALLINONE_ONLY = 'follows the files of the all-in-one'
+    ALLINONE_ONLY = 'reads the files of the all-in-one'
 
     HOSTS = {
         'compute-1': [
@@ -43,7 +43,7 @@ class StatusTestCase(base.TestCase):
     def check(self) -> tuple[int, dict[str, Any]]:
         """Run the checks with the configuration of the host.
 
-        :returns: the exit code, and by its name what each check gave
+        :returns: the exit code, and the result and details of each check
         """
         directory = self.allinone.directory
         host = os.path.join(directory, 'host.conf')
@@ -69,7 +69,7 @@ class StatusTestCase(base.TestCase):
             for check in json.loads(done.stdout)['checks']
         }
 
-    def test_all_is_well(self) -> None:
+    def test_all_checks_succeed(self) -> None:
         self.create_pci_flavor('GPU', vendor_id='10de')
         self.create_flavor('1:GPU')
         code, checks = self.check()
@@ -77,7 +77,7 @@ class StatusTestCase(base.TestCase):
         self.assertEqual(6, len(checks))
         self.assertEqual({(SUCCESS, None)}, set(checks.values()))
 
-    def test_a_pci_flavor_is_renamed(self) -> None:
+    def test_warns_of_a_renamed_pci_flavor(self) -> None:
         self.create_pci_flavor('GPU', vendor_id='10de')
         flavor = self.create_flavor('1:GPU')
         self.shell.run('pci', 'flavor', 'set', '--name', 'other', 'GPU')

@@ -34,7 +34,7 @@ pci_information = [{"device_id": "0001", "vendor_id": "8086"}, {}]
 pci_flavor_attrs = device_id, vendor_id
 """
 
-    def test_boot(self) -> None:
+    def test_allocates_one_gpu(self) -> None:
         self.create_pci_flavor('bigGPU', vendor_id='8086', product_id='0001')
         server = self.boot('1:bigGPU;')
         self.assertAllocated(server, '0000:01:00.0')
@@ -52,7 +52,7 @@ pci_information = [{"device_id": "000[1-2]", "vendor_id": "8086"}, {}]
 pci_flavor_attrs = device_id, vendor_id
 """
 
-    def test_candidates(self) -> None:
+    def test_allocates_the_alternatives_in_order(self) -> None:
         self.create_pci_flavor('bigGPU', vendor_id='8086', product_id='0001')
         self.create_pci_flavor('bigGPU2', vendor_id='8086', product_id='0002')
         first = self.boot('1:bigGPU,bigGPU2;')
@@ -61,7 +61,7 @@ pci_flavor_attrs = device_id, vendor_id
         self.assertAllocated(second, '0000:02:00.0')
         self.assertNoHost('1:bigGPU,bigGPU2;')
 
-    def test_regular_expression(self) -> None:
+    def test_selects_by_a_regular_expression(self) -> None:
         self.create_pci_flavor(
             'bigGPU', vendor_id='8086', product_id='000[1-2]'
         )
@@ -92,7 +92,7 @@ pci_information = [{"device_id": "0003", "vendor_id": "8086"}, \
 pci_flavor_attrs = e.group
 """
 
-    def test_boot(self) -> None:
+    def test_selects_by_a_group_tag(self) -> None:
         self.create_pci_flavor('bigGPU', **{'e.group': 'gpu'})
         server = self.boot('2:bigGPU;')
         self.assertAllocated(server, '0000:01:00.0', '0000:02:00.0')
@@ -127,7 +127,7 @@ pci_information = [{"device_id": "0023", "vendor_id": "8086"}, \
 pci_flavor_attrs = e.physical_network
 """
 
-    def test_boot(self) -> None:
+    def test_selects_by_a_physical_network(self) -> None:
         self.create_pci_flavor('phyX_NIC', **{'e.physical_network': 'X'})
         server = self.boot('4:phyX_NIC;')
         self.assertEqual(4, len(self.allocations(server)))
@@ -178,7 +178,7 @@ pci_flavor_attrs = e.QAclass
         self.create_pci_flavor('QA1', **{'e.QAclass': '1'})
         self.create_pci_flavor('QA13', **{'e.QAclass': '(1|3)'})
 
-    def test_three_cards_of_two_kinds(self) -> None:
+    def test_allocates_three_cards_of_two_kinds(self) -> None:
         server = self.boot('3:QA13;')
         self.assertAllocated(
             server, '0000:01:00.0', '0000:02:00.0', '0000:04:00.0'
@@ -186,7 +186,7 @@ pci_flavor_attrs = e.QAclass
         self.assertNoHost('1:QA1;')
         self.assertNoHost('1:QA13;')
 
-    def test_one_of_each_flavor(self) -> None:
+    def test_allocates_one_card_of_each_pci_flavor(self) -> None:
         both = self.boot('1:QA1;1:QA13;')
         self.assertEqual(2, len(self.allocations(both)))
         self.boot('1:QA13;')

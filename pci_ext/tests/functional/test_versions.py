@@ -25,11 +25,11 @@ HEADER = 'OpenStack-API-Version'
 class TestVersions(base.TestCase):
     HOSTS = {'host-1': []}
 
-    def ask(self, version: str, path: str = '/os-pci') -> urllib3.HTTPResponse:
+    def get(self, version: str, path: str = '/os-pci') -> urllib3.HTTPResponse:
         return self.request('GET', path, **{HEADER: version})
 
-    def test_discovery(self) -> None:
-        response = self.ask('compute 2.96')
+    def test_shows_the_supported_versions(self) -> None:
+        response = self.get('compute 2.96')
         self.assertEqual(200, response.status, response.data)
         [version] = response.json()['versions']
         [link] = version.pop('links')
@@ -42,7 +42,7 @@ class TestVersions(base.TestCase):
             },
             version,
         )
-        # The link leads back here.
+        # The link leads to the same document.
         again = urllib3.request(
             'GET',
             link['href'],
@@ -51,21 +51,21 @@ class TestVersions(base.TestCase):
         )
         self.assertEqual(response.json(), again.json())
 
-    def test_beside_that_of_nova(self) -> None:
-        for asked, given in (
+    def test_negotiates_beside_the_microversion_of_nova(self) -> None:
+        for requested, answered in (
             ('compute 2.90, pci 1.0', '1.0'),
             ('pci latest, compute 2.90', microversions.MAX_VERSION),
             ('compute 2.90', '1.0'),
         ):
             for path in ('/os-pci', '/os-pci-flavors'):
-                response = self.ask(asked, path)
+                response = self.get(requested, path)
                 self.assertEqual(200, response.status, response.data)
                 self.assertEqual(
-                    f'compute 2.90, pci {given}', response.headers[HEADER]
+                    f'compute 2.90, pci {answered}', response.headers[HEADER]
                 )
                 self.assertIn(HEADER, response.headers['Vary'])
 
-    def test_several_headers(self) -> None:
+    def test_accepts_several_headers(self) -> None:
         headers = urllib3.HTTPHeaderDict()
         headers.add('X-Auth-Token', self.cloud.token('pci-ext'))
         headers.add(HEADER, 'compute 2.90')
@@ -78,8 +78,8 @@ class TestVersions(base.TestCase):
         )
         self.assertEqual('compute 2.90, pci 1.0', response.headers[HEADER])
 
-    def test_not_supported(self) -> None:
-        response = self.ask('compute 2.90, pci 1.2')
+    def test_refuses_an_unsupported_version(self) -> None:
+        response = self.get('compute 2.90, pci 1.2')
         self.assertEqual(406, response.status, response.data)
         self.assertIn(
             'Version 1.2 of the PCI API is not supported. The minimum is 1.0 '
@@ -87,12 +87,12 @@ class TestVersions(base.TestCase):
             response.data.decode(),
         )
 
-    def test_malformed(self) -> None:
-        response = self.ask('pci one')
+    def test_refuses_a_malformed_version(self) -> None:
+        response = self.get('pci one')
         self.assertEqual(400, response.status, response.data)
         self.assertIn("Version 'one'", response.data.decode())
 
-    def test_nova_is_left_alone(self) -> None:
-        response = self.ask('compute 2.90, pci 9.9', '/flavors')
+    def test_leaves_responses_of_nova_unchanged(self) -> None:
+        response = self.get('compute 2.90, pci 9.9', '/flavors')
         self.assertEqual(200, response.status, response.data)
         self.assertEqual('compute 2.90', response.headers[HEADER])

@@ -15,7 +15,7 @@
 
 from nova import monkey_patch
 
-# Before anything is imported that eventlet replaces a part of.
+# It must precede the imports of the modules that eventlet patches.
 monkey_patch.patch(backend='eventlet')
 
 from pci_ext.cmd import allinone  # noqa: E402

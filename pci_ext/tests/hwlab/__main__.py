@@ -22,7 +22,7 @@ from pci_ext.tests.hwlab import tap
 
 
 def main(names: Sequence[str]) -> int:
-    """Run the tests named, as unittest names them in here, or all."""
+    """Run tests of this package by their names, or all."""
     package = 'pci_ext.tests.hwlab'
     loader = unittest.defaultTestLoader
     if names:
@@ -36,7 +36,7 @@ def main(names: Sequence[str]) -> int:
 
 
 if __name__ == '__main__':
-    # Threads of libvirt's events would keep the process from ending.
+    # Threads for libvirt's events would prevent the end of the process.
     status = main(sys.argv[1:])
     sys.stdout.flush()
     os._exit(status)

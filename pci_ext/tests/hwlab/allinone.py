@@ -16,6 +16,6 @@ from pci_ext import virt
 from pci_ext.cmd import allinone
 
 if __name__ == '__main__':
-    # Nova is imported later, with the driver.
+    # The driver imports Nova, which must happen later.
     virt._DRIVERS['LabDriver'] = 'pci_ext.tests.hwlab.driver'
     allinone.main()

@@ -26,24 +26,24 @@ from pci_ext.tests.hwlab import guests
 from pci_ext.tests.hwlab import sysfs
 from pci_ext.virt.libvirt import driver
 
-#: Seconds that libvirt may take to send an event.
+#: Seconds for libvirt to send an event.
 TIMEOUT = 60
 
 
 class TestCase(base.BaseTestCase):
-    """A driver as nova-compute has it, with guests that Nova did not make."""
+    """A driver as in nova-compute, with guests that Nova did not create."""
 
     def setUp(self) -> None:
         super().setUp()
         self.conf = self.useFixture(pci_ext_fixtures.Activation()).conf
         self.conf.config(group='libvirt', virt_type='qemu')
         self.driver = driver.LibvirtDriver(None)
-        # The first step of init_host; the rest needs a database.
+        # The first step of init_host; the other steps need a database.
         self.driver._host.initialize()
         self.addCleanup(self.driver.cleanup_host, 'lab')
 
     def reported(self) -> dict[str, dict[str, Any]]:
-        """Return what the driver reports of each device, by address."""
+        """Return the properties that the driver reports, by address."""
         text = self.driver._get_pci_passthrough_devices()
         return {device['address']: device for device in jsonutils.loads(text)}
 
@@ -74,7 +74,7 @@ class TestCase(base.BaseTestCase):
             time.sleep(0.1)
 
     def assertDriver(self, expected: str | None, address: str) -> None:
-        """Check what a device is bound to, or is after a while."""
+        """Wait until a device is bound to a driver."""
         self.assertEqual(
             expected, sysfs.wait_for_driver(address, expected), address
         )

@@ -31,14 +31,14 @@ from pci_ext.tests.hwlab import guests
 from pci_ext.tests.hwlab import sysfs
 from pci_ext.virt.libvirt import domain_xml
 
-# Everything takes ten to twenty times as long where it is emulated.
+# The emulation is ten to twenty times slower.
 process.START_TIMEOUT = 600
 process.STOP_TIMEOUT = 60
 base.SERVER_TIMEOUT = 600
-# A look takes seconds, and slows down what is looked at.
+# A request takes seconds, and slows down the services.
 base.POLL_INTERVAL = 2
 
-#: The libvirt of each host. The second one is made by a script.
+#: The libvirt of each host. A script creates the second one.
 URIS = {'lab': 'qemu:///system', 'lab-2': 'qemu+tcp://lab-2/system'}
 _SECOND_HOST = '/opt/pci_ext/pci_ext/tests/hwlab/machine/second-host.sh'
 
@@ -79,7 +79,7 @@ special_attrs = e.physical_network
 port_plug = network
 """
 
-#: The policy of each PCI flavor for live migrations.
+#: The live migration policy of each PCI flavor.
 _PCI_FLAVORS = {
     'nic': 'forbid',
     'other': 'forbid',
@@ -87,22 +87,22 @@ _PCI_FLAVORS = {
     'vf': 'hotplug',
 }
 
-#: The name of the image of a guest that never lets go of a device.
+#: The name of the image of a guest that never releases a device.
 UNRESPONSIVE = 'unresponsive'
 
 
 class Lab(process.AllInOne):
-    """The services, with the driver of hosts that share one machine."""
+    """The services, with the driver for hosts that share one machine."""
 
     MODULE = 'pci_ext.tests.hwlab.allinone'
 
 
 class TestCase(base.TestCase):
-    """Two nova-computes on real libvirt and devices, and what they work with.
+    """Two nova-computes with real libvirt and devices, and other services.
 
-    The services are shared by all classes of tests, and end with the machine.
-    The first host has one device of each of the PCI flavors nic, other and
-    sibling, and both have one of the PCI flavor vf.
+    All classes of tests share the services, which end with the machine. The
+    first host has one device for each of the PCI flavors nic, other and
+    sibling. Both hosts have one device for the PCI flavor vf.
     """
 
     HOSTS = {host: [] for host in URIS}
@@ -111,14 +111,14 @@ class TestCase(base.TestCase):
     nic: ClassVar[str]
     other_nic: ClassVar[str]
     sibling: ClassVar[str]
-    #: By host.
+    #: The VF of each host.
     vfs: ClassVar[dict[str, str]]
 
     _lab: ClassVar[Lab | None] = None
 
     @classmethod
     def setUpClass(cls) -> None:
-        # Past the parent, whose services are for one class.
+        # The parent would start services for one class.
         super(base.TestCase, cls).setUpClass()
         cls.nic, cls.other_nic = sysfs.nics()
         cls.sibling = sysfs.siblings()[0]
@@ -129,7 +129,7 @@ class TestCase(base.TestCase):
             lab = cls._make_lab(pf)
             lab.start()
             TestCase._lab = lab
-            cls._fill(lab)
+            cls._create_flavors_and_images(lab)
         cls.cloud = cls.allinone = TestCase._lab
         cls.shell = shell.Shell(cls.cloud.clouds_yaml)
 
@@ -137,10 +137,10 @@ class TestCase(base.TestCase):
     def _make_lab(cls, pf: str) -> Lab:
         subprocess.run([_SECOND_HOST], check=True)
         first, second = URIS
-        of_second = {cls.vfs[second]}
+        devices_of_second = {cls.vfs[second]}
         hidden = {
-            first: list(of_second),
-            second: list(set(sysfs.addresses()) - of_second),
+            first: list(devices_of_second),
+            second: list(set(sysfs.addresses()) - devices_of_second),
         }
         os.environ[driver.HOSTS] = json.dumps(
             {
@@ -155,15 +155,15 @@ class TestCase(base.TestCase):
             'other_nic': cls.other_nic,
             'pf': pf,
             'sibling': cls.sibling,
-            # Without this card nothing matches.
+            # Without this card no device matches.
             'igb': sysfs.pf(sysfs.IGB) or 'ffff:ff:1f.7',
         }
         directory = tempfile.mkdtemp(prefix='pci-ext-lab-')
         return Lab(directory, cls.HOSTS, config)
 
     @classmethod
-    def _fill(cls, lab: Lab) -> None:
-        """Make the PCI flavors, and give the images their guests."""
+    def _create_flavors_and_images(cls, lab: Lab) -> None:
+        """Create the PCI flavors and images."""
         run = shell.Shell(lab.clouds_yaml)
         for name, policy in _PCI_FLAVORS.items():
             run.run(
@@ -189,24 +189,24 @@ class TestCase(base.TestCase):
         return connection
 
     def domain(self, server: str) -> Any:
-        """Return the domain of a server on the host that it is on."""
+        """Return the domain of a server."""
         return self.connect(self.host_of(server)).lookupByUUIDString(server)
 
     def whole_log(self) -> str:
-        """Return all that the services logged."""
+        """Return the log of the services."""
         path = os.path.join(self.allinone.data_dir, 'nova.log')
         with open(path, encoding='utf-8') as stream:
             return stream.read()
 
     def assertDevices(self, server: str, *addresses: str) -> None:
-        """Check records, API, live XML and the drivers of the kernel."""
+        """Check database, API, live XML and the drivers of the kernel."""
         self.assertAllocated(server, *addresses)
         xml = self.domain(server).XMLDesc(0)
         self.assertEqual(set(addresses), domain_xml.hostdev_addresses(xml))
         for address in addresses:
             self.assertEqual('vfio-pci', sysfs.driver(address))
 
-    def assertGivenBack(self, address: str, driver: str | None) -> None:
-        """Check that a device is free, and bound as before."""
+    def assertReleased(self, address: str, driver: str | None) -> None:
+        """Check that a device is free, and bound to the driver of the host."""
         self.assertNotIn(address, self.allocations())
         self.assertEqual(driver, sysfs.wait_for_driver(address, driver))

@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The driver of hosts that share one machine.
+"""The driver for hosts that share one machine.
 
-Each has a libvirt of its own. The devices are those of one kernel, and each
-host reports some of them.
+Each host has its own libvirt. All devices belong to one kernel; each host
+reports some of them.
 """
 
 import json
@@ -25,9 +25,9 @@ from oslo_serialization import jsonutils
 
 from pci_ext.virt.libvirt import driver
 
-#: The environment variable with what is particular to each host, in JSON:
-#: by its name the "uri" of its libvirt, and in "hidden" the addresses of the
-#: devices that are of other hosts.
+#: The environment variable with the properties of each host, in JSON: by name
+#: of the host, the "uri" of its libvirt, and in "hidden" the addresses of the
+#: devices of other hosts.
 HOSTS = 'PCI_EXT_HWLAB_HOSTS'
 
 
@@ -35,9 +35,9 @@ class LabDriver(driver.LibvirtDriver):
     """The driver of pci_ext, for one of several hosts in one process."""
 
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
-        mine = json.loads(os.environ[HOSTS])[virtapi._compute.host]
-        self._hidden = frozenset(mine['hidden'])
-        self._uri = lambda: mine['uri']
+        properties = json.loads(os.environ[HOSTS])[virtapi._compute.host]
+        self._hidden = frozenset(properties['hidden'])
+        self._uri = lambda: properties['uri']
         super().__init__(virtapi, read_only)
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
@@ -52,5 +52,5 @@ class LabDriver(driver.LibvirtDriver):
 
     def _parse_migration_flags(self) -> None:
         super()._parse_migration_flags()
-        # libvirt cannot tell that both hosts have the same disks.
+        # libvirt does not know that the hosts share their disks.
         self._live_migration_flags |= libvirt_python.VIR_MIGRATE_UNSAFE

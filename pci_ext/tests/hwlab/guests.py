@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Guests that do no more than take part in hot plugging."""
+"""Guests that only support hot plugging."""
 
 from collections.abc import Sequence
 import shutil
@@ -83,13 +83,14 @@ class Guest:
         self.name = f'guest-{self.instance.uuid}'
 
     def start(self, devices: Sequence[str] = ()) -> None:
-        """Start it with devices, as libvirt describes them.
+        """Start the guest.
 
-        :raises libvirt.libvirtError: if it does not start
+        :param devices: the XML of its devices
+        :raises libvirt.libvirtError: if the guest does not start
         """
         disk = ''
         if not self._unresponsive:
-            # A lock keeps two guests from using one disk.
+            # Two guests cannot lock the same disk image.
             path = f'/dev/shm/{self.instance.uuid}'
             shutil.copy(EJECT, path)
             disk = _DISK.format(path=path)
@@ -106,11 +107,11 @@ class Guest:
         return self._connection.lookupByUUIDString(self.instance.uuid)
 
     def devices(self) -> frozenset[str]:
-        """Return the addresses of the devices that its live XML has."""
+        """Return the addresses of the devices in the live XML."""
         return domain_xml.hostdev_addresses(self.domain().XMLDesc(0))
 
     def destroy(self) -> None:
-        """Switch it off, unless it is."""
+        """Destroy the guest, if it runs."""
         try:
             self.domain().destroy()
         except libvirt.libvirtError as error:

@@ -25,7 +25,7 @@ E1000E = ('8086', '10d3')
 NVME = ('1b36', '0010')
 IGB = ('8086', '10c9')
 
-#: Seconds that the kernel may take to bind a driver.
+#: Seconds for the kernel to bind a driver.
 _BIND_TIMEOUT = 30
 
 
@@ -49,12 +49,12 @@ def ids(address: str) -> tuple[str, str]:
 
 
 def addresses() -> list[str]:
-    """Return the addresses of all PCI devices, bridges too."""
+    """Return the addresses of all PCI devices, including bridges."""
     return sorted(os.listdir(_DEVICES))
 
 
 def driver(address: str) -> str | None:
-    """Return the name of the driver that a device is bound to now."""
+    """Return the name of the driver of a device, None without one."""
     return _link(address, 'driver')
 
 
@@ -65,7 +65,7 @@ def group(address: str) -> list[str]:
 
 
 def parent(address: str) -> str | None:
-    """Return the address of the PF that a VF is of."""
+    """Return the address of the PF of a VF."""
     return _link(address, 'physfn')
 
 
@@ -76,7 +76,7 @@ def vfs(address: str) -> list[str]:
 
 
 def nics() -> list[str]:
-    """Return the addresses of the NICs with an IOMMU group of their own."""
+    """Return the addresses of the NICs that are alone in an IOMMU group."""
     return [
         address
         for address in addresses()
@@ -94,7 +94,10 @@ def siblings() -> list[str]:
 
 
 def pf(kind: tuple[str, str] = NVME) -> str | None:
-    """Return the address of the device with VFs of a kind, if there is one."""
+    """Return the address of a PF that has VFs, None without one.
+
+    :param kind: vendor and product id of the PF
+    """
     for address in addresses():
         if ids(address) == kind and vfs(address):
             return address
@@ -102,10 +105,10 @@ def pf(kind: tuple[str, str] = NVME) -> str | None:
 
 
 def wait_for_driver(address: str, name: str | None) -> str | None:
-    """Return the driver of a device, at the latest after a time limit.
+    """Wait until a device has a driver, and return its driver.
 
-    libvirt gives a device back to the host after the guest has released it,
-    and sends no event when that is done.
+    libvirt binds a device to its driver after the guest has released it, and
+    sends no event then.
     """
     deadline = time.monotonic() + _BIND_TIMEOUT
     while driver(address) != name and time.monotonic() < deadline:
@@ -114,7 +117,7 @@ def wait_for_driver(address: str, name: str | None) -> str | None:
 
 
 def describe() -> list[str]:
-    """Describe this machine, a line each."""
+    """Return lines that describe this machine."""
     lines = [f'kernel {platform.release()}']
     version = subprocess.run(
         ['virsh', 'version', '--daemon'], capture_output=True, text=True

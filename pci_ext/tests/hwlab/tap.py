@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Results of unittest in the Test Anything Protocol, while they come in."""
+"""Writes results of unittest in the Test Anything Protocol."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ import unittest
 
 
 class TapResult(unittest.TestResult):
-    """Writes a line for each test, and why it failed as comments."""
+    """Writes a line for each test, and errors as comments."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ class TapResult(unittest.TestResult):
         self._report('ok', _name(test), f' # SKIP {reason}')
 
     def addError(self, test: Any, err: Any, details: Any = None) -> None:
-        # Of a class that could not be set up, too, which is no test.
+        # It is also called for a failed setUpClass.
         super().addError(test, err or _FAILED)
         self._failed(test, err, details)
 
@@ -80,7 +80,7 @@ def _failed() -> Any:
         return sys.exc_info()
 
 
-#: The error for unittest of a test whose details have the traceback.
+#: The error to report if the details of a test have the traceback.
 _FAILED = _failed()
 
 
@@ -90,9 +90,9 @@ def _name(test: Any) -> str:
 
 
 def run(suite: unittest.TestSuite, stream: TextIO, about: str) -> bool:
-    """Run tests, and tell whether all passed.
+    """Run tests, and return whether all passed.
 
-    :param about: written first, as comments
+    :param about: text to write first, as comments
     """
     result = TapResult(stream)
     result.comment(about)

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Devices that come into guests and out of them, by the driver."""
+"""The driver attaches devices to guests and detaches them."""
 
 from nova import context as nova_context
 
@@ -23,7 +23,7 @@ CYCLES = 20
 
 
 class AttachTestCase(base.TestCase):
-    """Guests that are up, and two NICs and two VFs for them."""
+    """Running guests, with two NICs and two VFs for them."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -49,7 +49,7 @@ class AttachTestCase(base.TestCase):
 
 
 class AttachTest(AttachTestCase):
-    """Guests that listen."""
+    """Guests that release devices on request."""
 
     def _cycles(self, address: str, host_driver: str | None) -> None:
         guest = self.start_guest()
@@ -68,7 +68,7 @@ class AttachTest(AttachTestCase):
         self._cycles(self.nic, 'e1000e')
 
     def test_cycles_of_a_vf(self) -> None:
-        # nvme does not take a VF that its PF has not switched on.
+        # The driver nvme does not bind a VF that its PF has not enabled.
         self._cycles(self.vf, None)
 
     def test_cycles_of_a_vf_with_a_driver(self) -> None:
@@ -77,7 +77,7 @@ class AttachTest(AttachTestCase):
             self.skipTest('There is no igb: QEMU is older than 8')
         self._cycles(sysfs.vfs(pf)[0], 'igbvf')
 
-    def test_several(self) -> None:
+    def test_attaches_several_devices(self) -> None:
         guest = self.start_guest()
         self.attach(guest, self.nic, self.vf)
         self.assertEqual({self.nic, self.vf}, guest.devices())
@@ -94,29 +94,29 @@ class AttachTest(AttachTestCase):
         self.assertDriver('e1000e', self.nic)
         self.assertDriver(None, self.vf)
 
-    def test_detach_what_a_guest_was_booted_with(self) -> None:
+    def test_detaches_a_boot_time_device(self) -> None:
         guest = self.start_guest([self.nic])
         self.detach(guest, self.nic)
         self.assertEqual(frozenset(), guest.devices())
         self.assertDriver('e1000e', self.nic)
 
-    def test_held_by_another_guest(self) -> None:
-        holder = self.start_guest([self.nic])
+    def test_refuses_a_device_of_another_guest(self) -> None:
+        other_guest = self.start_guest([self.nic])
         guest = self.start_guest(unresponsive=True)
         error = self.assertRaises(
             exception.PciAttachFailed, self.attach, guest, self.nic
         )
         self.assertIn(self.nic, str(error))
         self.assertIn(
-            f'in use by driver QEMU, domain {holder.name}', str(error)
+            f'in use by driver QEMU, domain {other_guest.name}', str(error)
         )
-        self.assertEqual({self.nic}, holder.devices())
+        self.assertEqual({self.nic}, other_guest.devices())
         self.assertEqual(frozenset(), guest.devices())
         self.assertDriver('vfio-pci', self.nic)
 
 
 class UnresponsiveGuestTest(AttachTestCase):
-    """Guests that do not listen, or not yet."""
+    """Guests that release a device late or never."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -124,7 +124,7 @@ class UnresponsiveGuestTest(AttachTestCase):
             group='libvirt', device_detach_attempts=2, device_detach_timeout=3
         )
 
-    def test_never_answers(self) -> None:
+    def test_detach_fails_with_an_unresponsive_guest(self) -> None:
         guest = self.start_guest([self.nic], unresponsive=True)
         error = self.assertRaises(
             exception.PciDetachFailed, self.detach, guest, self.nic
@@ -135,7 +135,7 @@ class UnresponsiveGuestTest(AttachTestCase):
         guest.destroy()
         self.assertDriver('e1000e', self.nic)
 
-    def test_answers_late(self) -> None:
+    def test_reports_a_late_release(self) -> None:
         removed: list[str] = []
         self.driver.pci_removed = removed.append
         guest = self.start_guest([self.nic])

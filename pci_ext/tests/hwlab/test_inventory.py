@@ -18,7 +18,7 @@ from pci_ext.tests.hwlab import sysfs
 
 
 class InventoryTest(base.TestCase):
-    """The devices of the machine, as the driver has them from libvirt."""
+    """The devices of the machine, as libvirt reports them to the driver."""
 
     def test_agrees_with_the_kernel(self) -> None:
         reported = self.reported()
@@ -43,7 +43,7 @@ class InventoryTest(base.TestCase):
             self.assertEqual('type-VF', reported[address]['dev_type'])
             self.assertEqual(pf, sysfs.parent(address))
 
-    def test_pci_information(self) -> None:
+    def test_offers_devices_by_pci_information(self) -> None:
         nic, other_nic = sysfs.nics()
         pf = sysfs.pf()
         assert pf is not None

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Devices that the IOMMU cannot keep apart."""
+"""Devices that share an IOMMU group."""
 
 from pci_ext import exception
 from pci_ext.matching import addresses
@@ -33,7 +33,7 @@ class IommuGroupsTest(test_attach.AttachTestCase):
             assert group is not None
             self.assertEqual(set(sysfs.group(address)), group.addresses)
 
-    def test_attach_one_of_a_group(self) -> None:
+    def test_refuses_one_device_of_a_group(self) -> None:
         guest = self.start_guest(unresponsive=True)
         error = self.assertRaises(
             exception.PciAttachFailed, self.attach, guest, self.first
@@ -43,8 +43,8 @@ class IommuGroupsTest(test_attach.AttachTestCase):
         self.assertDriver('e1000e', self.first)
         self.assertDriver('e1000e', self.second)
 
-    def test_attach_a_whole_group(self) -> None:
-        # Each is attached by itself, when the host still has the other one.
+    def test_refuses_to_attach_a_whole_group(self) -> None:
+        # Devices are attached one by one, while the host uses the other one.
         guest = self.start_guest(unresponsive=True)
         error = self.assertRaises(
             exception.PciAttachFailed,
@@ -57,7 +57,7 @@ class IommuGroupsTest(test_attach.AttachTestCase):
         self.assertEqual(frozenset(), guest.devices())
         self.assertDriver('e1000e', self.first)
 
-    def test_boot_with_a_whole_group(self) -> None:
+    def test_boots_with_a_whole_group(self) -> None:
         guest = self.start_guest([self.first, self.second])
         self.assertEqual({self.first, self.second}, guest.devices())
         guest.destroy()

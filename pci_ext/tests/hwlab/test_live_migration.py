@@ -22,17 +22,17 @@ _RUNNING = ('accepted', 'queued', 'preparing', 'running')
 
 
 class LiveMigrationTest(cloud.TestCase):
-    """Servers with a VF, and one on the other host for it to become."""
+    """Servers with a VF, and an equivalent VF on the other host."""
 
     def boot_image(self, image: str) -> str:
-        """Boot a server with a VF, and give its id."""
+        """Boot a server with a VF, and return its id."""
         flavor = self.create_flavor('1:vf')
         server = self.create_server(flavor, '--image', image)
         self.wait_for(server, 'ACTIVE')
         return server
 
     def migrate(self, server: str) -> str:
-        """Migrate a server to where it can go, and say how that ended."""
+        """Migrate a server to the other host, and return the status."""
         self.shell.run('server', 'migrate', '--live-migration', server)
 
         def ended() -> str | None:
@@ -45,8 +45,8 @@ class LiveMigrationTest(cloud.TestCase):
         self.wait_until(lambda: not self.show(server)['OS-EXT-STS:task_state'])
         return str(ended())
 
-    def in_use(self) -> set[tuple[str, str]]:
-        """Return the devices claimed or allocated, with what they are."""
+    def devices_in_use(self) -> set[tuple[str, str]]:
+        """Return address and status of claimed and allocated devices."""
         return {
             (address, status)
             for address, status in self.cloud.query(
@@ -55,25 +55,25 @@ class LiveMigrationTest(cloud.TestCase):
             if status in ('claimed', 'allocated')
         }
 
-    def other(self, host: str) -> str:
-        [other] = set(cloud.URIS) - {host}
-        return other
+    def other_host(self, host: str) -> str:
+        [found] = set(cloud.URIS) - {host}
+        return found
 
-    def refusal(self, server: str) -> str:
-        """Let libvirt migrate a domain as it is, and give what it says."""
+    def migration_error(self, server: str) -> str:
+        """Migrate a domain with its VF by libvirt, and return the error."""
         host = self.host_of(server)
         domain = self.domain(server)
         error = self.assertRaises(
             libvirt.libvirtError,
             domain.migrate3,
-            self.connect(self.other(host)),
+            self.connect(self.other_host(host)),
             {},
             libvirt.VIR_MIGRATE_LIVE | libvirt.VIR_MIGRATE_UNSAFE,
         )
         return str(error)
 
     def domains(self, server: str) -> dict[str, set[str]]:
-        """Return the devices of the domain of a server by its host."""
+        """Return the devices in the domains of a server, by host."""
         found = {}
         for host in cloud.URIS:
             for domain in self.connect(host).listAllDomains():
@@ -83,23 +83,24 @@ class LiveMigrationTest(cloud.TestCase):
                     )
         return found
 
-    def test_hotplug(self) -> None:
+    def test_hotplug_replaces_the_vf(self) -> None:
         server = self.boot('1:vf')
         source = self.host_of(server)
         self.assertDevices(server, self.vfs[source])
         self.assertIn(
-            "VFIO device doesn't support migration", self.refusal(server)
+            "VFIO device doesn't support migration",
+            self.migration_error(server),
         )
         self.assertEqual('completed', self.migrate(server))
-        target = self.other(source)
+        target = self.other_host(source)
         self.assertEqual(target, self.host_of(server))
         vf = self.vfs[target]
-        self.wait_until(lambda: self.in_use() == {(vf, 'allocated')})
+        self.wait_until(lambda: self.devices_in_use() == {(vf, 'allocated')})
         self.wait_until(lambda: self.domains(server) == {target: {vf}})
         self.assertDevices(server, vf)
-        self.assertGivenBack(self.vfs[source], None)
+        self.assertReleased(self.vfs[source], None)
 
-    def test_guest_that_does_not_let_go(self) -> None:
+    def test_unresponsive_guest_cancels_the_migration(self) -> None:
         server = self.boot_image(cloud.UNRESPONSIVE)
         source = self.host_of(server)
         vf = self.vfs[source]
@@ -107,11 +108,11 @@ class LiveMigrationTest(cloud.TestCase):
         self.assertEqual('cancelled', self.migrate(server))
         self.assertEqual(source, self.host_of(server))
         self.assertEqual({source: {vf}}, self.domains(server))
-        # A soft reboot starts it by this.
+        # A reboot of the guest uses the definition.
         definition = self.domain(server).XMLDesc(
             libvirt.VIR_DOMAIN_XML_INACTIVE
         )
         self.assertEqual({vf}, domain_xml.hostdev_addresses(definition))
-        self.wait_until(lambda: self.in_use() == {(vf, 'allocated')})
+        self.wait_until(lambda: self.devices_in_use() == {(vf, 'allocated')})
         self.assertDevices(server, vf)
-        self.assertIsNone(sysfs.driver(self.vfs[self.other(source)]))
+        self.assertIsNone(sysfs.driver(self.vfs[self.other_host(source)]))

@@ -16,7 +16,7 @@ from pci_ext.tests.hwlab import test_attach
 
 
 class PhysicalFunctionsTest(test_attach.AttachTestCase):
-    """An NVMe as a whole, which has VFs."""
+    """The PF of an NVMe disk, which has VFs."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -24,29 +24,30 @@ class PhysicalFunctionsTest(test_attach.AttachTestCase):
         assert pf is not None
         self.pf = pf
 
-    def test_with_vfs_that_nobody_has(self) -> None:
-        # Its driver leaves them, and vfio takes no PF that has VFs.
+    def test_refuses_a_pf_with_free_vfs(self) -> None:
+        # The driver of the PF does not remove its VFs, and vfio refuses a
+        # PF with VFs.
         guest = self.start_guest()
         error = self.assertRaises(
             exception.PciAttachFailed, self.attach, guest, self.pf
         )
         self.assertIn(self.pf, str(error))
         self.assertEqual(frozenset(), guest.devices())
-        # The host has it as before.
+        # The PF is bound to the driver of the host again.
         self.assertDriver('nvme', self.pf)
         self.assertEqual([self.vf, self.other_vf], sysfs.vfs(self.pf))
         self.attach(guest, self.vf)
         self.assertEqual({self.vf}, guest.devices())
 
-    def test_with_a_vf_in_a_guest(self) -> None:
-        holder = self.start_guest([self.vf])
+    def test_refuses_a_pf_with_a_vf_in_a_guest(self) -> None:
+        other_guest = self.start_guest([self.vf])
         guest = self.start_guest(unresponsive=True)
         error = self.assertRaises(
             exception.PciAttachFailed, self.attach, guest, self.pf
         )
         self.assertIn(
-            f'its VFs {self.vf} are in domain {holder.name}', str(error)
+            f'its VFs {self.vf} are in domain {other_guest.name}', str(error)
         )
         self.assertEqual(frozenset(), guest.devices())
-        self.assertEqual({self.vf}, holder.devices())
+        self.assertEqual({self.vf}, other_guest.devices())
         self.assertDriver('nvme', self.pf)

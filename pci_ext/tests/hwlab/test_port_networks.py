@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Ports that are plugged by libvirt networks of their own."""
+"""Ports that are plugged by a libvirt network each."""
 
 import time
 from typing import Any
@@ -29,7 +29,7 @@ _HOST = 'lab'
 
 
 class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
-    """Servers with a VF of a NIC, for which the host has a driver."""
+    """Servers with VFs of a NIC."""
 
     def setUp(self) -> None:
         self.pf = sysfs.pf(sysfs.IGB)
@@ -38,9 +38,9 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         super().setUp()
         self.libvirt = self.connect(_HOST)
 
-    def begin(self, *ports: str) -> str:
-        """Ask for a server with ports, and give its id."""
-        response = self.ask(
+    def create_with_ports(self, *ports: str) -> str:
+        """Create a server with ports, and return its id."""
+        response = self.post_server(
             *({'port': port, 'pci_flavor': 'IntelVF'} for port in ports),
             image=stub_services.IMAGE['id'],
         )
@@ -50,7 +50,7 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         return server
 
     def networks(self) -> dict[str, Any]:
-        """Return the networks of ports on the host by their names."""
+        """Return the networks of ports on the host, by name."""
         return {
             network.name(): etree.fromstring(network.XMLDesc(0))
             for network in self.libvirt.listAllNetworks()
@@ -60,14 +60,14 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
     def interfaces(self, domain: Any, flags: int) -> list[Any]:
         """Return the interfaces of a domain.
 
-        :param flags: 0 for those of the guest, 2 for those of its definition
+        :param flags: 0 for the live XML, 2 for the definition
         """
         found = etree.fromstring(domain.XMLDesc(flags))
         return list(found.findall('devices/interface'))
 
-    def test_a_network_for_each_port_with_its_device(self) -> None:
+    def test_creates_a_network_for_each_port(self) -> None:
         ports = [self.create_port(self.red) for _ in range(2)]
-        server = self.begin(*ports)
+        server = self.create_with_ports(*ports)
         self.wait_for(server, 'ACTIVE')
         vfs = self.ports_of(server)
         names = {port: f'pci-ext-{server}-{port}' for port in ports}
@@ -90,27 +90,27 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
                 written.find('source').get('network'), names.values()
             )
             self.assertIsNone(written.find('source/address'))
-        removed, stays = ports
+        removed, remaining = ports
         self.shell.run('server', 'remove', 'port', server, removed)
-        self.wait_until(lambda: self.allocations(server) == [vfs[stays]])
+        self.wait_until(lambda: self.allocations(server) == [vfs[remaining]])
         for flags in (0, 2):
-            [left] = self.interfaces(domain, flags)
+            [interface] = self.interfaces(domain, flags)
             self.assertEqual(
-                self.port(stays)['mac_address'],
-                left.find('mac').get('address'),
+                self.port(remaining)['mac_address'],
+                interface.find('mac').get('address'),
             )
-        self.assertEqual([names[stays]], list(self.networks()))
-        self.assertGivenBack(vfs[removed], 'igbvf')
+        self.assertEqual([names[remaining]], list(self.networks()))
+        self.assertReleased(vfs[removed], 'igbvf')
         self.delete_server(server)
         self.assertEqual({}, self.networks())
-        self.assertGivenBack(vfs[stays], 'igbvf')
+        self.assertReleased(vfs[remaining], 'igbvf')
 
-    def test_nova_compute_killed_half_way(self) -> None:
+    def test_restart_removes_leftover_networks(self) -> None:
         port = self.create_port(self.red)
-        server = self.begin(port)
+        server = self.create_with_ports(port)
         process = self.allinone.process
         assert process is not None
-        # Soon, as the guest comes next.
+        # At once, before the guest starts.
         deadline = time.monotonic() + base.SERVER_TIMEOUT
         while not self.networks():
             self.assertLess(time.monotonic(), deadline)
@@ -133,4 +133,4 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         self.assertEqual({}, self.networks())
         self.assertEqual([], self.allocations())
         for vf in sysfs.vfs(self.pf):
-            self.assertGivenBack(vf, 'igbvf')
+            self.assertReleased(vf, 'igbvf')

@@ -17,24 +17,24 @@ from pci_ext.tests.hwlab import cloud
 
 
 class ServersTest(cloud.TestCase):
-    """A nova-compute with libvirt, and servers that are real guests."""
+    """Servers of nova-compute with libvirt."""
 
-    def test_create_add_remove_delete(self) -> None:
+    def test_creates_attaches_detaches_and_deletes(self) -> None:
         server = self.boot('1:nic')
         self.assertDevices(server, self.nic)
-        self.add(server, '1:vf')
+        self.add_pci(server, '1:vf')
         [vf] = set(self.allocations(server)) - {self.nic}
         self.assertEqual(self.vfs['lab'], vf)
         self.assertDevices(server, self.nic, vf)
-        self.remove(server, self.nic)
+        self.remove_pci(server, self.nic)
         self.assertDevices(server, vf)
-        self.assertGivenBack(self.nic, 'e1000e')
+        self.assertReleased(self.nic, 'e1000e')
         self.delete_server(server)
-        self.assertGivenBack(vf, None)
+        self.assertReleased(vf, None)
 
-    def test_reboot_and_restart(self) -> None:
+    def test_reboot_and_restart_preserve_the_devices(self) -> None:
         server = self.boot('1:nic')
-        self.add(server, '1:vf')
+        self.add_pci(server, '1:vf')
         devices = self.allocations(server)
         for command in (
             ['server', 'reboot', '--hard', '--wait', server],
@@ -47,34 +47,34 @@ class ServersTest(cloud.TestCase):
         self.wait_for(server, 'ACTIVE', 'SHUTOFF')
         self.assertDevices(server, *devices)
 
-    def test_guest_that_answers_late(self) -> None:
+    def test_frees_a_device_released_late(self) -> None:
         server = self.boot('1:nic')
         self.shell.run('server', 'pause', server)
         self.wait_for(server, 'PAUSED', 'ACTIVE')
         error = self.assertRaises(
-            shell.CommandFailed, self.remove, server, self.nic
+            shell.CommandFailed, self.remove_pci, server, self.nic
         )
         self.assertIn(self.nic, str(error))
-        # It may still have to.
+        # The detach is pending.
         self.assertDevices(server, self.nic)
         self.shell.run('server', 'unpause', server)
         self.wait_for(server, 'ACTIVE', 'PAUSED')
         self.wait_until(lambda: not self.allocations(server))
         self.assertDevices(server)
-        self.assertGivenBack(self.nic, 'e1000e')
+        self.assertReleased(self.nic, 'e1000e')
 
-    def test_shared_iommu_group(self) -> None:
+    def test_refuses_to_attach_with_a_shared_iommu_group(self) -> None:
         server = self.boot('1:nic')
         error = self.assertRaises(
-            shell.CommandFailed, self.add, server, '1:sibling'
+            shell.CommandFailed, self.add_pci, server, '1:sibling'
         )
         self.assertIn('shares IOMMU group', str(error))
         self.assertDevices(server, self.nic)
-        self.assertGivenBack(self.sibling, 'e1000e')
+        self.assertReleased(self.sibling, 'e1000e')
 
-    def test_boot_with_shared_iommu_group(self) -> None:
+    def test_boot_fails_with_a_shared_iommu_group(self) -> None:
         server = self.create_server(self.create_flavor('1:sibling'))
         self.wait_for(server, 'ERROR')
-        # Nova tells users only that all hosts are exhausted.
+        # The fault of Nova says only that all hosts are exhausted.
         self.assertIn(f'{self.sibling} was not attached', self.whole_log())
-        self.assertGivenBack(self.sibling, 'e1000e')
+        self.assertReleased(self.sibling, 'e1000e')

@@ -10,5 +10,5 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-# Settles the concurrency mode, before anything else of Nova is imported.
+# It selects the concurrency mode, before other modules of Nova are imported.
 from nova.tests import functional  # noqa: F401

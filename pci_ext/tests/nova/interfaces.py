@@ -12,9 +12,9 @@
 
 """The interfaces of guests in Nova's fake libvirt, as in libvirt.
 
-That one has no networks, takes an interface for what it finds first of its
-MAC address, and keeps one description where libvirt keeps two: the definition,
-as it was written, and one of the guest that runs.
+Nova's fake libvirt has no networks, and finds an interface by its MAC address
+only. It has one XML of a domain. libvirt has two: the definition, and the live
+XML of the running guest.
 """
 
 from collections.abc import Callable
@@ -61,9 +61,9 @@ class Networks(libvirt_networks.Networks, fixtures.Fixture):
 class Interfaces(fixtures.Fixture):
     """The interfaces of guests.
 
-    :param networks: those of the host
-    :param removed: called with the uuid of a domain and an alias when the
-        guest has let go of an interface
+    :param networks: the networks of the host
+    :param removed: called with the uuid of a domain and the alias of an
+        interface after the guest has released the interface
     """
 
     def __init__(
@@ -119,7 +119,7 @@ class _Domain(fakelibvirt.Domain):
         if running.find('alias') is None:
             etree.SubElement(running, 'alias', name=f'net{self._slot}')
         if running.get('type') == 'network':
-            # The device that libvirt took from the network.
+            # The live XML has the device of the network instead.
             [source] = running.findall('source')
             network = etree.fromstring(
                 self.networks[source.get('network')].XMLDesc(0)
@@ -150,22 +150,22 @@ class _Domain(fakelibvirt.Domain):
         if not xml.startswith('<interface'):
             super().detachDeviceFlags(xml, flags)
             return
-        wanted = etree.fromstring(xml)
+        requested = etree.fromstring(xml)
         if flags & fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG:
-            self._defined.remove(_find(self._defined, wanted))
+            self._defined.remove(_find(self._defined, requested))
         if flags & fakelibvirt.VIR_DOMAIN_AFFECT_LIVE:
-            found = _find(self._running, wanted)
+            found = _find(self._running, requested)
             self._running.remove(found)
             self.removed(self.UUIDString(), found.find('alias').get('name'))
 
 
-def _find(interfaces: list[Any], wanted: Any) -> Any:
-    """Find an interface as virDomainNetFindIdx does: by MAC and address."""
+def _find(interfaces: list[Any], requested: Any) -> Any:
+    """Find an interface by MAC and PCI address, as virDomainNetFindIdx."""
     found = [
         interface
         for interface in interfaces
-        if _attributes(interface, 'mac') == _attributes(wanted, 'mac')
-        and _attributes(wanted, 'address')
+        if _attributes(interface, 'mac') == _attributes(requested, 'mac')
+        and _attributes(requested, 'address')
         in (None, _attributes(interface, 'address'))
     ]
     if not found:

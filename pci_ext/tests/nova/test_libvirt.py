@@ -61,8 +61,8 @@ class LibvirtTestCase(base.ServersTestBase):
                 '[{"vendor_id": "8086"}, {}]',
             ],
         )
-        self.askers: set[int] = set()
-        # As the controllers of our router; Nova's router is used here.
+        self.source_threads: set[int] = set()
+        # The tests use Nova's router, without the quota of our controllers.
         conf.config(group='quota', driver='nova.quota.NoopQuotaDriver')
         self.useFixture(
             fixtures.MonkeyPatch(
@@ -81,7 +81,7 @@ class LibvirtTestCase(base.ServersTestBase):
         self.flags(compute_driver='pci_ext.LibvirtDriver')
 
     def source(self, names: set[str]) -> list[pci_flavor.PciFlavor]:
-        self.askers.add(threading.get_ident())
+        self.source_threads.add(threading.get_ident())
         return [
             pci_flavor.PciFlavor(
                 name=name,
@@ -121,7 +121,7 @@ class LibvirtTestCase(base.ServersTestBase):
 
 
 class LibvirtTest(LibvirtTestCase):
-    def test_server_has_the_devices_in_its_domain(self) -> None:
+    def test_domain_has_the_devices(self) -> None:
         self.start_compute(
             pci_info=fakelibvirt.HostPCIDevicesInfo(
                 num_pci=2, num_pfs=1, num_vfs=2
@@ -137,7 +137,7 @@ class LibvirtTest(LibvirtTestCase):
         self._delete_server(server)
         self.assertEqual(2, len(self.devices_of(self.boot('2:accelerator'))))
 
-    def test_devices_reported_to_placement(self) -> None:
+    def test_claims_devices_reported_to_placement(self) -> None:
         self.flags(group='pci', report_in_placement=True)
         self.start_compute(
             pci_info=fakelibvirt.HostPCIDevicesInfo(
@@ -156,7 +156,7 @@ class LibvirtTest(LibvirtTestCase):
         ]
         self.assertCountEqual([None, 0, 1], used)
 
-    def test_restarted_compute_keeps_what_servers_have(self) -> None:
+    def test_restart_of_nova_compute_preserves_allocations(self) -> None:
         self.start_compute(pci_info=fakelibvirt.HostPCIDevicesInfo(num_pci=2))
         server = self.boot('accelerator')
         before = self.devices_of(server)
@@ -166,7 +166,7 @@ class LibvirtTest(LibvirtTestCase):
         self.assertEqual(set(), before & self.devices_of(other))
         self.boot('accelerator', expected_state='ERROR')
 
-    def test_resize_takes_the_devices_of_the_new_flavor(self) -> None:
+    def test_resize_claims_the_devices_of_the_new_flavor(self) -> None:
         for host in ('compute1', 'compute2'):
             self.start_compute(
                 hostname=host,
@@ -189,5 +189,5 @@ class LibvirtTest(LibvirtTestCase):
         self.assertEqual(
             self.devices_of(server), self.hostdevs_of(host, server)
         )
-        # nova-api, which is called here; nova-compute has no database.
-        self.assertEqual({threading.get_ident()}, self.askers)
+        # Only nova-api, in this thread, loads PCI flavors from the database.
+        self.assertEqual({threading.get_ident()}, self.source_threads)

@@ -30,13 +30,13 @@ REQUEST = 'pci_passthrough:pci_flavor'
 
 
 class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
-    """In Nova's fixtures the definition is the live XML."""
+    """One server; Nova's fixtures have one XML, live and as definition."""
 
     NUM_PFS = 0
 
     def setUp(self) -> None:
         super().setUp()
-        # An attach is charged against the limits kept there.
+        # It contains the limits, which an attach is charged against.
         self.useFixture(db_base.Database())
         self.start_compute(
             pci_info=fakelibvirt.HostPCIDevicesInfo(
@@ -50,7 +50,7 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
         connection = self.computes['compute1'].driver._host.get_connection()
         return connection.lookupByUUIDString(self.server['id'])
 
-    def answer_detach(self) -> None:
+    def emit_removed_events(self) -> None:
         """Send libvirt's event that the guest has released a device."""
         driver = self.computes['compute1'].driver
         domain = self.domain()
@@ -68,7 +68,7 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
         domain.detachDeviceFlags = detach
 
     def instance(self) -> objects.Instance:
-        # Nova finds an action by the request that began it.
+        # Nova finds an action by the id of its request.
         self.ctxt.request_id = oslo_context.generate_request_id()
         return objects.Instance.get_by_uuid(
             self.ctxt,
@@ -77,7 +77,7 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
         )
 
     def wait(self, result: str) -> None:
-        """Wait for the last action."""
+        """Wait until the last action ends with a result."""
         action = self.api.get_instance_actions(self.server['id'])[0]['action']
         self._wait_for_instance_action_event(
             self.server, action, f'compute_{action}', result
@@ -86,8 +86,8 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
             self.server, {'OS-EXT-STS:task_state': None}
         )
 
-    def assertTold(self, count: int) -> None:
-        """Check the devices in the metadata of the server."""
+    def assertDeviceMetadata(self, count: int) -> None:
+        """Check the number of devices in the metadata of the server."""
         metadata = self.instance().device_metadata
         self.assertEqual(
             [['accelerator']] * count,
@@ -114,8 +114,8 @@ class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
 
 
 class LibvirtAttachTest(LibvirtAttachTestCase):
-    def test_attach_and_detach(self) -> None:
-        self.assertTold(1)
+    def test_attaches_and_detaches(self) -> None:
+        self.assertDeviceMetadata(1)
         domain = self.domain()
         original = domain.attachDeviceFlags
         domain.attachDeviceFlags = lambda xml, flags: (
@@ -123,7 +123,7 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
             original(xml, flags),
         )
         self.attach('2:accelerator')
-        self.assertTold(3)
+        self.assertDeviceMetadata(3)
         devices = self.devices_of(self.server)
         self.assertEqual(3, len(devices))
         self.assertEqual(devices, self.hostdevs_of('compute1', self.server))
@@ -135,10 +135,10 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
                 | fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG,
                 flags,
             )
-        self.answer_detach()
+        self.emit_removed_events()
         first = min(devices)
         self.detach(first)
-        self.assertTold(2)
+        self.assertDeviceMetadata(2)
         self.assertEqual(devices - {first}, self.devices_of(self.server))
         self.assertEqual(
             devices - {first}, self.hostdevs_of('compute1', self.server)
@@ -151,7 +151,7 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
         self.assertEqual(devices, self.devices_of(self.server))
         self.assertEqual(devices, self.hostdevs_of('compute1', self.server))
 
-    def test_stopped(self) -> None:
+    def test_attaches_to_a_stopped_server(self) -> None:
         self.server = self._stop_server(self.server)
         self.attach('2:accelerator')
         self.server = self._start_server(self.server)
@@ -159,9 +159,9 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
         self.assertEqual(3, len(devices))
         self.assertEqual(devices, self.hostdevs_of('compute1', self.server))
 
-    def test_refused_by_libvirt(self) -> None:
+    def test_undoes_an_attach_refused_by_libvirt(self) -> None:
         before = self.devices_of(self.server)
-        self.answer_detach()
+        self.emit_removed_events()
         domain = self.domain()
         original = domain.attachDeviceFlags
 
@@ -180,14 +180,14 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
         self.assertEqual(before, self.devices_of(self.server))
         self.assertEqual(before, self.hostdevs_of('compute1', self.server))
 
-    def test_unresponsive_guest(self) -> None:
+    def test_frees_a_device_released_after_the_timeout(self) -> None:
         self.flags(
             group='libvirt', device_detach_attempts=1, device_detach_timeout=1
         )
         [address] = before = self.devices_of(self.server)
         domain = self.domain()
         original = domain.detachDeviceFlags
-        # As with an unresponsive guest: no error, no event.
+        # An unresponsive guest causes neither an error nor an event.
         domain.detachDeviceFlags = lambda xml, flags: None
         self.detach(address, result='error')
         self.assertEqual(before, self.devices_of(self.server))
@@ -214,7 +214,7 @@ class PhysicalFunctionTest(LibvirtAttachTestCase):
     NUM_PFS = 1
 
     def setUp(self) -> None:
-        # The audit at the start of nova-compute lists guests, too.
+        # The audit at the start of nova-compute would list the guests too.
         self.useFixture(
             fixtures.MockPatch(
                 'pci_ext.compute.recovery.startup_audit.audit_servers'
@@ -222,12 +222,12 @@ class PhysicalFunctionTest(LibvirtAttachTestCase):
         )
         super().setUp()
 
-    def test_a_guest_that_ends_meanwhile(self) -> None:
-        """Each running guest is checked for the VFs."""
-        asked: list[int] = []
+    def test_ignores_a_guest_that_has_ended(self) -> None:
+        """An attach of a PF checks each running guest for its VFs."""
+        flags_seen: list[int] = []
 
         def gone(flags: int) -> str:
-            asked.append(flags)
+            flags_seen.append(flags)
             raise fakelibvirt.make_libvirtError(
                 fakelibvirt.libvirtError,
                 'Domain not found',
@@ -238,5 +238,5 @@ class PhysicalFunctionTest(LibvirtAttachTestCase):
         connection = self.computes['compute1'].driver._host.get_connection()
         connection.lookupByUUIDString(other['id']).XMLDesc = gone
         self.attach('1:card')
-        self.assertEqual([0], asked)
+        self.assertEqual([0], flags_seen)
         self.assertEqual(2, len(self.devices_of(self.server)))

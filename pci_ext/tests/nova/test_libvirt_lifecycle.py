@@ -25,61 +25,61 @@ class LibvirtLifecycleTest(test_libvirt_attach.LibvirtAttachTestCase):
         self.before = self.devices_of(self.server)
         self.assertEqual(3, len(self.before))
 
-    def assertSame(self) -> None:
+    def assertSameDevices(self) -> None:
         self.assertEqual(self.before, self.devices_of(self.server))
         self.assertEqual(
             self.before, self.hostdevs_of('compute1', self.server)
         )
 
     def test_suspend_and_resume(self) -> None:
-        self.answer_detach()
+        self.emit_removed_events()
         self.server = self._suspend_server(self.server)
         self.assertEqual(set(), self.hostdevs_of('compute1', self.server))
         self.assertEqual(self.before, self.devices_of(self.server))
         self.server = self._resume_server(self.server)
-        self.assertSame()
+        self.assertSameDevices()
 
     def test_suspend_refused_by_the_guest(self) -> None:
         self.flags(
             group='libvirt', device_detach_attempts=1, device_detach_timeout=1
         )
-        self.answer_detach()
+        self.emit_removed_events()
         domain = self.domain()
         original = domain.detachDeviceFlags
-        listening: list[str] = []
+        detached: list[str] = []
 
         def detach(xml: str, flags: int) -> None:
-            # The first device is released.
-            if not listening:
+            # The guest releases the first device only.
+            if not detached:
                 original(xml, flags)
-            listening.append(xml)
+            detached.append(xml)
 
         domain.detachDeviceFlags = detach
-        # Casts are calls in Nova's tests, which fail.
+        # In Nova's tests casts are calls, so the request fails.
         self.api.post_server_action(
             self.server['id'], {'suspend': None}, check_response_status=[500]
         )
         self._wait_for_instance_action_event(
             self.server, 'suspend', 'compute_suspend_instance', 'error'
         )
-        self.assertEqual(2, len(listening))
+        self.assertEqual(2, len(detached))
         self._wait_for_state_change(self.server, 'ACTIVE')
-        self.assertSame()
+        self.assertSameDevices()
 
-    def test_suspend_of_a_guest_that_answers_late(self) -> None:
+    def test_suspends_a_guest_that_releases_late(self) -> None:
         self.flags(
             group='libvirt', device_detach_attempts=2, device_detach_timeout=1
         )
-        self.answer_detach()
+        self.emit_removed_events()
         domain = self.domain()
-        answered = domain.detachDeviceFlags
+        emit_and_detach = domain.detachDeviceFlags
         late: list[str] = []
 
         def detach(xml: str, flags: int) -> None:
             if not late:
                 late.append(xml)
             elif late == [xml]:
-                # It is released when libvirt is called again.
+                # The guest releases it before the second call of libvirt.
                 late.append(xml)
                 domain.detachDevice(xml)
                 raise fakelibvirt.make_libvirtError(
@@ -88,7 +88,7 @@ class LibvirtLifecycleTest(test_libvirt_attach.LibvirtAttachTestCase):
                     error_code=fakelibvirt.VIR_ERR_DEVICE_MISSING,
                 )
             else:
-                answered(xml, flags)
+                emit_and_detach(xml, flags)
 
         domain.detachDeviceFlags = detach
         self.server = self._suspend_server(self.server)
@@ -118,4 +118,4 @@ class LibvirtLifecycleTest(test_libvirt_attach.LibvirtAttachTestCase):
     def test_cold_migration_reverted(self) -> None:
         self.migrate()
         self._revert_resize(self.server)
-        self.assertSame()
+        self.assertSameDevices()

@@ -42,7 +42,7 @@ class LibvirtLiveMigrationTest(
         self.src = self.computes['src']
         self.dest = self.computes['dest']
 
-    def boot_there(self, request: str) -> None:
+    def boot_on_source(self, request: str) -> None:
         self.server = self.boot(request, host='src')
         self.xml: list[str] = []
 
@@ -50,7 +50,7 @@ class LibvirtLiveMigrationTest(
         connection = self.src.driver._host.get_connection()
         return connection.lookupByUUIDString(self.server['id'])
 
-    def answer_detach(self) -> None:
+    def emit_removed_events(self) -> None:
         """Send libvirt's event that the guest has released a device."""
         driver = self.src.driver
         domain = self.domain()
@@ -68,32 +68,32 @@ class LibvirtLiveMigrationTest(
         domain.detachDeviceFlags = detach
 
     def make_unresponsive(self) -> None:
-        """Let the guest keep a device that is detached from its definition.
+        """Detach devices from the definition only, as an unresponsive guest.
 
         Nova's fixtures have no definition beside the running domain.
         """
         domain = self.domain()
         describe = domain.XMLDesc
         self.attached: list[int] = []
-        missing: list[str] = []
+        detached: list[str] = []
 
-        def describe_either(flags: int) -> str:
+        def describe_or_hide(flags: int) -> str:
             xml = etree.fromstring(describe(flags))
-            if flags & fakelibvirt.VIR_DOMAIN_XML_INACTIVE and missing:
+            if flags & fakelibvirt.VIR_DOMAIN_XML_INACTIVE and detached:
                 for hostdev in xml.findall('devices/hostdev'):
                     hostdev.getparent().remove(hostdev)
             return etree.tostring(xml, encoding='unicode')
 
         def detach(xml: str, flags: int) -> None:
             if flags & fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG:
-                missing.append(xml)
+                detached.append(xml)
 
         def attach(xml: str, flags: int) -> None:
             self.attached.append(flags)
             if flags & fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG:
-                missing.clear()
+                detached.clear()
 
-        domain.XMLDesc = describe_either
+        domain.XMLDesc = describe_or_hide
         domain.detachDeviceFlags = detach
         domain.attachDeviceFlags = attach
 
@@ -106,25 +106,25 @@ class LibvirtLiveMigrationTest(
     def devices(self) -> set[str]:
         return self.devices_of(self.server)
 
-    def assertNothingIsMarked(self) -> None:
+    def assertNoPendingReattach(self) -> None:
         instance = objects.Instance.get_by_uuid(
             self.ctxt, self.server['id'], expected_attrs=['system_metadata']
         )
         self.assertEqual(frozenset(), server_state.pending_reattach(instance))
 
-    def test_hotplug(self) -> None:
-        self.boot_there('2:mobile')
-        self.answer_detach()
+    def test_hotplug_replaces_the_devices(self) -> None:
+        self.boot_on_source('2:mobile')
+        self.emit_removed_events()
         self.server = self._live_migrate(self.server)
         self.assertEqual('dest', self.server['OS-EXT-SRV-ATTR:host'])
         [xml] = self.xml
         self.assertNotIn('<hostdev', xml)
         self.assertEqual({'0000:82:00.0', '0000:82:01.0'}, set(self.devices()))
         self.assertEqual(self.devices(), self.hostdevs_of('dest', self.server))
-        self.assertNothingIsMarked()
+        self.assertNoPendingReattach()
 
-    def test_unresponsive(self) -> None:
-        self.boot_there('1:mobile')
+    def test_unresponsive_guest_cancels_the_migration(self) -> None:
+        self.boot_on_source('1:mobile')
         devices = self.devices()
         self.make_unresponsive()
         self.server = self._live_migrate(self.server, 'cancelled')
@@ -132,22 +132,22 @@ class LibvirtLiveMigrationTest(
         self.assertEqual([], self.xml)
         self.assertEqual(devices, self.devices())
         self.assertEqual(devices, self.hostdevs_of('src', self.server))
-        self.assertNothingIsMarked()
-        # In the definition, by which the guest is rebooted.
+        self.assertNoPendingReattach()
+        # The device is attached to the definition again, for a reboot.
         self.assertEqual([fakelibvirt.VIR_DOMAIN_AFFECT_CONFIG], self.attached)
         self.reattach()
         self.assertEqual(1, len(self.attached))
 
     def reattach(self) -> None:
-        """Attach a device that is in the guest already."""
+        """Attach a device that the guest has already."""
         instance = objects.Instance.get_by_uuid(
             self.ctxt, self.server['id'], expected_attrs=['pci_devices']
         )
         self.src.driver.attach_pci(self.ctxt, instance, instance.pci_devices)
 
-    def test_forbid(self) -> None:
-        self.boot_there('1:accelerator')
-        # In this process the conductor is called, and its error seen.
+    def test_refuses_a_forbidden_migration(self) -> None:
+        self.boot_on_source('1:accelerator')
+        # In this process the conductor raises its error to the API.
         self.assertRaises(
             client.OpenStackApiException, self._live_migrate, self.server
         )

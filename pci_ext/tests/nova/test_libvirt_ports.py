@@ -30,7 +30,7 @@ _HOST = 'compute1'
 
 
 class PortsTestCase(test_libvirt.LibvirtTestCase):
-    """One server with an ordinary port and one that has a VF."""
+    """One server with an ordinary port and a port with a VF."""
 
     PORT_PLUG: str
     image: str | None = None
@@ -40,7 +40,7 @@ class PortsTestCase(test_libvirt.LibvirtTestCase):
         self.flags(group='pci_ext', port_plug=self.PORT_PLUG)
         self.neutron = self.useFixture(base.LibvirtNeutronFixture(self))
         # Allocated devices at each release of an interface.
-        self.claims: list[set[str]] = []
+        self.allocated_at_release: list[set[str]] = []
         self.useFixture(interfaces.Interfaces(self.networks, self.removed))
         self.start_compute(
             hostname=_HOST,
@@ -101,7 +101,7 @@ class PortsTestCase(test_libvirt.LibvirtTestCase):
         return {device.address for device in devices}
 
     def removed(self, server_uuid: str, alias: str) -> None:
-        self.claims.append(self.allocated(server_uuid))
+        self.allocated_at_release.append(self.allocated(server_uuid))
         self.computes[_HOST].driver.emit_event(
             libvirtevent.DeviceRemovedEvent(server_uuid, alias)
         )
@@ -117,7 +117,7 @@ class PortsTestCase(test_libvirt.LibvirtTestCase):
     def macs(self, flags: int) -> list[str]:
         """Return the MAC addresses in a domain.
 
-        :param flags: 0 for those of the guest, 2 for those of its definition
+        :param flags: 0 for the live XML, 2 for the definition
         """
         return [
             each.find('mac').get('address') for each in self.interfaces(flags)
@@ -130,29 +130,29 @@ class PortsTestCase(test_libvirt.LibvirtTestCase):
         self._detach_interface(self.server, port['id'])
 
 
-class _RemovedTests:
+class _PortTests:
     """Tests for each value of port_plug."""
 
-    def test_the_ordinary_port(self) -> None:
+    def test_detaches_the_ordinary_port(self) -> None:
         self.boot_with_ports()
         devices = self.devices_of(self.server)
-        left = self.types(0)[1:], self.types(2)[1:]
+        remaining = self.types(0)[1:], self.types(2)[1:]
         self.remove_port(self.ordinary)
-        self.assertEqual(left, (self.types(0), self.types(2)))
+        self.assertEqual(remaining, (self.types(0), self.types(2)))
         self.assertEqual(devices, self.devices_of(self.server))
 
-    def test_the_port_with_a_vf(self) -> None:
+    def test_detaches_the_port_with_a_vf(self) -> None:
         self.boot_with_ports()
         devices = self.devices_of(self.server)
-        left = self.types(0)[:1], self.types(2)[:1]
+        remaining = self.types(0)[:1], self.types(2)[:1]
         self.remove_port(self.vf)
-        self.assertEqual(left, (self.types(0), self.types(2)))
-        # Freed, and not before the guest had released it.
-        self.assertEqual([devices], self.claims)
+        self.assertEqual(remaining, (self.types(0), self.types(2)))
+        # The VF is freed after the guest has released it.
+        self.assertEqual([devices], self.allocated_at_release)
         self.assertEqual(set(), self.allocated(self.server['id']))
         self.assertEqual({}, self.networks.networks)
 
-    def test_by_a_nova_compute_that_was_started_since(self) -> None:
+    def test_detaches_after_a_restart_of_nova_compute(self) -> None:
         self.boot_with_ports()
         self.computes[_HOST] = self.restart_compute_service(_HOST)
         self.flags(
@@ -164,7 +164,7 @@ class _RemovedTests:
         self.assertEqual(([], []), (self.types(0), self.types(2)))
         self.assertEqual({}, self.networks.networks)
 
-    def test_suspended_and_resumed(self) -> None:
+    def test_suspends_and_resumes(self) -> None:
         self.boot_with_ports()
         types = self.types(0)
         self.server = self._suspend_server(self.server)
@@ -176,29 +176,29 @@ class _RemovedTests:
             self.PORT_PLUG == 'network', bool(self.networks.networks)
         )
 
-    def test_taken_out_for_a_live_migration(self) -> None:
+    def test_detaches_the_vf_for_a_live_migration(self) -> None:
         self.boot_with_ports()
         instance = objects.Instance.get_by_uuid(self.ctxt, self.server['id'])
         vifs = objects.VIFMigrateData.create_skeleton_migrate_vifs(
             instance.get_network_info()
         )
-        left = self.types(0)[:1], self.types(2)[:1]
+        remaining = self.types(0)[:1], self.types(2)[:1]
         self.computes[_HOST].driver._detach_direct_passthrough_vifs(
             self.ctxt, objects.LibvirtLiveMigrateData(vifs=vifs), instance
         )
-        self.assertEqual(left, (self.types(0), self.types(2)))
+        self.assertEqual(remaining, (self.types(0), self.types(2)))
 
 
-class HostdevTest(_RemovedTests, PortsTestCase):
+class HostdevTest(_PortTests, PortsTestCase):
     PORT_PLUG = 'hostdev'
 
 
-class NetworkTest(_RemovedTests, PortsTestCase):
+class NetworkTest(_PortTests, PortsTestCase):
     PORT_PLUG = 'network'
 
 
 class PairTestCase(PortsTestCase):
-    """The ports are a pair, which has one MAC address."""
+    """The ports are a failover pair with the same MAC address."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -209,16 +209,16 @@ class PairTestCase(PortsTestCase):
         self.glance.create(None, image)
 
 
-class PairTest(_RemovedTests, PairTestCase):
+class PairTest(_PortTests, PairTestCase):
     PORT_PLUG = 'hostdev'
 
 
-class PairOfNetworkTest(_RemovedTests, PairTestCase):
+class PairOfNetworkTest(_PortTests, PairTestCase):
     PORT_PLUG = 'network'
 
 
 class WithoutNetworksTest(PortsTestCase):
-    """A host whose libvirt has no network driver, or none that answers."""
+    """A host whose network driver of libvirt does not respond."""
 
     PORT_PLUG = 'hostdev'
     ERROR = interfaces.VIR_ERR_SYSTEM_ERROR
@@ -229,10 +229,10 @@ class WithoutNetworksTest(PortsTestCase):
             'Failed to connect socket', self.ERROR
         )
 
-    def test_servers(self) -> None:
+    def test_serves_ports_without_networks(self) -> None:
         self.computes[_HOST] = self.restart_compute_service(_HOST)
         self.boot_with_ports()
-        # With a server in an operation.
+        # The start of nova-compute with an existing server.
         self.computes[_HOST] = self.restart_compute_service(_HOST)
         self._reboot_server(self.server, hard=True)
         self.remove_port(self.vf)

@@ -12,9 +12,9 @@
 
 """Nova's own tests of PCI devices, run with pci_ext active.
 
-They are loaded from the installed Nova, as they are. A worker installs the
-seams before it imports them. With PCI_EXT_ACTIVATE=0 in the environment the
-seams are left out: that run is the baseline for tools/compare_verdicts.py.
+They are loaded from the installed Nova, unmodified. A worker installs the
+seams before it imports them. With PCI_EXT_ACTIVATE=0 in the environment no
+seam is installed: this run is the baseline for tools/compare_verdicts.py.
 """
 
 import importlib
@@ -22,7 +22,7 @@ import logging
 import os
 import unittest
 
-# Settles the concurrency mode, before anything else of Nova is imported.
+# It selects the concurrency mode, before other modules of Nova are imported.
 from nova.tests import functional  # noqa: F401
 from oslotest import base
 
@@ -43,9 +43,9 @@ if ACTIVATE:
 
 
 class TestActivation(base.BaseTestCase):
-    """The validity of the verdicts of this worker."""
+    """The verdicts of this worker are valid."""
 
-    def test_seams_are_as_asked(self) -> None:
+    def test_seams_are_as_configured(self) -> None:
         self.assertIs(ACTIVATE, activator.is_active())
 
 
@@ -54,7 +54,7 @@ def load_tests(
     tests: unittest.TestSuite,
     pattern: str | None,
 ) -> unittest.TestSuite:
-    """Hand Nova's test cases to the loader."""
+    """Add Nova's test cases to the tests of this module."""
     for name in MODULES:
         module = importlib.import_module(name)
         tests.addTests(loader.loadTestsFromModule(module))

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Brings a deployment up, enables pci_ext in it, and takes it down."""
+"""Starts a deployment, enables pci_ext in it, and stops it."""
 
 import argparse
 import os
@@ -35,20 +35,20 @@ def main() -> int:
         help='the directory of the deployment (default: %(default)s)',
     )
     commands = parser.add_subparsers(dest='command', required=True)
-    up = commands.add_parser('up', help='Bring up all that does not run.')
+    up = commands.add_parser('up', help='Start all services that do not run.')
     up.add_argument(
         '--port-base',
         type=int,
-        help='first of its ports; without it, of a range that is free',
+        help='first of its ports (default: of a free range)',
     )
     commands.add_parser(
-        'enable', help='Install and enable pci_ext, as its install page says.'
+        'enable', help='Install and enable pci_ext by its install page.'
     )
     commands.add_parser(
-        'report', help='Show what tests did to it, and what they found.'
+        'report', help='Show the injected faults and their results.'
     )
-    commands.add_parser('status', help='Show what runs.')
-    down = commands.add_parser('down', help='End all that was started.')
+    commands.add_parser('status', help='Show the processes.')
+    down = commands.add_parser('down', help='Stop all processes.')
     down.add_argument(
         '--remove', action='store_true', help='remove its data as well'
     )

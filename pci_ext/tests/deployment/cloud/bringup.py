@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Bringing a deployment up, and taking it down."""
+"""Starting and stopping a deployment."""
 
 from collections.abc import Iterable
 import functools
@@ -34,18 +34,18 @@ from pci_ext.tests.deployment.cloud import state_directory
 
 
 class Cloud:
-    """The processes of a deployment, in the order that they are started."""
+    """The processes of a deployment, in the order of their start."""
 
     def __init__(self, state: state_directory.State) -> None:
         self.state = state
         self.supervisor = processes.Supervisor(state)
 
     def process(self, name: str) -> processes.Process:
-        """Return what is known by a name in ``status``."""
+        """Return the process of a name, as in ``status``."""
         state = self.state
         host, _, part = name.partition('.')
         if part == 'namespaces':
-            return hypervisors.holder(state, host)
+            return hypervisors.namespaces(state, host)
         if part == 'libvirtd':
             return hypervisors.libvirtd(state, host)
         if name == computes.service(hardware.HOST):
@@ -64,9 +64,9 @@ class Cloud:
         )
 
     def start(self, *names: str) -> list[str]:
-        """Start what does not run, and wait until all of it is ready.
+        """Start the processes that do not run, and wait until all are ready.
 
-        :returns: names of the processes that were started
+        :returns: names of the started processes
         """
         found = [self.process(name) for name in names]
         started = [each for each in found if self.supervisor.start(each)]
@@ -84,9 +84,9 @@ class Cloud:
         self.start(name)
 
     def up(self) -> None:
-        """Bring up all that does not run.
+        """Start all services that do not run.
 
-        :raises DeployError: if something cannot be had
+        :raises DeployError: if a service cannot be started
         """
         state = self.state
         programs.check()
@@ -96,34 +96,34 @@ class Cloud:
             computes.write(state, host)
         databases.prepare(state)
         messaging.prepare(state)
-        self._say('database, messages')
+        self._print('database, messages')
         self.start('mariadb', 'epmd')
         self.start('rabbitmq')
         databases.create_all(state)
-        self._say('tables')
+        self._print('tables')
         services.sync(state)
-        self._say('keystone')
+        self._print('keystone')
         keystone.prepare(state)
         keystone.write_clouds(state)
         self.start('keystone')
-        keystone.fill(state)
-        self._say('services')
+        keystone.create_accounts(state)
+        self._print('services')
         hosts = hypervisors.HOSTS
         self.start('glance-api', 'placement', 'neutron', 'nova-conductor')
-        self.start(*(hypervisors.holder_name(host) for host in hosts))
+        self.start(*(hypervisors.namespaces_name(host) for host in hosts))
         hypervisors.connect(state)
         self.start(
             *('nova-api', 'nova-scheduler'),
             *(f'{host}.libvirtd' for host in hosts),
         )
-        self._say('compute hosts')
+        self._print('compute hosts')
         self.start(*(computes.service(host) for host in hosts))
         images.upload(state)
         self.wait_until_mapped(hosts)
 
     def wait_until_mapped(self, hosts: Iterable[str]) -> None:
-        """Wait until the scheduler knows of hosts."""
-        deadline = time.monotonic() + processes.PATIENCE
+        """Wait until hosts are mapped to a cell."""
+        deadline = time.monotonic() + processes.TIMEOUT
         for host in hosts:
             while not computes.mapped(self.state, host):
                 if time.monotonic() > deadline:
@@ -131,14 +131,14 @@ class Cloud:
                 time.sleep(0.5)
 
     def down(self) -> None:
-        """End all that was started, and no more; data stays."""
+        """Stop all processes of the deployment; its data remains."""
         for host in hypervisors.HOSTS:
             hypervisors.destroy_domains(self.state, host)
         for name in reversed(self.supervisor.names()):
             self.stop(name)
 
     def remove(self) -> None:
-        """Remove all that is kept, of a deployment that is down."""
+        """Remove the data of a stopped deployment."""
         for path in glob.glob(self.state.path('*')):
             if os.path.isdir(path):
                 shutil.rmtree(path)
@@ -152,5 +152,5 @@ class Cloud:
             for name in self.supervisor.names()
         ]
 
-    def _say(self, what: str) -> None:
-        print(f'... {what}', flush=True)
+    def _print(self, step: str) -> None:
+        print(f'... {step}', flush=True)

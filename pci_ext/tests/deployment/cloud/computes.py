@@ -42,21 +42,21 @@ def write(state: state_directory.State, host: str) -> None:
 def process(state: state_directory.State, host: str) -> processes.Process:
     inside = None
     if host in hypervisors.HOSTS:
-        inside = hypervisors.holder_name(host)
+        inside = hypervisors.namespaces_name(host)
     return services.nova(state, 'nova-compute', host, inside=inside)
 
 
 def remove(state: state_directory.State, hosts: Iterable[str]) -> None:
-    """Remove hosts that have ended, and have no servers, from Nova."""
+    """Remove stopped hosts without servers from Nova."""
     compute = keystone.connect(state).compute
     for found in list(compute.services(binary='nova-compute')):
         if found.host in hosts:
             compute.delete_service(found)
-    databases.forget_services(state)
+    databases.purge_deleted_services(state)
 
 
 def mapped(state: state_directory.State, host: str) -> bool:
-    """Tell whether the scheduler knows of a host."""
+    """Return whether a host is mapped to a cell."""
     return bool(
         databases.query(
             state,

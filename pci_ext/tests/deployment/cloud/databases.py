@@ -21,7 +21,7 @@ from pci_ext.tests.deployment.cloud import processes
 from pci_ext.tests.deployment.cloud import programs
 from pci_ext.tests.deployment.cloud import state_directory
 
-#: By database, the account that it belongs to.
+#: The account of each database.
 DATABASES = {
     'keystone': 'keystone',
     'glance': 'glance',
@@ -34,7 +34,7 @@ DATABASES = {
 
 
 def prepare(state: state_directory.State) -> None:
-    """Make what the server keeps its databases in, if it is not there."""
+    """Create the data directory of the server, if it does not exist."""
     if os.path.isdir(state.path('mariadb', 'mysql')):
         return
     programs.run(
@@ -70,7 +70,7 @@ def process(state: state_directory.State) -> processes.Process:
             f'--port={state.port("mariadb")}',
             '--character-set-server=utf8mb4',
             '--max-connections=500',
-            # A transaction lasts if the machine goes on, which is enough.
+            # Transactions need not survive a crash of the machine.
             '--innodb-flush-log-at-trx-commit=2',
         ),
         is_ready=is_ready,
@@ -82,8 +82,8 @@ def _socket(state: state_directory.State) -> str:
 
 
 def _tmpdir(state: state_directory.State) -> str:
-    # Its own: at its start a server removes the temporary tables that it finds
-    # there.
+    # A separate directory: a server removes all temporary tables in it at its
+    # start.
     return f'--tmpdir={state.path("run")}'
 
 
@@ -96,7 +96,7 @@ def _connect(state: state_directory.State) -> sa.Connection:
 
 
 def create(state: state_directory.State, name: str, account: str) -> None:
-    """Make a database and its user, as for any service."""
+    """Create a database and its user."""
     password = state.passwords[account]
     with _connect(state) as connection:
         for statement in (
@@ -116,20 +116,20 @@ def create_all(state: state_directory.State) -> None:
 def query(
     state: state_directory.State, statement: str, **values: object
 ) -> list[tuple[Any, ...]]:
-    """Ask the server, as its administrator.
+    """Query the server as its administrator.
 
-    :raises sqlalchemy.exc.OperationalError: if it does not run
+    :raises sqlalchemy.exc.OperationalError: if the server does not run
     """
     with _connect(state) as connection:
         result = connection.execute(sa.text(statement), values)
         return [tuple(row) for row in result]
 
 
-def forget_services(state: state_directory.State) -> None:
-    """Remove the records of the services of Nova that were deleted.
+def purge_deleted_services(state: state_directory.State) -> None:
+    """Remove the records of deleted services of Nova.
 
-    As ``nova-manage db archive_deleted_rows`` does, in an instant. Nova takes
-    them for those of a host that has the same name later.
+    ``nova-manage db archive_deleted_rows`` does the same, but slowly. Nova
+    would use the records for a later host of the same name.
     """
     with _connect(state) as connection, connection.begin():
         connection.execute(
@@ -138,7 +138,7 @@ def forget_services(state: state_directory.State) -> None:
 
 
 def reports(state: state_directory.State, host: str, binary: str) -> int:
-    """Count how often a service of Nova said that it is up."""
+    """Return the number of reports of a service of Nova."""
     try:
         rows = query(
             state,

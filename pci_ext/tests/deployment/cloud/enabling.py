@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Follows the install page of pci_ext, word for word."""
+"""Follows the install page of pci_ext literally."""
 
 import os
 import shutil
@@ -26,12 +26,12 @@ from pci_ext.tests.deployment.cloud import programs
 from pci_ext.tests.deployment.cloud import services
 from pci_ext.tests.deployment.cloud import state_directory
 
-#: The line that a service logs at its start, as the page says.
+#: The log line of the start of a service, as on the page.
 ACTIVE = 'pci_ext is active: it replaces nova.pci.whitelist.Whitelist, '
 
 
 def hosts_of(section: str) -> tuple[str, ...]:
-    """Return the hosts that a section of the page is about."""
+    """Return the hosts of a section of the page."""
     return {
         'Every service': (services.CONTROLLER, *hypervisors.HOSTS),
         'nova-compute': hypervisors.HOSTS,
@@ -39,16 +39,16 @@ def hosts_of(section: str) -> tuple[str, ...]:
 
 
 class Reader:
-    """Follows the install page in a cloud that is up."""
+    """Follows the install page in a running cloud."""
 
     def __init__(self, cloud: bringup.Cloud) -> None:
         self.cloud = cloud
         self.state = cloud.state
 
     def follow(self) -> None:
-        """Do all that the page says.
+        """Follow all steps of the page.
 
-        :raises DeployError: if something does not go as the page says
+        :raises DeployError: if a step fails
         """
         pip: dict[str, str] = {}
         for block in install_page.read():
@@ -75,7 +75,10 @@ class Reader:
             self.state.write(name, after)
 
     def _build(self) -> dict[str, str]:
-        """Make the package of this source, and say where pip finds it."""
+        """Build the package of this source.
+
+        :returns: the environment variables with which pip finds it
+        """
         wheels = self.state.path('wheels')
         shutil.rmtree(wheels, ignore_errors=True)
         programs.run(
@@ -115,9 +118,9 @@ class Reader:
             self._run(script, services.CONTROLLER)
 
     def restart(self) -> None:
-        """Restart the services, and see that each is active.
+        """Restart the services, and check that pci_ext is active in each.
 
-        :raises DeployError: if one does not say so
+        :raises DeployError: if the log of a service does not contain it
         """
         names = (
             *services.NOVA,
@@ -126,7 +129,7 @@ class Reader:
         logs = {
             name: self.state.path('log', f'{name}.log')
             for name in names
-            # This command prints nothing.
+            # This command logs nothing.
             if name != 'nova-conductor'
         }
         sizes = {name: os.path.getsize(log) for name, log in logs.items()}
@@ -144,21 +147,20 @@ class Reader:
     def _run(self, command: str, host: str, **environ: str) -> None:
         """Run a command of the page as on a host.
 
-        :raises DeployError: if it fails; a warning of an upgrade check does
-            not count
+        :raises DeployError: if it fails, except a warning of an upgrade check
         """
         home = self.state.path('home', host)
         link = os.path.join(home, '.nova')
         os.makedirs(home, exist_ok=True)
         if not os.path.islink(link):
-            # Where programs of Nova look, /etc/nova on other machines.
+            # Programs of Nova read this folder instead of /etc/nova.
             os.symlink(self.state.path('etc', host), link)
         path = os.pathsep.join([os.path.dirname(sys.executable), os.defpath])
-        entering: tuple[str, ...] = ()
+        enter: tuple[str, ...] = ()
         if host in hypervisors.HOSTS:
-            entering = hypervisors.entering(self.state, host)
+            enter = hypervisors.enter_command(self.state, host)
         done = subprocess.run(
-            [*entering, 'sh', '-ec', command],
+            [*enter, 'sh', '-ec', command],
             cwd=home,
             env={
                 **os.environ,

@@ -12,8 +12,8 @@
 
 """The machine of the hardware lab as a compute host, with real devices.
 
-It is emulated (``pci_ext/tests/hwlab/machine``). The loopback interface of
-this machine, where the services listen, has an address of its own in it.
+The machine is emulated (``pci_ext/tests/hwlab/machine``). It has a separate
+address for the loopback interface of this machine, where the services listen.
 """
 
 import os
@@ -47,19 +47,19 @@ pci_information = [{"parent_addr": "0000:03:00.0"}, {"e.kind": "vf"}]
 
 _LAB = os.path.join(state_directory.ROOT, 'pci_ext/tests/hwlab/machine')
 
-#: Seconds within which a command in the machine ends.
-_PATIENCE = 120
+#: Seconds for a command in the machine.
+_TIMEOUT = 120
 
 _END = re.compile(rb'(?s)(.*)\nended (\d+)\n')
 
 
 def folder(state: state_directory.State) -> str:
-    """Return the folder that the machine shares with this one."""
+    """Return the folder that the machine shares with this machine."""
     return state.path('hosts', HOST)
 
 
 def _write(state: state_directory.State) -> str:
-    """Write nova.conf as the install page says, and give its path."""
+    """Write nova.conf by the install page, and return its path."""
     text = services.render_nova(
         state,
         HOST,
@@ -80,7 +80,7 @@ def _write(state: state_directory.State) -> str:
 
 
 def process(state: state_directory.State) -> processes.Process:
-    """Return the machine, which is ready once its nova-compute is."""
+    """Return the process of the machine, ready with its nova-compute."""
     file = _write(state)
     ready = services.nova(state, 'nova-compute', HOST).is_ready
     return processes.Process(
@@ -93,18 +93,18 @@ def process(state: state_directory.State) -> processes.Process:
         },
         files=(file,),
         is_ready=ready,
-        patience=600,
+        timeout=600,
     )
 
 
 def remove(state: state_directory.State) -> None:
-    """Remove the host from Nova, and its folder; its machine has ended."""
+    """Remove the host of a stopped machine from Nova, and its folder."""
     computes.remove(state, [HOST])
     shutil.rmtree(folder(state), ignore_errors=True)
 
 
 def is_built() -> bool:
-    """Tell whether there is what the machine boots."""
+    """Return whether the images of the machine are built."""
     done = subprocess.run(
         [os.path.join(_LAB, 'build.sh'), '--check'], stdout=subprocess.DEVNULL
     )
@@ -112,12 +112,12 @@ def is_built() -> bool:
 
 
 def run(state: state_directory.State, command: str) -> str:
-    """Run a command in the machine, and give what it prints.
+    """Run a command in the machine, and return its output.
 
-    :raises DeployError: if it fails, or the machine does not answer
+    :raises DeployError: if it fails, or the machine does not respond
     """
     with socket.socket(socket.AF_UNIX) as shell:
-        shell.settimeout(_PATIENCE)
+        shell.settimeout(_TIMEOUT)
         shell.connect(os.path.join(folder(state), 'shell'))
         shell.sendall(f'{command}\ns=$?; echo; echo ended $s\n'.encode())
         output = b'\n'
@@ -126,7 +126,7 @@ def run(state: state_directory.State, command: str) -> str:
                 received = shell.recv(65536)
             except TimeoutError as error:
                 raise state_directory.DeployError(
-                    f'{HOST} does not answer: {command}'
+                    f'{HOST} does not respond: {command}'
                 ) from error
             if not received:
                 raise state_directory.DeployError(

@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Compute hosts: namespaces of their own, and a libvirtd in each.
+"""Compute hosts: separate namespaces with a libvirtd in each.
 
-A host sees folders of the deployment in the places where libvirt keeps what
-it has, bears a name of its own, and has network interfaces of its own. What
-is in them stays when libvirtd or nova-compute end.
+A host has folders of the deployment mounted over the folders of libvirt, a
+separate host name and separate network interfaces. The namespaces remain when
+libvirtd or nova-compute end.
 """
 
 import os
@@ -28,10 +28,10 @@ from pci_ext.tests.deployment.cloud import state_directory
 
 HOSTS = ('compute-1', 'compute-2')
 
-#: The interface that each has for migrations.
+#: The network interface of each host for migrations.
 _LINK = 'migration'
 
-#: Folders of the machine that each host has for its own.
+#: Folders of the machine that are separate on each host.
 _FOLDERS = (
     '/run/libvirt',
     '/var/lib/libvirt',
@@ -41,14 +41,14 @@ _FOLDERS = (
 )
 
 
-def holder_name(host: str) -> str:
+def namespaces_name(host: str) -> str:
     return f'{host}.namespaces'
 
 
 def prepare(state: state_directory.State, host: str) -> None:
     for folder in _FOLDERS:
         os.makedirs(_own(state, host, folder), exist_ok=True)
-        # The machine may have no libvirt that was ever started.
+        # The machine lacks it if libvirt was never started.
         os.makedirs(folder, exist_ok=True)
     os.makedirs(state.path('instances'), exist_ok=True)
     for name in ('libvirtd.conf', 'qemu.conf'):
@@ -65,14 +65,14 @@ def _own(state: state_directory.State, host: str, folder: str) -> str:
     return state.path('hosts', host, folder[1:].replace('/', '-'))
 
 
-def holder(state: state_directory.State, host: str) -> processes.Process:
+def namespaces(state: state_directory.State, host: str) -> processes.Process:
     """Return the process that holds the namespaces of a host."""
     instances = shlex.quote(state.path('instances'))
     lines = [
         'set -e',
         f'hostname {host}',
-        # libvirt migrates guests only if their disks are in a file system
-        # that it knows to be shared; this calls itself one.
+        # libvirt migrates guests only if their disks are on a file system of
+        # a shared type; this one reports such a type.
         f'{programs.find("bindfs")} -f -o nonempty,subtype=glusterfs '
         f'{instances} {instances} &',
         f'until mountpoint --quiet {instances}; do sleep 0.1; done',
@@ -86,14 +86,14 @@ def holder(state: state_directory.State, host: str) -> processes.Process:
     supervisor = processes.Supervisor(state)
 
     def is_ready() -> bool:
-        pid = supervisor.pid(holder_name(host))
+        pid = supervisor.pid(namespaces_name(host))
         if pid is None:
             return False
         with open(f'/proc/{pid}/comm') as stream:
             return stream.read() == 'sleep\n'
 
     return processes.Process(
-        name=holder_name(host),
+        name=namespaces_name(host),
         command=(
             programs.find('unshare'),
             *('--mount', '--uts', '--net', '--propagation', 'private'),
@@ -104,10 +104,10 @@ def holder(state: state_directory.State, host: str) -> processes.Process:
 
 
 def connect(state: state_directory.State) -> None:
-    """Give the hosts a network between them, that guests migrate by."""
+    """Create a network between the hosts for migrations."""
     supervisor = processes.Supervisor(state)
     ip = programs.find('ip')
-    pids = {host: str(supervisor.pid(holder_name(host))) for host in HOSTS}
+    pids = {host: str(supervisor.pid(namespaces_name(host))) for host in HOSTS}
     inside = {
         host: ('nsenter', f'--target={pid}', '--net', ip)
         for host, pid in pids.items()
@@ -152,29 +152,29 @@ def libvirtd(state: state_directory.State, host: str) -> processes.Process:
             for name in ('libvirtd.conf', 'qemu.conf')
         ),
         is_ready=is_ready,
-        inside=holder_name(host),
+        inside=namespaces_name(host),
     )
 
 
-def entering(state: state_directory.State, host: str) -> tuple[str, ...]:
-    """Return what to put before a command that is to run on a host.
+def enter_command(state: state_directory.State, host: str) -> tuple[str, ...]:
+    """Return the command that runs its arguments on a host.
 
     :raises DeployError: if the host does not run
     """
-    pid = processes.Supervisor(state).pid(holder_name(host))
+    pid = processes.Supervisor(state).pid(namespaces_name(host))
     if pid is None:
         raise state_directory.DeployError(f'{host} does not run.')
     return ('nsenter', f'--target={pid}', '--mount', '--uts', '--')
 
 
 def virsh(state: state_directory.State, host: str, *arguments: str) -> str:
-    """Run virsh on a host, and give what it prints.
+    """Run virsh on a host, and return its output.
 
     :raises CalledProcessError: if it fails
     """
     done = subprocess.run(
         (
-            *entering(state, host),
+            *enter_command(state, host),
             *(programs.find('virsh'), '--connect', 'qemu:///system'),
             *('--quiet', *arguments),
         ),
@@ -187,7 +187,7 @@ def virsh(state: state_directory.State, host: str, *arguments: str) -> str:
 
 
 def domains(state: state_directory.State, host: str) -> list[str]:
-    """Name the servers, by their ids, that a host runs."""
+    """Return the ids of the servers that a host runs."""
     return virsh(state, host, 'list', '--uuid').split()
 
 

@@ -10,9 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The image of a guest: a boot sector that says so, and halts.
+"""The image of a guest: a boot sector that writes a greeting, and halts.
 
-Its 512 bytes run on QEMU without hardware support in no time.
+Its 512 bytes boot at once on QEMU without hardware support.
 """
 
 import struct
@@ -36,7 +36,7 @@ def boot_sector() -> bytes:
         'be %s'  # si = address of the greeting
         'bafd03'  # next: dx = 0x3fd, the status of the serial line
         'ec a820 74fb'  # wait until it can send
-        'baf803'  # dx = 0x3f8, what is sent
+        'baf803'  # dx = 0x3f8, the data of the serial line
         'ac 84c0 7403'  # al = the next character; to halt if it is 0
         'ee ebed'  # send it; to next
         'f4 ebfd'  # halt, for ever
@@ -44,13 +44,13 @@ def boot_sector() -> bytes:
     length = len(bytes.fromhex(program % '0000'))
     address = (0x7C00 + length).to_bytes(2, 'little').hex()
     content = bytes.fromhex(program % address) + GREETING + b'\0'
-    # Images without a partition are not safe enough for glance and Nova.
+    # glance and Nova refuse images without a partition.
     partition = struct.pack('<B3xB3xII', 0x80, 0x83, 1, _SIZE // 512 - 1)
     return content.ljust(446, b'\0') + partition.ljust(64, b'\0') + b'\x55\xaa'
 
 
 def upload(state: state_directory.State) -> None:
-    """Put the image into glance, if it is not there."""
+    """Upload the image to glance, if it is not there."""
     connection: Any = keystone.connect(state)
     if connection.image.find_image(NAME) is None:
         connection.image.create_image(

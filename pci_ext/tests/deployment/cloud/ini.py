@@ -10,14 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Puts lines into a configuration file as an editor's user would."""
+"""Merges lines into the text of a configuration file."""
 
 import re
 
 _SECTION = re.compile(r'\[(.+)\]\s*$')
 _OPTION = re.compile(r'([^#;\s\[][^=:]*?)\s*[=:]')
 
-#: Section, and by option its lines: an option may be there several times.
+#: The lines of each option by section; an option can occur several times.
 Sections = dict[str, dict[str, list[str]]]
 
 
@@ -38,11 +38,11 @@ def parse(text: str) -> Sections:
 
 
 def merge(text: str, additions: str, *, whole: bool = False) -> str:
-    """Put options into a text, in place of those that it has.
+    """Return a text with options added or replaced.
 
-    All else stays as it is, but for the comments of sections that change.
+    Other lines remain, except the comments of changed sections.
 
-    :param whole: put sections in place of those of the same name instead
+    :param whole: replace whole sections instead of options
     """
     changes = parse(additions)
     parts = re.split(r'(?m)^(?=\[)', text)

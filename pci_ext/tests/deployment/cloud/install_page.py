@@ -10,11 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Reads the install page, as an operator does.
+"""Reads the install page.
 
-The steps of a page are its code blocks: lines for a file in INI format,
-and commands behind a ``$``. The section that a block stands in says in which
-service, the prose before it in which file.
+The steps of the page are its code blocks: lines for a file in INI format, and
+commands after a ``$``. The section of a block names the service, and the text
+before a block names the file.
 """
 
 from collections.abc import Iterable
@@ -30,7 +30,7 @@ from pci_ext.tests.deployment.cloud import state_directory
 
 PATH = os.path.join(state_directory.ROOT, 'doc/source/install/index.rst')
 
-#: Sections about a compute host; the controller follows all but the last.
+#: Sections for a compute host; the last one is not for the controller.
 COMPUTE = ('Every service', 'nova-compute')
 
 _FILE = re.compile(r'``(nova\.conf|api-paste\.ini)``')
@@ -41,9 +41,9 @@ _BLOCK = re.compile(r'\.\. code-block:: (\w+)$')
 class Block:
     """A code block of the page.
 
-    :ivar section: the title that it stands under
+    :ivar section: the title of its section
     :ivar language: ``ini`` or ``console``
-    :ivar file: name of the file that lines in INI format are for
+    :ivar file: name of the file for lines in INI format
     :ivar text: the content of the block
     """
 
@@ -83,7 +83,7 @@ def blocks(text: str) -> Iterator[Block]:
 
 
 def controller_sections() -> list[str]:
-    """Return the sections about the controller."""
+    """Return the sections for the controller."""
     return [each.section for each in read() if each.section != COMPUTE[-1]]
 
 
@@ -93,7 +93,7 @@ def enable(
     sections: Iterable[str],
     file: str = 'nova.conf',
 ) -> str:
-    """Put the lines of some sections for a file into its text."""
+    """Return the text of a file with the lines of sections of the page."""
     database = f'127.0.0.1:{state.port("mariadb")}'
     account = f'{state.passwords["pci_ext"]}@{database}'
     for block in read():
@@ -103,7 +103,7 @@ def enable(
             and block.section in sections
         ):
             added = block.text.replace('PASSWORD@controller', account)
-            # As the page says: "in place of the section of the same name".
+            # The page says: "in place of the section of the same name".
             text = ini.merge(text, added, whole=file == 'api-paste.ini')
     return text
 

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Keystone's projects, users and catalog, and a clouds.yaml to use them."""
+"""Keystone's projects, users and catalog, and their clouds.yaml."""
 
 import os
 from typing import Any
@@ -22,7 +22,7 @@ from pci_ext.tests.deployment.cloud import programs
 from pci_ext.tests.deployment.cloud import services
 from pci_ext.tests.deployment.cloud import state_directory
 
-#: By the type of a service, its account and where it answers.
+#: By type of service: its account, its listener and the path of its URL.
 SERVICES = {
     'image': ('glance', 'glance-api', ''),
     'placement': ('placement', 'placement', ''),
@@ -30,10 +30,10 @@ SERVICES = {
     'compute': ('nova', 'nova-api', '/v2.1'),
 }
 
-#: By cloud of clouds.yaml, the user, its project and its role.
+#: By cloud of clouds.yaml: the user, its project and its role.
 CLOUDS = {
     'pci-ext': ('admin', 'admin', 'admin'),
-    # Without the role of an administrator, in a project of its own.
+    # Not administrators, in a separate project.
     'pci-ext-member': ('member', 'demo', 'member'),
     'pci-ext-reader': ('reader', 'demo', 'reader'),
     'pci-ext-other': ('other', 'other', 'member'),
@@ -44,7 +44,7 @@ CLOUDS = {
 
 
 def prepare(state: state_directory.State) -> None:
-    """Make the keys, and the user that creates everything else."""
+    """Create the keys, and the administrator."""
     config = state.path('etc', 'keystone', 'keystone.conf')
     for names, command in (
         (('keystone', 'fernet'), 'fernet_setup'),
@@ -58,7 +58,7 @@ def prepare(state: state_directory.State) -> None:
         manage = programs.python('keystone-manage')
         programs.run(manage, '--config-file', config, command, *owner)
     url = state.url('keystone') + '/v3/'
-    services.once(
+    services.run_once(
         state,
         *(programs.python('keystone-manage'), '--config-file', config),
         *('bootstrap', '--bootstrap-username', 'admin'),
@@ -69,7 +69,7 @@ def prepare(state: state_directory.State) -> None:
 
 
 def write_clouds(state: state_directory.State) -> str:
-    """Write clouds.yaml, and give its path."""
+    """Write clouds.yaml, and return its path."""
     clouds = {
         name: {
             'auth': {
@@ -90,15 +90,15 @@ def write_clouds(state: state_directory.State) -> str:
 
 
 def connect(state: state_directory.State, cloud: str = 'pci-ext') -> Any:
-    """Return a connection of openstacksdk as a user of clouds.yaml."""
+    """Return a connection of openstacksdk for a cloud of clouds.yaml."""
     config = openstack.config.OpenStackConfig(
         config_files=[state.path('clouds.yaml')], load_envvars=False
     )
     return openstack.connection.Connection(config=config.get_one(cloud))
 
 
-def fill(state: state_directory.State) -> None:
-    """Make the users, projects and endpoints, those that are not there."""
+def create_accounts(state: state_directory.State) -> None:
+    """Create the users, projects and endpoints that do not exist."""
     identity = connect(state).identity
     roles = {role.name: role for role in identity.roles()}
     users = {user.name: user for user in identity.users()}

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""RabbitMQ, with a port mapper of its own."""
+"""RabbitMQ, with a separate port mapper."""
 
 import socket
 
@@ -22,7 +22,7 @@ from pci_ext.tests.deployment.cloud import state_directory
 def _environ(state: state_directory.State) -> dict[str, str]:
     folder = state.path('rabbitmq')
     return {
-        # Of the cookie by which the processes of Erlang know each other.
+        # The folder of the cookie that authenticates Erlang's processes.
         'HOME': folder,
         'ERL_EPMD_ADDRESS': '127.0.0.1',
         'ERL_EPMD_PORT': str(state.port('epmd')),
@@ -47,7 +47,7 @@ def prepare(state: state_directory.State) -> None:
         'rabbitmq/rabbitmq.conf',
         'default_user = openstack\n'
         f'default_pass = {state.passwords["rabbitmq"]}\n'
-        # The disks of the machine are looked after by others.
+        # The deployment does not monitor the disks of the machine.
         'disk_free_limit.absolute = 50MB\n',
     )
 
@@ -80,7 +80,7 @@ def process(state: state_directory.State) -> processes.Process:
 
 
 def listens(port: int) -> bool:
-    """Tell whether a port of the loopback interface is listened on."""
+    """Return whether a process listens on a port of the loopback interface."""
     try:
         with socket.create_connection(('127.0.0.1', port), timeout=5):
             return True

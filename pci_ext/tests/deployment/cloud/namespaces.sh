@@ -1,13 +1,13 @@
 #!/bin/sh
 #
-# Tell whether this machine lets root make a host of a deployment: namespaces,
-# with mounts, a name and interfaces of their own, and a file system that a
-# process of theirs serves. Says what it does not let.
+# Checks whether root can create a host of a deployment on this machine:
+# namespaces with separate mounts, host name and network interfaces, and a file
+# system in user space. Writes the reason if not.
 
 PATH=$PATH:/usr/sbin:/sbin
 
 [ "$(id -u)" -eq 0 ] || {
-    echo 'Only root may give hosts namespaces of their own.' >&2
+    echo 'Only root can create namespaces for hosts.' >&2
     exit 1
 }
 [ -c /dev/fuse ] || {
@@ -19,6 +19,6 @@ unshare --mount --uts --net --propagation private sh -ec '
     mount --bind /tmp /tmp
     ip link set lo up
 ' || {
-    echo 'Hosts cannot have namespaces of their own here.' >&2
+    echo 'Namespaces for hosts cannot be created here.' >&2
     exit 1
 }

@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Processes that outlive the command which starts them.
+"""Processes that outlive the command that starts them.
 
-Each has a file in ``run``, which says who it is: nothing is ever ended that
-was not started here.
+A file in ``run`` identifies each process, so that only processes started here
+are stopped.
 """
 
 from collections.abc import Callable
@@ -30,22 +30,22 @@ import time
 
 from pci_ext.tests.deployment.cloud import state_directory
 
-#: Seconds within which most processes are ready, or have ended.
-PATIENCE = 180
-STOP_PATIENCE = 30
+#: Seconds until most processes are ready, or have ended.
+TIMEOUT = 180
+STOP_TIMEOUT = 30
 
 
 @dataclasses.dataclass(frozen=True)
 class Process:
-    """Something to be kept running.
+    """A process of a deployment.
 
-    :ivar name: of the file in ``run``, and of what it writes in ``log``
-    :ivar files: what it reads at its start: when they change it has to be
-        started anew
-    :ivar is_ready: asked until it is true
-    :ivar inside: the process in whose namespaces it runs
-    :ivar network: whether that one's network interfaces are its own, too
-    :ivar patience: seconds within which it is ready, or has ended
+    :ivar name: name of the file in ``run``, and of the output in ``log``
+    :ivar files: files that it reads at its start; it is restarted when they
+        change
+    :ivar is_ready: called until it returns True
+    :ivar inside: name of the process in whose namespaces it runs
+    :ivar network: whether it runs in the network namespace too
+    :ivar timeout: seconds until it is ready, or has ended
     """
 
     name: str
@@ -55,7 +55,7 @@ class Process:
     files: tuple[str, ...] = ()
     inside: str | None = None
     network: bool = True
-    patience: int = PATIENCE
+    timeout: int = TIMEOUT
 
 
 class Supervisor:
@@ -73,7 +73,7 @@ class Supervisor:
         return self._state.path('log', f'{name}.out')
 
     def names(self) -> list[str]:
-        """Name what was started and not stopped, the latest last."""
+        """Return the names of started processes, the latest last."""
         folder = self._state.path('run')
         files = [
             os.path.join(folder, name)
@@ -91,7 +91,7 @@ class Supervisor:
             return {}
 
     def pid(self, name: str) -> int | None:
-        """Return the id of a process, None if it does not run."""
+        """Return the id of a process; None if it does not run."""
         record = self._record(name)
         if not record:
             return None
@@ -99,16 +99,16 @@ class Supervisor:
         return pid if _birth(pid) == record['birth'] else None
 
     def start(self, process: Process) -> bool:
-        """Run a process, anew if what it reads has changed.
+        """Start a process, or restart it if its files have changed.
 
-        :returns: whether it had to be started
+        :returns: False if it was running already
         """
         digest = _digest(process)
         if self.pid(process.name) is not None:
             if self._record(process.name)['digest'] == digest:
                 return False
             self.stop(process.name)
-        command = [*self._entering(process), *process.command]
+        command = [*self._enter_command(process), *process.command]
         with open(self.log(process.name), 'a') as log:
             started = subprocess.Popen(
                 command,
@@ -126,7 +126,7 @@ class Supervisor:
             )
         return True
 
-    def _entering(self, process: Process) -> Iterable[str]:
+    def _enter_command(self, process: Process) -> Iterable[str]:
         if process.inside is None:
             return ()
         pid = self.pid(process.inside)
@@ -142,9 +142,9 @@ class Supervisor:
     def wait(self, process: Process) -> None:
         """Wait until a process is ready.
 
-        :raises DeployError: if it ends before, or takes too long
+        :raises DeployError: if it ends, or is not ready in time
         """
-        deadline = time.monotonic() + process.patience
+        deadline = time.monotonic() + process.timeout
         while not process.is_ready():
             ended = self.pid(process.name) is None
             if ended or time.monotonic() > deadline:
@@ -161,18 +161,18 @@ class Supervisor:
             return stream.read()[-characters:]
 
     def stop(self, name: str, number: int = signal.SIGTERM) -> None:
-        """End a process, and those it started in its session."""
+        """Stop a process, and the other processes of its session."""
         pid = self.pid(name)
         if pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-            deadline = time.monotonic() + STOP_PATIENCE
+            deadline = time.monotonic() + STOP_TIMEOUT
             while self.pid(name) is not None:
                 if time.monotonic() > deadline:
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(pid, signal.SIGKILL)
                 time.sleep(0.05)
-            # Left behind by a killed process.
+            # Children of a killed process.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGTERM)
         with contextlib.suppress(FileNotFoundError):
@@ -180,8 +180,8 @@ class Supervisor:
 
 
 def _environment() -> dict[str, str]:
-    # Variables of the caller for Python or OpenStack are not for services,
-    # which reach no other machine.
+    # The services need no proxy, and must not read the caller's variables for
+    # Python and OpenStack.
     return {
         key: value
         for key, value in os.environ.items()
@@ -191,13 +191,13 @@ def _environment() -> dict[str, str]:
 
 
 def _birth(pid: int) -> str | None:
-    """Return the time when a process was born; with its id it is unique."""
+    """Return the start time of a process, which identifies it with its id."""
     try:
         with open(f'/proc/{pid}/stat') as stream:
             fields = stream.read().rpartition(')')[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    # One that has ended and whose parent has not asked for its status.
+    # A zombie: it has ended, and its parent has not read its status.
     if fields[0] == 'Z':
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, os.WNOHANG)

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The programs of a deployment, and the packages they are from."""
+"""The programs of a deployment, and their packages."""
 
 import functools
 from importlib import metadata
@@ -21,7 +21,7 @@ import sys
 
 from pci_ext.tests.deployment.cloud import state_directory
 
-#: By program, Debian's package of it.
+#: The Debian package of each program.
 PACKAGES = {
     'mariadbd': 'mariadb-server',
     'mariadb-install-db': 'mariadb-server',
@@ -37,11 +37,11 @@ PACKAGES = {
     'ip': 'iproute2',
 }
 
-#: Tells whether hosts can be made.
+#: Checks whether hosts can be created.
 _NAMESPACES = os.path.join(os.path.dirname(__file__), 'namespaces.sh')
 
-# What Debian has in /usr/sbin of RabbitMQ changes to a user of its own, who
-# cannot reach the directory of a deployment.
+# The programs of RabbitMQ in /usr/sbin on Debian change to the user rabbitmq,
+# who cannot read the directory of a deployment.
 _FOLDERS = (
     '/usr/lib/rabbitmq/bin',
     *os.get_exec_path(),
@@ -51,9 +51,9 @@ _FOLDERS = (
 
 
 def find(name: str) -> str:
-    """Find a program of the machine.
+    """Return the path of a program of the machine.
 
-    :raises DeployError: naming the package that has it
+    :raises DeployError: with the name of its package, if it is missing
     """
     found = shutil.which(name, path=os.pathsep.join(_FOLDERS))
     if found is None:
@@ -65,9 +65,9 @@ def find(name: str) -> str:
 
 
 def check() -> None:
-    """See that all programs are there.
+    """Check that all programs exist, and that hosts can be created.
 
-    :raises DeployError: naming one that is not, or what is not allowed
+    :raises DeployError: if a program is missing or namespaces are not allowed
     """
     for name in PACKAGES:
         find(name)
@@ -80,9 +80,9 @@ def python(name: str) -> str:
 
 
 def run(*command: str) -> str:
-    """Run a command until it ends, and give what it wrote.
+    """Run a command, and return its output.
 
-    :raises DeployError: with what it wrote, if it fails
+    :raises DeployError: with its output, if it fails
     """
     done = subprocess.run(
         command,

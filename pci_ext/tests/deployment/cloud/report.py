@@ -26,7 +26,7 @@ def add(state: state_directory.State, done: str, found: str) -> None:
 
 
 def table(state: state_directory.State) -> str:
-    """Return the table; a thing that was done again is in it once."""
+    """Return the table, with the latest row of each fault."""
     try:
         with open(state.path(_FILE)) as stream:
             rows = dict(json.loads(line) for line in stream)

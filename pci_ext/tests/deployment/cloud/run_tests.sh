@@ -1,7 +1,7 @@
 #!/bin/sh
 #
-# Run the tests of the deployment that tox has brought up, then the functional
-# tests on it: those, too, if one of the former fails.
+# Runs the tests of the deployment that tox has started, then the functional
+# tests on it, even if a test of the deployment fails.
 #
 #   pci_ext/tests/deployment/cloud/run_tests.sh [FILTER...]
 

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The services of OpenStack but for the compute hosts: files, processes."""
+"""The files and processes of the services, except on compute hosts."""
 
 from collections.abc import Iterable
 import functools
@@ -31,12 +31,12 @@ from pci_ext.tests.deployment.cloud import state_directory
 #: The host of the services that are not on compute hosts.
 CONTROLLER = 'controller'
 
-#: Those of them that are Nova's: as on many controllers they share a file.
+#: The services of Nova among them. They share a configuration file.
 NOVA = ('nova-api', 'nova-conductor', 'nova-scheduler')
 
 _TEMPLATES = ('nova.conf', 'nova-controller.conf')
 
-#: By service that speaks HTTP, its module and the folder of its files.
+#: By service with an HTTP API: its module and the folder of its files.
 _WEB = {
     'keystone': ('keystone.wsgi.api', 'keystone'),
     'glance-api': ('glance.wsgi.api', 'glance'),
@@ -45,16 +45,16 @@ _WEB = {
     'nova-api': ('nova.wsgi.osapi_compute', CONTROLLER),
 }
 
-#: The file that nova-api alone reads, beside nova.conf.
+#: The file that only nova-api reads, beside nova.conf.
 API_FILE = 'nova-api.conf'
 
-#: By service, its files if they are not what it looks for.
+#: Configuration files by service, if they are not the default.
 _CONFIG_FILES = {
     'neutron': 'neutron.conf',
     'nova-api': f'api-paste.ini;nova.conf;{API_FILE}',
 }
 
-#: Requests served at once; each has a thread.
+#: Threads of each service; each serves one request at a time.
 _THREADS = 16
 
 
@@ -104,8 +104,8 @@ def render_nova(
 
 
 def write_nova(state: state_directory.State, host: str, content: str) -> None:
-    """Write the nova.conf of a host that runs here."""
-    # nova-compute makes a directory there, but not above it.
+    """Write the nova.conf of a host on this machine."""
+    # nova-compute does not create the parent of its directory.
     os.makedirs(state.path('nova', host, 'instances'), exist_ok=True)
     state.write(f'etc/{host}/nova.conf', content)
 
@@ -116,9 +116,9 @@ def nova_conf(state: state_directory.State, host: str) -> str:
 
 
 def sync(state: state_directory.State) -> None:
-    """Bring the databases to the versions of the packages.
+    """Migrate the databases to the versions of the packages.
 
-    Done again only when their versions change: it takes a minute and more.
+    It takes more than a minute, so it is repeated only for other versions.
     """
     conf = {
         name: state.path('etc', folder, f'{name}.conf')
@@ -137,13 +137,13 @@ def sync(state: state_directory.State) -> None:
         ('neutron-db-manage', *neutron_file, 'upgrade', 'heads'),
         ('nova-manage', *nova_file, 'api_db', 'sync'),
     ):
-        once(state, programs.python(name), *arguments)
+        run_once(state, programs.python(name), *arguments)
     cell0 = state.database('nova_cell0', 'nova')
-    once(
+    run_once(
         *(state, nova, *nova_file, 'cell_v2', 'map_cell0'),
         *('--database_connection', cell0),
     )
-    once(state, nova, *nova_file, 'db', 'sync')
+    run_once(state, nova, *nova_file, 'db', 'sync')
     cells = databases.query(state, 'SELECT name FROM nova_api.cell_mappings')
     if ('cell1',) not in cells:
         programs.run(
@@ -151,8 +151,8 @@ def sync(state: state_directory.State) -> None:
         )
 
 
-def once(state: state_directory.State, *command: str) -> None:
-    """Run a command that was not run before with these packages."""
+def run_once(state: state_directory.State, *command: str) -> None:
+    """Run a command, unless it was run with these packages before."""
     path = state.path('synced.json')
     done: list[str] = []
     if os.path.exists(path):
@@ -167,7 +167,7 @@ def once(state: state_directory.State, *command: str) -> None:
 
 
 def web(state: state_directory.State, name: str) -> processes.Process:
-    """Return the process of a service that speaks HTTP."""
+    """Return the process of a service with an HTTP API."""
     module, folder = _WEB[name]
     directory = state.path('etc', folder)
     prefix = f'OS_{name.partition("-")[0].upper()}_CONFIG'
@@ -199,7 +199,7 @@ def web(state: state_directory.State, name: str) -> processes.Process:
             *('--master', '--processes', '1', '--threads', str(_THREADS)),
             *('--enable-threads', '--lazy-apps', '--need-app'),
             *('--die-on-term', '--buffer-size', '65535', '--listen', '100'),
-            # Else connections are seen to be reset.
+            # Reused connections are reset at times.
             *('--add-header', 'Connection: close'),
         ),
         environ=environ,
@@ -215,7 +215,7 @@ def nova(
     *,
     inside: str | None = None,
 ) -> processes.Process:
-    """Return the process of a service of Nova that speaks RPC."""
+    """Return the process of a service of Nova with an RPC API."""
     name = program if host == CONTROLLER else f'{program}-{host}'
     files = (nova_conf(state, host),)
     before = databases.reports(state, host, program)
@@ -234,7 +234,7 @@ def nova(
         files=files,
         is_ready=is_ready,
         inside=inside,
-        # As a host reaches the services by the network for management, which
-        # is not that of its guests.
+        # A host reaches the services on the management network, which its
+        # guests do not use.
         network=False,
     )

@@ -10,10 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Compute hosts with simulated hypervisors, for as long as a test needs them.
+"""Compute hosts with simulated hypervisors, for the duration of a test.
 
 Each is a real nova-compute with ``compute_driver = pci_ext.FakeDriver``. The
-hosts with libvirt take no servers meanwhile.
+hosts with libvirt are disabled meanwhile.
 """
 
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ from pci_ext.tests.deployment.cloud import services
 
 _TEMPLATES = ('nova.conf', 'nova-compute-simulated.conf')
 
-#: All devices are offered unless a test says more.
+#: All devices are offered, unless a test configures offers.
 _OFFER_ALL = ['pci_information = [{"address": "*"}, {}]']
 _OFFERS = (
     ('pci_ext', 'pci_information'),
@@ -39,7 +39,7 @@ _OFFERS = (
     ('pci', 'device_spec'),
 )
 
-#: Sections with options that services beside nova-compute have as well, such
+#: Sections with options that other services than nova-compute read too, such
 #: as the aliases.
 _SHARED = ('DEFAULT', 'pci')
 
@@ -47,9 +47,9 @@ _SHARED = ('DEFAULT', 'pci')
 class Hosts:
     """Simulated hosts of a deployment where pci_ext is enabled.
 
-    :param names: as in the hardware file
+    :param names: names of the hosts in the hardware file
     :param hardware: path of the hardware file with their devices
-    :param config: lines of nova.conf, in place of those that offer all
+    :param config: additional lines of nova.conf
     """
 
     def __init__(
@@ -67,11 +67,11 @@ class Hosts:
         self._compute = keystone.connect(cloud.state).compute
 
     def start(self) -> None:
-        """Start the hosts, and let them alone take servers."""
+        """Start the hosts, and disable the hosts with libvirt."""
         for name in self.names:
             self._write(name)
         self._set_enabled(False)
-        self._share()
+        self._write_shared_options()
         self.cloud.start('nova-api')
         supervisor = self.cloud.supervisor
         started = [self.process(name) for name in self.names]
@@ -91,16 +91,16 @@ class Hosts:
             '[DEFAULT]\ncompute_driver = pci_ext.FakeDriver\n'
             f'[pci_ext]\nfake_hardware = {self.hardware}\n',
         )
-        given = ini.parse(self.config)
-        if not any(key in given.get(group, {}) for group, key in _OFFERS):
+        options = ini.parse(self.config)
+        if not any(key in options.get(group, {}) for group, key in _OFFERS):
             text = ini.merge(text, '\n'.join(['[pci_ext]', *_OFFER_ALL]))
         text = ini.merge(text, self.config)
         services.write_nova(self.state, name, text)
 
-    def _share(self) -> None:
-        """Give nova-api the lines that are not of a host alone."""
-        given = ini.parse(self.config)
-        shared = {name: given[name] for name in _SHARED if name in given}
+    def _write_shared_options(self) -> None:
+        """Write the options that nova-api needs too into its file."""
+        options = ini.parse(self.config)
+        shared = {name: options[name] for name in _SHARED if name in options}
         name = f'etc/{services.CONTROLLER}/{services.API_FILE}'
         with open(self.state.path(name)) as stream:
             log_file = ini.parse(stream.read())['DEFAULT']['log_file']
@@ -108,7 +108,7 @@ class Hosts:
         self.state.write(name, ini.render(shared))
 
     def stop(self) -> None:
-        """Remove the hosts, which must have no servers any more."""
+        """Remove the hosts, which must have no servers."""
         self.cloud.stop(*(computes.service(name) for name in self.names))
         computes.remove(self.state, self.names)
         for name in self.names:
@@ -116,7 +116,7 @@ class Hosts:
         self._set_enabled(True)
 
     def directory(self, name: str) -> str:
-        """Return where a host keeps its domains."""
+        """Return the directory with the domains of a host."""
         return self.state.path('nova', name)
 
     def domains(self, name: str) -> str:

@@ -28,7 +28,7 @@ ROOT = os.path.normpath(os.path.join(os.path.dirname(__file__), '../../../..'))
 
 TEMPLATES = os.path.join(os.path.dirname(__file__), 'templates')
 
-#: A file that is written once the install page has been followed.
+#: A file that exists after the install page has been followed.
 _ENABLED = 'enabled'
 
 #: Listeners on the loopback interface, in the order of their ports.
@@ -52,16 +52,16 @@ ACCOUNTS = (
 
 
 class DeployError(Exception):
-    """Something that an operator has to see to, in one sentence."""
+    """An error that an operator must correct; one sentence."""
 
 
 @dataclasses.dataclass(frozen=True)
 class State:
     """The directory, ports and passwords of a deployment.
 
-    :ivar directory: absolute path of the directory that holds everything
+    :ivar directory: absolute path of the directory
     :ivar port_base: the first of the TCP ports
-    :ivar passwords: by account
+    :ivar passwords: the password of each account
     """
 
     directory: str
@@ -69,7 +69,7 @@ class State:
     passwords: dict[str, str]
 
     def path(self, *names: str) -> str:
-        """Return the path of something in the directory."""
+        """Return a path in the directory."""
         return os.path.join(self.directory, *names)
 
     def port(self, listener: str) -> int:
@@ -79,7 +79,10 @@ class State:
         return f'http://127.0.0.1:{self.port(listener)}'
 
     def database(self, name: str, account: str | None = None) -> str:
-        """Return the URL of a database, which has a user of its own name."""
+        """Return the URL of a database.
+
+        :param account: user of the database; by default of the same name
+        """
         account = account or name
         return (
             f'mysql+pymysql://{account}:{self.passwords[account]}@127.0.0.1:'
@@ -116,7 +119,7 @@ class State:
         self.write(_ENABLED, '')
 
     def render(self, template: str, **values: str) -> str:
-        """Fill a template."""
+        """Return the content of a template with its values."""
         with open(os.path.join(TEMPLATES, template)) as stream:
             return string.Template(stream.read()).substitute(
                 {
@@ -130,7 +133,7 @@ class State:
             )
 
     def write(self, name: str, content: str) -> str:
-        """Write a file that only its owner may read, and give its path."""
+        """Write a file that only its owner can read, and return its path."""
         path = self.path(name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
@@ -148,7 +151,7 @@ def default_directory() -> str:
 
 
 def load(directory: str) -> State | None:
-    """Return the deployment in a directory, None where there is none."""
+    """Return the deployment in a directory, None without one."""
     try:
         with open(os.path.join(directory, 'state.json')) as stream:
             return State(directory=directory, **json.load(stream))
@@ -157,10 +160,10 @@ def load(directory: str) -> State | None:
 
 
 def make(directory: str, port_base: int | None) -> State:
-    """Return the deployment in a directory; begin one where there is none.
+    """Return the deployment in a directory; create it if there is none.
 
-    :param port_base: the first port; None: of a range that is free now
-    :raises DeployError: if the one there has other ports
+    :param port_base: the first port; None for a free range
+    :raises DeployError: if the existing deployment has other ports
     """
     found = load(directory)
     if found is not None:
@@ -173,8 +176,8 @@ def make(directory: str, port_base: int | None) -> State:
     state = State(
         directory=directory,
         port_base=port_base or _free_ports(),
-        # Of hexadecimal digits: in a command line, what begins with "-" would
-        # be taken for an option.
+        # Hexadecimal digits: a password that starts with "-" would be parsed
+        # as an option in a command line.
         passwords={name: secrets.token_hex(12) for name in ACCOUNTS},
     )
     fields = {'port_base': state.port_base, 'passwords': state.passwords}
@@ -184,7 +187,10 @@ def make(directory: str, port_base: int | None) -> State:
 
 @contextlib.contextmanager
 def locked(directory: str) -> Iterator[None]:
-    """Keep other commands away from a deployment."""
+    """Prevent other commands on a deployment.
+
+    :raises DeployError: if another command runs
+    """
     os.makedirs(directory, mode=0o700, exist_ok=True)
     with open(os.path.join(directory, 'lock'), 'w') as stream:
         try:

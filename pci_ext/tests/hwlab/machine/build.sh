@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 #
-# Builds what the machine boots where the cache does not have it, and prints
-# the folders it is in: that of the system and that of the Python packages.
-# Progress goes to the standard error. With --check nothing is built, and the
-# status says whether all is there.
+# Builds the images of the machine unless the cache has them, and prints their
+# folders: that of the system and that of the Python packages. Progress is
+# written to the standard error. With --check nothing is built, and the status
+# is 0 if all images exist.
 
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
-# The path of each part is printed by functions whose output is taken.
+# Functions print the path of each part into command substitutions.
 shopt -s inherit_errexit
 
 check=${1:-}
@@ -17,8 +17,8 @@ key_of() {
     cat -- "$@" | sha256sum | cut -c -16
 }
 
-# Builds a folder by a function unless it is there; a folder that is there is
-# complete. What was built for another key is thrown away.
+# Builds a folder by a function unless it exists; an existing folder is
+# complete. Folders with another key are removed.
 cached() {
     local kind=$1 key=$2 folder="$CACHE/$1-$2" stage log="$CACHE/build.log"
     if [ ! -d "$folder" ]; then
@@ -40,7 +40,7 @@ cached() {
     printf '%s\n' "$folder"
 }
 
-# A function that is asked for its status goes on after what fails.
+# In a function whose status is tested, "set -e" has no effect.
 build_system() {
     "$HERE/build-root.sh" "$1/root" &&
         "$HERE/build-image.sh" "$1/root" "$1"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 #
-# Boots the machine as a compute host of a cloud on this one.
+# Boots the machine as a compute host of a cloud on this machine.
 #
 #   pci_ext/tests/hwlab/machine/compute.sh FOLDER
 #
-# FOLDER/nova.conf is what nova-compute goes by there; this machine, whose
-# services listen on the loopback interface, is 10.0.2.2 for it. FOLDER/shell
-# is a socket that a shell of root listens at, and the logs are there as well.
+# FOLDER/nova.conf is the configuration of nova-compute. It reaches services on
+# the loopback interface of this machine at 10.0.2.2. FOLDER/shell is the socket
+# of a root shell. The logs are in FOLDER too.
 # Ends with the machine.
 
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"

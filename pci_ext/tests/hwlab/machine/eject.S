@@ -20,14 +20,14 @@ again:
     call eject
     jmp again
 
-# Ejects what is to be, of 16 buses, by the registers at si.
+# Ejects the requested devices of 16 buses, by the registers at si.
 eject:
     xorl %ecx, %ecx
 1:  movw %si, %dx               # select a bus
     addw $0x10, %dx
     movl %ecx, %eax
     outl %eax, %dx
-    movw %si, %dx               # the slots that are to be ejected
+    movw %si, %dx               # the slots to be ejected
     addw $4, %dx
     inl %dx, %eax
     testl %eax, %eax
@@ -42,7 +42,7 @@ eject:
     jb 1b
     ret
 
-# Nova takes no boot sector for an image without a partition in it.
+# Nova refuses the image of a boot sector without a partition.
 .org 446
     .byte 0x80, 0, 2, 0         # bootable
     .byte 0x83, 0, 2, 0

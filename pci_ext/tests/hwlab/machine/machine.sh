@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 #
-# Boots the emulated machine. With a nova.conf in the folder that it may write
-# to it becomes a compute host, which reaches this machine at 10.0.2.2, and its
-# second serial port is the socket "shell" there. Else it runs tests, and that
+# Boots the emulated machine. With a nova.conf in the writable folder it becomes
+# a compute host: it reaches this machine at 10.0.2.2, and its second serial
+# port is the socket "shell" in the folder. Otherwise it runs the tests, and the
 # port is the standard output.
 
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
@@ -38,7 +38,7 @@ machine=(
     -device virtio-9p-pci,fsdev=out,mount_tag=out
 )
 
-# A root port gives what is behind it an IOMMU group of its own.
+# Each root port forms a separate IOMMU group with its devices.
 port() {
     machine+=(-device "pcie-root-port,id=port$1,chassis=$1,slot=$1")
 }
@@ -60,7 +60,7 @@ sriov_vq_flexible=8,sriov_vi_flexible=4,max_ioqpairs=10,msix_qsize=9"
     -drive "if=none,id=null,driver=null-co,size=64M,read-zeroes=on"
     -device nvme-ns,drive=null
 )
-# Two functions that nothing keeps apart share a group.
+# Two functions of one card share a group.
 port 4
 nic 3 e1000e,bus=port4,addr=0.0,multifunction=on
 nic 4 e1000e,bus=port4,addr=0.1

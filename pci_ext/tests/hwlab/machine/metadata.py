@@ -18,7 +18,7 @@ import sys
 
 
 def main(setup_cfg: str, target: str) -> None:
-    """Write into the folder target what pip would for a setup.cfg."""
+    """Write the metadata of a setup.cfg into the folder target, as pip."""
     parser = configparser.ConfigParser()
     parser.read(setup_cfg)
     name = parser['metadata']['name']

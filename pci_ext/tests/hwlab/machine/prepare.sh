@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 #
-# Makes all that the machine boots, and prints the folders of the system and of
-# the Python packages. The boot sector of its guests is put into the folder
-# given, and what libvirt found out of QEMU in earlier runs. Progress goes to
-# the standard error.
+# Builds the images of the machine, and prints the folders of the system and of
+# the Python packages. Writes the boot sector of guests into the folder of the
+# argument, and the capabilities of QEMU that libvirt found in earlier runs.
+# Progress is written to the standard error.
 
 . "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 

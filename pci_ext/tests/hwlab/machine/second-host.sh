@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 #
-# Makes a second host of the emulated machine: a libvirtd of its own, in its
-# own namespaces, at qemu+tcp://lab-2/system. Kernel, devices and files are
-# those of the first one. Ends when it answers.
+# Creates a second host on the emulated machine: another libvirtd in separate
+# namespaces, at qemu+tcp://lab-2/system. It shares kernel, devices and files
+# with the first host. Ends when libvirtd responds.
 
 set -euo pipefail
 
@@ -10,7 +10,7 @@ if [ "${1:-}" != inside ]; then
     ip link add lab-1 type veth peer name lab-2
     ip addr add 10.9.0.1/24 dev lab-1
     ip link set lab-1 up
-    # libvirt knows by the file itself what it found out of QEMU.
+    # The second libvirtd must not probe the capabilities of QEMU again.
     cp -a /var/cache/libvirt/qemu/capabilities /run/capabilities
     unshare --mount --net --uts "$0" inside &
     for _ in $(seq 300); do

@@ -12,8 +12,8 @@
 
 """Print the kilohertz of the processor's time stamp counter, on x86.
 
-QEMU gives this counter to the machine that it emulates, whose kernel measures
-it when it boots. On a busy machine it may find a tenth of it, and from then on
+QEMU passes this counter to the emulated machine, whose kernel measures its
+frequency at boot. On a busy machine the kernel may measure a tenth of it. Then
 its clock runs ten times too fast.
 """
 
