@@ -44,6 +44,7 @@ from pci_ext.api import router
 from pci_ext.conf import database
 from pci_ext.db import api as pci_ext_db_api
 from pci_ext.tests.component import databases
+from pci_ext.tests.component import flavors
 from pci_ext.tests.component.db import base as db_base
 
 OWN_PROJECT = 'd2b25c3ebf6847e2b1a5a0d4fc09e2ae'
@@ -229,20 +230,8 @@ class CellsTestCase(test.TestCase):
                 compute_id=node and node.id,
                 vm_state=vm_states.ACTIVE,
                 image_ref='',
-                flavor=objects.Flavor(
-                    cell_context,
-                    name='pci.small',
-                    flavorid='pci.small',
-                    memory_mb=1,
-                    vcpus=1,
-                    root_gb=1,
-                    ephemeral_gb=0,
-                    swap=0,
-                    rxtx_factor=1.0,
-                    vcpu_weight=0,
-                    disabled=False,
-                    is_public=True,
-                    extra_specs=extra_specs or {},
+                flavor=flavors.make_flavor(
+                    cell_context, 'pci.small', extra_specs=extra_specs
                 ),
                 info_cache=objects.InstanceInfoCache(
                     instance_uuid=uuid,

@@ -39,6 +39,7 @@ from pci_ext.compute import instance_devices
 from pci_ext.requests import instance_requests
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.tests.component import databases
+from pci_ext.tests.component import flavors
 from pci_ext.virt.fake import driver
 from pci_ext.virt.fake import hardware_cards
 
@@ -217,19 +218,7 @@ class HostTestCase(test.TestCase):
             vm_state=vm_states.ACTIVE,
             image_ref='',
             system_metadata={},
-            flavor=objects.Flavor(
-                self.context,
-                name='small',
-                flavorid='small',
-                memory_mb=1,
-                vcpus=1,
-                root_gb=1,
-                ephemeral_gb=0,
-                swap=0,
-                disabled=False,
-                is_public=True,
-                extra_specs={},
-            ),
+            flavor=flavors.make_flavor(self.context, 'small'),
             pci_requests=pci_requests,
             info_cache=objects.InstanceInfoCache(
                 instance_uuid=uuid, network_info=network_model.NetworkInfo()

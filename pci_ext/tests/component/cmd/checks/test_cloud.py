@@ -12,7 +12,6 @@
 
 from collections.abc import Callable
 
-from nova import objects
 from oslo_db import exception as db_exception
 from oslo_upgradecheck import upgradecheck
 
@@ -21,6 +20,7 @@ from pci_ext.cmd.checks import cloud
 from pci_ext.db import api
 from pci_ext.db import pci_flavors
 from pci_ext.objects import pci_flavor
+from pci_ext.tests.component import flavors
 from pci_ext.tests.component.api import base as api_base
 from pci_ext.tests.component.cmd.checks import base
 from pci_ext.tests.component.db import base as db_base
@@ -118,17 +118,10 @@ class AttributesTestCase(CloudTestCase):
 
 class ExtraSpecsTestCase(CloudTestCase):
     def create_flavor(self, name: str, **extra_specs: str) -> None:
-        objects.Flavor(
+        flavors.make_flavor(
             self.context,
-            name=name,
-            flavorid=name,
-            memory_mb=1,
-            vcpus=1,
-            root_gb=1,
-            ephemeral_gb=0,
-            swap=0,
-            rxtx_factor=1.0,
-            # Those that only some projects see count, too.
+            name,
+            # The check includes flavors that are not public.
             is_public=False,
             extra_specs={
                 f'pci_passthrough:{key}': value
