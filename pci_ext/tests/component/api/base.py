@@ -10,7 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Nova's databases, with two cells, and what hosts and servers there have."""
+"""Nova's databases with two cells, and helpers that fill them.
+
+The helpers create compute hosts, servers and PCI devices.
+"""
 
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -52,7 +55,7 @@ OTHER_PROJECT = '6f70656e737461636b20342065766572'
 
 
 class Database(fixtures.Fixture):
-    """A new database of PCI flavors, which nova-api is configured for."""
+    """A new database of PCI flavors, and its option in the configuration."""
 
     def _setUp(self) -> None:
         connection = self.useFixture(db_base.Database()).connection
@@ -65,7 +68,7 @@ class Database(fixtures.Fixture):
 
 
 class BrokenCell(fixtures.Fixture):
-    """A cell that a function called for each cell cannot reach."""
+    """A cell whose database a function cannot reach."""
 
     def __init__(
         self, module: Any, function: str, cell: objects.CellMapping
@@ -88,7 +91,7 @@ class BrokenCell(fixtures.Fixture):
 
 
 class Projects(fixtures.Fixture):
-    """The projects that keystone knows."""
+    """Keystone with the given projects and no others."""
 
     def __init__(self, *project_ids: str) -> None:
         self.project_ids = project_ids
@@ -153,9 +156,9 @@ class CellsTestCase(test.TestCase):
         *pools: Mapping[str, Any],
         hypervisor_hostname: str | None = None,
     ) -> objects.ComputeNode:
-        """Create a compute host that reports pools, each a dict of a pool.
+        """Create a compute host that reports pools, each as a dict.
 
-        :param hypervisor_hostname: if not the name of the host
+        :param hypervisor_hostname: by default the name of the host
         """
         with context.target_cell(
             self.context, self.cell_mappings[cell]
@@ -192,9 +195,11 @@ class CellsTestCase(test.TestCase):
         extra_specs: dict[str, str] | None = None,
         project_id: str = OWN_PROJECT,
     ) -> str:
-        """Create a server, in a cell if given, on a host if given.
+        """Create a server.
 
-        :returns: its uuid
+        :param cell: None: the server is not in a cell yet
+        :param node: None: the server has no host
+        :returns: the uuid of the server
         """
         uuid: str = getattr(uuidsentinel, name)
         mapping = objects.InstanceMapping(
@@ -249,7 +254,12 @@ class CellsTestCase(test.TestCase):
         attributes: Mapping[str, str] | None = None,
         **values: Any,
     ) -> None:
-        """Record a device; values are those of its record, if not usual."""
+        """Record a device.
+
+        :param server_uuid: the server that the device is allocated to
+        :param attributes: the extra_info of the device
+        :param values: fields of the record that replace the defaults
+        """
         with context.target_cell(
             self.context, self.cell_mappings[cell]
         ) as cell_context:
@@ -279,7 +289,7 @@ class CellsTestCase(test.TestCase):
 
 
 class RouterTestCase(CellsTestCase):
-    """The whole API but for the middleware that paste adds."""
+    """The API without the middleware of the paste file."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -299,8 +309,8 @@ class RouterTestCase(CellsTestCase):
     ) -> webob.Response:
         """Send a request.
 
-        :param body: what to send as JSON; bytes are sent as they are
-        :param context: who sends it; the administrator if None
+        :param body: sent as JSON; bytes are sent without a change
+        :param context: the user of the request; None: the administrator
         """
         request = wsgi.Request.blank(
             path, method=method, base_url='http://localhost/v2.1'
