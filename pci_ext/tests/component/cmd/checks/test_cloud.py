@@ -39,13 +39,13 @@ def create(name: str, **specs: str) -> None:
 
 class CloudTestCase(base.CheckTestCase):
     def assert_needs_databases(
-        self, check: Callable[[], upgradecheck.Result], reads: str
+        self, check: Callable[[], upgradecheck.Result], table: str
     ) -> None:
-        """Check what is said where a database is not ready.
+        """Check the result of a check if a database is not ready.
 
-        :param reads: the table of Nova's that is read
+        :param table: the table of Nova that the check reads
         """
-        with api_base.statements(reads) as statements:
+        with api_base.statements(table) as statements:
             check()
             self.assertNotEqual([], statements)
 
@@ -67,17 +67,17 @@ class CloudTestCase(base.CheckTestCase):
 
 
 class AttributesTestCase(CloudTestCase):
-    def test_reported_by_one_host_each(self) -> None:
+    def test_succeeds_if_each_attribute_is_reported(self) -> None:
         self.create_host('cell1', 'host1', POOL)
         self.create_host('cell2', 'host2', POOL | {'e.group': 'gpu'})
         create('GPU', vendor_id='8086', **{'e.group': 'gpu'})
         create('any')
         self.assert_success(cloud.attributes_reported)
 
-    def test_no_pci_flavors(self) -> None:
+    def test_succeeds_without_pci_flavors(self) -> None:
         self.assert_success(cloud.attributes_reported)
 
-    def test_not_reported(self) -> None:
+    def test_warns_of_unreported_attributes(self) -> None:
         self.create_host('cell1', 'host1', POOL)
         create('GPU', vendor_id='8086', **{'e.b': '1', 'e.a': '1'})
         create('NIC', vendor_id='8086')
@@ -91,13 +91,13 @@ class AttributesTestCase(CloudTestCase):
         )
         self.assertNotIn('do not answer', details)
 
-    def test_no_host(self) -> None:
+    def test_warns_without_a_host(self) -> None:
         create('NIC', vendor_id='8086')
         self.assert_problem(
             base.WARNING, cloud.attributes_reported, ': NIC (vendor_id). '
         )
 
-    def test_a_cell_that_does_not_answer(self) -> None:
+    def test_warning_names_unreachable_cells(self) -> None:
         self.create_host('cell1', 'host1', POOL | {'e.group': 'gpu'})
         cell = self.cell_mappings['cell1']
         self.useFixture(
@@ -111,7 +111,7 @@ class AttributesTestCase(CloudTestCase):
             f'Cells that do not answer may have such hosts: {cell.uuid}.',
         )
 
-    def test_databases(self) -> None:
+    def test_is_not_checked_without_databases(self) -> None:
         self.create_host('cell1', 'host1', POOL)
         self.assert_needs_databases(cloud.attributes_reported, 'compute_nodes')
 
@@ -129,7 +129,7 @@ class ExtraSpecsTestCase(CloudTestCase):
             },
         ).create()
 
-    def test_known(self) -> None:
+    def test_succeeds_if_all_pci_flavors_exist(self) -> None:
         create('GPU')
         create('NIC')
         self.create_flavor('none')
@@ -137,7 +137,7 @@ class ExtraSpecsTestCase(CloudTestCase):
         self.create_flavor('other', alias='a1:1', pci_name='10GE')
         self.assert_success(cloud.extra_specs_known)
 
-    def test_unknown(self) -> None:
+    def test_warns_of_unknown_pci_flavors(self) -> None:
         create('GPU')
         self.create_flavor('one', pci_flavor='1:GPU,NvGPU;2:QAT')
         self.create_flavor('known', pci_flavor='1:GPU')
@@ -152,7 +152,7 @@ class ExtraSpecsTestCase(CloudTestCase):
             'openstack flavor set',
         )
 
-    def test_not_understood(self) -> None:
+    def test_warns_of_invalid_requests(self) -> None:
         self.create_flavor('bad', pci_flavor='0:GPU')
         details = self.assert_problem(
             base.WARNING,
@@ -162,5 +162,5 @@ class ExtraSpecsTestCase(CloudTestCase):
         )
         self.assertNotIn('do not exist', details)
 
-    def test_databases(self) -> None:
+    def test_is_not_checked_without_databases(self) -> None:
         self.assert_needs_databases(cloud.extra_specs_known, 'flavors')
