@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Databases in SQLite for tests, made fast: migrated once in a process.
+"""SQLite databases for tests, migrated once in a process to save time.
 
 A migration takes seconds, and so does the compilation of Nova's statements,
 which SQLAlchemy keeps only as long as the engine.
@@ -30,7 +30,7 @@ import sqlalchemy as sa
 from sqlalchemy import pool
 from sqlalchemy.dialects.sqlite import base as sqlite_dialect
 
-#: By the name of a schema, a database in memory that has it and nothing else.
+#: Databases in memory with a schema and no rows, by name of the schema.
 _templates: dict[str, sqlite3.Connection] = {}
 
 #: Compiled statements, for the engines of all tests.
@@ -40,7 +40,7 @@ _parse = functools.cache(policy.parse_file_contents)
 
 
 def fill(schema: str, engine: sa.Engine, migrate: Callable[[], None]) -> None:
-    """Give an empty database a schema.
+    """Create the schema in an empty database.
 
     :param schema: a name of the schema
     :param migrate: brings the database to the schema; called once a process,
@@ -77,7 +77,7 @@ def _same_class(one: object, other: object) -> bool:
 
 
 class SharedSetUp(fixtures.Fixture):
-    """Nova's fixtures of databases and policies, doing once what they can."""
+    """Make Nova's fixtures of databases and policies do their setup once."""
 
     def _setUp(self) -> None:
         self._patch(

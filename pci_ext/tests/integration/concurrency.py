@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Requests that are served at the same time."""
+"""Concurrent requests of the API."""
 
 from concurrent import futures
 import threading
@@ -28,8 +28,8 @@ class ConcurrencyTestCase(base.RouterTestCase):
     ) -> list[int]:
         """Send requests from threads that start together.
 
-        :param calls: for each the path, and what is under pci_flavor
-        :returns: the status codes, in order of size
+        :param calls: for each request its path and the values of pci_flavor
+        :returns: the status codes, sorted
         """
         barrier = threading.Barrier(len(calls))
 
@@ -44,7 +44,7 @@ class ConcurrencyTestCase(base.RouterTestCase):
     def names(self) -> list[str]:
         return [flavor.name for flavor in pci_flavors.get_all()]
 
-    def test_only_one_is_created_of_a_name(self) -> None:
+    def test_creates_only_one_pci_flavor_of_a_name(self) -> None:
         # The first request of a process is slow.
         self.call('GET', PATH)
         for number in range(5):
@@ -55,7 +55,7 @@ class ConcurrencyTestCase(base.RouterTestCase):
             )
             self.assertEqual(number + 1, len(self.names()))
 
-    def test_only_one_is_renamed_to_a_name(self) -> None:
+    def test_renames_only_one_pci_flavor_to_a_name(self) -> None:
         for number in range(AT_ONCE):
             self.call('POST', PATH, {'pci_flavor': {'name': f'old{number}'}})
         self.assertEqual(

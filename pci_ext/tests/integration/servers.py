@@ -30,23 +30,23 @@ import time
 import fixtures
 import sqlalchemy as sa
 
-#: Seconds within which a server takes connections, or has stopped.
-PATIENCE = 60
+#: Seconds until a server must accept connections, or must have stopped.
+TIMEOUT = 60
 
 DATABASE = 'pci_ext'
 
 
 class ServerUnusable(Exception):
-    """A server that cannot be started, and what to do about it."""
+    """A server that cannot be started; the message says the remedy."""
 
 
 class Server(fixtures.Fixture, abc.ABC):
     """A database server, with an empty database.
 
     :cvar package: Debian's package of the server
-    :cvar user: the user that the package makes for it, and whom it runs as
-        where the tests are run by root: servers refuse to be root's
-    :ivar folder: where it keeps all it has
+    :cvar user: the user that the package creates; the server runs as this user
+        if root runs the tests, because servers refuse to run as root
+    :ivar folder: the folder with all files of the server
     :ivar connection: the URL of the database
     """
 
@@ -55,8 +55,8 @@ class Server(fixtures.Fixture, abc.ABC):
     stop_signal: signal.Signals
 
     @abc.abstractmethod
-    def make(self) -> None:
-        """Make what the server keeps its databases in."""
+    def initialize(self) -> None:
+        """Create the data directory of the server."""
 
     @abc.abstractmethod
     def command(self) -> Sequence[str]:
@@ -70,7 +70,7 @@ class Server(fixtures.Fixture, abc.ABC):
         self.folder = self.useFixture(fixtures.TempDir()).path
         if os.geteuid() == 0:
             shutil.chown(self.folder, self._account().pw_uid)
-        self.make()
+        self.initialize()
         self._start()
         self._create_database()
         self.connection = self.url(DATABASE)
@@ -81,7 +81,7 @@ class Server(fixtures.Fixture, abc.ABC):
     def program(self, name: str) -> str:
         """Find a program of the server's package.
 
-        :raises ServerUnusable: naming the package if there is none
+        :raises ServerUnusable: if the program is missing; names the package
         """
         folders = [
             *os.get_exec_path(),
@@ -116,15 +116,15 @@ class Server(fixtures.Fixture, abc.ABC):
         except KeyError:
             raise self._missing(f'the user {self.user}') from None
 
-    def _missing(self, what: str) -> ServerUnusable:
+    def _missing(self, name: str) -> ServerUnusable:
         return ServerUnusable(
             f"The tests of the databases need Debian's package {self.package}:"
-            f' {what} is missing. Run "apt-get install {self.package}", or '
+            f' {name} is missing. Run "apt-get install {self.package}", or '
             'install all that "bindep -b test" names.'
         )
 
     def _as_user(self, command: Sequence[str]) -> list[str]:
-        # So that it also ends where the tests are killed.
+        # The server must also end if the tests are killed.
         prefix = ['setpriv', '--pdeathsig', self.stop_signal.name[3:]]
         if os.geteuid() == 0:
             account = self._account()
@@ -149,7 +149,7 @@ class Server(fixtures.Fixture, abc.ABC):
     def _stop(self) -> None:
         self._process.send_signal(self.stop_signal)
         try:
-            self._process.wait(PATIENCE)
+            self._process.wait(TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
@@ -160,7 +160,7 @@ class Server(fixtures.Fixture, abc.ABC):
             isolation_level='AUTOCOMMIT',
             poolclass=sa.NullPool,
         )
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while True:
             try:
                 with engine.connect() as connection:
@@ -184,11 +184,11 @@ class MariaDB(Server):
 
     @property
     def _tmpdir(self) -> str:
-        # Its own: at its start a server removes the temporary tables that it
-        # finds there.
+        # A server removes all temporary tables in this folder at its start,
+        # those of other servers too.
         return f'--tmpdir={self.folder}'
 
-    def make(self) -> None:
+    def initialize(self) -> None:
         self.run(
             self.program('mariadb-install-db'),
             '--no-defaults',
@@ -206,9 +206,9 @@ class MariaDB(Server):
             self._tmpdir,
             f'--socket={self.path("socket")}',
             '--skip-networking',
-            # Text that the tables do not declare must be refused.
+            # The server must refuse text that the tables do not declare.
             '--character-set-server=latin1',
-            # Nothing here has to survive.
+            # The data need not survive a crash.
             '--innodb-flush-log-at-trx-commit=0',
             '--innodb-doublewrite=OFF',
         )
@@ -223,18 +223,18 @@ class MariaDB(Server):
 class PostgreSQL(Server):
     package = 'postgresql'
     user = 'postgres'
-    # Does not wait for those who are connected.
+    # A fast shutdown, which does not wait for clients.
     stop_signal = signal.SIGINT
 
-    def make(self) -> None:
+    def initialize(self) -> None:
         self.run(
             self.program('initdb'),
             f'--pgdata={self.path("data")}',
             f'--username={self.user}',
             '--auth=trust',
             '--encoding=UTF8',
-            # People's order of letters: what relies on another is to go
-            # wrong.
+            # The order of a language, so that tests of queries that rely on
+            # the order of bytes fail.
             '--locale=C.UTF-8',
             '--locale-provider=icu',
             '--icu-locale=en-US',
@@ -245,7 +245,7 @@ class PostgreSQL(Server):
         settings = {
             'unix_socket_directories': self.folder,
             'listen_addresses': '',
-            # Nothing here has to survive.
+            # The data need not survive a crash.
             'fsync': 'off',
             'synchronous_commit': 'off',
             'full_page_writes': 'off',

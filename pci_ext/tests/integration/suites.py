@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The component tests that use a database, for a real server."""
+"""The component tests of the database, derived for a database server."""
 
 from collections.abc import Iterator
 import importlib
@@ -33,8 +33,8 @@ def derive(
 ) -> dict[str, type[unittest.TestCase]]:
     """Derive test cases that use the database of a server.
 
-    :param module: the name of the module that they are to be in
-    :returns: by name of the class
+    :param module: the name of the module of the derived classes
+    :returns: the test cases, by name of the class
     """
 
     class OnServer(unittest.TestCase):
@@ -59,7 +59,7 @@ def _cases() -> Iterator[type[unittest.TestCase]]:
     yield from _in_module(test_manage)
     for module in _modules(db, 'test_'):
         yield from _in_module(module)
-    # The other resources of the API are Nova's, and in its databases.
+    # The other resources of the API are in Nova's databases.
     for package in api, controllers:
         for module in _modules(package, 'test_pci_flavor'):
             yield from _in_module(module)

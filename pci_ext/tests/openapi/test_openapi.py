@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The API against what it says of itself."""
+"""The API compared with its own description."""
 
 import json
 import os
@@ -29,11 +29,11 @@ GPU = {
     'address': [f'0000:{bus:02x}:00.0' for bus in range(1, 5)],
 }
 
-#: How many requests are made up for each operation, besides those at the
-#: limits of its schemas.
+#: Random requests for each operation, beside the requests at the limits of its
+#: schemas.
 MAX_EXAMPLES = 20
 
-#: Seconds; usually it takes two minutes.
+#: Seconds; a run usually takes two minutes.
 TIMEOUT = 540
 
 CONFIG = """
@@ -58,7 +58,7 @@ values = {passing}
 [dictionaries.project]
 values = {project}
 
-# Existing resources; for the other requests ids are made up.
+# Existing resources; the other requests have random ids.
 [parameters]
 "path.id" = {{dictionary = "known", probability = 0.8}}
 "path.server_id" = {{dictionary = "server", probability = 0.8}}
@@ -76,7 +76,7 @@ parameters = {{\
 include-operation-id = "pci_devices.show"
 parameters = {{"path.id" = {{dictionary = "device", probability = 0.8}}}}
 
-# So that the others find what they need.
+# These operations need PCI flavors that no other operation uses.
 [[operations]]
 include-operation-id-regex = "^pci_flavors.(update|delete)$"
 parameters = {{"path.id" = {{dictionary = "passing", probability = 0.8}}}}
@@ -106,7 +106,7 @@ class TestOpenAPI(base.TestCase):
         self.assertEqual(201, response.status, response.data)
 
     def test_every_operation(self) -> None:
-        """No answer is an error of the server or not as it is described."""
+        """Each answer conforms to the description and is no server error."""
         passing = [f'passing-{number}' for number in range(40)]
         project = [f'{number:032x}' for number in range(40)]
         for name in ('public', *passing):
@@ -136,7 +136,7 @@ class TestOpenAPI(base.TestCase):
             passing=json.dumps(passing),
             project=json.dumps(project),
         )
-        # It keeps notes where it runs.
+        # schemathesis writes files into its current folder.
         with tempfile.TemporaryDirectory() as directory:
             path = os.path.join(directory, 'schemathesis.toml')
             with open(path, 'w', encoding='utf-8') as stream:

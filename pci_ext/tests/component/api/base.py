@@ -10,7 +10,10 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Nova's databases, with two cells, and what hosts and servers there have."""
+"""Nova's databases with two cells, and helpers that fill them.
+
+The helpers create compute hosts, servers and PCI devices.
+"""
 
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -44,6 +47,7 @@ from pci_ext.api import router
 from pci_ext.conf import database
 from pci_ext.db import api as pci_ext_db_api
 from pci_ext.tests.component import databases
+from pci_ext.tests.component import flavors
 from pci_ext.tests.component.db import base as db_base
 
 OWN_PROJECT = 'd2b25c3ebf6847e2b1a5a0d4fc09e2ae'
@@ -51,7 +55,7 @@ OTHER_PROJECT = '6f70656e737461636b20342065766572'
 
 
 class Database(fixtures.Fixture):
-    """A new database of PCI flavors, which nova-api is configured for."""
+    """A new database of PCI flavors, and its option in the configuration."""
 
     def _setUp(self) -> None:
         connection = self.useFixture(db_base.Database()).connection
@@ -64,7 +68,7 @@ class Database(fixtures.Fixture):
 
 
 class BrokenCell(fixtures.Fixture):
-    """A cell that a function called for each cell cannot reach."""
+    """A cell whose database a function cannot reach."""
 
     def __init__(
         self, module: Any, function: str, cell: objects.CellMapping
@@ -87,7 +91,7 @@ class BrokenCell(fixtures.Fixture):
 
 
 class Projects(fixtures.Fixture):
-    """The projects that keystone knows."""
+    """Keystone with the given projects and no others."""
 
     def __init__(self, *project_ids: str) -> None:
         self.project_ids = project_ids
@@ -152,9 +156,9 @@ class CellsTestCase(test.TestCase):
         *pools: Mapping[str, Any],
         hypervisor_hostname: str | None = None,
     ) -> objects.ComputeNode:
-        """Create a compute host that reports pools, each a dict of a pool.
+        """Create a compute host that reports pools, each as a dict.
 
-        :param hypervisor_hostname: if not the name of the host
+        :param hypervisor_hostname: by default the name of the host
         """
         with context.target_cell(
             self.context, self.cell_mappings[cell]
@@ -191,9 +195,11 @@ class CellsTestCase(test.TestCase):
         extra_specs: dict[str, str] | None = None,
         project_id: str = OWN_PROJECT,
     ) -> str:
-        """Create a server, in a cell if given, on a host if given.
+        """Create a server.
 
-        :returns: its uuid
+        :param cell: None: the server is not in a cell yet
+        :param node: None: the server has no host
+        :returns: the uuid of the server
         """
         uuid: str = getattr(uuidsentinel, name)
         mapping = objects.InstanceMapping(
@@ -229,20 +235,8 @@ class CellsTestCase(test.TestCase):
                 compute_id=node and node.id,
                 vm_state=vm_states.ACTIVE,
                 image_ref='',
-                flavor=objects.Flavor(
-                    cell_context,
-                    name='pci.small',
-                    flavorid='pci.small',
-                    memory_mb=1,
-                    vcpus=1,
-                    root_gb=1,
-                    ephemeral_gb=0,
-                    swap=0,
-                    rxtx_factor=1.0,
-                    vcpu_weight=0,
-                    disabled=False,
-                    is_public=True,
-                    extra_specs=extra_specs or {},
+                flavor=flavors.make_flavor(
+                    cell_context, 'pci.small', extra_specs=extra_specs
                 ),
                 info_cache=objects.InstanceInfoCache(
                     instance_uuid=uuid,
@@ -260,7 +254,12 @@ class CellsTestCase(test.TestCase):
         attributes: Mapping[str, str] | None = None,
         **values: Any,
     ) -> None:
-        """Record a device; values are those of its record, if not usual."""
+        """Record a device.
+
+        :param server_uuid: the server that the device is allocated to
+        :param attributes: the extra_info of the device
+        :param values: fields of the record that replace the defaults
+        """
         with context.target_cell(
             self.context, self.cell_mappings[cell]
         ) as cell_context:
@@ -290,7 +289,7 @@ class CellsTestCase(test.TestCase):
 
 
 class RouterTestCase(CellsTestCase):
-    """The whole API but for the middleware that paste adds."""
+    """The API without the middleware of the paste file."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -310,8 +309,8 @@ class RouterTestCase(CellsTestCase):
     ) -> webob.Response:
         """Send a request.
 
-        :param body: what to send as JSON; bytes are sent as they are
-        :param context: who sends it; the administrator if None
+        :param body: sent as JSON; bytes are sent without a change
+        :param context: the user of the request; None: the administrator
         """
         request = wsgi.Request.blank(
             path, method=method, base_url='http://localhost/v2.1'

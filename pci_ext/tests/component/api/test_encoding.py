@@ -20,7 +20,7 @@ CREATE = ('POST', '/os-pci-flavors', {'pci_flavor': {'name': 'gpu'}})
 
 @ddt.ddt
 class EncodingTestCase(base.RouterTestCase):
-    """Parts of a request that are not UTF-8, or not JSON."""
+    """Requests with parts that are not UTF-8 or not JSON."""
 
     def assert_refused(
         self, method: str, path: str, body: bytes | None = None
@@ -39,7 +39,7 @@ class EncodingTestCase(base.RouterTestCase):
         ('GET', '/servers/%ff/os-pci-devices'),
     )
     @ddt.unpack
-    def test_path(self, method: str, path: str) -> None:
+    def test_refuses_an_invalid_path(self, method: str, path: str) -> None:
         self.assert_refused(method, path)
 
     @ddt.data(
@@ -53,7 +53,7 @@ class EncodingTestCase(base.RouterTestCase):
         f'/os-pci-devices/{uuidsentinel.device}',
         f'/servers/{uuidsentinel.server}/os-pci-devices',
     )
-    def test_query(self, path: str) -> None:
+    def test_refuses_an_invalid_query(self, path: str) -> None:
         self.assert_refused('GET', f'{path}?host=%ff')
         self.assert_refused('GET', f'{path}?%ff=host')
 
@@ -64,7 +64,7 @@ class EncodingTestCase(base.RouterTestCase):
         ('POST', '/os-pci-flavors/evaluate'),
     )
     @ddt.unpack
-    def test_body(self, method: str, path: str) -> None:
+    def test_refuses_an_invalid_body(self, method: str, path: str) -> None:
         self.call(*CREATE)
         for body in (
             b'{"pci_flavor": {"name": "\xff"}}',
@@ -75,7 +75,7 @@ class EncodingTestCase(base.RouterTestCase):
         ):
             self.assert_refused(method, path, body)
 
-    def test_header(self) -> None:
+    def test_accepts_an_invalid_unused_header(self) -> None:
         self.call(*CREATE)
         for name in ('Accept', 'Accept-Language', 'X-Color'):
             request = base.wsgi.Request.blank(
@@ -86,7 +86,7 @@ class EncodingTestCase(base.RouterTestCase):
             response = request.get_response(self.app)
             self.assertEqual(200, response.status_int, response.text)
 
-    def test_more_than_ascii(self) -> None:
+    def test_accepts_names_with_non_ascii_characters(self) -> None:
         self.call('POST', '/os-pci-flavors', {'pci_flavor': {'name': 'größe'}})
         response = self.call('GET', '/os-pci-flavors/gr%C3%B6%C3%9Fe')
         self.assertEqual('größe', response.json['pci_flavor']['name'])

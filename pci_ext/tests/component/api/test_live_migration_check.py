@@ -39,7 +39,7 @@ NATIVE = {
 
 
 class ServerTestCase(base.RouterTestCase):
-    """A server whose live migration is recorded and goes no further."""
+    """A server whose live migrations are recorded and not run."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -47,16 +47,18 @@ class ServerTestCase(base.RouterTestCase):
             'cell1', 'host1', {**INTEL, 'dev_type': 'type-PCI', 'count': 1}
         )
         self.server = self.create_server('cell1', 'server', self.host)
-        self.begun: list[tuple[Any, ...]] = []
+        self.started: list[tuple[Any, ...]] = []
         self.useFixture(
             fixtures.MockPatchObject(
                 compute_api.API,
                 'live_migrate',
-                lambda api, *args: self.begun.append(args),
+                lambda api, *args: self.started.append(args),
             )
         )
 
-    def have(self, device: dict[str, Any], *spec: dict[str, str]) -> None:
+    def add_device(
+        self, device: dict[str, Any], *spec: dict[str, str]
+    ) -> None:
         """Add a device to the server, for a request with alternatives."""
         with nova_context.target_cell(
             self.context, self.cell_mappings['cell1']
@@ -91,7 +93,7 @@ class ServerTestCase(base.RouterTestCase):
 
 class LiveMigrationsTestCase(ServerTestCase):
     def migrate(self, status: int, version: str = '2.96') -> str:
-        """Begin a live migration and check what comes of it."""
+        """Request a live migration, and check the status of the response."""
         response = self.call(
             'POST',
             f'/servers/{self.server}/action',
@@ -99,33 +101,33 @@ class LiveMigrationsTestCase(ServerTestCase):
             version=version,
         )
         self.assertEqual(status, response.status_int, response.text)
-        self.assertEqual(1 if status == 202 else 0, len(self.begun))
+        self.assertEqual(1 if status == 202 else 0, len(self.started))
         return str(response.text)
 
-    def test_a_device_that_forbids_it_is_named(self) -> None:
-        self.have(NVIDIA, HOTPLUG)
-        self.have(INTEL, FORBID)
+    def test_error_names_a_device_that_forbids_live_migration(self) -> None:
+        self.add_device(NVIDIA, HOTPLUG)
+        self.add_device(INTEL, FORBID)
         text = self.migrate(409)
         self.assertIn('0000:01:00.0 (PCI flavor IntelGPU)', text)
         self.assertNotIn('NvGPU', text)
         self.migrate(409, '2.25')
 
-    def test_each_device_goes_by_its_own(self) -> None:
-        self.have(NVIDIA, HOTPLUG)
-        self.have(NVIDIA, NATIVE)
-        self.have(NVIDIA, FORBID, HOTPLUG)
+    def test_applies_the_policy_of_each_device(self) -> None:
+        self.add_device(NVIDIA, HOTPLUG)
+        self.add_device(NVIDIA, NATIVE)
+        self.add_device(NVIDIA, FORBID, HOTPLUG)
         self.migrate(202)
 
-    def test_the_alternative_that_the_device_is(self) -> None:
-        self.have(INTEL, HOTPLUG, FORBID)
+    def test_applies_the_policy_of_the_allocated_alternative(self) -> None:
+        self.add_device(INTEL, HOTPLUG, FORBID)
         self.assertIn('IntelGPU', self.migrate(409))
 
-    def test_devices_that_nova_decides_on(self) -> None:
-        self.have(INTEL, {'vendor_id': '8086'})
+    def test_ignores_devices_without_a_pci_flavor(self) -> None:
+        self.add_device(INTEL, {'vendor_id': '8086'})
         self.migrate(202)
 
-    def test_a_detach_that_has_not_ended(self) -> None:
-        self.have(NVIDIA, HOTPLUG)
+    def test_refuses_a_server_with_a_pending_detach(self) -> None:
+        self.add_device(NVIDIA, HOTPLUG)
         with nova_context.target_cell(
             self.context, self.cell_mappings['cell1']
         ) as cell_context:
@@ -136,8 +138,8 @@ class LiveMigrationsTestCase(ServerTestCase):
             instance.save()
         self.assertIn('being detached', self.migrate(409))
 
-    def test_location_by_policy(self) -> None:
-        self.have(INTEL, FORBID)
+    def test_policy_hides_addresses(self) -> None:
+        self.add_device(INTEL, FORBID)
         self.policy.set_rules({policies.SERVER_LOCATION: '!'}, overwrite=False)
         text = self.migrate(409)
         self.assertIn('IntelGPU', text)

@@ -31,7 +31,7 @@ PATHS = ('/os-pci', '/os-pci-flavors', '/os-pci-flavors/0')
 
 @ddt.ddt
 class MicroversionsTestCase(base.RouterTestCase):
-    def ask(
+    def send(
         self,
         *headers: str,
         path: str = '/os-pci',
@@ -40,7 +40,7 @@ class MicroversionsTestCase(base.RouterTestCase):
         request = wsgi.Request.blank(path, base_url='http://localhost/v2.1')
         request.environ['nova.context'] = self.context
         if headers:
-            # As servers fold several headers of one name.
+            # WSGI servers join several headers of one name.
             request.headers[HEADER] = ','.join(headers)
         if body is not None:
             request.method = 'POST'
@@ -73,14 +73,16 @@ class MicroversionsTestCase(base.RouterTestCase):
             self.assertIn(text, fault['message'])
         self.assertIn(HEADER, response.headers.getall('Vary'))
 
-    def test_the_oldest_if_none_is_chosen(self) -> None:
+    def test_default_is_the_oldest_version(self) -> None:
         for path in PATHS:
-            self.assert_chosen(self.ask(path=path))
+            self.assert_chosen(self.send(path=path))
 
     @ddt.data(('1.0', '1.0'), ('latest', '1.0'), (' 1.0 ', '1.0'))
     @ddt.unpack
-    def test_one_that_is_supported(self, version: str, used: str) -> None:
-        self.assert_chosen(self.ask(f'pci {version}'), pci=used)
+    def test_accepts_a_supported_version(
+        self, version: str, used: str
+    ) -> None:
+        self.assert_chosen(self.send(f'pci {version}'), pci=used)
 
     @ddt.data(
         ('compute 2.90, pci 1.0',),
@@ -90,69 +92,71 @@ class MicroversionsTestCase(base.RouterTestCase):
         ('PCI 1.0, Compute 2.90',),
         ('compute 2.90',),
     )
-    def test_beside_that_of_nova(self, headers: tuple[str, ...]) -> None:
-        self.assert_chosen(self.ask(*headers), nova='2.90')
+    def test_accepts_a_version_of_nova_in_the_same_header(
+        self, headers: tuple[str, ...]
+    ) -> None:
+        self.assert_chosen(self.send(*headers), nova='2.90')
 
     @ddt.data('0.9', '1.1', '2.0', '99999999.1', '-1.0')
-    def test_one_that_is_not_supported(self, version: str) -> None:
+    def test_refuses_an_unsupported_version(self, version: str) -> None:
         for path in PATHS:
             self.assert_refused(
                 406,
-                self.ask(f'compute 2.90, pci {version}', path=path),
+                self.send(f'compute 2.90, pci {version}', path=path),
                 f'Version {version} of the PCI API is not supported',
                 'minimum is 1.0 and the maximum 1.0',
             )
 
     @ddt.data('1', '1.', '.0', '1.0.0', 'x.y', '1,0', 'newest', '1.0 2.0')
-    def test_malformed(self, version: str) -> None:
+    def test_refuses_a_malformed_version(self, version: str) -> None:
         for path in PATHS:
             self.assert_refused(
                 400,
-                self.ask(f'compute 2.90, pci {version}', path=path),
+                self.send(f'compute 2.90, pci {version}', path=path),
                 version.partition(',')[0],
                 'X.Y',
             )
 
-    def test_one_of_nova_that_is_not_supported(self) -> None:
-        response = self.ask('compute 2.9999, pci 1.0')
+    def test_refuses_an_unsupported_version_of_nova(self) -> None:
+        response = self.send('compute 2.9999, pci 1.0')
         self.assertEqual(406, response.status_int, response.text)
         self.assertIn('2.9999', response.text)
 
-    def test_in_answers_that_refuse(self) -> None:
-        self.assert_chosen(self.ask(path='/os-pci-flavors/nosuch'), 404)
-        self.assert_chosen(self.ask(path='/os-pci?color=red'), 400)
+    def test_error_responses_have_the_version(self) -> None:
+        self.assert_chosen(self.send(path='/os-pci-flavors/nosuch'), 404)
+        self.assert_chosen(self.send(path='/os-pci?color=red'), 400)
 
-    def test_nothing_is_done_under_a_version_that_is_not(self) -> None:
-        response = self.ask(
+    def test_unsupported_version_changes_nothing(self) -> None:
+        response = self.send(
             'pci 7.0',
             path='/os-pci-flavors',
             body={'pci_flavor': {'name': 'new'}},
         )
         self.assertEqual(406, response.status_int)
         self.assertEqual(
-            [], self.ask(path='/os-pci-flavors').json['pci_flavors']
+            [], self.send(path='/os-pci-flavors').json['pci_flavors']
         )
 
-    def test_legacy_v2_knows_no_versions(self) -> None:
+    def test_legacy_v2_ignores_versions(self) -> None:
         self.app = openstack.LegacyV2CompatibleWrapper(self.app)
-        response = self.ask('pci 7.0')
+        response = self.send('pci 7.0')
         self.assertEqual(200, response.status_int, response.text)
         self.assertNotIn(HEADER, response.headers)
         self.assertNotIn(HEADER, response.headers.getall('Vary'))
 
-    def test_nova_is_left_alone(self) -> None:
+    def test_routes_of_nova_ignore_the_pci_version(self) -> None:
         for headers in (('pci 7.0',), ('pci x',), ()):
-            response = self.ask(*headers, path='/flavors')
+            response = self.send(*headers, path='/flavors')
             self.assertEqual(200, response.status_int)
             self.assertEqual('compute 2.1', response.headers[HEADER])
 
 
 class HistoryTestCase(test.NoDBTestCase):
-    def test_every_version_is_told(self) -> None:
+    def test_history_has_every_version(self) -> None:
         path = pathlib.Path(microversions.__file__).with_name(
             'rest_api_version_history.rst'
         )
-        told = re.findall(
+        documented = re.findall(
             r'^(\d+\.\d+)(?: \(.*\))?\n-+$', path.read_text('utf-8'), re.M
         )
-        self.assertEqual(list(microversions.VERSIONS), told)
+        self.assertEqual(list(microversions.VERSIONS), documented)

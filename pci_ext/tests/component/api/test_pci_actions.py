@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The part of nova-api in an attach, with a simulated answer of the host."""
+"""Attach and detach in nova-api, with simulated responses of the host."""
 
 from collections.abc import Callable
 from typing import Any
@@ -64,10 +64,10 @@ class AttachmentsTestCase(base.RouterTestCase):
             self.context, server, expected_attrs=['system_metadata']
         )
 
-    def host(self, behave: Callable[[], None]) -> None:
+    def stub_host(self, answer: Callable[[], None]) -> None:
         def call(*args: Any, **kwargs: Any) -> None:
             self.called.append(self.instance().task_state)
-            behave()
+            answer()
 
         self.stub_out('pci_ext.compute.rpcapi.ComputeAPI._call', call)
 
@@ -78,99 +78,101 @@ class AttachmentsTestCase(base.RouterTestCase):
             {'detach_pci': [{'dev_id': dev_id}]},
         )
 
-    def assertGivenBack(self, server: str = '') -> None:
+    def assertReleased(self, server: str = '') -> None:
         instance = self.instance(server)
         self.assertIsNone(instance.task_state)
         self.assertEqual({}, instance.system_metadata)
 
-    def test_server_is_taken_before_the_host_is_called(self) -> None:
-        self.host(lambda: None)
+    def test_acquires_the_server_before_the_call_of_the_host(self) -> None:
+        self.stub_host(lambda: None)
         self.assertEqual(202, self.detach().status_int)
         self.assertEqual([server_state.DETACHING_PCI], self.called)
-        # Until the host gives it back.
+        # Until the host releases the server.
         self.assertEqual(409, self.detach().status_int)
         self.assertEqual([server_state.DETACHING_PCI], self.called)
 
     def test_refused_request_sets_no_task_state(self) -> None:
-        self.host(lambda: None)
+        self.stub_host(lambda: None)
         for dev_id in '', 'pci_\ud800', 'pci_\x00':
             response = self.detach(dev_id)
             self.assertEqual(400, response.status_int, response.text)
         self.assertEqual([], self.called)
-        self.assertGivenBack()
+        self.assertReleased()
 
-    def test_host_does_not_answer(self) -> None:
-        def behave() -> None:
+    def test_unreachable_host_releases_the_server(self) -> None:
+        def answer() -> None:
             raise messaging.MessagingTimeout()
 
-        self.host(behave)
+        self.stub_host(answer)
         response = self.detach()
         self.assertEqual(503, response.status_int, response.text)
         self.assertIn('did not answer', response.text)
-        self.assertGivenBack()
+        self.assertReleased()
         [action] = objects.InstanceActionList.get_by_instance_uuid(
             self.context, self.server
         )
         self.assertEqual('Error', action.message)
 
-    def test_call_that_is_not_delivered(self) -> None:
-        def behave() -> None:
+    def test_undelivered_call_releases_the_server(self) -> None:
+        def answer() -> None:
             raise messaging.MessageDeliveryFailure()
 
-        self.host(behave)
+        self.stub_host(answer)
         response = self.detach()
         self.assertEqual(500, response.status_int, response.text)
-        self.assertGivenBack()
+        self.assertReleased()
         [action] = objects.InstanceActionList.get_by_instance_uuid(
             self.context, self.server
         )
         self.assertEqual('Error', action.message)
 
-    def test_host_does_not_answer_and_another_has_the_server(self) -> None:
-        def behave() -> None:
+    def test_unreachable_host_keeps_the_task_state_of_another_operation(
+        self,
+    ) -> None:
+        def answer() -> None:
             self.save(task_state='deleting')
             raise messaging.MessagingTimeout()
 
-        self.host(behave)
+        self.stub_host(answer)
         self.assertEqual(503, self.detach().status_int)
         self.assertEqual('deleting', self.instance().task_state)
 
-    def test_refusals(self) -> None:
+    def test_maps_errors_of_the_host_to_statuses(self) -> None:
         for error, status in (
             (exception.PciActionRefused(reason='why'), 409),
             (exception.PciDeviceNotAttached(dev_id='why'), 404),
             (exception.PciDeviceOfPort(dev_id='why'), 409),
         ):
             answer = rpcapi.pack(error)
-            self.host(lambda answer=answer: rpcapi.unpack(answer))
+            self.stub_host(lambda answer=answer: rpcapi.unpack(answer))
             response = self.detach()
             self.assertEqual(status, response.status_int, response.text)
             self.assertIn('why', response.text)
             self.save(task_state=None)
 
-    def before_save(self, number: int, happen: Callable[[], None]) -> None:
-        """Let something happen before the server is saved."""
+    def before_save(self, number: int, function: Callable[[], None]) -> None:
+        """Call a function before a save of the server, by its number."""
         original = objects.Instance.save
         saves = iter(range(1, number + 1))
 
         def save(instance: Any, *args: Any, **kwargs: Any) -> None:
             if next(saves) == number:
                 self.stub_out('nova.objects.Instance.save', original)
-                happen()
+                function()
             original(instance, *args, **kwargs)
 
         self.stub_out('nova.objects.Instance.save', save)
 
-    def test_taken_by_two_at_once(self) -> None:
-        self.host(lambda: None)
+    def test_refuses_a_server_acquired_by_another_request(self) -> None:
+        self.stub_host(lambda: None)
         self.before_save(1, lambda: self.save(task_state='rebooting'))
         response = self.detach()
         self.assertEqual(409, response.status_int, response.text)
         self.assertIn('rebooting', response.text)
         self.assertEqual([], self.called)
 
-    def test_deleted_once_taken(self) -> None:
-        self.host(lambda: None)
+    def test_refuses_a_server_deleted_after_it_was_acquired(self) -> None:
+        self.stub_host(lambda: None)
         self.before_save(2, lambda: self.save(task_state='deleting'))
         response = self.detach()
         self.assertEqual(409, response.status_int, response.text)
@@ -178,8 +180,8 @@ class AttachmentsTestCase(base.RouterTestCase):
         self.assertEqual([], self.called)
         self.assertEqual('deleting', self.instance().task_state)
 
-    def test_concurrent_write_of_the_host_stays(self) -> None:
-        self.host(lambda: None)
+    def test_keeps_a_concurrent_change_of_metadata(self) -> None:
+        self.stub_host(lambda: None)
         self.before_save(
             1,
             lambda: self.save(system_metadata={'pci_ext:test': 'written'}),
@@ -191,11 +193,11 @@ class AttachmentsTestCase(base.RouterTestCase):
 
 
 class HostsTestCase(AttachmentsTestCase):
-    """Servers whose host is not there to be called."""
+    """Servers without a host, or with a host that is down."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.host(lambda: None)
+        self.stub_host(lambda: None)
 
     def assertRefused(self, status: int, text: str) -> None:
         response = self.detach()
@@ -203,12 +205,12 @@ class HostsTestCase(AttachmentsTestCase):
         self.assertIn(text, response.text)
         self.assertEqual([], self.called)
 
-    def test_no_host(self) -> None:
+    def test_refuses_a_server_without_a_host(self) -> None:
         self.save(host=None, node=None, compute_id=None)
         self.assertRefused(409, 'is on no host')
-        self.assertGivenBack()
+        self.assertReleased()
 
-    def test_host_that_is_down(self) -> None:
+    def test_refuses_a_host_that_is_down(self) -> None:
         self.service.forced_down = True
         self.service.save()
         # Also where the host has not reset the task state.
@@ -234,7 +236,7 @@ class QuotaTestCase(AttachmentsTestCase):
             pci_flavor.PciFlavor(name='gpu', specs={'vendor_id': '10de'})
         )
         limits_db.update(created.uuid, {limits_db.DEFAULT: 1})
-        self.host(lambda: None)
+        self.stub_host(lambda: None)
 
     def attach(self, server: str) -> Any:
         return self.call(
@@ -243,44 +245,44 @@ class QuotaTestCase(AttachmentsTestCase):
             {'attach_pci': {'pci_passthrough:pci_flavor': '1:gpu'}},
         )
 
-    def between(self, happen: Callable[[], None]) -> None:
-        """Let something happen when the quota of an attach is checked."""
+    def after_quota_check(self, function: Callable[[], None]) -> None:
+        """Call a function after the first check of the quota of an attach."""
         original = checks.check_attach
 
         def check_attach(*args: Any) -> Any:
             checked = original(*args)
             self.stub_out('pci_ext.api.quota.checks.check_attach', original)
-            happen()
+            function()
             return checked
 
         self.stub_out('pci_ext.api.quota.checks.check_attach', check_attach)
 
-    def test_one_is_taken_back(self) -> None:
+    def test_recheck_refuses_one_of_two_attaches(self) -> None:
         answers = []
-        self.between(lambda: answers.append(self.attach(self.other)))
+        self.after_quota_check(lambda: answers.append(self.attach(self.other)))
         response = self.attach(self.server)
         self.assertEqual(403, response.status_int, response.text)
         self.assertIn('requested 1, but already used 1 of 1', response.text)
-        self.assertGivenBack(self.server)
+        self.assertReleased(self.server)
         self.assertEqual([202], [each.status_int for each in answers])
-        # No host was called for it, and no action is left unfinished.
+        # Its host was not called, and it has no unfinished action.
         self.assertEqual(1, len(self.called))
         actions = objects.InstanceActionList.get_by_instance_uuid(
             self.instance()._context, self.server
         )
         self.assertEqual([], list(actions))
 
-    def test_unless_quotas_are_not_rechecked(self) -> None:
+    def test_option_disables_the_recheck(self) -> None:
         self.flags(recheck_quota=False, group='quota')
-        self.between(lambda: self.attach(self.other))
+        self.after_quota_check(lambda: self.attach(self.other))
         self.assertEqual(202, self.attach(self.server).status_int)
 
-    def test_one_after_the_other(self) -> None:
+    def test_quota_counts_the_reservation(self) -> None:
         self.assertEqual(202, self.attach(self.other).status_int)
-        # It is charged for what it asks for, before its host answers.
+        # The requested devices are counted before the host responds.
         self.assertEqual(
             {'gpu': 1},
             server_state.reserved(self.instance(self.other).system_metadata),
         )
         self.assertEqual(403, self.attach(self.server).status_int)
-        self.assertGivenBack(self.server)
+        self.assertReleased(self.server)

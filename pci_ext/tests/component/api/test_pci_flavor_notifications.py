@@ -102,7 +102,7 @@ class NotificationsTestCase(base.RouterTestCase):
         self.assertEqual('pci_ext', payload['nova_object.namespace'])
         return dict(payload['nova_object.data'])
 
-    def test_samples(self) -> None:
+    def test_notifications_match_the_samples(self) -> None:
         self.create()
         (created,) = self.received()
         samples.check(self, 'pci_flavor-create', created)
@@ -115,7 +115,7 @@ class NotificationsTestCase(base.RouterTestCase):
         (deleted,) = self.received()
         samples.check(self, 'pci_flavor-delete', deleted)
 
-    def test_create(self) -> None:
+    def test_create_has_all_fields(self) -> None:
         self.create()
         flavor = db.get_by_name('bigGPU')
         payload = self.payload('pci_flavor.create')
@@ -130,7 +130,7 @@ class NotificationsTestCase(base.RouterTestCase):
         self.assertEqual('new', payload['name'])
         self.assertIsNotNone(payload['updated_at'])
 
-    def test_access_is_an_update(self) -> None:
+    def test_change_of_access_is_an_update(self) -> None:
         self.create()
         self.received()
         access = {'pci_flavor_access': {'project_id': base.OTHER_PROJECT}}
@@ -150,7 +150,7 @@ class NotificationsTestCase(base.RouterTestCase):
         self.send('DELETE', '/old')
         self.assertEqual('old', self.payload('pci_flavor.delete')['name'])
 
-    def test_no_notification_of_a_failure(self) -> None:
+    def test_failed_request_sends_no_notification(self) -> None:
         db.create(pci_flavor.PciFlavor(name='old'))
         for method, path, body in (
             ('POST', '', {'pci_flavor': {'name': 'old'}}),
@@ -162,7 +162,7 @@ class NotificationsTestCase(base.RouterTestCase):
             self.assertGreaterEqual(response.status_int, 400)
         self.assertEqual([], self.received())
 
-    def test_only_where_versioned_ones_are_wanted(self) -> None:
+    def test_unversioned_format_sends_no_notification(self) -> None:
         self.flags(notification_format='unversioned', group='notifications')
         self.create()
         self.assertEqual([], self.received())

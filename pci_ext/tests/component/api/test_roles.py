@@ -61,7 +61,7 @@ PROJECTS = '/os-pci-flavors/{pci_flavor_id}/access'
 PROJECT = '/os-pci-flavors/{pci_flavor_id}/access/{id}'
 LIMITS = '/os-pci-flavors/{pci_flavor_id}/limits'
 
-#: Method, route, path and body; then the status that each user gets.
+#: Method, route, path, body, and the status for each user.
 MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
     (
         method,
@@ -225,7 +225,7 @@ class RolesTestCase(base.CellsTestCase):
         )
 
     def _write_paste_file(self) -> str:
-        """Do to Nova's file what the documentation tells to."""
+        """Change Nova's paste file as the documentation says."""
         snippet = configparser.RawConfigParser()
         root = pathlib.Path(pci_ext.__file__).parents[1]
         self.assertTrue(snippet.read(root / SNIPPET))
@@ -279,37 +279,37 @@ class RolesTestCase(base.CellsTestCase):
             {(method, route) for method, route, *_ in MATRIX},
         )
 
-    def test_matrix(self) -> None:
+    def test_status_of_each_route_by_role(self) -> None:
         self.create_server('cell1', 'server')
         for method, _, path, body, expected in MATRIX:
-            got = {}
+            statuses = {}
             for user in expected:
                 self.reset()
                 response = self.call(
                     method, path, body, None if user == 'anonymous' else user
                 )
-                got[user] = response.status_int
-            self.assertEqual(expected, got, f'{method} {path}')
+                statuses[user] = response.status_int
+            self.assertEqual(expected, statuses, f'{method} {path}')
 
-    def test_servers(self) -> None:
+    def test_status_of_server_requests_by_role(self) -> None:
         uuid = self.create_server('cell1', 'server')
         with nova_context.target_cell(
             self.context, self.cell_mappings['cell1']
         ) as cell_context:
             server = objects.Instance.get_by_uuid(cell_context, uuid)
-            # In this state it refuses to be acted on.
+            # The actions refuse a server in this state.
             server.vm_state = vm_states.SUSPENDED
             server.save()
         for method, path, body, expected in SERVERS:
-            got = {
+            statuses = {
                 user: self.call(
                     method, path, body, None if user == 'anonymous' else user
                 ).status_int
                 for user in expected
             }
-            self.assertEqual(expected, got, f'{method} {path} {body}')
+            self.assertEqual(expected, statuses, f'{method} {path} {body}')
 
-    def test_devices_of_servers(self) -> None:
+    def test_servers_show_devices(self) -> None:
         self.create_server('cell1', 'server')
         for user in ('admin', 'member', 'reader'):
             response = self.call('GET', SERVER, None, user)
@@ -331,12 +331,12 @@ class RolesTestCase(base.CellsTestCase):
             for each in db.get_all()
         ]
 
-    def test_a_token_that_is_none(self) -> None:
+    def test_refuses_an_unknown_token(self) -> None:
         for method, _, path, body, _ in MATRIX:
             response = self.call(method, path, body, 'stolen')
             self.assertEqual(401, response.status_int, f'{method} {path}')
 
-    def test_lists_have_visible_items(self) -> None:
+    def test_lists_show_visible_pci_flavors(self) -> None:
         self.reset()
         both = ['private', 'public']
         for user, expected in {

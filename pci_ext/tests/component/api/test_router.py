@@ -46,7 +46,7 @@ Mounted = dict[tuple[str, str], tuple[str, str]]
 
 
 def mounted(app: nova_routes.APIRouterV21) -> Mounted:
-    """Name class and action by path and method."""
+    """Return class and action by path and method."""
     found: Mounted = {}
     for route in app.map.matchlist:
         if route.redirect:
@@ -61,7 +61,7 @@ def mounted(app: nova_routes.APIRouterV21) -> Mounted:
 
 
 def mounted_controllers() -> Iterator[wsgi.Controller]:
-    """List the controllers that the router mounts, those of actions too."""
+    """Yield the controllers that the router mounts, with those of actions."""
     for route in router.APIRouter(router.load_routes()).map.matchlist:
         if not route.redirect:
             resource = route.defaults['controller']
@@ -71,7 +71,7 @@ def mounted_controllers() -> Iterator[wsgi.Controller]:
 
 
 class APIRouterTestCase(test.NoDBTestCase):
-    def test_all_replacements_are_used(self) -> None:
+    def test_uses_all_replacements(self) -> None:
         used = {type(each) for each in mounted_controllers()}
         for controller, replacement in routes.REPLACED.items():
             self.assertIn(replacement, used)
@@ -79,7 +79,7 @@ class APIRouterTestCase(test.NoDBTestCase):
         for controllers in routes.ACTIONS.values():
             self.assertLessEqual(set(controllers), used)
 
-    def test_all_moves_go_through_our_compute_api(self) -> None:
+    def test_moves_use_the_compute_api_of_pci_ext(self) -> None:
         call = re.compile(
             r'self\.compute_api\.'
             r'(create|resize|live_migrate|evacuate|unshelve|attach_interface)\('
@@ -109,7 +109,7 @@ class APIRouterTestCase(test.NoDBTestCase):
             found,
         )
 
-    def test_all_of_nova_and_the_paths_of_extensions(self) -> None:
+    def test_mounts_all_routes_of_nova_and_pci_ext(self) -> None:
         nova = mounted(nova_routes.APIRouterV21())
         ours = mounted(router.APIRouter(router.load_routes()))
         self.assertEqual(nova, {key: ours.get(key) for key in nova})
@@ -209,7 +209,7 @@ class APIRouterTestCase(test.NoDBTestCase):
         )
 
     def load(self, *plugins: Any) -> list[routes.Route]:
-        """Load routes where other distributions have entry points."""
+        """Load routes with entry points of other distributions."""
         entry_points = [
             importlib_metadata.EntryPoint(
                 name, f'{__name__}:{name}', router.NAMESPACE
@@ -225,7 +225,7 @@ class APIRouterTestCase(test.NoDBTestCase):
         )
         return router.load_routes()
 
-    def test_routes_of_an_extension(self) -> None:
+    def test_mounts_routes_of_an_extension(self) -> None:
         found = mounted(router.APIRouter(self.load('CANS')))
         self.assertEqual(
             ('CansController', 'index'), found['/os-pci/cans', 'GET']
@@ -234,14 +234,14 @@ class APIRouterTestCase(test.NoDBTestCase):
             ('PciVersionsController', 'index'), found['/os-pci', 'GET']
         )
 
-    def test_an_extension_that_does_not_load(self) -> None:
+    def test_refuses_an_extension_that_does_not_load(self) -> None:
         self.assertRaisesRegex(
             AttributeError, 'NO_SUCH', self.load, 'CANS', 'NO_SUCH'
         )
 
 
 class RoutingTestCase(base.RouterTestCase):
-    def test_a_broken_form(self) -> None:
+    def test_refuses_an_invalid_form(self) -> None:
         for path in ('/os-pci-flavors', '/flavors'):
             request = base.wsgi.Request.blank(
                 path, method='POST', base_url='http://localhost/v2.1'
@@ -252,7 +252,7 @@ class RoutingTestCase(base.RouterTestCase):
             response = request.get_response(self.app)
             self.assertEqual(415, response.status_int, response.text)
 
-    def test_no_parameter_stands_in_for_the_method(self) -> None:
+    def test_ignores_the_method_parameter(self) -> None:
         self.call('POST', '/os-pci-flavors', {'pci_flavor': {'name': 'gpu'}})
         self.call('GET', '/os-pci-flavors/gpu?_method=DELETE')
         response = self.call('GET', '/os-pci-flavors/gpu')
@@ -260,7 +260,7 @@ class RoutingTestCase(base.RouterTestCase):
 
 
 class AppFactoryTestCase(test.NoDBTestCase):
-    # Not Nova's databases: that of pci_ext.
+    # The tests use the database of pci_ext, not Nova's.
     USES_DB_SELF = True
 
     def test_refuses_where_pci_ext_is_not_active(self) -> None:
@@ -269,7 +269,7 @@ class AppFactoryTestCase(test.NoDBTestCase):
         )
         self.assertIn('[oslo_messaging_notifications]', str(error))
 
-    def test_twice(self) -> None:
+    def test_creates_two_applications(self) -> None:
         self.useFixture(pci_ext_fixtures.Activation())
         self.useFixture(base.Database())
         for app in (router.app_factory({}), router.app_factory({})):

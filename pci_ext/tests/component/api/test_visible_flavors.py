@@ -32,7 +32,7 @@ class VisibilityTestCase(base.CellsTestCase):
         super().setUp()
         self.useFixture(fixtures.Activation())
         self.useFixture(base.Database())
-        # It connects the requests of servers with what is tested here.
+        # It makes the requests of servers use visible_flavors.
         self.app = router.app_factory({})
         for name, projects in (('private', []), ('ours', [base.OWN_PROJECT])):
             db.create(
@@ -47,7 +47,7 @@ class VisibilityTestCase(base.CellsTestCase):
         )
 
     def usable(self) -> set[str]:
-        """Name the PCI flavors that a flavor of Nova can ask for."""
+        """Return the names of PCI flavors that an extra spec can request."""
         usable = set()
         for name in ('public', 'private', 'ours'):
             flavor = objects.Flavor(extra_specs={from_flavor.PCI_FLAVOR: name})
@@ -73,11 +73,11 @@ class VisibilityTestCase(base.CellsTestCase):
             with visible_flavors.for_request(context):
                 self.assertEqual(expected, self.usable())
 
-    def test_only_public_flavors_without_a_user(self) -> None:
+    def test_request_without_a_user_uses_public_flavors_only(self) -> None:
         with visible_flavors.for_request(None):
             self.assertEqual({'public'}, self.usable())
 
-    def test_none_outside_of_a_request(self) -> None:
+    def test_refuses_pci_flavors_outside_of_an_api_request(self) -> None:
         with visible_flavors.for_request(self.context):
             pass
         error = self.assertRaises(
@@ -87,7 +87,7 @@ class VisibilityTestCase(base.CellsTestCase):
         )
         self.assertIn('was not resolved by nova-api', str(error))
 
-    def test_one_alternative_that_is_not_seen_refuses_all(self) -> None:
+    def test_refuses_a_request_with_an_invisible_alternative(self) -> None:
         with visible_flavors.for_request(self.other):
             error = self.assertRaises(
                 from_flavor.InvalidPciRequest,
@@ -96,8 +96,8 @@ class VisibilityTestCase(base.CellsTestCase):
             )
         self.assertIn('PCI flavor ours could not be found', str(error))
 
-    def test_contexts_that_nova_makes_for_itself_change_nothing(self) -> None:
-        # As it does to learn the versions of the compute services.
+    def test_ignores_other_contexts_of_nova(self) -> None:
+        # Nova makes such a context to read the versions of compute services.
         with visible_flavors.for_request(self.other):
             with nova_context.target_cell(
                 nova_context.get_admin_context(), self.cell_mappings['cell1']
@@ -105,11 +105,11 @@ class VisibilityTestCase(base.CellsTestCase):
                 self.assertEqual({'public'}, self.usable())
             self.assertEqual({'public'}, self.usable())
 
-    def test_user_is_that_of_the_request(self) -> None:
-        seen: list[set[str]] = []
+    def test_uses_the_user_of_the_api_request(self) -> None:
+        usable_in_request: list[set[str]] = []
 
         def index(*args: Any, **kwargs: Any) -> dict[str, Any]:
-            seen.append(self.usable())
+            usable_in_request.append(self.usable())
             return {'flavors': []}
 
         self.stub_out(
@@ -119,9 +119,11 @@ class VisibilityTestCase(base.CellsTestCase):
             request = base.wsgi.Request.blank('/flavors')
             request.environ['nova.context'] = context
             self.assertEqual(200, request.get_response(self.app).status_int)
-        self.assertEqual([{'public'}, {'public', 'private', 'ours'}], seen)
+        self.assertEqual(
+            [{'public'}, {'public', 'private', 'ours'}], usable_in_request
+        )
 
-    def test_extra_specs_of_flavors_are_validated_so(self) -> None:
+    def test_validates_extra_specs_for_the_user(self) -> None:
         with visible_flavors.for_request(self.context):
             validators.validate(from_flavor.PCI_FLAVOR, '1:private')
         with visible_flavors.for_request(self.other):

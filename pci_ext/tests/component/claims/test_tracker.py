@@ -32,7 +32,7 @@ PF, VF_1, VF_2 = (f'0000:81:00.{function}' for function in range(3))
 
 class TrackerTest(base.HostTestCase):
     def scan(self, *named: str) -> None:
-        """Let the periodic scan find these named devices on offer."""
+        """Run the periodic scan with these devices in pci_devices."""
         self.conf.config(
             group='pci_ext',
             pci_information=[],
@@ -46,7 +46,7 @@ class TrackerTest(base.HostTestCase):
         pci_tracker.save(self.context)
 
     def records(self) -> dict[str, tuple[str, str | None, bool]]:
-        """List status, name and mark of each device."""
+        """Return status, name and WITHDRAWN mark of each device."""
         return {
             record.address: (
                 record.status,
@@ -64,12 +64,12 @@ class TrackerTest(base.HostTestCase):
             for pool in self.compute.rt.pci_tracker.stats.pools
         }
 
-    def test_added_removed_and_renamed_while_free(self) -> None:
+    def test_scan_adds_removes_and_renames_free_devices(self) -> None:
         self.scan('01:00.0|10GE', '02:00.0|10GE')
         self.assertEqual({'10GE': 2}, self.pools())
         self.scan('02:00.0|25GE', '03:00.0|10GE')
         self.assertEqual({'25GE': 1, '10GE': 1}, self.pools())
-        # Nova forgets the record of what was removed one scan later.
+        # Nova deletes the record of a removed device at the next scan.
         self.scan('02:00.0|25GE', '03:00.0|10GE')
         self.assertEqual(
             {
@@ -79,7 +79,7 @@ class TrackerTest(base.HostTestCase):
             self.records(),
         )
 
-    def test_what_is_in_use_is_kept_until_freed(self) -> None:
+    def test_withdrawn_device_in_use_remains_until_freed(self) -> None:
         server = self.create_server()
         [address] = self.devices(server)
         self.scan()
@@ -99,7 +99,7 @@ class TrackerTest(base.HostTestCase):
         self.assertEqual({}, self.records())
         self.assertEqual({}, self.pools())
 
-    def test_what_is_offered_again_stays(self) -> None:
+    def test_device_offered_again_remains(self) -> None:
         server = self.create_server()
         [address] = self.devices(server)
         self.scan()
@@ -112,29 +112,30 @@ class TrackerTest(base.HostTestCase):
         self.assertEqual(('available', '10GE', False), self.records()[address])
         self.assertEqual({'10GE': 1}, self.pools())
 
-    def test_what_does_not_parse_changes_nothing(self) -> None:
+    def test_invalid_option_changes_nothing(self) -> None:
         self.scan('01:00.0|10GE')
         self.scan('01:00.0')
         self.assertEqual({'10GE': 1}, self.pools())
 
-    def test_who_looks_during_a_scan_sees_all_devices(self) -> None:
+    def test_other_threads_see_all_devices_during_a_scan(self) -> None:
         server = self.create_server(devices=2)
         instance = self.instance(server)
         address_of = objects.PciDevice.address
-        seen = []
+        counts = []
 
-        def look(device: objects.PciDevice) -> str:
-            # As another thread may, in the midst of all that a scan does.
-            seen.append(
+        def read_address(device: objects.PciDevice) -> str:
+            # Another thread may do this at any moment of a scan.
+            counts.append(
                 len(instance_devices.get_devices(self.compute.rt, instance))
             )
             return str(address_of.fget(device))
 
         with fixtures.MonkeyPatch(
-            'nova.objects.PciDevice.address', property(look, address_of.fset)
+            'nova.objects.PciDevice.address',
+            property(read_address, address_of.fset),
         ):
             self.scan(*(f'{address}|10GE' for address in self.ADDRESSES))
-        self.assertEqual({2}, set(seen))
+        self.assertEqual({2}, set(counts))
         self.assertEqual(
             sorted(self.ADDRESSES),
             [
@@ -143,12 +144,12 @@ class TrackerTest(base.HostTestCase):
             ],
         )
 
-    def test_a_scan_that_saw_neither_server_nor_migration(self) -> None:
+    def test_scan_keeps_devices_of_a_server_missed_by_its_query(self) -> None:
         server = self.create_server()
         [address] = self.devices(server)
         pci_tracker = self.compute.rt.pci_tracker
         for values, expected in (
-            # It came back, or set out, while the scan was reading.
+            # The server arrived or left during the scan.
             ({}, 'allocated'),
             ({'host': 'other', 'task_state': 'migrating'}, 'allocated'),
             ({'host': 'other', 'task_state': None}, 'available'),
@@ -164,8 +165,8 @@ class TrackerTest(base.HostTestCase):
             ]
             self.assertEqual(expected, status, values)
 
-    def arriving(self, **values: object) -> objects.Instance:
-        """Make a server that is migrated live from another host to here."""
+    def create_incoming_server(self, **values: object) -> objects.Instance:
+        """Create a server in a live migration to this host."""
         instance = objects.Instance.get_by_uuid(
             self.context, self.create_server(devices=0)
         )
@@ -183,22 +184,22 @@ class TrackerTest(base.HostTestCase):
         )
         return device
 
-    def test_a_live_migration_that_ended_in_an_error(self) -> None:
+    def test_scan_frees_claims_of_a_failed_live_migration(self) -> None:
         running: set[str] = set()
         pci_tracker = self.compute.rt.pci_tracker
         pci_tracker.runs_here = lambda instance: instance.uuid in running
-        lost = ('live-migration', 'error')
+        failed = ('live-migration', 'error')
         for migrations, task_state, runs, expected in (
-            ([lost], 'migrating', False, 'claimed'),
+            ([failed], 'migrating', False, 'claimed'),
             # Its guest has arrived; the record of the server is unchanged.
-            ([lost], None, True, 'claimed'),
+            ([failed], None, True, 'claimed'),
             # It was resized since, and that can be reverted.
-            ([lost, ('resize', 'finished')], None, False, 'claimed'),
+            ([failed, ('resize', 'finished')], None, False, 'claimed'),
             ([('resize', 'error')], None, False, 'claimed'),
             ([('live-migration', 'running')], None, False, 'claimed'),
-            ([lost, lost], None, False, 'available'),
+            ([failed, failed], None, False, 'available'),
         ):
-            instance = self.arriving(task_state=task_state)
+            instance = self.create_incoming_server(task_state=task_state)
             device = self.claim(instance)
             if runs:
                 running.add(instance.uuid)
@@ -210,11 +211,11 @@ class TrackerTest(base.HostTestCase):
             pci_tracker.clean_usage([], [])
             self.assertEqual('available', device.status)
 
-    def test_a_driver_that_does_not_know_who_runs(self) -> None:
-        instance = self.arriving(task_state=None)
+    def test_scan_keeps_claims_if_the_driver_knows_no_guests(self) -> None:
+        instance = self.create_incoming_server(task_state=None)
         device = self.claim(instance)
-        lost = self.migration(instance, 'live-migration', 'error')
-        self.compute.rt.pci_tracker.clean_usage([], [lost])
+        failed = self.migration(instance, 'live-migration', 'error')
+        self.compute.rt.pci_tracker.clean_usage([], [failed])
         self.assertEqual('claimed', device.status)
 
     def migration(
@@ -224,8 +225,8 @@ class TrackerTest(base.HostTestCase):
             instance_uuid=instance.uuid, migration_type=kind, status=status
         )
 
-    def test_a_scan_that_sees_a_server_on_its_way(self) -> None:
-        instance = self.arriving()
+    def test_scan_does_not_allocate_claims_of_a_live_migration(self) -> None:
+        instance = self.create_incoming_server()
         device = self.claim(instance)
         pci_tracker = self.compute.rt.pci_tracker
         pci_tracker.update_pci_for_instance(self.context, instance, 1)
@@ -235,15 +236,15 @@ class TrackerTest(base.HostTestCase):
         )
         self.assertEqual('available', device.status)
 
-    def test_a_scan_that_sees_a_server_in_a_resize(self) -> None:
-        instance = self.arriving(task_state='resize_prep')
+    def test_scan_allocates_claims_of_a_resize(self) -> None:
+        instance = self.create_incoming_server(task_state='resize_prep')
         device = self.claim(instance)
         pci_tracker = self.compute.rt.pci_tracker
         pci_tracker.update_pci_for_instance(self.context, instance, 1)
         self.assertEqual('allocated', device.status)
 
-    def test_two_claims_of_a_server_on_its_way(self) -> None:
-        instance = self.arriving()
+    def test_allocates_two_claims_of_a_live_migration(self) -> None:
+        instance = self.create_incoming_server()
         devices = [self.claim(instance), self.claim(instance)]
         self.compute.rt.allocate_pci_devices_for_instance(
             self.context, instance
@@ -254,10 +255,10 @@ class TrackerTest(base.HostTestCase):
 
 
 class CardTest(base.HostTestCase):
-    """A card with two virtual functions, parts of which come and go."""
+    """A NIC with two VFs; functions appear, disappear, or are withdrawn."""
 
-    WHOLE = '[{"product_id": "1572"}, {}]'
-    PARTS = '[{"product_id": "154c"}, {}]'
+    OFFER_PF = '[{"product_id": "1572"}, {}]'
+    OFFER_VFS = '[{"product_id": "154c"}, {}]'
 
     def devices_of_hypervisor(self) -> Iterator[dict[str, Any]]:
         for device in hardware_cards.expand(
@@ -275,24 +276,28 @@ class CardTest(base.HostTestCase):
             },
             '',
         ):
-            if device['address'] not in self.gone:
+            if device['address'] not in self.missing:
                 yield device
 
     def setUp(self) -> None:
-        self.gone: set[str] = set()
+        self.missing: set[str] = set()
         super().setUp()
 
-    def scan(self, *offered: str, gone: set[str] | None = None) -> None:
-        """Let the periodic scan see what is offered and what is gone."""
+    def scan(self, *offered: str, missing: set[str] | None = None) -> None:
+        """Run the periodic scan.
+
+        :param offered: values of pci_information; none: as before
+        :param missing: addresses that the hypervisor does not report
+        """
         if offered:
             self.conf.config(group='pci_ext', pci_information=list(offered))
-        self.gone = gone or set()
+        self.missing = missing or set()
         pci_tracker = self.compute.rt.pci_tracker
         pci_tracker.rescan(jsonutils.dumps(list(self.devices_of_hypervisor())))
         pci_tracker.save(self.context)
 
     def claim(self, address: str) -> objects.Instance:
-        """Claim the only device of a kind that is free for a new server."""
+        """Claim the free PF, or the only free VF, for a new server."""
         instance = self.instance(self.create_server(devices=0))
         [device] = self.claim_for(instance, address)
         self.assertEqual(address, device.address)
@@ -337,7 +342,7 @@ class CardTest(base.HostTestCase):
         )
 
     def assertCard(self, **expected: str) -> None:
-        """Check status by device, and that what is free is in one pool."""
+        """Check the status of each device, and the pools of free devices."""
         names = {PF: 'pf', VF_1: 'vf_1', VF_2: 'vf_2'}
         pci_tracker = self.compute.rt.pci_tracker
         for devices in (
@@ -362,11 +367,11 @@ class CardTest(base.HostTestCase):
             ),
         )
 
-    def test_parts_that_come_back_while_the_whole_is_in_use(self) -> None:
-        self.scan(self.WHOLE, self.PARTS)
+    def test_vfs_reappear_while_the_pf_is_in_use(self) -> None:
+        self.scan(self.OFFER_PF, self.OFFER_VFS)
         self.assertCard(pf='available', vf_1='available', vf_2='available')
         server = self.claim(PF)
-        self.scan(gone={VF_1, VF_2})
+        self.scan(missing={VF_1, VF_2})
         self.assertCard(pf='claimed')
         self.scan()
         self.assertCard(pf='claimed', vf_1='unclaimable', vf_2='unclaimable')
@@ -375,17 +380,17 @@ class CardTest(base.HostTestCase):
         )
         self.allocate(server)
         self.assertCard(pf='allocated', vf_1='unavailable', vf_2='unavailable')
-        self.scan(gone={VF_1, VF_2})
+        self.scan(missing={VF_1, VF_2})
         self.assertCard(pf='allocated')
         self.scan()
         self.assertCard(pf='allocated', vf_1='unavailable', vf_2='unavailable')
         self.free(server)
         self.assertCard(pf='available', vf_1='available', vf_2='available')
 
-    def test_the_whole_is_offered_while_a_part_is_in_use(self) -> None:
-        self.scan(self.PARTS)
+    def test_pf_is_offered_while_a_vf_is_in_use(self) -> None:
+        self.scan(self.OFFER_VFS)
         server = self.claim(VF_2)
-        self.scan(self.PARTS, self.WHOLE)
+        self.scan(self.OFFER_VFS, self.OFFER_PF)
         self.assertCard(pf='unclaimable', vf_1='available', vf_2='claimed')
         self.assertRaises(
             nova_exception.PciDeviceRequestFailed, self.claim, PF
@@ -397,41 +402,41 @@ class CardTest(base.HostTestCase):
         self.assertCard(pf='available', vf_1='available', vf_2='available')
         self.claim(PF)
 
-    def test_a_part_is_withdrawn_while_in_use(self) -> None:
-        self.scan(self.PARTS, self.WHOLE)
+    def test_vf_is_withdrawn_while_in_use(self) -> None:
+        self.scan(self.OFFER_VFS, self.OFFER_PF)
         server = self.claim(VF_1)
         self.allocate(server)
-        self.scan(self.WHOLE)
+        self.scan(self.OFFER_PF)
         self.assertCard(pf='unavailable', vf_1='allocated')
         self.free(server)
         self.assertCard(pf='available')
         self.claim(PF)
         self.assertCard(pf='claimed')
 
-    def test_the_whole_is_withdrawn_while_in_use(self) -> None:
-        self.scan(self.PARTS, self.WHOLE)
+    def test_pf_is_withdrawn_while_in_use(self) -> None:
+        self.scan(self.OFFER_VFS, self.OFFER_PF)
         server = self.claim(PF)
         self.allocate(server)
-        self.scan(self.PARTS)
+        self.scan(self.OFFER_VFS)
         self.assertCard(pf='allocated', vf_1='unavailable', vf_2='unavailable')
         self.free(server)
         self.assertCard(vf_1='available', vf_2='available')
         self.claim(VF_1)
         self.assertCard(vf_1='claimed', vf_2='available')
 
-    def test_a_part_that_is_freed_by_the_scan_that_finds_another(self) -> None:
-        self.scan(self.PARTS, self.WHOLE, gone={VF_1})
+    def test_scan_frees_one_vf_and_adds_another(self) -> None:
+        self.scan(self.OFFER_VFS, self.OFFER_PF, missing={VF_1})
         server = self.claim(VF_2)
         pci_tracker = self.compute.rt.pci_tracker
-        self.gone = set()
+        self.missing = set()
         pci_tracker.rescan(jsonutils.dumps(list(self.devices_of_hypervisor())))
         server.destroy()
         pci_tracker.clean_usage([], [])
         pci_tracker.save(self.context)
         self.assertCard(pf='available', vf_1='available', vf_2='available')
 
-    def test_a_claim_that_fails_halfway(self) -> None:
-        self.scan(self.PARTS, self.WHOLE)
+    def test_failed_claim_frees_all_devices(self) -> None:
+        self.scan(self.OFFER_VFS, self.OFFER_PF)
         instance = self.instance(self.create_server(devices=0))
         self.assertRaises(
             nova_exception.PciDeviceRequestFailed,
@@ -453,8 +458,8 @@ class CardTest(base.HostTestCase):
         )
         self.assertCard(pf='available', vf_1='available', vf_2='available')
 
-    def test_records_that_do_not_agree(self) -> None:
-        self.scan(self.PARTS, self.WHOLE)
+    def test_start_repairs_inconsistent_records(self) -> None:
+        self.scan(self.OFFER_VFS, self.OFFER_PF)
         self.claim(VF_1)
         for device in self.compute.rt.pci_tracker.pci_devs:
             device.status = {
@@ -466,7 +471,7 @@ class CardTest(base.HostTestCase):
         self.start()
         self.assertCard(pf='unavailable', vf_1='allocated', vf_2='available')
 
-    def test_attributes_that_change_while_in_use(self) -> None:
+    def test_attributes_change_when_the_device_is_freed(self) -> None:
         self.scan('[{"product_id": "154c"}, {"e.old": "1"}]')
         server = self.claim(VF_2)
         self.scan('[{"product_id": "154c"}, {"e.new": "1"}]')

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Programs run with a nova.conf of the test's own."""
+"""Programs that run with a nova.conf of the test."""
 
 import io
 
@@ -19,8 +19,8 @@ from oslotest import base
 
 from pci_ext.tests.component.db import base as db_base
 
-#: One that does not parse, one without a driver, and one whose
-#: port is no number.
+#: Invalid URLs: one does not parse, one has an unknown driver, and one has a
+#: port that is not a number.
 BAD_CONNECTIONS = (
     'garbage',
     'mysql+nodriver://h/x',
@@ -36,15 +36,15 @@ class ProgramTestCase(base.BaseTestCase):
         self.write_conf(f'connection = {self.database.connection}')
 
     def write_conf(self, line):
-        """Put a line into the section, in a file that is to be named."""
+        """Write a configuration file with a line in [pci_ext_database]."""
         self.conf_file = self.home.join('other.conf')
         with open(self.conf_file, 'w') as file:
             file.write(f'[pci_ext_database]\n{line}\n')
 
     def run_program(self, main, *arguments):
-        """Run it.
+        """Run a program.
 
-        :returns: the exit code, what it printed, and what it complained of
+        :returns: the exit code, stdout and stderr
         """
         stdout, stderr = io.StringIO(), io.StringIO()
         with (

@@ -26,7 +26,7 @@ class TestDb(base.ProgramTestCase):
             manage.main, '--config-file', self.conf_file, *arguments
         )
 
-    def test_sync(self):
+    def test_sync_creates_the_tables(self):
         for _ in range(2):
             code, stdout, stderr = self.manage('db', 'sync')
             self.assertEqual((0, ''), (code, stderr))
@@ -35,21 +35,21 @@ class TestDb(base.ProgramTestCase):
             )
             self.assertEqual(migration.head(), migration.version())
 
-    def test_version(self):
+    def test_prints_the_version(self):
         self.assertEqual((0, 'none\n', ''), self.manage('db', 'version'))
         self.manage('db', 'sync')
         self.assertEqual(
             (0, f'{migration.head()}\n', ''), self.manage('db', 'version')
         )
 
-    def test_the_configuration_file_of_nova_is_found(self):
+    def test_finds_the_configuration_file_of_nova(self):
         os.mkdir(self.home.join('.nova'))
         os.rename(self.conf_file, self.home.join('.nova', 'nova.conf'))
         code, stdout, stderr = self.run_program(manage.main, 'db', 'sync')
         self.assertEqual((0, ''), (code, stderr))
         self.assertIsNotNone(migration.version())
 
-    def test_without_a_connection_the_option_is_named(self):
+    def test_error_names_the_missing_option(self):
         self.write_conf('')
         for command in ('sync', 'version'):
             code, stdout, stderr = self.manage('db', command)
@@ -57,7 +57,7 @@ class TestDb(base.ProgramTestCase):
             self.assertIn('[pci_ext_database] connection', stderr)
             self.assertNotIn('Traceback', stderr)
 
-    def test_a_database_that_is_not_there(self):
+    def test_refuses_a_missing_database(self):
         self.write_conf(
             'connection = sqlite:////nowhere/at/all\nmax_retries=0'
         )
@@ -66,7 +66,7 @@ class TestDb(base.ProgramTestCase):
         self.assertIn('unable to open database file', stderr)
         self.assertNotIn('Traceback', stderr)
 
-    def test_a_connection_that_is_none(self):
+    def test_refuses_an_invalid_connection(self):
         for connection in base.BAD_CONNECTIONS:
             self.write_conf(f'connection = {connection}')
             for command in ('sync', 'version'):
@@ -74,7 +74,7 @@ class TestDb(base.ProgramTestCase):
                 self.assertEqual((1, ''), (code, stdout))
                 self.assertIn('[pci_ext_database] connection', stderr)
 
-    def test_an_error_that_oslo_db_lets_through(self):
+    def test_reports_an_error_of_sqlalchemy(self):
         path = self.home.join('empty.sqlite')
         with open(path, 'w'):
             pass
@@ -83,7 +83,7 @@ class TestDb(base.ProgramTestCase):
         self.assertEqual((1, ''), (code, stdout))
         self.assertIn('readonly', stderr)
 
-    def test_a_database_of_a_later_release(self):
+    def test_refuses_a_database_of_a_later_release(self):
         self.manage('db', 'sync')
         with api.get_engine().begin() as connection:
             connection.execute(
@@ -96,12 +96,12 @@ class TestDb(base.ProgramTestCase):
         )
         self.assertEqual((0, 'later\n', ''), self.manage('db', 'version'))
 
-    def test_without_a_command_help_is_given(self):
+    def test_prints_help_without_a_command(self):
         code, stdout, _ = self.manage()
         self.assertEqual(1, code)
         self.assertIn('usage:', stdout)
 
-    def test_db_alone_is_refused(self):
+    def test_refuses_db_without_a_command(self):
         code, _, stderr = self.manage('db')
         self.assertEqual(2, code)
         self.assertIn('required: {sync,version}', stderr)

@@ -23,7 +23,7 @@ from pci_ext.tests.component.db import base as db_base
 
 PROGRAM = 'import sys; from pci_ext.cmd import status; sys.exit(status.main())'
 
-#: Not set up, but for what the configuration has besides.
+#: A controller without pci_ext: only the database of nova-api is set.
 CONTROLLER = '[api_database]\nconnection = sqlite:///{folder}/api.sqlite\n'
 
 
@@ -33,9 +33,9 @@ class TestUpgradeCheck(base.BaseTestCase):
         self.folder = self.useFixture(fixtures.TempDir())
 
     def run_program(self, configuration, *arguments):
-        """Run it in a process of its own: it configures all of Nova.
+        """Run the program in a process of its own: it configures all of Nova.
 
-        :returns: the exit code, and what it printed
+        :returns: the exit code and stdout
         """
         path = self.folder.join('nova.conf')
         with open(path, 'w') as file:
@@ -54,7 +54,7 @@ class TestUpgradeCheck(base.BaseTestCase):
         )
         return done.returncode, done.stdout
 
-    def test_a_controller_that_is_not_set_up(self):
+    def test_fails_on_a_controller_without_pci_ext(self):
         self.useFixture(db_base.Database())
         code, stdout = self.run_program(CONTROLLER, '--json')
         self.assertEqual(2, code)
@@ -77,7 +77,7 @@ class TestUpgradeCheck(base.BaseTestCase):
             checks['Database Schema']['details'],
         )
 
-    def test_nova_has_no_tables(self):
+    def test_warns_if_nova_has_no_tables(self):
         connection = self.useFixture(db_base.Database()).connection
         self.assertIsNotNone(migration.version())
         code, stdout = self.run_program(
@@ -95,7 +95,7 @@ class TestUpgradeCheck(base.BaseTestCase):
             self.assertEqual(1, code)
             self.assertIn('a database cannot be read: ', details)
 
-    def test_for_people(self):
+    def test_prints_a_table(self):
         code, stdout = self.run_program(
             '[oslo_messaging_notifications]\ndriver = pci_ext\n'
         )

@@ -39,6 +39,7 @@ from pci_ext.compute import instance_devices
 from pci_ext.requests import instance_requests
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.tests.component import databases
+from pci_ext.tests.component import flavors
 from pci_ext.virt.fake import driver
 from pci_ext.virt.fake import hardware_cards
 
@@ -49,7 +50,7 @@ GPU = {'vendor_id': '8086', 'product_id': '0001'}
 
 
 class SynchronousThread:
-    """Runs its function where it is started, holding the same locks."""
+    """Runs its function in the thread that starts it, with its locks."""
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class SynchronousThread:
 
 
 class HostTestCase(test.TestCase):
-    """Four devices, and as many servers as a test makes."""
+    """A host with four devices; the tests create the servers."""
 
     ADDRESSES = tuple(f'0000:0{bus}:00.0' for bus in range(1, 5))
 
@@ -106,7 +107,7 @@ class HostTestCase(test.TestCase):
         return node
 
     def start(self) -> None:
-        """Start nova-compute, with nothing in memory."""
+        """Start nova-compute anew, with an empty memory."""
         self.compute = types.SimpleNamespace(
             host=HOST,
             additional_endpoints=[],
@@ -125,7 +126,7 @@ class HostTestCase(test.TestCase):
         tracker.update_devices_from_hypervisor_resources(
             jsonutils.dumps(list(self.devices_of_hypervisor()))
         )
-        # As Nova does for every server at its start.
+        # Nova does this for every server when nova-compute starts.
         for instance in objects.InstanceList.get_by_host(self.context, HOST):
             tracker.update_pci_for_instance(self.context, instance, 1)
         tracker.save(self.context)
@@ -217,19 +218,7 @@ class HostTestCase(test.TestCase):
             vm_state=vm_states.ACTIVE,
             image_ref='',
             system_metadata={},
-            flavor=objects.Flavor(
-                self.context,
-                name='small',
-                flavorid='small',
-                memory_mb=1,
-                vcpus=1,
-                root_gb=1,
-                ephemeral_gb=0,
-                swap=0,
-                disabled=False,
-                is_public=True,
-                extra_specs={},
-            ),
+            flavor=flavors.make_flavor(self.context, 'small'),
             pci_requests=pci_requests,
             info_cache=objects.InstanceInfoCache(
                 instance_uuid=uuid, network_info=network_model.NetworkInfo()
@@ -246,7 +235,7 @@ class HostTestCase(test.TestCase):
         self.compute.driver._start_domain(instance)
         return uuid
 
-    def take(self, server: str, task_state: str) -> str:
+    def acquire(self, server: str, task_state: str) -> str:
         """Acquire the server, as nova-api does; return the operation id."""
         self.context.request_id = f'req-{uuidutils.generate_uuid()}'
         instance = self.instance(server)
@@ -290,7 +279,7 @@ class HostTestCase(test.TestCase):
         return addresses
 
     def assertConsistent(self, *servers: str) -> None:
-        """Check that every device is free or of one server."""
+        """Check that each device is free or allocated to one server."""
         owners: dict[str, str] = {}
         for server in servers:
             for address in self.devices(server):

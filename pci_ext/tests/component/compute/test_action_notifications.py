@@ -70,13 +70,13 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
         self.notifier.reset()
         return received
 
-    def told(self) -> list[tuple[str, int, list[str]]]:
+    def summaries(self) -> list[tuple[str, int, list[str]]]:
         """Return the event, count and devices of each notification."""
-        told = []
+        summaries = []
         for notification in self.received():
             data = notification['payload']['nova_object.data']
             self.assertEqual(self.server, data['uuid'])
-            told.append(
+            summaries.append(
                 (
                     notification['event_type'].removeprefix('instance.'),
                     sum(
@@ -89,9 +89,9 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
                     ),
                 )
             )
-        return told
+        return summaries
 
-    def test_samples(self) -> None:
+    def test_notifications_match_the_samples(self) -> None:
         own = self.devices(self.server)
         self.attach(self.server, 1)
         start, end = self.received()
@@ -111,16 +111,16 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
         _, end = self.received()
         samples.check(self, 'instance-pci_detach-end', end)
 
-    def test_attach(self) -> None:
+    def test_attach_sends_start_and_end(self) -> None:
         (own,) = self.devices(self.server)
         self.attach(self.server, 2)
         both = [each for each in self.devices(self.server) if each != own]
         self.assertEqual(
             [('pci_attach.start', 2, []), ('pci_attach.end', 2, both)],
-            self.told(),
+            self.summaries(),
         )
 
-    def test_task_state_is_that_of_the_moment(self) -> None:
+    def test_notification_has_the_current_task_state(self) -> None:
         self.attach(self.server, 1)
         self.assertEqual(
             [server_state.ATTACHING_PCI, None],
@@ -130,7 +130,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
             ],
         )
 
-    def test_attach_that_fails(self) -> None:
+    def test_failed_attach_sends_an_error(self) -> None:
         self.inject_faults(busy=self.ADDRESSES)
         self.attach(self.server, 1)
         start, error = self.received()
@@ -142,11 +142,11 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
         self.assertEqual('PciAttachFailed', fault['exception'])
         self.assertEqual([], data['pci_devices'])
 
-    def test_too_few(self) -> None:
+    def test_failed_claim_sends_an_error(self) -> None:
         self.attach(self.server, 4)
         self.assertEqual(
             [('pci_attach.start', 4, []), ('pci_attach.error', 4, [])],
-            self.told(),
+            self.summaries(),
         )
 
     def test_refused_operation_is_not_announced(self) -> None:
@@ -155,16 +155,16 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
         self.detach(self.server, 'ffff:00:00.0')
         self.assertEqual([], self.received())
 
-    def test_detach(self) -> None:
+    def test_detach_sends_start_and_end(self) -> None:
         devices = self.devices(self.server)
         self.detach(self.server, *devices)
         self.assertEqual([], self.devices(self.server))
         self.assertEqual(
             [('pci_detach.start', 1, devices), ('pci_detach.end', 1, devices)],
-            self.told(),
+            self.summaries(),
         )
 
-    def test_late(self) -> None:
+    def test_late_detach_sends_an_end(self) -> None:
         (own,) = self.devices(self.server)
         self.inject_faults(release_delay={own: 'never'}, timeout=0)
         self.detach(self.server, own)
@@ -173,11 +173,11 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
                 ('pci_detach.start', 1, [own]),
                 ('pci_detach.error', 1, [own]),
             ],
-            self.told(),
+            self.summaries(),
         )
         self.compute.driver._domains._release(self.server, own)
         self.compute.driver.pci_removed(self.server)
-        self.assertEqual([('pci_detach.end', 1, [own])], self.told())
+        self.assertEqual([('pci_detach.end', 1, [own])], self.summaries())
 
     def interrupt(self, step: str) -> None:
         """Kill nova-compute before a step of an attach of two devices."""
@@ -185,23 +185,23 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
             self.compute,
             self.context,
             self.server,
-            self.take(self.server, server_state.ATTACHING_PCI),
+            self.acquire(self.server, server_state.ATTACHING_PCI),
             [self.request(2)],
         )
         with test_faults.Fault(step, test_faults.KILLED, after=False):
             self.assertRaises(test_faults.Killed, task.run)
         self.start()
 
-    def test_finished_by_the_next_nova_compute(self) -> None:
+    def test_restart_sends_the_end_of_a_completed_attach(self) -> None:
         (own,) = self.devices(self.server)
         self.interrupt('allocate')
         both = [each for each in self.devices(self.server) if each != own]
         self.assertEqual(
             [('pci_attach.start', 2, []), ('pci_attach.end', 2, both)],
-            self.told(),
+            self.summaries(),
         )
 
-    def test_undone_by_the_next_nova_compute(self) -> None:
+    def test_restart_sends_the_error_of_an_undone_attach(self) -> None:
         self.interrupt('attach')
         _, error = self.received()
         self.assertEqual('instance.pci_attach.error', error['event_type'])
@@ -211,11 +211,11 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
             data['fault']['nova_object.data']['exception_message'],
         )
 
-    def test_nothing_is_made_up(self) -> None:
+    def test_restart_sends_nothing_without_a_claim(self) -> None:
         self.interrupt('record')
-        self.assertEqual([('pci_attach.start', 2, [])], self.told())
+        self.assertEqual([('pci_attach.start', 2, [])], self.summaries())
 
-    def test_failure_to_notify_fails_nothing_else(self) -> None:
+    def test_failed_notification_does_not_fail_the_attach(self) -> None:
         self.stub_out(
             'pci_ext.compute.action_notifications.notify',
             lambda *args: 1 / 0,
@@ -223,7 +223,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
         self.assertIsNone(self.attach(self.server, 1))
         self.assertEqual(2, len(self.devices(self.server)))
 
-    def test_only_where_versioned_ones_are_wanted(self) -> None:
+    def test_unversioned_format_sends_no_notification(self) -> None:
         self.flags(notification_format='unversioned', group='notifications')
         self.attach(self.server, 1)
         self.assertEqual([], self.received())

@@ -23,12 +23,12 @@ from pci_ext.compute import interface_lock
 from pci_ext.requests import instance_requests
 from pci_ext.tests.component.compute import base
 
-#: Not replaced by one that starts at once.
+#: The real class; the base class replaces it.
 THREAD = threading.Thread
 
 
 class InterfacesTest(base.HostTestCase):
-    """Nova's compute manager gets the server as of the time of the call."""
+    """Port attaches of Nova with a stale copy of the server."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -49,13 +49,13 @@ class InterfacesTest(base.HostTestCase):
         ]
 
     def attach_device(self) -> None:
-        operation_id = self.take(self.server, server_state.ATTACHING_PCI)
+        operation_id = self.acquire(self.server, server_state.ATTACHING_PCI)
         answer = self.endpoint.attach_pci(
             self.context, self.stale, operation_id, [self.request(1)]
         )
         self.assertIsNone(answer)
 
-    def test_neither_undoes_what_the_other_recorded(self) -> None:
+    def test_port_and_device_attach_keep_both_requests(self) -> None:
         self.attach_device()
         self.attach_port()
         self.assertEqual(
@@ -71,7 +71,7 @@ class InterfacesTest(base.HostTestCase):
             self.requesters(),
         )
 
-    def test_a_port_waits_for_an_operation(self) -> None:
+    def test_port_attach_waits_for_an_operation(self) -> None:
         self.stale = self.instance(self.server)
         attaching = THREAD(target=self.attach_port, daemon=True)
         with lockutils.lock(self.server, lock_file_prefix='nova-'):
@@ -81,15 +81,15 @@ class InterfacesTest(base.HostTestCase):
         attaching.join(30)
         self.assertEqual([None, uuidsentinel.port], self.requesters())
 
-    def test_a_port_is_refused_while_devices_are_attached(self) -> None:
-        self.take(self.server, server_state.ATTACHING_PCI)
+    def test_refuses_a_port_during_a_device_attach(self) -> None:
+        self.acquire(self.server, server_state.ATTACHING_PCI)
         error = self.assertRaises(
             nova_exception.InstanceInvalidState, self.attach_port
         )
         self.assertIn('attaching_pci', error.format_message())
         self.assertEqual([None], self.requesters())
 
-    def test_a_manager_that_has_changed_is_refused(self) -> None:
+    def test_refuses_a_changed_compute_manager(self) -> None:
         self.compute._attach_interface = lambda context, instance: None
         error = self.assertRaises(
             exception.SeamChanged, interface_lock.install, self.compute
@@ -105,7 +105,7 @@ class InterfacesTest(base.HostTestCase):
             None,
         )
 
-    def fail(
+    def claim_and_fail(
         self,
         context: object,
         instance: objects.Instance,
@@ -126,14 +126,14 @@ class InterfacesTest(base.HostTestCase):
 
     def test_claim_of_a_failed_port_attach_is_freed(self) -> None:
         [own] = self.devices(self.server)
-        self.attach_interface = self.fail  # type: ignore[method-assign]
+        self.attach_interface = self.claim_and_fail  # type: ignore[method-assign]
         self.start()
         self.assertRaises(nova_exception.PortNotUsable, self.attach_port)
         self.assertEqual([own], self.devices(self.server))
         self.assertConsistent(self.server)
 
-    def test_claim_of_a_resize_stays(self) -> None:
-        self.attach_interface = self.fail  # type: ignore[method-assign]
+    def test_failed_port_attach_keeps_the_claim_of_a_resize(self) -> None:
+        self.attach_interface = self.claim_and_fail  # type: ignore[method-assign]
         self.start()
         resized = self.request(2)
         self.claim(resized)

@@ -37,14 +37,14 @@ class InstanceMetadataTestCase(base.CellsTestCase):
         instance = objects.Instance.get_by_uuid(context, server)
         instance.device_metadata = metadata
         instance.save()
-        told = nova_metadata.get_metadata_by_instance_id(
+        metadata_json = nova_metadata.get_metadata_by_instance_id(
             server, '192.0.2.1', context
         )._metadata_as_json(
             nova_metadata.OPENSTACK_VERSIONS[-1], 'meta_data.json'
         )
-        return list(base.jsonutils.loads(told)['devices'])
+        return list(base.jsonutils.loads(metadata_json)['devices'])
 
-    def test_devices_beside_those_of_nova(self) -> None:
+    def test_shows_pci_devices_and_devices_of_nova(self) -> None:
         bus = objects.PCIDeviceBus
         metadata = objects.InstanceDeviceMetadata(
             devices=[
@@ -74,5 +74,5 @@ class InstanceMetadataTestCase(base.CellsTestCase):
             self.devices(metadata),
         )
 
-    def test_none(self) -> None:
+    def test_shows_no_devices_without_metadata(self) -> None:
         self.assertEqual([], self.devices(None))

@@ -26,7 +26,7 @@ from pci_ext.tests.component import databases
 
 
 def config(connection=None):
-    """Return the configuration of a service, with only this set in it."""
+    """Return the configuration of a service, with this connection."""
     options = cfg.ConfigOpts()
     conf.register_opts(options)
     options([], default_config_files=[])
@@ -35,10 +35,10 @@ def config(connection=None):
 
 
 class Database(fixtures.Fixture):
-    """A database of its own for the process; with `sync` it has the tables.
+    """An empty database for a test; with `sync` it has the tables.
 
-    It is a file that goes with it, or what PCI_EXT_TEST_DATABASE names: an
-    existing database for nothing else, for one test at a time.
+    It is a temporary file, or the existing database that PCI_EXT_TEST_DATABASE
+    names; that one has no other use and serves one test at a time.
 
     :ivar connection: its URL
     """

@@ -26,41 +26,41 @@ class TestConfigure(base.BaseTestCase):
         super().setUp()
         self.useFixture(db_base.Database(sync=False))
 
-    def test_without_a_connection_the_option_is_named(self):
+    def test_error_names_the_missing_option(self):
         error = self.assertRaises(
             exception.DatabaseNotConfigured, api.configure, db_base.config()
         )
         self.assertIn('[pci_ext_database] connection', str(error))
 
-    def test_before_it_is_configured_the_option_is_named(self):
+    def test_refuses_queries_before_the_configuration(self):
         api._database.manager = None
         error = self.assertRaises(
             exception.DatabaseNotConfigured, pci_flavors.get_all
         )
         self.assertIn('[pci_ext_database] connection', str(error))
 
-    def test_nothing_is_connected_to(self):
-        # Were it not so, the file in a folder that is none would be missed.
+    def test_configure_does_not_connect(self):
+        # A connection would fail: the folder does not exist.
         api.configure(db_base.config('sqlite:////nowhere/at/all'))
 
-    def test_twice_the_same_keeps_the_engine(self):
+    def test_same_configuration_keeps_the_engine(self):
         api.configure(db_base.config('sqlite://'))
         engine = api.get_engine()
         api.configure(db_base.config('sqlite://'))
         self.assertIs(engine, api.get_engine())
 
-    def test_another_database_can_be_configured(self):
+    def test_other_connection_replaces_the_engine(self):
         api.configure(db_base.config('sqlite://'))
         engine = api.get_engine()
         api.configure(db_base.config('sqlite:///'))
         self.assertIsNot(engine, api.get_engine())
 
-    def test_every_option_is_known_to_the_engine(self):
+    def test_engine_accepts_every_option(self):
         with warnings.catch_warnings():
             warnings.simplefilter('error')
             api.configure(db_base.config('sqlite://'))
 
-    def test_foreign_keys_hold_on_sqlite(self):
+    def test_enables_foreign_keys_of_sqlite(self):
         api.configure(db_base.config('sqlite://'))
         with api.reader() as session:
             self.assertEqual(1, session.scalar(sa.text('PRAGMA foreign_keys')))

@@ -66,16 +66,16 @@ class TestMigration(base.BaseTestCase):
     def test_an_empty_database_has_no_version(self):
         self.assertIsNone(migration.version())
 
-    def test_the_migrations_make_what_the_models_say(self):
+    def test_migrations_create_the_tables_of_the_models(self):
         migration.upgrade()
         self.assertEqual([], self.compare())
 
-    def test_up_from_empty_to_the_version_of_this_release(self):
+    def test_upgrades_an_empty_database(self):
         migration.upgrade()
         self.assertIsNotNone(migration.version())
         self.assertEqual(migration.head(), migration.version())
 
-    def test_again_changes_nothing(self):
+    def test_second_upgrade_changes_nothing(self):
         migration.upgrade()
         before = sa.inspect(api.get_engine()).get_table_names()
         migration.upgrade()
@@ -83,7 +83,7 @@ class TestMigration(base.BaseTestCase):
             before, sa.inspect(api.get_engine()).get_table_names()
         )
 
-    def test_up_from_each_earlier_version(self):
+    def test_upgrades_each_earlier_version(self):
         directory = alembic_script.ScriptDirectory.from_config(
             migration._config()
         )
@@ -101,7 +101,7 @@ class TestMigration(base.BaseTestCase):
             self.assertEqual({'vendor_id': '8086'}, flavor.specs)
             self.assertEqual(['p'], flavor.projects)
 
-    def test_unique_constraints_have_the_names_that_oslo_db_reads(self):
+    def test_unique_constraints_have_names_for_oslo_db(self):
         migration.upgrade()
         inspector = sa.inspect(api.get_engine())
         for table in models.Base.metadata.tables:

@@ -31,11 +31,11 @@ class TestLimits(base.DatabaseTestCase):
     def create(self, name):
         return pci_flavors.create(pci_flavor.PciFlavor(name=name)).uuid
 
-    def test_none_at_first(self):
+    def test_pci_flavor_has_no_limits_by_default(self):
         self.assertEqual({}, db.get(self.gpu))
         self.assertEqual({}, db.get_for_project(['GPU'], 'p'))
 
-    def test_only_what_is_given_is_changed(self):
+    def test_update_changes_named_limits_only(self):
         db.update(self.gpu, {db.DEFAULT: 4, 'p': 8})
         db.update(self.gpu, {'p': 0, 'q': -1})
         db.update(self.nic, {'p': 1})
@@ -43,7 +43,7 @@ class TestLimits(base.DatabaseTestCase):
         db.update(self.gpu, {'p': None, db.DEFAULT: None, 'never': None})
         self.assertEqual({'q': -1}, db.get(self.gpu))
 
-    def test_that_of_a_project_comes_before_that_of_all(self):
+    def test_limit_of_a_project_overrides_the_default(self):
         db.update(self.gpu, {db.DEFAULT: 4, 'p': 8, 'q': -1})
         db.update(self.nic, {'r': 2})
         names = ['GPU', 'NIC', 'none']
@@ -55,13 +55,13 @@ class TestLimits(base.DatabaseTestCase):
         ):
             self.assertEqual(expected, db.get_for_project(names, project_id))
 
-    def test_no_such_pci_flavor(self):
+    def test_refuses_an_unknown_pci_flavor(self):
         self.assertRaises(
             exception.PciFlavorNotFound, db.update, uuids.none, {'p': 1}
         )
         self.assertEqual({}, db.get(uuids.none))
 
-    def test_they_go_with_the_pci_flavor(self):
+    def test_deletion_of_the_pci_flavor_deletes_its_limits(self):
         db.update(self.gpu, {db.DEFAULT: 4, 'p': 8})
         pci_flavors.delete_by_uuid(self.gpu)
         with api.reader() as session:
@@ -69,6 +69,6 @@ class TestLimits(base.DatabaseTestCase):
                 [], list(session.scalars(sa.select(models.PciFlavorLimit)))
             )
 
-    def test_when_the_pci_flavor_was_changed_stays(self):
+    def test_update_keeps_updated_at_of_the_pci_flavor(self):
         db.update(self.gpu, {'p': 8})
         self.assertIsNone(pci_flavors.get_by_uuid(self.gpu).updated_at)

@@ -39,25 +39,29 @@ def delete(name):
 
 
 class Statements:
-    """Counts what is sent to the database."""
+    """Records the statements sent to the database."""
 
     def __init__(self):
         self.sent = []
 
     def __enter__(self):
-        sa.event.listen(api.get_engine(), 'before_cursor_execute', self._note)
+        sa.event.listen(
+            api.get_engine(), 'before_cursor_execute', self._record
+        )
         return self
 
     def __exit__(self, *exc_info):
-        sa.event.remove(api.get_engine(), 'before_cursor_execute', self._note)
+        sa.event.remove(
+            api.get_engine(), 'before_cursor_execute', self._record
+        )
 
-    def _note(self, connection, cursor, statement, *args):
+    def _record(self, connection, cursor, statement, *args):
         if statement != 'BEGIN':
             self.sent.append(statement)
 
 
 class TestCreate(base.DatabaseTestCase):
-    def test_all_fields_come_back(self):
+    def test_stores_all_fields(self):
         created = create(
             'bigGPU',
             uuid=uuids.gpu,
@@ -87,24 +91,24 @@ class TestCreate(base.DatabaseTestCase):
             abs(timeutils.delta_seconds(found.created_at, now())), 60
         )
 
-    def test_a_uuid_is_given(self):
+    def test_generates_a_uuid(self):
         created = create('GPU')
         self.assertEqual('GPU', pci_flavors.get_by_uuid(created.uuid).name)
 
-    def test_a_name_that_is_taken(self):
+    def test_refuses_an_existing_name(self):
         create('GPU', specs={'vendor_id': '8086'})
         error = self.assertRaises(exception.PciFlavorExists, create, 'GPU')
         self.assertIn('GPU', str(error))
         self.assertEqual(1, len(pci_flavors.get_all()))
 
-    def test_a_name_in_other_case_is_another(self):
+    def test_names_are_case_sensitive(self):
         create('GPU')
         create('gpu')
         create('gpü')
         self.assertEqual('gpu', pci_flavors.get_by_name('gpu').name)
         self.assertEqual('GPU', pci_flavors.get_by_name('GPU').name)
 
-    def test_a_uuid_that_is_taken_is_no_matter_of_names(self):
+    def test_existing_uuid_is_not_an_existing_name(self):
         create('GPU', uuid=uuids.gpu)
         self.assertRaises(
             db_exception.DBDuplicateEntry, create, 'NIC', uuid=uuids.gpu
@@ -112,7 +116,7 @@ class TestCreate(base.DatabaseTestCase):
 
 
 class TestGet(base.DatabaseTestCase):
-    def test_there_is_none(self):
+    def test_unknown_pci_flavor_is_not_found(self):
         for get, value in (
             (pci_flavors.get_by_uuid, uuids.missing),
             (pci_flavors.get_by_name, 'missing'),
@@ -120,7 +124,7 @@ class TestGet(base.DatabaseTestCase):
             error = self.assertRaises(exception.PciFlavorNotFound, get, value)
             self.assertIn(value, str(error))
 
-    def test_what_cannot_be_a_name_is_not_found(self):
+    def test_invalid_name_is_not_found(self):
         create('GPU')
         for name in ('', ' ', 'GPU ', 'GPU\0', '\0', '%', 'GP_'):
             self.assertRaises(
@@ -128,7 +132,7 @@ class TestGet(base.DatabaseTestCase):
             )
             self.assertEqual([], pci_flavors.get_by_names([name]))
 
-    def test_by_names(self):
+    def test_finds_pci_flavors_by_names(self):
         for name in ('C', 'a', 'B'):
             create(name, specs={'vendor_id': name})
         found = pci_flavors.get_by_names(['a', 'none', 'C', 'C'])
@@ -137,19 +141,19 @@ class TestGet(base.DatabaseTestCase):
             [(flavor.name, flavor.specs) for flavor in found],
         )
 
-    def test_by_no_names_the_database_is_not_asked(self):
+    def test_no_names_send_no_statement(self):
         with Statements() as statements:
             self.assertEqual([], pci_flavors.get_by_names([]))
         self.assertEqual([], statements.sent)
 
-    def test_all_in_order(self):
+    def test_sorts_by_name(self):
         for name in ('b', 'a', 'B'):
             create(name)
         self.assertEqual(
             ['B', 'a', 'b'], [flavor.name for flavor in pci_flavors.get_all()]
         )
 
-    def test_as_many_statements_for_many_as_for_one(self):
+    def test_number_of_pci_flavors_does_not_add_statements(self):
         create('0', specs={'vendor_id': '8086'}, projects=['p'])
         with Statements() as for_one:
             pci_flavors.get_all()
@@ -172,7 +176,7 @@ class TestUpdate(base.DatabaseTestCase):
             projects=['p'],
         )
 
-    def test_only_what_is_given_changes(self):
+    def test_changes_named_fields_only(self):
         for change, key in (
             (pci_flavors.update_by_uuid, self.flavor.uuid),
             (update, 'GPU'),
@@ -190,7 +194,7 @@ class TestUpdate(base.DatabaseTestCase):
                 )
             change(key, {'description': 'old'})
 
-    def test_every_field(self):
+    def test_changes_every_field(self):
         update(
             'GPU',
             {
@@ -206,7 +210,7 @@ class TestUpdate(base.DatabaseTestCase):
         self.assertIs(False, found.is_public)
         self.assertEqual('hotplug', found.live_migration)
 
-    def test_specs_are_set_added_and_removed(self):
+    def test_changes_adds_and_removes_specs(self):
         updated = update(
             'GPU',
             {
@@ -222,7 +226,7 @@ class TestUpdate(base.DatabaseTestCase):
         self.assertEqual(expected, updated.specs)
         self.assertEqual(expected, pci_flavors.get_by_name('GPU').specs)
 
-    def test_a_name_that_is_taken(self):
+    def test_refuses_an_existing_name(self):
         create('NIC')
         error = self.assertRaises(
             exception.PciFlavorExists,
@@ -233,11 +237,11 @@ class TestUpdate(base.DatabaseTestCase):
         self.assertIn('NIC', str(error))
         self.assertEqual('old', pci_flavors.get_by_name('GPU').description)
 
-    def test_to_its_own_name(self):
+    def test_accepts_its_own_name(self):
         update('GPU', {'name': 'GPU'})
         self.assertEqual('GPU', pci_flavors.get_by_name('GPU').name)
 
-    def test_there_is_none(self):
+    def test_unknown_pci_flavor_is_not_found(self):
         for change, key in (
             (pci_flavors.update_by_uuid, uuids.missing),
             (update, 'gpu'),
@@ -247,9 +251,9 @@ class TestUpdate(base.DatabaseTestCase):
                 exception.PciFlavorNotFound, change, key, {'name': 'NIC'}
             )
 
-    def test_two_at_once_both_count(self):
-        # Each adds keys of its own and the two rename it in turn, so that
-        # either would undo or trip over what the other did.
+    def test_keeps_both_of_two_concurrent_updates(self):
+        # Each thread adds its own keys and renames the PCI flavor. Without
+        # a transaction one would undo changes of the other, or fail.
         problems = []
 
         def add(prefix):
@@ -281,7 +285,7 @@ class TestUpdate(base.DatabaseTestCase):
             40, len([key for key in specs if key[2:3] in ('a', 'b')])
         )
 
-    def test_a_deadlock_is_tried_again(self):
+    def test_retries_after_a_deadlock(self):
         remaining = [db_exception.DBDeadlock(), db_exception.DBDeadlock()]
 
         def fail(*args):
@@ -297,8 +301,8 @@ class TestUpdate(base.DatabaseTestCase):
 
 
 class TestDelete(base.DatabaseTestCase):
-    def test_the_rest_stays(self):
-        kept = create('NIC', specs={'vendor_id': '8086'}, projects=['p'])
+    def test_keeps_other_pci_flavors(self):
+        other = create('NIC', specs={'vendor_id': '8086'}, projects=['p'])
         for remove, field in (
             (pci_flavors.delete_by_uuid, 'uuid'),
             (delete, 'name'),
@@ -306,7 +310,7 @@ class TestDelete(base.DatabaseTestCase):
             flavor = create('GPU', specs={'vendor_id': '10de'}, projects=['p'])
             remove(getattr(flavor, field))
             self.assertEqual(
-                [kept.uuid], [left.uuid for left in pci_flavors.get_all()]
+                [other.uuid], [each.uuid for each in pci_flavors.get_all()]
             )
             with api.reader() as session:
                 for model in (models.PciFlavorSpec, models.PciFlavorProject):
@@ -317,7 +321,7 @@ class TestDelete(base.DatabaseTestCase):
                         ),
                     )
 
-    def test_there_is_none(self):
+    def test_unknown_pci_flavor_is_not_found(self):
         create('GPU')
         for remove, key in (
             (pci_flavors.delete_by_uuid, uuids.missing),
@@ -337,12 +341,12 @@ class TestProjects(base.DatabaseTestCase):
     def projects(self, name='GPU'):
         return pci_flavors.get_by_name(name).projects
 
-    def test_one_is_added(self):
+    def test_adds_a_project(self):
         pci_flavors.add_project(self.flavor, 'a')
         self.assertEqual(['a', 'b'], self.projects())
         self.assertEqual(['b'], self.projects('NIC'))
 
-    def test_one_that_is_there_is_named(self):
+    def test_refuses_a_project_with_access(self):
         error = self.assertRaises(
             exception.PciFlavorAccessExists,
             pci_flavors.add_project,
@@ -355,7 +359,7 @@ class TestProjects(base.DatabaseTestCase):
         )
         self.assertEqual(['b'], self.projects())
 
-    def test_to_a_pci_flavor_that_is_not(self):
+    def test_refuses_an_unknown_pci_flavor(self):
         for uuid in (uuids.missing, f'{self.flavor.uuid} '):
             error = self.assertRaises(
                 exception.PciFlavorNotFound,
@@ -365,7 +369,7 @@ class TestProjects(base.DatabaseTestCase):
             )
             self.assertIn('PCI flavor gone could not', str(error))
 
-    def test_many_at_once_one_counts(self):
+    def test_one_of_concurrent_additions_succeeds(self):
         outcomes = []
 
         def add():
@@ -385,13 +389,13 @@ class TestProjects(base.DatabaseTestCase):
         self.assertCountEqual(['added'] + ['exists'] * 7, outcomes)
         self.assertEqual(['a', 'b'], self.projects())
 
-    def test_one_is_removed(self):
+    def test_removes_a_project(self):
         pci_flavors.add_project(self.flavor, 'a')
         pci_flavors.remove_project(self.flavor, 'b')
         self.assertEqual(['a'], self.projects())
         self.assertEqual(['b'], self.projects('NIC'))
 
-    def test_one_that_is_not_there_is_named(self):
+    def test_removed_project_without_access_is_not_found(self):
         for project_id in ('a', 'B', 'b ', ''):
             error = self.assertRaises(
                 exception.PciFlavorAccessNotFound,

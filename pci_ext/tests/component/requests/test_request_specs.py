@@ -23,7 +23,7 @@ from pci_ext.tests.component import databases
 
 
 class MovesTestCase(test.TestCase):
-    """A server that had a request when nova-api read it."""
+    """A copy of a server in nova-api, with one PCI request."""
 
     def setUp(self) -> None:
         self.useFixture(databases.SharedSetUp())
@@ -53,8 +53,8 @@ class MovesTestCase(test.TestCase):
         other.pci_requests.requests.append(self.request(uuidsentinel.hot))
         other.save()
 
-    def taken_for(self, action: str) -> list[str]:
-        """Return the requests of a server that has a task state."""
+    def requests_after_start(self, action: str) -> list[str]:
+        """Start an action, and return the requests of the copy."""
         compute_api.ComputeAPI()._record_action_start(
             self.context, self.instance, action
         )
@@ -64,7 +64,7 @@ class MovesTestCase(test.TestCase):
             for request in self.instance.pci_requests.requests
         ]
 
-    def test_what_was_attached_before_the_server_was_taken(self) -> None:
+    def test_moves_read_requests_attached_before_their_start(self) -> None:
         self.attach()
         for action in (
             instance_actions.MIGRATE,
@@ -79,6 +79,6 @@ class MovesTestCase(test.TestCase):
             self.instance.obj_reset_changes()
             self.assertEqual(
                 [uuidsentinel.booted, uuidsentinel.hot],
-                self.taken_for(action),
+                self.requests_after_start(action),
                 action,
             )

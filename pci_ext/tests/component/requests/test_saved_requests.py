@@ -52,7 +52,7 @@ class SavedRequestsTestCase(base.HostTestCase):
         self.assertEqual('new name', self.instance(self.server).display_name)
 
     def test_a_refused_save_does_not_change_requests(self) -> None:
-        self.take(self.server, 'detaching_pci')
+        self.acquire(self.server, 'detaching_pci')
         self.stale.task_state = 'rebuilding'
         self.assertRaises(
             nova_exception.UnexpectedTaskStateError,

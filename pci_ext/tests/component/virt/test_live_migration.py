@@ -53,7 +53,7 @@ class FailureTestCase(source_server.SourceTestCase):
         def called(*_args: object) -> None:
             self.called.append(name)
             if name == _ROLLBACK:
-                # libvirt refuses an interface that the guest has.
+                # libvirt refuses an interface that is in the domain already.
                 raise nova_exception.InterfaceAttachFailed(
                     instance_uuid=self.server
                 )
@@ -79,7 +79,7 @@ class FailureTestCase(source_server.SourceTestCase):
             migrate_data: Any,
             migration_status: str,
         ) -> None:
-            self.undo()
+            self.before_rollback()
             getattr(driver, _ROLLBACK)(context, instance, migrate_data)
 
         instance = self.instance(self.server)
@@ -87,36 +87,36 @@ class FailureTestCase(source_server.SourceTestCase):
             self.context, instance, 'dest', None, recover, False, data
         )
 
-    def undo(self) -> None:
-        """Take the place of Nova's rollback before the driver's."""
+    def before_rollback(self) -> None:
+        """Do nothing; a test replaces this by a failure of Nova's rollback."""
 
-    def assertWhole(self) -> None:
+    def assertAllAttached(self) -> None:
         self.assertEqual(2, len(self.devices(self.server)))
         self.assertConsistent(self.server)
-        self.assertNothingIsMarked()
+        self.assertNoPendingReattach()
 
-    def test_before_the_transfer(self) -> None:
+    def test_unresponsive_guest_gets_its_devices_back(self) -> None:
         self.make_unresponsive()
         self.migrate()
-        self.assertWhole()
+        self.assertAllAttached()
         self.assertEqual(['release_claims'], self.called)
 
-    def test_in_the_transfer(self) -> None:
+    def test_failed_transfer_gets_devices_back(self) -> None:
         self.inject_faults(transfer_fails=True)
         self.assertRaises(nova_exception.InterfaceAttachFailed, self.migrate)
-        self.assertWhole()
+        self.assertAllAttached()
         self.assertEqual(
             [_ROLLBACK, 'release_claims', 'retry_reattach'], self.called
         )
 
-    def test_without_a_rollback(self) -> None:
+    def test_failed_rollback_gets_devices_back(self) -> None:
         def fail() -> None:
             raise nova_exception.PlacementAPIConnectFailure()
 
-        self.undo = fail  # type: ignore[method-assign]
+        self.before_rollback = fail  # type: ignore[method-assign]
         self.make_unresponsive()
         self.assertRaises(
             nova_exception.PlacementAPIConnectFailure, self.migrate
         )
-        self.assertWhole()
+        self.assertAllAttached()
         self.assertEqual(['retry_reattach'], self.called)

@@ -48,11 +48,11 @@ class EvaluateTestCase(base.RouterTestCase):
         self.assertEqual(200, response.status_int, response.text)
         return response.json['evaluation']
 
-    def test_which_hosts_fit_and_how(self) -> None:
+    def test_reports_the_fit_of_each_host(self) -> None:
         found = self.evaluate('IntelGPU,NvGPU;1:QA;')
         self.assertEqual('1:IntelGPU,NvGPU;1:QA', found['request'])
         self.assertEqual([], found['cells_down'])
-        everything, few, none = found['hosts']
+        full, few, none = found['hosts']
         self.assertEqual(
             {
                 'host': 'all',
@@ -92,7 +92,7 @@ class EvaluateTestCase(base.RouterTestCase):
                     },
                 ],
             },
-            everything,
+            full,
         )
         self.assertEqual(
             {
@@ -119,7 +119,7 @@ class EvaluateTestCase(base.RouterTestCase):
         )
         self.assertEqual(('none', False), (none['host'], none['fits']))
 
-    def test_bad_requests(self) -> None:
+    def test_refuses_invalid_requests(self) -> None:
         for request, text in (
             ('1:nosuch', 'PCI flavor nosuch could not be found'),
             ('0:QA', '0'),
@@ -142,14 +142,14 @@ class EvaluateTestCase(base.RouterTestCase):
             response = self.call('POST', PATH, body)
             self.assertEqual(400, response.status_int, body)
 
-    def test_a_cell_that_does_not_answer(self) -> None:
+    def test_lists_unreachable_cells(self) -> None:
         cell = self.cell_mappings['cell1']
         self.useFixture(base.BrokenCell(reader, 'pools_in_cell', cell))
         found = self.evaluate('1:NvGPU')
         self.assertEqual([cell.uuid], found['cells_down'])
         self.assertEqual(['all'], [each['host'] for each in found['hosts']])
 
-    def test_a_pci_flavor_of_that_name(self) -> None:
+    def test_shows_a_pci_flavor_named_evaluate(self) -> None:
         db.create(pci_flavor.PciFlavor(name='evaluate'))
         response = self.call('GET', PATH)
         self.assertEqual('evaluate', response.json['pci_flavor']['name'])

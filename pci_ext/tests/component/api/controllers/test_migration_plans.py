@@ -32,23 +32,23 @@ class MigrationPlansTestCase(test_live_migration_check.ServerTestCase):
         self.create_host('cell1', 'host3')
         self.create_host('cell2', 'host4', pool)
 
-    def ask(self, query: str = '') -> webob.Response:
+    def request_plan(self, query: str = '') -> webob.Response:
         path = f'/servers/{self.server}/os-pci-migration-plan{query}'
         return self.call('GET', path, version='2.1, pci 1.0')
 
     def plan(self, query: str = '') -> dict[str, Any]:
-        response = self.ask(query)
+        response = self.request_plan(query)
         self.assertEqual(200, response.status_int, response.text)
         return dict(response.json['pci_migration_plan'])
 
     def assertRefused(self, status: int, text: str, host: str) -> None:
-        response = self.ask(f'?host={host}')
+        response = self.request_plan(f'?host={host}')
         self.assertEqual(status, response.status_int, response.text)
         self.assertIn(text, response.text)
 
-    def test_policy_of_each_device(self) -> None:
-        self.have(NVIDIA, test_live_migration_check.HOTPLUG)
-        self.have(INTEL, test_live_migration_check.FORBID)
+    def test_shows_the_policy_of_each_device(self) -> None:
+        self.add_device(NVIDIA, test_live_migration_check.HOTPLUG)
+        self.add_device(INTEL, test_live_migration_check.FORBID)
         plan = self.plan()
         self.assertEqual(
             [('0000:00:00.0', 'hotplug'), ('0000:01:00.0', 'forbid')],
@@ -60,39 +60,39 @@ class MigrationPlansTestCase(test_live_migration_check.ServerTestCase):
         self.assertIn('IntelGPU', plan['reason'])
         self.assertEqual('host1', plan['host'])
 
-    def test_devices_on_hosts(self) -> None:
-        self.have(NVIDIA, test_live_migration_check.HOTPLUG)
+    def test_shows_the_fit_of_each_host(self) -> None:
+        self.add_device(NVIDIA, test_live_migration_check.HOTPLUG)
         plan = self.plan()
         self.assertIsNone(plan['reason'])
         self.assertEqual(
             [('host2', True), ('host3', False)],
             [(host['host'], host['fits']) for host in plan['hosts']],
         )
-        [taken] = plan['hosts'][0]['assignment']
-        self.assertEqual('NvGPU', taken['pci_flavor'])
+        [assigned] = plan['hosts'][0]['assignment']
+        self.assertEqual('NvGPU', assigned['pci_flavor'])
 
-    def test_one_host(self) -> None:
-        self.have(NVIDIA, test_live_migration_check.HOTPLUG)
+    def test_shows_only_the_requested_host(self) -> None:
+        self.add_device(NVIDIA, test_live_migration_check.HOTPLUG)
         [found] = self.plan('?host=host3')['hosts']
         self.assertEqual('host3', found['host'])
 
-    def test_a_host_that_it_cannot_go_to(self) -> None:
-        self.have(NVIDIA, test_live_migration_check.HOTPLUG)
+    def test_refuses_an_invalid_destination(self) -> None:
+        self.add_device(NVIDIA, test_live_migration_check.HOTPLUG)
         for host in 'host4', 'host5':
             self.assertRefused(
                 400, f'Compute host {host} could not be found.', host
             )
         self.assertRefused(400, 'to current host (host1)', 'host1')
-        # PostgreSQL refuses it in a query.
+        # PostgreSQL refuses NUL in a query.
         self.assertRefused(400, 'host', '%00')
 
-    def test_server_without_a_host(self) -> None:
+    def test_server_without_a_host_has_no_hosts(self) -> None:
         self.server = self.create_server('cell1', 'failed')
-        self.have(NVIDIA, test_live_migration_check.HOTPLUG)
+        self.add_device(NVIDIA, test_live_migration_check.HOTPLUG)
         plan = self.plan()
         self.assertEqual((None, []), (plan['host'], plan['hosts']))
 
-    def test_a_cell_that_does_not_answer(self) -> None:
+    def test_unreachable_cell_returns_503(self) -> None:
         self.useFixture(
             fixtures.MockPatchObject(
                 objects.Instance,
@@ -100,11 +100,11 @@ class MigrationPlansTestCase(test_live_migration_check.ServerTestCase):
                 side_effect=OSError('no route to the database'),
             )
         )
-        response = self.ask()
+        response = self.request_plan()
         self.assertEqual(503, response.status_int, response.text)
         self.assertIn(self.cell_mappings['cell1'].uuid, response.text)
 
-    def test_without_devices(self) -> None:
+    def test_server_without_devices_has_no_hosts(self) -> None:
         plan = self.plan()
         self.assertEqual([], plan['devices'])
         self.assertEqual([], plan['hosts'])
@@ -123,7 +123,7 @@ class MigrationPlansTestCase(test_live_migration_check.ServerTestCase):
             instance.system_metadata.update(metadata)
             instance.save()
 
-    def test_failover_ports(self) -> None:
+    def test_shows_failover_ports(self) -> None:
         ports = [
             network_model.VIF(id=name, address=address, vnic_type=vnic_type)
             for name, address, vnic_type in (

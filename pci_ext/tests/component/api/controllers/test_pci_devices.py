@@ -36,7 +36,7 @@ def pool(count: int = 1, **values: Any) -> dict[str, Any]:
 
 
 class PciDevicesTestCase(base.RouterTestCase):
-    """host1 in cell1 has two GPUs, one of them used, host2 in cell2 a NIC."""
+    """host1 in cell1 has two GPUs, one in use; host2 in cell2 has a NIC."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -74,7 +74,7 @@ class PciDevicesTestCase(base.RouterTestCase):
             for each in self.get_list(**query)['pci_devices']
         ]
 
-    def refused(self, **query: Any) -> str:
+    def bad_request_message(self, **query: Any) -> str:
         response = self.call(
             'GET', f'{PATH}?{parse.urlencode(query, doseq=True)}'
         )
@@ -83,7 +83,7 @@ class PciDevicesTestCase(base.RouterTestCase):
 
 
 class ListTestCase(PciDevicesTestCase):
-    def test_fields(self) -> None:
+    def test_shows_all_fields(self) -> None:
         listed = self.get_list()
         self.assertEqual([], listed['cells_down'])
         self.assertNotIn('pci_devices_links', listed)
@@ -120,10 +120,10 @@ class ListTestCase(PciDevicesTestCase):
         )
         self.assertEqual(['nic'], listed['pci_devices'][2]['pci_flavors'])
 
-    def test_by_host_and_address(self) -> None:
+    def test_sorts_by_host_and_address(self) -> None:
         self.assertEqual(['host1 01', 'host1 02', 'host2 02'], self.names())
 
-    def test_filters(self) -> None:
+    def test_filters_devices(self) -> None:
         used, free, nic = self.names()
         for query, expected in (
             ({'host': 'host1'}, [used, free]),
@@ -146,8 +146,8 @@ class ListTestCase(PciDevicesTestCase):
         ):
             self.assertEqual(expected, self.names(**query), query)
 
-    def test_filter_by_keys_of_grouping(self) -> None:
-        text = self.refused(**{'class': '0x0300.*'})
+    def test_filters_by_grouping_keys_only(self) -> None:
+        text = self.bad_request_message(**{'class': '0x0300.*'})
         self.assertIn(
             "'class' is not a parameter, nor does a compute host group its "
             'PCI devices by it. Parameters are flavor, host, limit, marker, '
@@ -168,11 +168,11 @@ class ListTestCase(PciDevicesTestCase):
         self.assertEqual(['host3 09'], self.names(**{'class': '0x03.*'}))
         self.assertEqual([], self.names(**{'class': '0x02.*'}))
 
-    def test_flavors_of_a_device_without_its_pool(self) -> None:
+    def test_device_without_a_pool_has_pci_flavors(self) -> None:
         used = self.get_list(status='allocated')['pci_devices']
         self.assertEqual([['gpu', 'nvidia']], [x['pci_flavors'] for x in used])
 
-    def test_flavors_are_those_that_the_pools_allow(self) -> None:
+    def test_pci_flavors_follow_special_attributes_of_the_pool(self) -> None:
         host = self.create_host(
             'cell1',
             'host3',
@@ -180,25 +180,27 @@ class ListTestCase(PciDevicesTestCase):
                 vendor_id='',
                 product_id='',
                 numa_node=0,
-                special_attrs='e.kept',
-                **{'e.kept': 'yes'},
+                special_attrs='e.special',
+                **{'e.special': 'yes'},
             ),
         )
         self.create_device(
             'cell1',
             host,
             '0000:09:00.0',
-            attributes={'e.kept': 'yes', 'e.group': 'gpu'},
+            attributes={'e.special': 'yes', 'e.group': 'gpu'},
             **GPU,
         )
         (shown,) = self.get_list(host='host3')['pci_devices']
         self.assertEqual([], shown['pci_flavors'])
-        db.create(pci_flavor.PciFlavor(name='kept', specs={'e.kept': 'yes'}))
+        db.create(
+            pci_flavor.PciFlavor(name='special', specs={'e.special': 'yes'})
+        )
         (shown,) = self.get_list(host='host3')['pci_devices']
-        self.assertEqual(['kept'], shown['pci_flavors'])
+        self.assertEqual(['special'], shown['pci_flavors'])
 
-    def test_flavors_do_not_depend_on_the_filters(self) -> None:
-        # Free devices tell that the host does not group by it.
+    def test_filters_do_not_change_the_pci_flavors_of_a_device(self) -> None:
+        # The free devices show that the host does not group by e.color.
         red = {'attributes': {'e.color': 'red'}, **NIC}
         db.create(pci_flavor.PciFlavor(name='red', specs={'e.color': 'red'}))
         server = self.create_server('cell2', 'other', self.host2)
@@ -211,7 +213,7 @@ class ListTestCase(PciDevicesTestCase):
         response = self.call('GET', f'{PATH}/{used["uuid"]}')
         self.assertEqual(['nic'], response.json['pci_device']['pci_flavors'])
 
-    def test_sort(self) -> None:
+    def test_sorts_by_the_requested_keys(self) -> None:
         used, free, nic = self.names()
         for keys, dirs, expected in (
             (['address'], [], [used]),
@@ -228,8 +230,8 @@ class ListTestCase(PciDevicesTestCase):
             names = self.names(sort_key=keys, sort_dir=dirs)
             self.assertEqual(expected, names[: len(expected)], (keys, dirs))
 
-    def test_pages(self) -> None:
-        everything = self.get_list()['pci_devices']
+    def test_returns_pages(self) -> None:
+        all_devices = self.get_list()['pci_devices']
         for sort in (
             {},
             {'sort_key': ['status', 'address'], 'sort_dir': ['desc', 'asc']},
@@ -247,21 +249,21 @@ class ListTestCase(PciDevicesTestCase):
                 )
                 page = response.json
             self.assertEqual(expected, found)
-            self.assertEqual(len(everything), len(found))
+            self.assertEqual(len(all_devices), len(found))
             self.assertNotIn('pci_devices_links', page)
 
-    def test_page_of_more_than_there_are(self) -> None:
+    def test_page_larger_than_the_list_has_no_next_link(self) -> None:
         page = self.get_list(limit=4)
         self.assertEqual(3, len(page['pci_devices']))
         self.assertNotIn('pci_devices_links', page)
 
-    def test_limit_of_the_api(self) -> None:
+    def test_page_has_at_most_max_limit_devices(self) -> None:
         self.flags(max_limit=2, group='api')
         page = self.get_list()
         self.assertEqual(2, len(page['pci_devices']))
         self.assertIn('pci_devices_links', page)
 
-    def test_bad_queries(self) -> None:
+    def test_refuses_invalid_queries(self) -> None:
         for query, text in (
             ({'marker': uuidsentinel.none}, 'Marker'),
             ({'limit': '-1'}, 'limit'),
@@ -280,9 +282,9 @@ class ListTestCase(PciDevicesTestCase):
             ({'host': 'a\0b'}, 'host'),
             ({'host': ['a', 'b']}, 'host'),
         ):
-            self.assertIn(text, self.refused(**query), query)
+            self.assertIn(text, self.bad_request_message(**query), query)
 
-    def test_a_cell_that_does_not_answer(self) -> None:
+    def test_lists_unreachable_cells(self) -> None:
         cell = self.cell_mappings['cell1']
         self.useFixture(base.BrokenCell(reader, 'devices_in_cell', cell))
         listed = self.get_list()
@@ -291,7 +293,7 @@ class ListTestCase(PciDevicesTestCase):
             ['host2'], [each['host'] for each in listed['pci_devices']]
         )
 
-    def test_only_recorded_devices(self) -> None:
+    def test_hides_deleted_devices_and_hosts(self) -> None:
         with context.target_cell(
             self.context, self.cell_mappings['cell2']
         ) as cell_context:
@@ -304,17 +306,17 @@ class ListTestCase(PciDevicesTestCase):
 
 
 class ShowTestCase(PciDevicesTestCase):
-    def test_as_in_the_list(self) -> None:
+    def test_shows_a_device_as_in_the_list(self) -> None:
         for device in self.get_list()['pci_devices']:
             response = self.call('GET', f'{PATH}/{device["uuid"]}')
             self.assertEqual({'pci_device': device}, response.json)
 
-    def test_not_found(self) -> None:
+    def test_unknown_device_is_not_found(self) -> None:
         for id in (uuidsentinel.none, 'host1', '0', '%00'):
             response = self.call('GET', f'{PATH}/{id}')
             self.assertEqual(404, response.status_int, id)
 
-    def test_in_a_cell_that_does_not_answer(self) -> None:
+    def test_unreachable_cell_returns_503(self) -> None:
         used, _, nic = self.get_list()['pci_devices']
         cell = self.cell_mappings['cell1']
         self.useFixture(base.BrokenCell(reader, 'devices_in_cell', cell))
@@ -375,7 +377,7 @@ class ManyDevicesTestCase(PciDevicesTestCase):
             ],
         )
 
-    def test_one_round_a_cell(self) -> None:
+    def test_sends_one_query_per_cell(self) -> None:
         last = self.get_list(host='cell2-8')['pci_devices'][-1]
         for query in (
             {},

@@ -55,7 +55,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
         for text in texts:
             self.assertIn(text, fault['message'])
 
-    def test_index(self) -> None:
+    def test_lists_projects_with_access(self) -> None:
         self.assertEqual(
             {'pci_flavor_access': []}, self.call('GET', PATH).json
         )
@@ -66,7 +66,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
                 self.call('GET', f'/os-pci-flavors/{id}/access').json,
             )
 
-    def test_add(self) -> None:
+    def test_adds_a_project(self) -> None:
         response = self.add(base.OWN_PROJECT)
         self.assertEqual(201, response.status_int, response.text)
         self.assertEqual(
@@ -75,7 +75,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
         )
         self.assertEqual([base.OWN_PROJECT], self.projects())
 
-    def test_the_pci_flavor_appears_and_disappears(self) -> None:
+    def test_access_makes_the_pci_flavor_visible(self) -> None:
         def names() -> list[str]:
             return [each.name for each in visible_flavors.get_all(self.member)]
 
@@ -85,7 +85,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
         self.call('DELETE', f'{PATH}/{base.OWN_PROJECT}')
         self.assertEqual(['public'], names())
 
-    def test_with_the_project_in_the_path(self) -> None:
+    def test_accepts_a_project_in_the_path(self) -> None:
         path = f'/{base.OWN_PROJECT}{PATH}'
         body = {'pci_flavor_access': {'project_id': base.OTHER_PROJECT}}
         self.assertEqual(201, self.call('POST', path, body).status_int)
@@ -96,7 +96,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
         )
         self.assertEqual([], self.projects())
 
-    def test_add_twice(self) -> None:
+    def test_refuses_a_project_with_access(self) -> None:
         self.add(base.OWN_PROJECT)
         self.assert_refused(
             409,
@@ -105,13 +105,13 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
         )
         self.assertEqual([base.OWN_PROJECT], self.projects())
 
-    def test_add_a_project_that_is_none(self) -> None:
+    def test_refuses_an_unknown_project(self) -> None:
         self.assert_refused(
             400, self.add(uuidsentinel.nosuch), uuidsentinel.nosuch
         )
         self.assertEqual([], self.projects())
 
-    def test_bad_bodies(self) -> None:
+    def test_refuses_invalid_bodies(self) -> None:
         for body in (
             None,
             {},
@@ -132,7 +132,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
             self.assert_refused(400, self.call('POST', PATH, body))
         self.assertEqual([], self.projects())
 
-    def test_remove(self) -> None:
+    def test_removes_a_project(self) -> None:
         self.add(base.OWN_PROJECT)
         self.add(base.OTHER_PROJECT)
         response = self.call('DELETE', f'{PATH}/{base.OWN_PROJECT}')
@@ -140,13 +140,13 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
         self.assertEqual(b'', response.body)
         self.assertEqual([base.OTHER_PROJECT], self.projects())
 
-    def test_remove_a_project_that_keystone_has_forgotten(self) -> None:
+    def test_removes_a_project_deleted_from_keystone(self) -> None:
         db.add_project(self.flavor, uuidsentinel.gone)
         response = self.call('DELETE', f'{PATH}/{uuidsentinel.gone}')
         self.assertEqual(204, response.status_int, response.text)
         self.assertEqual([], self.projects())
 
-    def test_remove_a_project_without_access(self) -> None:
+    def test_removed_project_without_access_is_not_found(self) -> None:
         for id in (base.OWN_PROJECT, 'nosuch', '0'):
             self.assert_refused(
                 404,
@@ -155,7 +155,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
                 'private.',
             )
 
-    def test_public(self) -> None:
+    def test_public_pci_flavor_has_no_access_list(self) -> None:
         path = '/os-pci-flavors/public/access'
         text = 'PCI flavor public is public'
         self.assert_refused(404, self.call('GET', path), text)
@@ -172,13 +172,13 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
             409, self.call('DELETE', f'{path}/{base.OWN_PROJECT}'), text
         )
 
-    def test_access_outlives_that_the_pci_flavor_is_public(self) -> None:
+    def test_public_period_does_not_remove_access(self) -> None:
         self.add(base.OWN_PROJECT)
         for is_public in (True, False):
             db.update_by_uuid(self.flavor.uuid, {'is_public': is_public})
         self.assertEqual([base.OWN_PROJECT], self.projects())
 
-    def test_unknown_pci_flavor(self) -> None:
+    def test_unknown_pci_flavor_is_not_found(self) -> None:
         for id in ('nosuch', '0', '_flavor_attrs', uuidsentinel.nosuch):
             path = f'/os-pci-flavors/{id}/access'
             self.assert_refused(404, self.call('GET', path), id)
@@ -195,10 +195,10 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
                 404, self.call('DELETE', f'{path}/{base.OWN_PROJECT}'), id
             )
 
-    def test_unknown_query(self) -> None:
+    def test_refuses_an_unknown_query_parameter(self) -> None:
         self.assert_refused(400, self.call('GET', f'{PATH}?a=b'), "'a'")
 
-    def test_only_the_admin_may(self) -> None:
+    def test_refuses_users_other_than_the_admin(self) -> None:
         db.add_project(self.flavor, base.OWN_PROJECT)
         for response in (
             self.call('GET', PATH, context=self.member),
@@ -210,7 +210,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
             self.assert_refused(403, response, 'os-pci-flavor-access')
         self.assertEqual([base.OWN_PROJECT], self.projects())
 
-    def test_other_users_by_policy_find_visible_flavors(self) -> None:
+    def test_policy_does_not_show_invisible_pci_flavors(self) -> None:
         self.policy.set_rules(
             {'os_compute_api:os-pci-flavor-access:index': '@'},
             overwrite=False,

@@ -31,54 +31,54 @@ class PciFlavorLimitsTestCase(base.RouterTestCase):
         self.useFixture(base.Projects(base.OWN_PROJECT, base.OTHER_PROJECT))
         db.create(pci_flavor.PciFlavor(name='GPU'))
 
-    def put(self, **given: Any) -> webob.Response:
+    def put(self, **values: Any) -> webob.Response:
         return self.call(
-            'PUT', PATH, {'pci_flavor_limits': given}, version=VERSION
+            'PUT', PATH, {'pci_flavor_limits': values}, version=VERSION
         )
 
-    def shown(self) -> dict[str, Any]:
+    def get_limits(self) -> dict[str, Any]:
         response = self.call('GET', PATH, version=VERSION)
         self.assertEqual(200, response.status_int, response.text)
         limits: dict[str, Any] = response.json['pci_flavor_limits']
         return limits
 
-    def test_unlimited_at_first(self) -> None:
-        self.assertEqual({'default': None, 'projects': {}}, self.shown())
+    def test_default_is_unlimited(self) -> None:
+        self.assertEqual({'default': None, 'projects': {}}, self.get_limits())
 
-    def test_set_and_remove(self) -> None:
+    def test_sets_and_removes_limits(self) -> None:
         response = self.put(default=4, projects={base.OWN_PROJECT: -1})
         self.assertEqual(200, response.status_int, response.text)
-        self.assertEqual(self.shown(), response.json['pci_flavor_limits'])
+        self.assertEqual(self.get_limits(), response.json['pci_flavor_limits'])
         self.put(projects={base.OTHER_PROJECT: 0})
         self.assertEqual(
             {
                 'default': 4,
                 'projects': {base.OWN_PROJECT: -1, base.OTHER_PROJECT: 0},
             },
-            self.shown(),
+            self.get_limits(),
         )
         self.put(default=None, projects={base.OWN_PROJECT: None})
         self.assertEqual(
             {'default': None, 'projects': {base.OTHER_PROJECT: 0}},
-            self.shown(),
+            self.get_limits(),
         )
 
-    def test_by_uuid(self) -> None:
+    def test_finds_a_pci_flavor_by_uuid(self) -> None:
         uuid = db.get_by_name('GPU').uuid
         response = self.call(
             'GET', f'/os-pci-flavors/{uuid}/limits', version=VERSION
         )
         self.assertEqual(200, response.status_int)
 
-    def test_projects_that_are_none(self) -> None:
-        gone = uuidutils.generate_uuid()
-        response = self.put(projects={gone: 1})
+    def test_refuses_a_limit_of_an_unknown_project(self) -> None:
+        unknown = uuidutils.generate_uuid()
+        response = self.put(projects={unknown: 1})
         self.assertEqual(400, response.status_int)
-        # It may have had a limit while it was there.
-        self.assertEqual(200, self.put(projects={gone: None}).status_int)
+        # A deleted project may still have a limit.
+        self.assertEqual(200, self.put(projects={unknown: None}).status_int)
 
-    def test_bad_bodies(self) -> None:
-        for given in (
+    def test_refuses_invalid_bodies(self) -> None:
+        for values in (
             {},
             {'default': -2},
             {'default': 2**31},
@@ -91,10 +91,10 @@ class PciFlavorLimitsTestCase(base.RouterTestCase):
             {'projects': []},
             {'other': 1},
         ):
-            self.assertEqual(400, self.put(**given).status_int, given)
-        self.assertEqual({'default': None, 'projects': {}}, self.shown())
+            self.assertEqual(400, self.put(**values).status_int, values)
+        self.assertEqual({'default': None, 'projects': {}}, self.get_limits())
 
-    def test_no_such_pci_flavor(self) -> None:
+    def test_unknown_pci_flavor_is_not_found(self) -> None:
         for id in ('none', '0', '_flavor_attrs'):
             for method, body in (
                 ('GET', None),
@@ -108,17 +108,17 @@ class PciFlavorLimitsTestCase(base.RouterTestCase):
                 )
                 self.assertEqual(404, response.status_int, id)
 
-    def test_without_a_version(self) -> None:
+    def test_accepts_a_request_without_a_microversion(self) -> None:
         response = self.call('GET', PATH)
         self.assertEqual(200, response.status_int)
         self.assertIn('pci 1.0', response.headers['OpenStack-API-Version'])
 
-    def test_where_there_are_unified_limits(self) -> None:
+    def test_refuses_changes_with_unified_limits(self) -> None:
         self.put(default=4)
         self.useFixture(nova_fixtures.UnifiedLimitsFixture())
         self.flags(driver='nova.quota.UnifiedLimitsDriver', group='quota')
         response = self.put(default=1)
         self.assertEqual(409, response.status_int)
         self.assertIn(f'{limits.RESOURCE}GPU', response.text)
-        # To be moved to keystone.
-        self.assertEqual(4, self.shown()['default'])
+        # The operator can read the limits and move them to keystone.
+        self.assertEqual(4, self.get_limits()['default'])

@@ -57,7 +57,7 @@ class PciFlavorsTestCase(base.RouterTestCase):
         response = self.call('GET', f'{PATH}/{id}', context=as_user)
         self.assertEqual(200, response.status_int, response.text)
         flavor: dict[str, Any] = response.json['pci_flavor']
-        # No test here is about devices but those that are about usage.
+        # test_capacity tests the usage.
         flavor.pop('usage', None)
         return flavor
 
@@ -80,7 +80,7 @@ class PciFlavorsTestCase(base.RouterTestCase):
 
 
 class CreateTestCase(PciFlavorsTestCase):
-    def test_all_fields(self) -> None:
+    def test_creates_a_pci_flavor_with_all_fields(self) -> None:
         values = {
             'name': 'bigGPU',
             'description': 'the big ones',
@@ -101,7 +101,7 @@ class CreateTestCase(PciFlavorsTestCase):
         )
         self.assertEqual(flavor, self.show(flavor['uuid']))
 
-    def test_defaults(self) -> None:
+    def test_creates_a_pci_flavor_with_defaults(self) -> None:
         flavor = self.create('bigGPU')
         self.assertEqual(
             flavor,
@@ -118,7 +118,7 @@ class CreateTestCase(PciFlavorsTestCase):
         flavor = self.create('bigGPU', specs={'device_id': '0001'})
         self.assertEqual({'product_id': '0001'}, flavor['specs'])
 
-    def test_name_taken(self) -> None:
+    def test_refuses_an_existing_name(self) -> None:
         flavor = self.create('bigGPU')
         self.assert_refused(
             409,
@@ -131,7 +131,7 @@ class CreateTestCase(PciFlavorsTestCase):
         )
         self.assertEqual(flavor, self.show('bigGPU'))
 
-    def test_bad_values(self) -> None:
+    def test_refuses_invalid_values(self) -> None:
         cases: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
             # Names.
             ({'name': '1234'}, ('name', 'digits')),
@@ -206,7 +206,7 @@ class CreateTestCase(PciFlavorsTestCase):
                 )
         self.assertEqual([], self.names())
 
-    def test_bad_bodies(self) -> None:
+    def test_refuses_invalid_bodies(self) -> None:
         for body in (
             None,
             b'',
@@ -226,7 +226,7 @@ class CreateTestCase(PciFlavorsTestCase):
                 self.assert_refused(400, self.call('POST', PATH, body))
         self.assertEqual([], self.names())
 
-    def test_projects(self) -> None:
+    def test_creates_a_pci_flavor_with_projects(self) -> None:
         flavor = self.create('ours', is_public=False, projects=[KNOWN])
         self.assertNotIn('projects', flavor)
         self.assertEqual([KNOWN], db.get_by_name('ours').projects)
@@ -256,7 +256,7 @@ class CreateTestCase(PciFlavorsTestCase):
                 )
         self.assertEqual([], self.names())
 
-    def test_only_the_admin_may(self) -> None:
+    def test_refuses_users_other_than_the_admin(self) -> None:
         self.assert_refused(
             403,
             self.call(
@@ -271,23 +271,23 @@ class CreateTestCase(PciFlavorsTestCase):
 
 
 class ShowTestCase(PciFlavorsTestCase):
-    def test_by_uuid_and_by_name(self) -> None:
+    def test_finds_a_pci_flavor_by_uuid_and_name(self) -> None:
         flavor = self.create('bigGPU', specs={'vendor_id': '8086'})
         self.assertEqual(flavor, self.show('bigGPU'))
         self.assertEqual(flavor, self.show(flavor['uuid']))
         self.assertEqual(flavor, self.show('bigGPU', self.reader))
 
-    def test_names_with_special_characters(self) -> None:
+    def test_finds_a_name_with_special_characters(self) -> None:
         flavor = self.create('10GE nic.v2 ü')
         self.assertEqual(flavor, self.show('10GE%20nic.v2%20%C3%BC'))
 
-    def test_a_name_that_is_the_uuid_of_another(self) -> None:
+    def test_prefers_a_uuid_to_a_name(self) -> None:
         flavor = self.create('bigGPU')
-        # From before the API refused it.
+        # The API refuses such names now.
         db.create(pci_flavor.PciFlavor(name=flavor['uuid']))
         self.assertEqual(flavor, self.show(flavor['uuid']))
 
-    def test_links_of_the_project(self) -> None:
+    def test_links_have_the_project_of_the_path(self) -> None:
         flavor = self.create('bigGPU')
         response = self.call('GET', f'/{base.OWN_PROJECT}{PATH}/bigGPU')
         self.assertEqual(
@@ -306,17 +306,17 @@ class ShowTestCase(PciFlavorsTestCase):
             response.json['pci_flavor']['links'],
         )
 
-    def test_unknown(self) -> None:
+    def test_unknown_pci_flavor_is_not_found(self) -> None:
         for id in ('nosuch', uuidsentinel.nosuch, '1'):
             self.assert_refused(404, self.call('GET', f'{PATH}/{id}'), id)
 
-    def test_unknown_query(self) -> None:
+    def test_refuses_an_unknown_query_parameter(self) -> None:
         for path in (PATH, f'{PATH}/detail', f'{PATH}/0'):
             self.assert_refused(
                 400, self.call('GET', f'{path}?color=red'), 'color'
             )
 
-    def test_readers_only(self) -> None:
+    def test_refuses_users_without_the_reader_role(self) -> None:
         self.create('bigGPU')
         other = self.context_of('something-else')
         for path in ('', '/detail', '/bigGPU', '/0'):
@@ -326,7 +326,7 @@ class ShowTestCase(PciFlavorsTestCase):
 
 
 class AvailableAttributesTestCase(PciFlavorsTestCase):
-    def test_show(self) -> None:
+    def test_shows_the_available_attributes(self) -> None:
         expected = {
             'uuid': '0',
             'name': '_flavor_attrs',
@@ -342,14 +342,14 @@ class AvailableAttributesTestCase(PciFlavorsTestCase):
         self.assertEqual(expected, self.show('0', self.reader))
         self.assertEqual(expected, self.show('_flavor_attrs'))
 
-    def test_show_none(self) -> None:
+    def test_shows_no_attributes_without_a_host(self) -> None:
         self.host.destroy()
         self.assertEqual({}, self.show('0')['specs'])
 
-    def test_not_listed(self) -> None:
+    def test_available_attributes_are_not_listed(self) -> None:
         self.assertEqual([], self.names())
 
-    def test_cannot_be_changed(self) -> None:
+    def test_refuses_to_change_the_available_attributes(self) -> None:
         for id in ('0', '_flavor_attrs'):
             self.assert_refused(400, self.call('DELETE', f'{PATH}/{id}'), id)
             self.assert_refused(
@@ -364,7 +364,7 @@ class AvailableAttributesTestCase(PciFlavorsTestCase):
 
 
 class ListTestCase(PciFlavorsTestCase):
-    def test_index(self) -> None:
+    def test_lists_pci_flavors(self) -> None:
         flavor = self.create('bigGPU', specs={'vendor_id': '8086'})
         response = self.call('GET', PATH)
         self.assertEqual(
@@ -379,7 +379,7 @@ class ListTestCase(PciFlavorsTestCase):
             response.json,
         )
 
-    def test_detail(self) -> None:
+    def test_lists_pci_flavors_with_details(self) -> None:
         flavors = [
             self.create('bigGPU', specs={'vendor_id': '8086'}),
             self.create('smallGPU'),
@@ -398,7 +398,7 @@ class VisibilityTestCase(PciFlavorsTestCase):
         self.create('public')
         self.create('private', is_public=False)
 
-    def test_public(self) -> None:
+    def test_hides_private_pci_flavors_from_users(self) -> None:
         for path in (PATH, f'{PATH}/detail'):
             self.assertCountEqual(['public', 'private'], self.names(path=path))
             self.assertEqual(['public'], self.names(self.reader, path))
@@ -408,7 +408,7 @@ class VisibilityTestCase(PciFlavorsTestCase):
             'private',
         )
 
-    def test_with_access(self) -> None:
+    def test_shows_private_pci_flavors_to_projects_with_access(self) -> None:
         db.create(
             pci_flavor.PciFlavor(
                 name='ours',
@@ -456,7 +456,7 @@ class UpdateTestCase(PciFlavorsTestCase):
             response.json['pci_flavor'], self.show(self.flavor['uuid'])
         )
 
-    def test_each_field(self) -> None:
+    def test_updates_each_field(self) -> None:
         for field, value in {
             'description': 'changed',
             'is_public': False,
@@ -467,13 +467,13 @@ class UpdateTestCase(PciFlavorsTestCase):
             self.assert_changed(response, **{field: value})
             self.flavor[field] = value
 
-    def test_by_name(self) -> None:
+    def test_updates_a_pci_flavor_by_name(self) -> None:
         self.assert_changed(
             self.update('bigGPU', description='changed'),
             description='changed',
         )
 
-    def test_a_spec_is_changed_added_and_removed(self) -> None:
+    def test_changes_adds_and_removes_specs(self) -> None:
         self.assert_changed(
             self.update(
                 specs={
@@ -485,13 +485,13 @@ class UpdateTestCase(PciFlavorsTestCase):
             specs={'product_id': '000[12]', 'e.group': 'gpu'},
         )
 
-    def test_a_spec_is_removed_by_its_other_name(self) -> None:
+    def test_removes_product_id_by_the_name_device_id(self) -> None:
         self.assert_changed(
             self.update(specs={'device_id': None}),
             specs={'vendor_id': '8086'},
         )
 
-    def test_attributes_that_are_gone_can_be_kept_and_removed(self) -> None:
+    def test_accepts_specs_of_unavailable_attributes(self) -> None:
         self.host.destroy()
         self.create_host('cell1', 'other', {**POOL, 'vendor_id': ''})
         self.flavor['description'] = 'changed'
@@ -501,7 +501,7 @@ class UpdateTestCase(PciFlavorsTestCase):
             specs={'product_id': '0001'},
         )
 
-    def test_bad_values(self) -> None:
+    def test_refuses_invalid_values(self) -> None:
         cases: tuple[tuple[dict[str, Any], tuple[str, ...]], ...] = (
             ({'name': '12'}, ('digits',)),
             ({'name': uuidsentinel.other}, ('reads as a uuid',)),
@@ -522,7 +522,7 @@ class UpdateTestCase(PciFlavorsTestCase):
                 self.assert_refused(400, self.update(**values), *texts)
         self.assertEqual(self.flavor, self.show('bigGPU'))
 
-    def test_nothing_is_changed_if_one_value_is_bad(self) -> None:
+    def test_invalid_value_changes_nothing(self) -> None:
         self.assert_refused(
             400,
             self.update(
@@ -531,7 +531,7 @@ class UpdateTestCase(PciFlavorsTestCase):
         )
         self.assertEqual(self.flavor, self.show('bigGPU'))
 
-    def test_name_taken(self) -> None:
+    def test_refuses_an_existing_name(self) -> None:
         self.create('smallGPU')
         self.assert_refused(
             409, self.update(name='smallGPU', description='x'), 'smallGPU'
@@ -547,12 +547,12 @@ class UpdateTestCase(PciFlavorsTestCase):
             200, self.update(legacy_v2=True, color='red').status_int
         )
 
-    def test_unknown(self) -> None:
+    def test_unknown_pci_flavor_is_not_found(self) -> None:
         self.assert_refused(
             404, self.update('nosuch', description='x'), 'nosuch'
         )
 
-    def test_only_the_admin_may(self) -> None:
+    def test_refuses_users_other_than_the_admin(self) -> None:
         self.assert_refused(
             403,
             self.call(
@@ -566,7 +566,7 @@ class UpdateTestCase(PciFlavorsTestCase):
 
 
 class DeleteTestCase(PciFlavorsTestCase):
-    def test_by_uuid_and_by_name(self) -> None:
+    def test_deletes_a_pci_flavor_by_uuid_and_name(self) -> None:
         uuid = self.create('bigGPU', specs={'vendor_id': '8086'})['uuid']
         self.create('smallGPU')
         for id in (uuid, 'smallGPU'):
@@ -576,17 +576,17 @@ class DeleteTestCase(PciFlavorsTestCase):
             self.assert_refused(404, self.call('GET', f'{PATH}/{id}'))
         self.assertEqual([], self.names())
 
-    def test_the_name_can_be_used_again(self) -> None:
+    def test_accepts_the_name_of_a_deleted_pci_flavor(self) -> None:
         self.create('bigGPU', specs={'vendor_id': '8086'})
         self.call('DELETE', f'{PATH}/bigGPU')
         self.assertEqual({}, self.create('bigGPU')['specs'])
 
-    def test_unknown(self) -> None:
+    def test_unknown_pci_flavor_is_not_found(self) -> None:
         self.assert_refused(
             404, self.call('DELETE', f'{PATH}/nosuch'), 'nosuch'
         )
 
-    def test_only_the_admin_may(self) -> None:
+    def test_refuses_users_other_than_the_admin(self) -> None:
         self.create('bigGPU')
         self.assert_refused(
             403,

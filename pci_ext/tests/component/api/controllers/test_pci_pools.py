@@ -38,7 +38,7 @@ class PciPoolsTestCase(base.RouterTestCase):
         for name, specs in (
             ('gpu', {'e.group': 'gpu'}),
             ('nvidia', {'vendor_id': '10de'}),
-            # A physical function is given only to those who name it.
+            # Only a PCI flavor with dev_type matches a physical function.
             ('intel', {'vendor_id': '8086'}),
             ('card', {'vendor_id': '8086', 'dev_type': 'type-PF'}),
         ):
@@ -54,7 +54,7 @@ class PciPoolsTestCase(base.RouterTestCase):
     def counts(self, **query: Any) -> list[int]:
         return [each['count'] for each in self.get_list(**query)['pci_pools']]
 
-    def test_fields(self) -> None:
+    def test_shows_all_fields(self) -> None:
         listed = self.get_list(host='host1', sort_key='count')
         self.assertEqual([], listed['cells_down'])
         first, second = listed['pci_pools']
@@ -71,7 +71,7 @@ class PciPoolsTestCase(base.RouterTestCase):
         )
         self.assertEqual(['nvidia'], second['pci_flavors'])
 
-    def test_usage(self) -> None:
+    def test_counts_devices_by_status(self) -> None:
         group = {'e.group': 'gpu'}
         for slot, numa_node, status, attributes in (
             (1, 0, 'available', group),
@@ -100,11 +100,11 @@ class PciPoolsTestCase(base.RouterTestCase):
             [each['usage'] for each in listed],
         )
 
-    def test_functions_on_demand(self) -> None:
+    def test_physical_function_needs_its_dev_type(self) -> None:
         (shown,) = self.get_list(host='host2')['pci_pools']
         self.assertEqual(['card'], shown['pci_flavors'])
 
-    def test_filters(self) -> None:
+    def test_filters_pools(self) -> None:
         for query, expected in (
             ({}, [1, 8, 2]),
             ({'host': 'host2'}, [2]),
@@ -119,7 +119,7 @@ class PciPoolsTestCase(base.RouterTestCase):
                 sorted(expected), sorted(self.counts(**query)), query
             )
 
-    def test_pages(self) -> None:
+    def test_returns_pages(self) -> None:
         sort = {'sort_key': ['host', 'count'], 'sort_dir': ['desc']}
         self.assertEqual([2, 8, 1], self.counts(**sort))
         page = self.get_list(limit=2, **sort)
@@ -131,19 +131,19 @@ class PciPoolsTestCase(base.RouterTestCase):
             [1], [each['count'] for each in response.json['pci_pools']]
         )
 
-    def test_status_is_of_devices(self) -> None:
+    def test_refuses_the_status_parameter(self) -> None:
         response = self.call('GET', f'{PATH}?status=available')
         self.assertEqual(400, response.status_int)
         self.assertIn('status', response.text)
         self.assertNotIn('sort_key, status', response.text)
 
-    def test_filter_by_keys_of_grouping(self) -> None:
+    def test_filters_by_grouping_keys(self) -> None:
         self.create_host(
             'cell2', 'host3', {**GPU, 'class': '0x0300', 'count': 3}
         )
         self.assertEqual([3], self.counts(**{'class': '0x0300'}))
 
-    def test_a_cell_that_does_not_answer(self) -> None:
+    def test_lists_unreachable_cells(self) -> None:
         cell = self.cell_mappings['cell1']
         self.useFixture(
             base.BrokenCell(reader, '_pools_and_devices_in_cell', cell)
@@ -152,7 +152,7 @@ class PciPoolsTestCase(base.RouterTestCase):
         self.assertEqual([cell.uuid], listed['cells_down'])
         self.assertEqual([2], [each['count'] for each in listed['pci_pools']])
 
-    def test_one_query_a_cell(self) -> None:
+    def test_sends_one_query_per_cell(self) -> None:
         for number in range(5):
             self.create_host('cell1', f'more{number}', {**GPU, 'count': 1})
         with (

@@ -27,27 +27,27 @@ class PciVersionsTestCase(base.RouterTestCase):
             ]
         }
 
-    def test_index(self) -> None:
+    def test_lists_versions(self) -> None:
         response = self.call('GET', '/os-pci')
         self.assertEqual(200, response.status_int, response.text)
         self.assertEqual(
             self.expected('http://localhost/v2.1/os-pci'), response.json
         )
 
-    def test_link_of_the_project(self) -> None:
+    def test_link_has_the_project_of_the_path(self) -> None:
         response = self.call('GET', f'/{base.OWN_PROJECT}/os-pci')
         self.assertEqual(
             self.expected(f'http://localhost/v2.1/{base.OWN_PROJECT}/os-pci'),
             response.json,
         )
 
-    def test_link_as_configured(self) -> None:
+    def test_link_has_the_configured_prefix(self) -> None:
         self.flags(group='api', compute_link_prefix='https://cloud/compute')
         response = self.call('GET', '/os-pci')
         self.assertEqual(
             self.expected('https://cloud/compute/v2.1/os-pci'), response.json
         )
 
-    def test_unknown_query(self) -> None:
+    def test_refuses_an_unknown_query_parameter(self) -> None:
         response = self.call('GET', '/os-pci?color=red')
         self.assertEqual(400, response.status_int)

@@ -68,7 +68,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
             )
             instance.save()
 
-    def add(self, slot: int, request: str, **values: Any) -> None:
+    def add_device(self, slot: int, request: str, **values: Any) -> None:
         self.create_device(
             'cell1',
             self.host,
@@ -78,13 +78,13 @@ class ServerDevicesTestCase(base.RouterTestCase):
             **values,
         )
 
-    def get_list(self, **how: Any) -> list[dict[str, Any]]:
-        response = self.call('GET', self.path, **how)
+    def get_list(self, **options: Any) -> list[dict[str, Any]]:
+        response = self.call('GET', self.path, **options)
         self.assertEqual(200, response.status_int, response.text)
         return list(response.json['pci_devices'])
 
-    def test_fields(self) -> None:
-        self.add(2, 'boot', **NVIDIA)
+    def test_shows_all_fields(self) -> None:
+        self.add_device(2, 'boot', **NVIDIA)
         self.assertEqual(
             [
                 {
@@ -105,12 +105,12 @@ class ServerDevicesTestCase(base.RouterTestCase):
             self.get_list(context=self.context_of('reader')),
         )
 
-    def test_requests_of_devices(self) -> None:
-        self.add(1, 'attaching', status='claimed', **INTEL)
-        self.add(2, 'boot', **INTEL)
-        self.add(3, 'hot', **NVIDIA)
-        self.add(4, 'named', **INTEL)
-        self.add(5, 'of no request', **INTEL)
+    def test_shows_the_request_of_each_device(self) -> None:
+        self.add_device(1, 'attaching', status='claimed', **INTEL)
+        self.add_device(2, 'boot', **INTEL)
+        self.add_device(3, 'hot', **NVIDIA)
+        self.add_device(4, 'named', **INTEL)
+        self.add_device(5, 'of no request', **INTEL)
         self.assertEqual(
             [
                 ('IntelGPU', ['IntelGPU'], 'claimed', 'hot'),
@@ -130,7 +130,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
             ],
         )
 
-    def test_only_of_the_server_where_it_is(self) -> None:
+    def test_lists_devices_of_the_server_on_its_host_only(self) -> None:
         other = self.create_server('cell1', 'other', self.host)
         host2 = self.create_host('cell1', 'host2')
         self.create_device('cell1', self.host, '0000:01:00.0')
@@ -138,17 +138,17 @@ class ServerDevicesTestCase(base.RouterTestCase):
         self.create_device('cell1', host2, '0000:03:00.0', self.server)
         self.assertEqual([], self.get_list())
 
-    def test_two_hosts_of_one_hypervisor_name(self) -> None:
-        # As where a host is set up anew under another name, or in a move.
+    def test_excludes_other_hosts_with_the_same_hypervisor_name(self) -> None:
+        # For example a host that was renamed, or the other host of a move.
         other = self.create_host('cell1', 'host2', hypervisor_hostname='host1')
         self.create_device('cell1', other, '0000:03:00.0', self.server)
-        self.add(2, 'boot', **INTEL)
+        self.add_device(2, 'boot', **INTEL)
         self.assertEqual(
             ['0000:02:00.0'], [each['address'] for each in self.get_list()]
         )
 
-    def test_location_by_policy(self) -> None:
-        self.add(2, 'boot', **INTEL)
+    def test_policy_hides_addresses(self) -> None:
+        self.add_device(2, 'boot', **INTEL)
         self.policy.set_rules(
             {policies.SERVER: '@', policies.SERVER_LOCATION: '!'},
             overwrite=False,
@@ -158,10 +158,11 @@ class ServerDevicesTestCase(base.RouterTestCase):
         self.assertNotIn('dev_id', shown)
         self.assertEqual('IntelGPU', shown['pci_flavor'])
 
-    def fail(self, slot: int, text: str | None) -> None:
-        """Begin the detach of a device; the guest keeps it if a text is given.
+    def start_detach(self, slot: int, error: str | None) -> None:
+        """Start to detach a device.
 
-        The text is what the event of the operation says.
+        :param error: the error in the event of the failed operation; None:
+            the operation runs
         """
         with nova_context.target_cell(
             self.context, self.cell_mappings['cell1']
@@ -183,12 +184,12 @@ class ServerDevicesTestCase(base.RouterTestCase):
                 'compute_detach_pci',
                 want_result=False,
             )
-            if text is not None:
+            if error is not None:
                 event.event_finish_with_failure(
                     cell_context,
                     self.server,
                     'compute_detach_pci',
-                    exc_val=exception.PciExtException(text),
+                    exc_val=exception.PciExtException(error),
                     exc_tb='traceback',
                     want_result=False,
                 )
@@ -196,24 +197,26 @@ class ServerDevicesTestCase(base.RouterTestCase):
     def last_errors(self) -> list[str | None]:
         return [each['last_error'] for each in self.get_list()]
 
-    def test_last_error(self) -> None:
+    def test_shows_the_last_error(self) -> None:
         for slot in range(1, 4):
-            self.add(slot, 'boot', **INTEL)
-        self.fail(2, 'the guest kept it')
-        self.fail(3, None)
-        self.assertEqual([None, 'the guest kept it', None], self.last_errors())
-        self.fail(2, 'and again')
-        self.fail(3, 'it as well')
-        self.assertEqual([None, 'and again', 'it as well'], self.last_errors())
+            self.add_device(slot, 'boot', **INTEL)
+        self.start_detach(2, 'guest timeout')
+        self.start_detach(3, None)
+        self.assertEqual([None, 'guest timeout', None], self.last_errors())
+        self.start_detach(2, 'guest timeout again')
+        self.start_detach(3, 'device is busy')
+        self.assertEqual(
+            [None, 'guest timeout again', 'device is busy'], self.last_errors()
+        )
         self.policy.set_rules(
             {policies.SERVER: '@', policies.SERVER_LOCATION: '!'},
             overwrite=False,
         )
-        other = 'The device was not detached.'
-        self.assertEqual([None, other, other], self.last_errors())
+        hidden = 'The device was not detached.'
+        self.assertEqual([None, hidden, hidden], self.last_errors())
 
-    def test_last_error_of_an_operation_that_is_not_on_record(self) -> None:
-        self.add(1, 'boot', **INTEL)
+    def test_last_error_is_none_without_a_recorded_operation(self) -> None:
+        self.add_device(1, 'boot', **INTEL)
         with nova_context.target_cell(
             self.context, self.cell_mappings['cell1']
         ) as cell_context:
@@ -228,7 +231,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
             )
         self.assertEqual([None], self.last_errors())
 
-    def test_forbidden(self) -> None:
+    def test_refuses_users_by_role_and_project(self) -> None:
         for roles, project_id, status in (
             (['something-else'], base.OWN_PROJECT, 403),
             (['member'], base.OTHER_PROJECT, 404),
@@ -240,21 +243,21 @@ class ServerDevicesTestCase(base.RouterTestCase):
             )
             self.assertEqual(status, response.status_int, roles)
 
-    def test_no_such_server(self) -> None:
+    def test_unknown_server_is_not_found(self) -> None:
         for id in (uuidsentinel.none, 'x', '%00'):
             response = self.call('GET', f'/servers/{id}/os-pci-devices')
             self.assertEqual(404, response.status_int, id)
 
-    def test_server_without_a_host(self) -> None:
+    def test_server_without_a_host_has_no_devices(self) -> None:
         uuid = self.create_server('cell1', 'failed')
         response = self.call('GET', f'/servers/{uuid}/os-pci-devices')
         self.assertEqual({'pci_devices': []}, response.json)
 
-    def test_unknown_parameters(self) -> None:
+    def test_refuses_an_unknown_query_parameter(self) -> None:
         response = self.call('GET', f'{self.path}?color=red')
         self.assertEqual(400, response.status_int)
 
-    def test_a_cell_that_does_not_answer(self) -> None:
+    def test_unreachable_cell_returns_503(self) -> None:
         self.useFixture(
             base.fixtures.MockPatchObject(
                 objects.Instance,
@@ -266,9 +269,9 @@ class ServerDevicesTestCase(base.RouterTestCase):
         self.assertEqual(503, response.status_int)
         self.assertIn(self.cell_mappings['cell1'].uuid, response.text)
 
-    def test_one_query(self) -> None:
+    def test_sends_one_query(self) -> None:
         for slot in range(1, 6):
-            self.add(slot, 'boot', **INTEL)
+            self.add_device(slot, 'boot', **INTEL)
         with base.statements('pci_devices') as statements:
             self.assertEqual(5, len(self.get_list()))
         self.assertEqual(1, len(statements))

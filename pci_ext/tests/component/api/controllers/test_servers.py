@@ -23,8 +23,8 @@ from pci_ext.tests.component.api import base
 #: The first microversion that shows extra specs, and a recent one.
 EXTRA_SPECS, RECENT = '2.47', '2.98'
 
-EXTRA_SPECS_GIVEN = {'pci_passthrough:pci_flavor': '1:bigGPU'}
-EXTRA_SPECS_KEPT = EXTRA_SPECS_GIVEN | {server_state.RESOLVED: '[]'}
+EXTRA_SPECS_SHOWN = {'pci_passthrough:pci_flavor': '1:bigGPU'}
+EXTRA_SPECS_STORED = EXTRA_SPECS_SHOWN | {server_state.RESOLVED: '[]'}
 
 DEVICE = {
     'dev_id': 'pci_0000_02_00_0',
@@ -38,29 +38,29 @@ class ServersTestCase(base.RouterTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(nova_fixtures.NeutronFixture(self))
-        # Answers of Nova must go on matching Nova's schemas.
+        # Nova's responses must still match Nova's schemas.
         self.flags(response_validation='error', group='api')
         self.reader = self.context_of('reader')
         self.host1 = self.create_host('cell1', 'host1')
         self.host2 = self.create_host('cell2', 'host2')
         self.server = self.create_server(
-            'cell1', 'server', self.host1, EXTRA_SPECS_KEPT
+            'cell1', 'server', self.host1, EXTRA_SPECS_STORED
         )
         self.create_device('cell1', self.host1, '0000:02:00.0', self.server)
 
-    def show(self, uuid: str, **how: Any) -> dict[str, Any]:
-        response = self.call('GET', f'/servers/{uuid}', **how)
+    def show(self, uuid: str, **options: Any) -> dict[str, Any]:
+        response = self.call('GET', f'/servers/{uuid}', **options)
         self.assertEqual(200, response.status_int, response.text)
         return response.json['server']
 
-    def detail(self, query: str = '', **how: Any) -> dict[str, Any]:
-        response = self.call('GET', f'/servers/detail{query}', **how)
+    def detail(self, query: str = '', **options: Any) -> dict[str, Any]:
+        response = self.call('GET', f'/servers/detail{query}', **options)
         self.assertEqual(200, response.status_int, response.text)
         return {each['id']: each for each in response.json['servers']}
 
 
 class PciDevicesTestCase(ServersTestCase):
-    def test_without_the_place_of_devices(self) -> None:
+    def test_policy_hides_addresses(self) -> None:
         self.policy.set_rules(
             {policies.SERVER: '@', policies.SERVER_LOCATION: '!'},
             overwrite=False,
@@ -70,7 +70,7 @@ class PciDevicesTestCase(ServersTestCase):
         shown = self.detail()[self.server]
         self.assertEqual(expected, shown['pci_devices'])
 
-    def test_show(self) -> None:
+    def test_server_shows_its_devices(self) -> None:
         for version in ('2.1', RECENT):
             server = self.show(
                 self.server, context=self.reader, version=version
@@ -78,15 +78,15 @@ class PciDevicesTestCase(ServersTestCase):
             self.assertEqual([DEVICE], server['pci_devices'])
             self.assertEqual('server', server['name'])
 
-    def test_show_none(self) -> None:
+    def test_server_without_devices_shows_an_empty_list(self) -> None:
         plain = self.create_server('cell2', 'plain', self.host2)
         self.assertEqual([], self.show(plain)['pci_devices'])
 
-    def test_show_unknown(self) -> None:
+    def test_unknown_server_is_not_found(self) -> None:
         response = self.call('GET', '/servers/nosuch')
         self.assertEqual(404, response.status_int, response.text)
 
-    def test_detail(self) -> None:
+    def test_list_with_details_shows_devices(self) -> None:
         plain = self.create_server('cell2', 'plain', self.host2)
         for version in ('2.1', RECENT):
             servers = self.detail(context=self.reader, version=version)
@@ -95,15 +95,15 @@ class PciDevicesTestCase(ServersTestCase):
                 {uuid: each['pci_devices'] for uuid, each in servers.items()},
             )
 
-    def test_detail_without_servers(self) -> None:
+    def test_list_with_details_can_be_empty(self) -> None:
         other = self.context_of('reader', project_id=base.OTHER_PROJECT)
         self.assertEqual({}, self.detail(context=other))
 
-    def test_detail_bad_query(self) -> None:
+    def test_list_with_details_refuses_an_invalid_query(self) -> None:
         response = self.call('GET', '/servers/detail?limit=x')
         self.assertEqual(400, response.status_int, response.text)
 
-    def test_detail_queries_do_not_grow_with_servers(self) -> None:
+    def test_list_with_details_sends_one_query_per_cell(self) -> None:
         for number in range(4):
             self.create_server('cell1', f'one{number}', self.host1)
             self.create_server('cell2', f'two{number}', self.host2)
@@ -111,13 +111,13 @@ class PciDevicesTestCase(ServersTestCase):
             self.assertEqual(9, len(self.detail()))
         self.assertEqual(2, len(statements))
 
-    def test_list_without_details_has_no_devices(self) -> None:
+    def test_list_without_details_reads_no_devices(self) -> None:
         with base.statements('pci_devices') as statements:
             response = self.call('GET', '/servers')
         self.assertNotIn('pci_devices', response.json['servers'][0])
         self.assertEqual([], statements)
 
-    def test_policy(self) -> None:
+    def test_policy_hides_devices(self) -> None:
         self.policy.set_rules(
             {policies.SERVER: 'role:auditor', policies.SERVER_LOCATION: '@'},
             overwrite=False,
@@ -129,7 +129,7 @@ class PciDevicesTestCase(ServersTestCase):
             [DEVICE], self.show(self.server, context=auditor)['pci_devices']
         )
 
-    def test_admin_sees_those_of_other_projects(self) -> None:
+    def test_admin_sees_devices_of_other_projects(self) -> None:
         foreign = self.create_server(
             'cell2', 'foreign', self.host2, project_id=base.OTHER_PROJECT
         )
@@ -142,7 +142,7 @@ class PciDevicesTestCase(ServersTestCase):
         response = self.call('GET', f'/servers/{foreign}', context=self.reader)
         self.assertEqual(404, response.status_int)
 
-    def test_policy_is_asked_for_the_project_of_the_server(self) -> None:
+    def test_policy_applies_to_the_project_of_the_server(self) -> None:
         foreign = self.create_server(
             'cell2', 'foreign', self.host2, project_id=base.OTHER_PROJECT
         )
@@ -156,7 +156,7 @@ class PciDevicesTestCase(ServersTestCase):
         self.assertIn('pci_devices', self.show(self.server))
         self.assertNotIn('pci_devices', self.show(foreign))
 
-    def test_cell_that_does_not_answer(self) -> None:
+    def test_unreachable_cell_hides_devices(self) -> None:
         plain = self.create_server('cell2', 'plain', self.host2)
         self.useFixture(
             base.BrokenCell(
@@ -173,17 +173,17 @@ class PciDevicesTestCase(ServersTestCase):
 
 class ExtraSpecsTestCase(ServersTestCase):
     def assert_hidden(self, server: dict[str, Any]) -> None:
-        self.assertEqual(EXTRA_SPECS_GIVEN, server['flavor']['extra_specs'])
+        self.assertEqual(EXTRA_SPECS_SHOWN, server['flavor']['extra_specs'])
 
-    def test_show(self) -> None:
+    def test_show_hides_the_resolved_request(self) -> None:
         for version in (EXTRA_SPECS, RECENT):
             self.assert_hidden(self.show(self.server, version=version))
 
-    def test_detail(self) -> None:
+    def test_list_hides_the_resolved_request(self) -> None:
         for version in (EXTRA_SPECS, RECENT):
             self.assert_hidden(self.detail(version=version)[self.server])
 
-    def test_update(self) -> None:
+    def test_update_hides_the_resolved_request(self) -> None:
         for version in (EXTRA_SPECS, RECENT):
             response = self.call(
                 'PUT',
@@ -194,7 +194,7 @@ class ExtraSpecsTestCase(ServersTestCase):
             self.assertEqual(200, response.status_int, response.text)
             self.assert_hidden(response.json['server'])
 
-    def test_rebuild(self) -> None:
+    def test_rebuild_hides_the_resolved_request(self) -> None:
         for version in (EXTRA_SPECS, RECENT):
             with mock.patch('nova.compute.api.API.rebuild', autospec=True):
                 response = self.call(

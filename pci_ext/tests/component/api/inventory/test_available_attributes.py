@@ -30,18 +30,18 @@ GROUP = pool(**{'e.group': 'gpu', 'dev_type': 'type-PCI'})
 
 
 class AvailableTestCase(base.CellsTestCase):
-    def test_no_host(self) -> None:
+    def test_no_attributes_without_a_host(self) -> None:
         self.assertEqual(
             frozenset(), available_attributes.available(self.context)
         )
 
-    def test_no_device(self) -> None:
+    def test_no_attributes_without_devices(self) -> None:
         self.create_host('cell1', 'host1')
         self.assertEqual(
             frozenset(), available_attributes.available(self.context)
         )
 
-    def test_of_all_hosts_of_all_cells(self) -> None:
+    def test_reads_all_hosts_of_all_cells(self) -> None:
         self.create_host('cell1', 'host1', GPU)
         self.create_host('cell2', 'host2', GROUP)
         self.assertEqual(
@@ -49,7 +49,7 @@ class AvailableTestCase(base.CellsTestCase):
             available_attributes.available(self.context),
         )
 
-    def test_only_keys_of_grouping(self) -> None:
+    def test_returns_grouping_keys_only(self) -> None:
         self.create_host('cell1', 'host1', GROUP)
         self.assertEqual(
             {'dev_type', 'e.group'},
@@ -62,7 +62,7 @@ class AvailableTestCase(base.CellsTestCase):
             {'numa_node'}, available_attributes.available(self.context)
         )
 
-    def test_internal_tags_are_hidden(self) -> None:
+    def test_hides_internal_tags(self) -> None:
         self.create_host(
             'cell1',
             'host1',
@@ -79,13 +79,13 @@ class AvailableTestCase(base.CellsTestCase):
             {'physical_network'}, available_attributes.available(self.context)
         )
 
-    def test_a_deleted_host_does_not_count(self) -> None:
+    def test_ignores_a_deleted_host(self) -> None:
         self.create_host('cell1', 'host1', GPU).destroy()
         self.assertEqual(
             frozenset(), available_attributes.available(self.context)
         )
 
-    def test_a_host_that_never_reported(self) -> None:
+    def test_ignores_a_host_without_reported_pools(self) -> None:
         node = self.create_host('cell1', 'host1', GPU)
         self.create_host('cell1', 'host2', GROUP)
         with context.target_cell(
@@ -99,7 +99,7 @@ class AvailableTestCase(base.CellsTestCase):
             available_attributes.available(self.context),
         )
 
-    def test_a_cell_that_does_not_answer(self) -> None:
+    def test_ignores_an_unreachable_cell(self) -> None:
         self.create_host('cell1', 'host1', GPU)
         self.create_host('cell2', 'host2', GROUP)
         self.useFixture(
@@ -114,7 +114,7 @@ class AvailableTestCase(base.CellsTestCase):
             available_attributes.available(self.context),
         )
 
-    def test_one_query_a_cell(self) -> None:
+    def test_sends_one_query_per_cell(self) -> None:
         for number in range(5):
             self.create_host('cell1', f'host{number}', GPU)
             self.create_host('cell2', f'other{number}', GROUP)
@@ -140,13 +140,13 @@ class CheckSpecsTestCase(base.CellsTestCase):
         for key in specs:
             self.assertIn(key, message)
 
-    def test_available(self) -> None:
+    def test_accepts_available_attributes(self) -> None:
         specs = {'vendor_id': '8086', 'e.group': 'gpu|npu'}
         self.assertEqual(
             specs, available_attributes.check_specs(self.context, specs)
         )
 
-    def test_device_id_is_another_name_of_product_id(self) -> None:
+    def test_accepts_device_id_as_product_id(self) -> None:
         self.assertEqual(
             {'product_id': '0001'},
             available_attributes.check_specs(
@@ -160,27 +160,27 @@ class CheckSpecsTestCase(base.CellsTestCase):
             ),
         )
 
-    def test_removed_keys_need_not_be_available(self) -> None:
+    def test_accepts_the_removal_of_an_unavailable_attribute(self) -> None:
         self.assertEqual(
             {'e.gone': None},
             available_attributes.check_specs(self.context, {'e.gone': None}),
         )
 
-    def test_without_specs_no_host_is_asked(self) -> None:
+    def test_reads_no_host_without_specs(self) -> None:
         with base.statements('compute_nodes') as statements:
             self.assertEqual(
                 {}, available_attributes.check_specs(self.context, {})
             )
         self.assertEqual([], statements)
 
-    def test_not_available(self) -> None:
+    def test_refuses_an_unavailable_attribute(self) -> None:
         self.assert_refused(
             exception.InvalidSelector,
             'Available are: dev_type, e.group, product_id, vendor_id.',
             {'e.color': 'red'},
         )
 
-    def test_nothing_available(self) -> None:
+    def test_refuses_attributes_without_a_host(self) -> None:
         self.host.destroy()
         self.assert_refused(
             exception.InvalidSelector,
@@ -188,14 +188,14 @@ class CheckSpecsTestCase(base.CellsTestCase):
             {'vendor_id': '8086'},
         )
 
-    def test_key_of_one_machine(self) -> None:
+    def test_refuses_a_key_of_one_machine(self) -> None:
         self.assert_refused(
             exception.InvalidSelector,
             'cannot select by a key that names one machine',
             {'address': '0000:02:00.0'},
         )
 
-    def test_bad_pattern(self) -> None:
+    def test_refuses_an_invalid_pattern(self) -> None:
         self.assert_refused(
             exception.InvalidPattern, '000[1-', {'product_id': '000[1-'}
         )

@@ -31,7 +31,7 @@ STATUS = fields.PciDeviceStatus
 
 
 class UsageTestCase(base.RouterTestCase):
-    """Two hosts: of host1 a card has a used VF, that of host2 is whole."""
+    """host1 has a NIC with an allocated VF; host2 has a NIC with a free PF."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -68,15 +68,15 @@ class UsageTestCase(base.RouterTestCase):
                 )
             )
 
-    def usage(self, **roles: Any) -> dict[str, dict[str, Any]]:
-        response = self.call('GET', '/os-pci-flavors/detail', **roles)
+    def usage(self, **options: Any) -> dict[str, dict[str, Any]]:
+        response = self.call('GET', '/os-pci-flavors/detail', **options)
         self.assertEqual(200, response.status_int, response.text)
         return {
             each['name']: each['usage']
             for each in response.json['pci_flavors']
         }
 
-    def test_of_all_hosts(self) -> None:
+    def test_counts_devices_of_all_hosts(self) -> None:
         vfs = {'total': 4, 'available': 2, 'allocated': 2}
         self.assertEqual(
             {
@@ -88,28 +88,28 @@ class UsageTestCase(base.RouterTestCase):
             self.usage(),
         )
 
-    def test_of_visible_flavors(self) -> None:
+    def test_counts_for_visible_pci_flavors_only(self) -> None:
         self.assertEqual(
             {'card', 'intel', 'none'},
             set(self.usage(context=self.context_of('reader'))),
         )
 
-    def test_show_as_in_the_list(self) -> None:
+    def test_shows_the_same_usage_as_the_list(self) -> None:
         for name, expected in self.usage().items():
             response = self.call('GET', f'/os-pci-flavors/{name}')
             self.assertEqual(expected, response.json['pci_flavor']['usage'])
 
-    def test_no_names_of_hosts(self) -> None:
+    def test_hides_names_of_hosts_and_cells(self) -> None:
         for path in ('detail', 'intel'):
             text = self.call('GET', f'/os-pci-flavors/{path}').text
             self.assertNotIn('host1', text)
             self.assertNotIn(self.cell_mappings['cell1'].uuid, text)
 
-    def test_where_it_is_not_shown(self) -> None:
+    def test_list_without_details_has_no_usage(self) -> None:
         for flavor in self.call('GET', '/os-pci-flavors').json['pci_flavors']:
             self.assertNotIn('usage', flavor)
 
-    def test_a_cell_that_does_not_answer(self) -> None:
+    def test_unreachable_cell_makes_the_usage_partial(self) -> None:
         cell = self.cell_mappings['cell1']
         self.useFixture(base.BrokenCell(reader, 'devices_in_cell', cell))
         self.assertEqual(
@@ -117,10 +117,10 @@ class UsageTestCase(base.RouterTestCase):
             self.usage()['card'],
         )
 
-    def test_one_query_a_cell(self) -> None:
+    def test_sends_one_query_per_cell(self) -> None:
         with base.statements('pci_devices') as statements:
             self.usage()
         self.assertEqual(2, len(statements))
 
-    def test_of_no_flavors(self) -> None:
+    def test_counts_nothing_without_pci_flavors(self) -> None:
         self.assertEqual({}, capacity.count_flavors(self.context, []))

@@ -31,7 +31,7 @@ class GetByServersTestCase(base.CellsTestCase):
             ).items()
         }
 
-    def test_fields(self) -> None:
+    def test_returns_all_fields(self) -> None:
         server = self.create_server('cell1', 'server', self.host1)
         self.create_device('cell1', self.host1, '0000:02:00.0', server)
         self.assertEqual(
@@ -48,7 +48,7 @@ class GetByServersTestCase(base.CellsTestCase):
             server_summaries.read_devices(self.context, [server]),
         )
 
-    def test_each_its_own_in_order(self) -> None:
+    def test_returns_devices_of_each_server_by_address(self) -> None:
         one = self.create_server('cell1', 'one', self.host1)
         two = self.create_server('cell2', 'two', self.host2)
         none = self.create_server('cell2', 'none', self.host2)
@@ -65,34 +65,34 @@ class GetByServersTestCase(base.CellsTestCase):
             self.addresses(one, two, none),
         )
 
-    def test_only_those_asked_for(self) -> None:
+    def test_returns_requested_servers_only(self) -> None:
         one = self.create_server('cell1', 'one', self.host1)
         two = self.create_server('cell1', 'two', self.host1)
         self.create_device('cell1', self.host1, '0000:02:00.0', two)
         self.assertEqual({one: []}, self.addresses(one))
 
-    def test_a_server_that_is_in_no_cell_yet(self) -> None:
+    def test_server_without_a_cell_has_no_devices(self) -> None:
         server = self.create_server(None, 'server')
         self.assertEqual({server: []}, self.addresses(server))
 
-    def test_no_server(self) -> None:
+    def test_accepts_no_servers(self) -> None:
         self.assertEqual({}, self.addresses())
 
-    def test_on_two_hosts_during_a_resize(self) -> None:
+    def test_resize_shows_devices_of_one_host(self) -> None:
         other = self.create_host('cell1', 'other')
         server = self.create_server('cell1', 'server', other)
         self.create_device('cell1', self.host1, '0000:02:00.0', server)
         self.create_device('cell1', other, '0000:07:00.0', server)
         self.assertEqual({server: ['0000:07:00.0']}, self.addresses(server))
 
-    def test_two_hosts_of_one_hypervisor_name(self) -> None:
+    def test_excludes_other_hosts_with_the_same_hypervisor_name(self) -> None:
         other = self.create_host('cell1', 'other', hypervisor_hostname='host1')
         server = self.create_server('cell1', 'server', other)
         self.create_device('cell1', self.host1, '0000:02:00.0', server)
         self.create_device('cell1', other, '0000:07:00.0', server)
         self.assertEqual({server: ['0000:07:00.0']}, self.addresses(server))
 
-    def test_servers_of_a_cell_that_does_not_answer(self) -> None:
+    def test_excludes_servers_of_an_unreachable_cell(self) -> None:
         one = self.create_server('cell1', 'one', self.host1)
         two = self.create_server('cell2', 'two', self.host2)
         self.create_device('cell2', self.host2, '0000:02:00.0', two)
@@ -105,7 +105,7 @@ class GetByServersTestCase(base.CellsTestCase):
         )
         self.assertEqual({two: ['0000:02:00.0']}, self.addresses(one, two))
 
-    def test_devices_removed_from_the_host(self) -> None:
+    def test_excludes_deleted_devices(self) -> None:
         server = self.create_server('cell1', 'server', self.host1)
         self.create_device('cell1', self.host1, '0000:02:00.0', server)
         with context.target_cell(
@@ -116,15 +116,15 @@ class GetByServersTestCase(base.CellsTestCase):
             )
         self.assertEqual({server: []}, self.addresses(server))
 
-    def test_a_host_that_was_deleted_and_came_back(self) -> None:
+    def test_reads_a_host_that_was_created_again(self) -> None:
         server = self.create_server('cell1', 'server', self.host1)
         self.create_device('cell1', self.host1, '0000:02:00.0', server)
         self.host1.destroy()
-        again = self.create_host('cell1', 'host1')
-        self.create_device('cell1', again, '0000:02:00.0', server)
+        recreated = self.create_host('cell1', 'host1')
+        self.create_device('cell1', recreated, '0000:02:00.0', server)
         self.assertEqual({server: ['0000:02:00.0']}, self.addresses(server))
 
-    def test_one_query_a_cell(self) -> None:
+    def test_sends_one_query_per_cell(self) -> None:
         servers = [
             self.create_server(f'cell{1 + number % 2}', f'server{number}')
             for number in range(6)

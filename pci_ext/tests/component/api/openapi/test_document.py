@@ -26,7 +26,7 @@ from pci_ext.api.openapi import document
 from pci_ext.api.openapi import operations
 from pci_ext.tests.component.api import base
 
-WHAT_TO_DO = (
+ADVICE = (
     'Decorate the method of the controller with %s of nova.api.validation: '
     'requests are checked by it, and GET /os-pci/openapi.json is made of it.'
 )
@@ -62,7 +62,7 @@ class PaintsController(wsgi.Controller):
     def create(self, req: wsgi.Request, body: Any) -> None:
         """Mix a paint.
 
-        Of what is there.
+        From existing colors.
         """
 
     @wsgi.expected_errors(())
@@ -101,24 +101,24 @@ class EveryRouteTestCase(test.NoDBTestCase):
         self.mapper = router.APIRouter(router.load_routes()).map
         self.operations = list(operations.served(self.mapper))
 
-    def test_declares_its_schemas(self) -> None:
+    def test_operation_declares_its_schemas(self) -> None:
         for each in self.operations:
             self.assertIsNotNone(
                 each.response,
-                f'{each.id}: {WHAT_TO_DO % "response_body_schema"}',
+                f'{each.id}: {ADVICE % "response_body_schema"}',
             )
             if each.method in ('POST', 'PUT', 'PATCH'):
                 self.assertIsNotNone(
-                    each.body, f'{each.id}: {WHAT_TO_DO % "schema"}'
+                    each.body, f'{each.id}: {ADVICE % "schema"}'
                 )
             elif each.method == 'GET' and each.versioned:
                 self.assertIsNotNone(
-                    each.query, f'{each.id}: {WHAT_TO_DO % "query_schema"}'
+                    each.query, f'{each.id}: {ADVICE % "query_schema"}'
                 )
             self.assertTrue(each.description, f'{each.id} has no docstring')
             self.assertNotIn(500, each.errors)
 
-    def test_is_described(self) -> None:
+    def test_document_has_every_route(self) -> None:
         def paths(mapper: Any) -> set[tuple[str, str]]:
             return {
                 (route.routepath, method.lower())
@@ -146,7 +146,7 @@ class EveryRouteTestCase(test.NoDBTestCase):
             found & paths(nova),
         )
 
-    def test_schemas_are_those_of_openapi(self) -> None:
+    def test_schemas_conform_to_openapi(self) -> None:
         described = document.document(self.operations, 'http://localhost')
         found = list(_schemas(described))
         self.assertGreater(len(found), 30)
@@ -155,7 +155,7 @@ class EveryRouteTestCase(test.NoDBTestCase):
             self.assertNotIn('\\Z', str(schema))
             self.assertNotIn('ud800', str(schema))
 
-    def test_actions_of_servers_are_one_operation(self) -> None:
+    def test_server_actions_are_one_operation(self) -> None:
         described = document.document(self.operations, 'http://localhost')
         action = described['paths']['/servers/{id}/action']['post']
         schemas = action['requestBody']['content']['application/json'][
@@ -181,7 +181,7 @@ class DocumentTestCase(test.NoDBTestCase):
             [self.create, self.index], 'http://localhost/v2.1'
         )
 
-    def test_arguments_of_decorators(self) -> None:
+    def test_operation_has_the_arguments_of_decorators(self) -> None:
         self.assertEqual('test_document.create', self.create.id)
         self.assertEqual(201, self.create.status)
         self.assertEqual((400, 409), self.create.errors)
@@ -194,14 +194,14 @@ class DocumentTestCase(test.NoDBTestCase):
         self.assertEqual(['can_id'], self.index.variables)
         self.assertTrue(self.index.versioned)
 
-    def test_without_decorators(self) -> None:
+    def test_refuses_a_method_without_decorators(self) -> None:
         self.assertIsNone(self.show.response)
         error = self.assertRaises(
             exception.SeamChanged, lambda: self.show.errors
         )
         self.assertIn('test_document.show', str(error))
 
-    def test_request_and_responses(self) -> None:
+    def test_describes_request_and_responses(self) -> None:
         create = self.described['paths']['/paints']['post']
         schema = {
             **SCHEMA,
@@ -210,7 +210,7 @@ class DocumentTestCase(test.NoDBTestCase):
             },
         }
         self.assertEqual('Mix a paint.', create['summary'])
-        self.assertIn('Of what is there.', create['description'])
+        self.assertIn('From existing colors.', create['description'])
         self.assertEqual(
             {
                 'required': True,
@@ -227,7 +227,7 @@ class DocumentTestCase(test.NoDBTestCase):
             list(create['responses']),
         )
 
-    def test_parameters(self) -> None:
+    def test_describes_parameters(self) -> None:
         index = self.described['paths']['/cans/{can_id}/paints']['get']
         path, version, limit, sort_key, attributes = index['parameters']
         self.assertEqual(
@@ -244,14 +244,14 @@ class DocumentTestCase(test.NoDBTestCase):
         self.assertNotIn('requestBody', index)
         self.assertNotIn('content', index['responses']['200'])
 
-    def test_header_of_the_version(self) -> None:
+    def test_describes_the_microversion_header(self) -> None:
         version = self.described['components']['parameters']['version']
         pattern = version['schema']['pattern']
         for text in ('pci 1.0', 'pci latest', 'compute 2.90, pci 1.0'):
             self.assertRegex(text, pattern)
         self.assertNotRegex('pci 7.0', pattern)
 
-    def test_errors(self) -> None:
+    def test_describes_errors(self) -> None:
         responses = self.described['components']['responses']
         conflict = responses['error-409']['content']['application/json'][
             'schema'
@@ -274,7 +274,7 @@ class DocumentTestCase(test.NoDBTestCase):
 
 
 class DescriptionsTestCase(base.RouterTestCase):
-    def test_show(self) -> None:
+    def test_shows_the_document(self) -> None:
         response = self.call('GET', '/os-pci/openapi.json')
         self.assertEqual(200, response.status_int, response.text)
         self.assertEqual('application/json', response.content_type)
@@ -283,7 +283,7 @@ class DescriptionsTestCase(base.RouterTestCase):
         )
         self.assertIn('/os-pci-flavors/{id}', response.json['paths'])
 
-    def test_below_a_project(self) -> None:
+    def test_server_url_has_the_project_of_the_path(self) -> None:
         path = f'/{base.OWN_PROJECT}/os-pci/openapi.json'
         response = self.call('GET', path)
         self.assertEqual(
@@ -291,6 +291,6 @@ class DescriptionsTestCase(base.RouterTestCase):
             response.json['servers'][0]['url'],
         )
 
-    def test_unknown_parameters(self) -> None:
+    def test_refuses_an_unknown_query_parameter(self) -> None:
         response = self.call('GET', '/os-pci/openapi.json?color=red')
         self.assertEqual(400, response.status_int)

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The quota of PCI flavors, by limits of our own and by those of keystone."""
+"""The quota of PCI flavors, with limits of pci_ext and of keystone."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ class Rules:
     def setUp(self) -> None:
         super().setUp()
         self.server = self.create('server', request('one', 1, FIRST))
-        self.give(self.server, 1, 'one', **test_usage.INTEL)
+        self.add_device(self.server, 1, 'one', **test_usage.INTEL)
 
     def limit(self, name: str, devices: int, project: bool = False) -> None:
         raise NotImplementedError()
@@ -58,7 +58,7 @@ class Rules:
         self.limit('NvGPU', 0)
         self.assertEqual(9, self.boot(request('more', 99, FIRST), at_most=9))
 
-    def test_up_to_the_limit(self) -> None:
+    def test_accepts_devices_up_to_the_limit(self) -> None:
         self.limit('IntelGPU', 3)
         self.assertEqual(1, self.boot(request('two', 2, FIRST)))
         self.assertOver(
@@ -68,7 +68,7 @@ class Rules:
             request('three', 3, FIRST),
         )
 
-    def test_a_limit_of_zero(self) -> None:
+    def test_limit_of_zero_refuses_every_device(self) -> None:
         self.limit('NvGPU', 0)
         self.assertOver(
             'Quota exceeded for PCI flavor NvGPU: requested 1, but already '
@@ -77,17 +77,17 @@ class Rules:
             request('one', 1, SECOND),
         )
 
-    def test_that_of_a_project(self) -> None:
+    def test_limit_of_a_project_overrides_the_default(self) -> None:
         self.limit('IntelGPU', 1)
         self.limit('IntelGPU', 5, project=True)
         self.assertEqual(1, self.boot(request('four', 4, FIRST)))
 
-    def test_unlimited_for_a_project(self) -> None:
+    def test_project_can_be_unlimited(self) -> None:
         self.limit('IntelGPU', 1)
         self.limit('IntelGPU', -1, project=True)
         self.assertEqual(1, self.boot(request('many', 99, FIRST)))
 
-    def test_each_alternative_counts(self) -> None:
+    def test_counts_each_alternative(self) -> None:
         self.limit('NvGPU', 1)
         self.assertEqual(1, self.boot(request('both', 1, FIRST, SECOND)))
         self.assertOver(
@@ -98,7 +98,7 @@ class Rules:
             request('second', 1, SECOND),
         )
 
-    def test_all_limits_that_are_exceeded_are_told(self) -> None:
+    def test_error_names_all_exceeded_limits(self) -> None:
         self.limit('IntelGPU', 1)
         self.limit('NvGPU', 0)
         error = self.assertRaises(
@@ -109,11 +109,11 @@ class Rules:
         for name in ('IntelGPU', 'NvGPU'):
             self.assertIn(f'PCI flavor {name}:', error.format_message())
 
-    def test_as_many_servers_as_can_be(self) -> None:
+    def test_limit_reduces_the_number_of_servers(self) -> None:
         self.limit('IntelGPU', 6)
         self.assertEqual(2, self.boot(request('two', 2, FIRST), at_most=5))
 
-    def test_not_as_many_as_have_to_be(self) -> None:
+    def test_refuses_fewer_servers_than_the_minimum(self) -> None:
         self.limit('IntelGPU', 6)
         error = self.assertRaises(
             checks.PciFlavorLimitExceeded,
@@ -124,7 +124,7 @@ class Rules:
         )
         self.assertIn('requested 6,', error.format_message())
 
-    def test_as_many_servers_as_all_limits_allow(self) -> None:
+    def test_lowest_limit_reduces_the_number_of_servers(self) -> None:
         self.limit('IntelGPU', 8)
         self.limit('NvGPU', 3)
         self.assertEqual(
@@ -136,12 +136,12 @@ class Rules:
             ),
         )
 
-    def test_recheck(self) -> None:
+    def test_recheck_counts_recorded_servers(self) -> None:
         self.limit('IntelGPU', 3)
         item = request('two', 2, FIRST)
-        self.ask('recorded', item)
+        self.request_server('recorded', item)
         checks.recheck_boot(self.context, requests(item), 1)
-        self.ask('another', item)
+        self.request_server('another', item)
         self.assertOver(
             'Quota exceeded for PCI flavor IntelGPU: requested 2, but already '
             'used 3 of 3 devices.',
@@ -160,7 +160,7 @@ class Rules:
             requests(*items),
         )
 
-    def test_resize_asks_for_the_difference(self) -> None:
+    def test_resize_counts_the_difference(self) -> None:
         self.limit('IntelGPU', 2)
         self.resize(request('two', 2, FIRST))
         self.resize()
@@ -171,14 +171,14 @@ class Rules:
             request('three', 3, FIRST),
         )
 
-    def test_resize_keeps_attached_devices(self) -> None:
+    def test_resize_does_not_count_attached_devices(self) -> None:
         self.limit('IntelGPU', 1)
         self.resize(
             request('one', 1, FIRST),
             request('hot', 5, FIRST, requester_id='pci_ext:hot'),
         )
 
-    def test_resize_of_a_project_over_its_limit(self) -> None:
+    def test_resize_accepts_equal_requests_above_the_limit(self) -> None:
         self.limit('IntelGPU', 0)
         self.resize(request('one', 1, FIRST))
 
@@ -190,7 +190,7 @@ class Rules:
             list(items),
         )
 
-    def test_attach(self) -> None:
+    def test_attach_counts_requested_devices(self) -> None:
         self.limit('IntelGPU', 2)
         self.attach(request('one', 1, FIRST))
         self.assertOver(
@@ -213,15 +213,15 @@ class OwnLimitsTestCase(Rules, test_usage.ProjectTestCase):
         owner = base.OWN_PROJECT if project else limits_db.DEFAULT
         limits_db.update(self.uuids[name], {owner: devices})
 
-    def test_where_nova_has_no_quotas(self) -> None:
+    def test_noop_quota_driver_has_no_limits(self) -> None:
         self.limit('IntelGPU', 0)
         self.flags(driver='nova.quota.NoopQuotaDriver', group='quota')
         self.assertEqual(1, self.boot(request('one', 1, FIRST)))
 
-    def test_the_number_of_servers_costs_nothing(self) -> None:
+    def test_number_of_servers_does_not_add_queries(self) -> None:
         self.limit('IntelGPU', 6)
 
-        def cost(**servers: int) -> int:
+        def count_queries(**servers: int) -> int:
             with base.statements('pci_flavors') as statements:
                 try:
                     self.boot(request('two', 2, FIRST), **servers)
@@ -229,12 +229,13 @@ class OwnLimitsTestCase(Rules, test_usage.ProjectTestCase):
                     pass
             return len(statements)
 
-        self.assertEqual(cost(at_most=3), cost(at_most=3000))
+        self.assertEqual(count_queries(at_most=3), count_queries(at_most=3000))
         self.assertEqual(
-            cost(at_least=3, at_most=4), cost(at_least=3, at_most=3000)
+            count_queries(at_least=3, at_most=4),
+            count_queries(at_least=3, at_most=3000),
         )
 
-    def test_unlimited_flavors_are_not_counted(self) -> None:
+    def test_does_not_count_unlimited_pci_flavors(self) -> None:
         with base.statements('pci_devices') as statements:
             self.boot(request('one', 1, FIRST))
         self.assertEqual([], statements)
@@ -259,12 +260,12 @@ class UnifiedLimitsTestCase(Rules, test_usage.ProjectTestCase):
                 resource_name=resource, default_limit=devices
             )
 
-    def test_our_own_do_not_count(self) -> None:
+    def test_ignores_limits_of_pci_ext(self) -> None:
         flavor = db.create(pci_flavor.PciFlavor(name='IntelGPU'))
         limits_db.update(flavor.uuid, {limits_db.DEFAULT: 0})
         self.assertEqual(1, self.boot(request('one', 1, FIRST)))
 
-    def test_keystone_that_does_not_answer(self) -> None:
+    def test_unreachable_keystone_fails_the_check(self) -> None:
         def fail(*args: Any, **kwargs: Any) -> None:
             raise limit_exception.SessionInitError('no route')
 

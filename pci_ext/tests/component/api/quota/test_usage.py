@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Projects with servers in two cells, in every state that is charged for."""
+"""The usage of projects: servers in two cells, in each state."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ from pci_ext.tests.component.api import base
 
 INTEL = {'vendor_id': '8086', 'product_id': '0001', 'numa_node': None}
 NVIDIA = INTEL | {'vendor_id': '10de'}
-#: The requester_id of what the host has recorded of an attach.
+#: The requester_id of a request that the host records for an attach.
 ATTACHING = 'pci_ext:attaching:req'
 
 POOL = {'dev_type': 'type-PCI', 'count': 1}
@@ -93,7 +93,7 @@ class ProjectTestCase(base.RouterTestCase):
         instance.save()
         return server
 
-    def give(
+    def add_device(
         self,
         server: str,
         slot: int,
@@ -101,7 +101,7 @@ class ProjectTestCase(base.RouterTestCase):
         cell: str = 'cell1',
         **values: Any,
     ) -> None:
-        """Let a server have a device for a request."""
+        """Allocate a device to a server for a request."""
         self.create_device(
             cell,
             self.hosts[cell],
@@ -111,8 +111,10 @@ class ProjectTestCase(base.RouterTestCase):
             **values,
         )
 
-    def ask(self, name: str, *items: objects.InstancePCIRequest) -> str:
-        """Ask for a server that is not in a cell yet."""
+    def request_server(
+        self, name: str, *items: objects.InstancePCIRequest
+    ) -> str:
+        """Create the build request of a server without a cell."""
         server: str = getattr(uuidsentinel, name)
         objects.BuildRequest(
             self.context,
@@ -135,66 +137,66 @@ class UsageTestCase(ProjectTestCase):
     def charged(self, project_id: str = base.OWN_PROJECT) -> dict[str, int]:
         return dict(usage.count_project(self.context, project_id))
 
-    def test_nothing(self) -> None:
+    def test_server_without_requests_uses_nothing(self) -> None:
         self.create_server('cell1', 'server', self.hosts['cell1'])
         self.assertEqual({}, self.charged())
 
-    def test_allocated_device_counts_as_its_alternative(self) -> None:
+    def test_counts_allocated_devices_by_alternative(self) -> None:
         server = self.create('server', request('both', 2, FIRST, SECOND))
-        self.give(server, 1, 'both', **INTEL)
-        self.give(server, 2, 'both', status='claimed', **NVIDIA)
+        self.add_device(server, 1, 'both', **INTEL)
+        self.add_device(server, 2, 'both', status='claimed', **NVIDIA)
         other = self.create('other', request('one', 1, SECOND), cell='cell2')
-        self.give(other, 1, 'one', 'cell2', **NVIDIA)
+        self.add_device(other, 1, 'one', 'cell2', **NVIDIA)
         self.assertEqual({'IntelGPU': 1, 'NvGPU': 2}, self.charged())
 
-    def test_only_devices_of_the_project(self) -> None:
+    def test_counts_devices_of_the_project_only(self) -> None:
         server = self.create(
             'server',
             request('one', 1, FIRST),
             project_id=base.OTHER_PROJECT,
         )
-        self.give(server, 1, 'one', **INTEL)
+        self.add_device(server, 1, 'one', **INTEL)
         self.assertEqual({}, self.charged())
         self.assertEqual({'IntelGPU': 1}, self.charged(base.OTHER_PROJECT))
 
-    def test_by_alias_is_not_charged(self) -> None:
+    def test_does_not_count_devices_of_an_alias(self) -> None:
         server = self.create('server', request('one', 1, INTEL))
-        self.give(server, 1, 'one', **INTEL)
-        self.give(server, 2, 'of no request', **INTEL)
+        self.add_device(server, 1, 'one', **INTEL)
+        self.add_device(server, 2, 'of no request', **INTEL)
         self.assertEqual({}, self.charged())
 
-    def test_that_was_asked_for_but_is_in_no_cell(self) -> None:
-        self.ask('server', request('both', 2, FIRST, SECOND))
+    def test_counts_a_server_without_a_cell(self) -> None:
+        self.request_server('server', request('both', 2, FIRST, SECOND))
         self.assertEqual({'IntelGPU': 2, 'NvGPU': 2}, self.charged())
         self.assertEqual({}, self.charged(base.OTHER_PROJECT))
 
-    def test_that_is_in_a_cell_is_charged_once(self) -> None:
+    def test_counts_a_server_with_a_build_request_once(self) -> None:
         item = request('both', 2, FIRST, SECOND)
-        self.ask('server', item)
+        self.request_server('server', item)
         server = self.create('server', item, vm_state=vm_states.BUILDING)
         self.assertEqual({'IntelGPU': 2, 'NvGPU': 2}, self.charged())
-        self.give(server, 1, 'both', status='claimed', **NVIDIA)
+        self.add_device(server, 1, 'both', status='claimed', **NVIDIA)
         self.assertEqual({'IntelGPU': 1, 'NvGPU': 2}, self.charged())
 
-    def test_that_found_no_host(self) -> None:
+    def test_does_not_count_a_failed_server_without_devices(self) -> None:
         self.create(
             'server', request('one', 1, FIRST), vm_state=vm_states.ERROR
         )
         self.assertEqual({}, self.charged())
 
-    def test_that_is_being_attached(self) -> None:
+    def test_counts_a_recorded_attach(self) -> None:
         server = self.create(
             'server',
             request('one', 1, FIRST),
             request('hot', 1, FIRST, SECOND, requester_id='pci_ext:x'),
             task_state=server_state.ATTACHING_PCI,
         )
-        self.give(server, 1, 'one', **INTEL)
+        self.add_device(server, 1, 'one', **INTEL)
         self.assertEqual({'IntelGPU': 2, 'NvGPU': 1}, self.charged())
-        self.give(server, 2, 'hot', status='claimed', **NVIDIA)
+        self.add_device(server, 2, 'hot', status='claimed', **NVIDIA)
         self.assertEqual({'IntelGPU': 1, 'NvGPU': 1}, self.charged())
 
-    def asks(
+    def reserve(
         self, server: str, task_state: str | None, **devices: int
     ) -> None:
         instance = self.instance('cell1', server)
@@ -202,30 +204,30 @@ class UsageTestCase(ProjectTestCase):
         server_state.reserve(instance, devices)
         instance.save()
 
-    def test_that_asks_for_an_attach(self) -> None:
+    def test_counts_a_reserved_attach(self) -> None:
         server = self.create_server('cell1', 'server', self.hosts['cell1'])
-        self.asks(server, server_state.ATTACHING_PCI, IntelGPU=2, NvGPU=1)
+        self.reserve(server, server_state.ATTACHING_PCI, IntelGPU=2, NvGPU=1)
         self.assertEqual({'IntelGPU': 2, 'NvGPU': 1}, self.charged())
-        # The host records it.
+        # The host records the request.
         self.save_requests(
             server, request('hot', 2, FIRST, requester_id=ATTACHING)
         )
         self.assertEqual({'IntelGPU': 2}, self.charged())
-        self.give(server, 1, 'hot', status='claimed', **INTEL)
+        self.add_device(server, 1, 'hot', status='claimed', **INTEL)
         self.assertEqual({'IntelGPU': 2}, self.charged())
 
-    def test_that_does_not_ask_any_more(self) -> None:
+    def test_does_not_count_an_outdated_reservation(self) -> None:
         server = self.create('server', request('one', 1, FIRST))
-        self.give(server, 1, 'one', **INTEL)
+        self.add_device(server, 1, 'one', **INTEL)
         for task_state in None, 'deleting':
-            self.asks(server, task_state, IntelGPU=2, NvGPU=1)
+            self.reserve(server, task_state, IntelGPU=2, NvGPU=1)
             self.assertEqual({'IntelGPU': 1}, self.charged())
 
-    def test_that_asks_for_a_resize(self) -> None:
+    def test_counts_a_reserved_resize(self) -> None:
         old, new = request('old', 1, FIRST), request('new', 2, FIRST)
         server = self.create('server', old)
-        self.give(server, 1, 'old', **INTEL)
-        self.asks(server, task_states.RESIZE_PREP, IntelGPU=1)
+        self.add_device(server, 1, 'old', **INTEL)
+        self.reserve(server, task_states.RESIZE_PREP, IntelGPU=1)
         self.assertEqual({'IntelGPU': 2}, self.charged())
         # The host claims: first the requests are on record, then the devices.
         instance = self.instance('cell1', server)
@@ -238,10 +240,10 @@ class UsageTestCase(ProjectTestCase):
         instance.save()
         self.assertEqual({'IntelGPU': 3}, self.charged())
         for slot in 2, 3:
-            self.give(server, slot, 'new', status='claimed', **INTEL)
+            self.add_device(server, slot, 'new', status='claimed', **INTEL)
             self.assertEqual({'IntelGPU': 3}, self.charged())
 
-    def test_that_is_being_unshelved(self) -> None:
+    def test_counts_a_server_in_unshelving(self) -> None:
         server = self.create(
             'server',
             request('one', 1, FIRST),
@@ -262,7 +264,7 @@ class UsageTestCase(ProjectTestCase):
         )
         instance.save()
 
-    def test_that_moves_is_charged_on_both_hosts(self) -> None:
+    def test_counts_a_moving_server_on_both_hosts(self) -> None:
         old = request('old', 1, FIRST)
         new = request('new', 1, SECOND)
         for current in (old, new):
@@ -276,25 +278,25 @@ class UsageTestCase(ProjectTestCase):
             )
             instance.save()
             slot = 2 * (current is new)
-            self.give(server, slot + 1, 'old', **INTEL)
-            self.give(server, slot + 2, 'new', **NVIDIA)
+            self.add_device(server, slot + 1, 'old', **INTEL)
+            self.add_device(server, slot + 2, 'new', **NVIDIA)
         self.assertEqual({'IntelGPU': 2, 'NvGPU': 2}, self.charged())
 
-    def test_unknown_alternative_counts_as_each(self) -> None:
+    def test_unknown_alternative_counts_as_each_alternative(self) -> None:
         server = self.create('server', request('both', 1, FIRST, SECOND))
-        self.give(server, 1, 'both', **INTEL | {'vendor_id': '1234'})
+        self.add_device(server, 1, 'both', **INTEL | {'vendor_id': '1234'})
         self.assertEqual({'IntelGPU': 1, 'NvGPU': 1}, self.charged())
 
-    def test_a_cell_that_does_not_answer(self) -> None:
+    def test_ignores_an_unreachable_cell(self) -> None:
         for cell in ('cell1', 'cell2'):
             server = self.create(cell, request(cell, 1, FIRST), cell=cell)
-            self.give(server, 1, cell, cell, **INTEL)
+            self.add_device(server, 1, cell, cell, **INTEL)
         self.useFixture(
             base.BrokenCell(usage, '_in_cell', self.cell_mappings['cell1'])
         )
         self.assertEqual({'IntelGPU': 1}, self.charged())
 
-    def test_count_boot_devices(self) -> None:
+    def test_counts_boot_time_devices(self) -> None:
         port = request('port', 1, FIRST)
         port.alias_name = None
         server = self.create(
@@ -303,9 +305,9 @@ class UsageTestCase(ProjectTestCase):
             request('hot', 1, FIRST, requester_id='pci_ext:hot'),
             port,
         )
-        self.give(server, 1, 'boot', **NVIDIA)
-        self.give(server, 2, 'hot', **INTEL)
-        self.give(server, 3, 'port', **INTEL)
+        self.add_device(server, 1, 'boot', **NVIDIA)
+        self.add_device(server, 2, 'hot', **INTEL)
+        self.add_device(server, 3, 'port', **INTEL)
         self.assertEqual(
             {'NvGPU': 1},
             usage.count_boot_devices(self.instance('cell1', server)),
@@ -316,7 +318,7 @@ class UsageTestCase(ProjectTestCase):
             server = self.create(
                 f'server{number}', request(f'r{number}', 1, FIRST)
             )
-            self.give(server, number, f'r{number}', **INTEL)
+            self.add_device(server, number, f'r{number}', **INTEL)
         with (
             base.statements('pci_devices') as devices,
             base.statements('instances') as instances,

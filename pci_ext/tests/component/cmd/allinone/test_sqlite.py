@@ -69,7 +69,7 @@ class TestLocking(base.BaseTestCase):
             ).scalar()
 
     def count_at_once(self, savepoint: bool) -> None:
-        """Read and then write in many threads, each after all have read."""
+        """Read and then write in many threads; all start a round together."""
         self.install()
         barrier = threading.Barrier(THREADS, timeout=30)
 
@@ -100,7 +100,7 @@ class TestLocking(base.BaseTestCase):
     def test_read_and_then_write_in_a_savepoint(self) -> None:
         self.count_at_once(savepoint=True)
 
-    def test_what_fails_is_undone(self) -> None:
+    def test_rolls_back_a_failed_transaction(self) -> None:
         self.install()
 
         def fail() -> None:
@@ -128,7 +128,7 @@ class TestLocking(base.BaseTestCase):
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
                 self.assertEqual(0, pool.submit(self.value).result(60))
 
-    def test_a_file_each_in_wal_mode(self) -> None:
+    def test_creates_each_database_in_wal_mode(self) -> None:
         for name in config.DATABASES:
             path = os.path.join(self.directory, f'{name}.db')
             with contextlib.closing(sqlite3.connect(path)) as connection:

@@ -12,7 +12,6 @@
 
 from collections.abc import Callable
 
-from nova import objects
 from oslo_db import exception as db_exception
 from oslo_upgradecheck import upgradecheck
 
@@ -21,6 +20,7 @@ from pci_ext.cmd.checks import cloud
 from pci_ext.db import api
 from pci_ext.db import pci_flavors
 from pci_ext.objects import pci_flavor
+from pci_ext.tests.component import flavors
 from pci_ext.tests.component.api import base as api_base
 from pci_ext.tests.component.cmd.checks import base
 from pci_ext.tests.component.db import base as db_base
@@ -39,13 +39,13 @@ def create(name: str, **specs: str) -> None:
 
 class CloudTestCase(base.CheckTestCase):
     def assert_needs_databases(
-        self, check: Callable[[], upgradecheck.Result], reads: str
+        self, check: Callable[[], upgradecheck.Result], table: str
     ) -> None:
-        """Check what is said where a database is not ready.
+        """Check the result of a check if a database is not ready.
 
-        :param reads: the table of Nova's that is read
+        :param table: the table of Nova that the check reads
         """
-        with api_base.statements(reads) as statements:
+        with api_base.statements(table) as statements:
             check()
             self.assertNotEqual([], statements)
 
@@ -67,17 +67,17 @@ class CloudTestCase(base.CheckTestCase):
 
 
 class AttributesTestCase(CloudTestCase):
-    def test_reported_by_one_host_each(self) -> None:
+    def test_succeeds_if_each_attribute_is_reported(self) -> None:
         self.create_host('cell1', 'host1', POOL)
         self.create_host('cell2', 'host2', POOL | {'e.group': 'gpu'})
         create('GPU', vendor_id='8086', **{'e.group': 'gpu'})
         create('any')
         self.assert_success(cloud.attributes_reported)
 
-    def test_no_pci_flavors(self) -> None:
+    def test_succeeds_without_pci_flavors(self) -> None:
         self.assert_success(cloud.attributes_reported)
 
-    def test_not_reported(self) -> None:
+    def test_warns_of_unreported_attributes(self) -> None:
         self.create_host('cell1', 'host1', POOL)
         create('GPU', vendor_id='8086', **{'e.b': '1', 'e.a': '1'})
         create('NIC', vendor_id='8086')
@@ -91,13 +91,13 @@ class AttributesTestCase(CloudTestCase):
         )
         self.assertNotIn('do not answer', details)
 
-    def test_no_host(self) -> None:
+    def test_warns_without_a_host(self) -> None:
         create('NIC', vendor_id='8086')
         self.assert_problem(
             base.WARNING, cloud.attributes_reported, ': NIC (vendor_id). '
         )
 
-    def test_a_cell_that_does_not_answer(self) -> None:
+    def test_warning_names_unreachable_cells(self) -> None:
         self.create_host('cell1', 'host1', POOL | {'e.group': 'gpu'})
         cell = self.cell_mappings['cell1']
         self.useFixture(
@@ -111,24 +111,17 @@ class AttributesTestCase(CloudTestCase):
             f'Cells that do not answer may have such hosts: {cell.uuid}.',
         )
 
-    def test_databases(self) -> None:
+    def test_is_not_checked_without_databases(self) -> None:
         self.create_host('cell1', 'host1', POOL)
         self.assert_needs_databases(cloud.attributes_reported, 'compute_nodes')
 
 
 class ExtraSpecsTestCase(CloudTestCase):
     def create_flavor(self, name: str, **extra_specs: str) -> None:
-        objects.Flavor(
+        flavors.make_flavor(
             self.context,
-            name=name,
-            flavorid=name,
-            memory_mb=1,
-            vcpus=1,
-            root_gb=1,
-            ephemeral_gb=0,
-            swap=0,
-            rxtx_factor=1.0,
-            # Those that only some projects see count, too.
+            name,
+            # The check includes flavors that are not public.
             is_public=False,
             extra_specs={
                 f'pci_passthrough:{key}': value
@@ -136,7 +129,7 @@ class ExtraSpecsTestCase(CloudTestCase):
             },
         ).create()
 
-    def test_known(self) -> None:
+    def test_succeeds_if_all_pci_flavors_exist(self) -> None:
         create('GPU')
         create('NIC')
         self.create_flavor('none')
@@ -144,7 +137,7 @@ class ExtraSpecsTestCase(CloudTestCase):
         self.create_flavor('other', alias='a1:1', pci_name='10GE')
         self.assert_success(cloud.extra_specs_known)
 
-    def test_unknown(self) -> None:
+    def test_warns_of_unknown_pci_flavors(self) -> None:
         create('GPU')
         self.create_flavor('one', pci_flavor='1:GPU,NvGPU;2:QAT')
         self.create_flavor('known', pci_flavor='1:GPU')
@@ -159,7 +152,7 @@ class ExtraSpecsTestCase(CloudTestCase):
             'openstack flavor set',
         )
 
-    def test_not_understood(self) -> None:
+    def test_warns_of_invalid_requests(self) -> None:
         self.create_flavor('bad', pci_flavor='0:GPU')
         details = self.assert_problem(
             base.WARNING,
@@ -169,5 +162,5 @@ class ExtraSpecsTestCase(CloudTestCase):
         )
         self.assertNotIn('do not exist', details)
 
-    def test_databases(self) -> None:
+    def test_is_not_checked_without_databases(self) -> None:
         self.assert_needs_databases(cloud.extra_specs_known, 'flavors')

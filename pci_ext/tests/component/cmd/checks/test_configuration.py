@@ -26,12 +26,12 @@ class ActivatedTestCase(base.CheckTestCase):
         configuration.register_messaging()
         self.flags(group=NOTIFICATIONS, driver=list(drivers))
 
-    def test_active(self) -> None:
+    def test_succeeds_with_the_notification_driver(self) -> None:
         for drivers in (['pci_ext'], ['messagingv2', 'pci_ext']):
             self.configure(*drivers)
             self.assert_success(configuration.activated)
 
-    def test_line_missing(self) -> None:
+    def test_fails_without_the_notification_driver(self) -> None:
         for drivers in ([], ['messagingv2']):
             self.configure(*drivers)
             self.assert_problem(
@@ -41,7 +41,7 @@ class ActivatedTestCase(base.CheckTestCase):
                 '[oslo_messaging_notifications]',
             )
 
-    def test_nova_has_changed(self) -> None:
+    def test_fails_if_nova_has_changed(self) -> None:
         self.configure('pci_ext')
         first, *others = activator.seams()
         changed = dataclasses.replace(first, signatures={'gone': ('self',)})
@@ -66,7 +66,7 @@ class FilterTestCase(base.CheckTestCase):
             available_filters=list(available),
         )
 
-    def test_enabled(self) -> None:
+    def test_succeeds_if_the_filter_is_enabled(self) -> None:
         for ours in (
             OUR_FILTERS,
             'pci_ext.scheduler.filters.pci_flavor_filter.PciFlavorFilter',
@@ -74,7 +74,7 @@ class FilterTestCase(base.CheckTestCase):
             self.configure('PciFlavorFilter', available=(NOVA_FILTERS, ours))
             self.assert_success(configuration.filter_enabled)
 
-    def test_not_enabled(self) -> None:
+    def test_fails_if_the_filter_is_not_enabled(self) -> None:
         self.configure()
         details = self.assert_problem(
             base.FAILURE,
@@ -83,7 +83,7 @@ class FilterTestCase(base.CheckTestCase):
         )
         self.assertNotIn('available_filters', details)
 
-    def test_that_of_nova_is_enabled(self) -> None:
+    def test_fails_if_the_filter_of_nova_is_enabled(self) -> None:
         self.configure('PciPassthroughFilter')
         self.assert_problem(
             base.FAILURE,
@@ -92,7 +92,7 @@ class FilterTestCase(base.CheckTestCase):
             'enabled_filters.',
         )
 
-    def test_not_available(self) -> None:
+    def test_fails_if_the_filter_is_not_available(self) -> None:
         self.configure('PciFlavorFilter', available=(NOVA_FILTERS,))
         details = self.assert_problem(
             base.FAILURE,
@@ -101,7 +101,7 @@ class FilterTestCase(base.CheckTestCase):
         )
         self.assertNotIn('enabled_filters', details)
 
-    def test_not_loadable(self) -> None:
+    def test_fails_if_filters_cannot_be_loaded(self) -> None:
         self.configure('PciFlavorFilter', available=('pci_ext.no.filters',))
         self.assert_problem(
             base.FAILURE,
@@ -110,7 +110,7 @@ class FilterTestCase(base.CheckTestCase):
             'pci_ext.no',
         )
 
-    def test_both_enabled(self) -> None:
+    def test_warns_if_both_filters_are_enabled(self) -> None:
         self.configure('PciPassthroughFilter', 'PciFlavorFilter')
         self.assert_problem(
             base.WARNING,
@@ -118,7 +118,7 @@ class FilterTestCase(base.CheckTestCase):
             'Remove PciPassthroughFilter',
         )
 
-    def test_scheduled_by_placement(self) -> None:
+    def test_fails_with_pci_in_placement(self) -> None:
         self.configure('PciFlavorFilter')
         self.flags(group='filter_scheduler', pci_in_placement=True)
         self.assert_problem(
@@ -128,7 +128,7 @@ class FilterTestCase(base.CheckTestCase):
             'Set it to false.',
         )
 
-    def test_on_a_compute_host(self) -> None:
+    def test_is_not_checked_on_a_compute_host(self) -> None:
         self.configure()
         self.flags(connection=None, group='api_database')
         self.assert_not_checked(configuration.filter_enabled)

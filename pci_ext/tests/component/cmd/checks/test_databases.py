@@ -22,10 +22,10 @@ from pci_ext.tests.component.db import base as db_base
 
 
 class SchemaTestCase(base.CheckTestCase):
-    def test_up_to_date(self) -> None:
+    def test_succeeds_if_the_schema_is_current(self) -> None:
         self.assert_success(databases.schema)
 
-    def test_no_tables(self) -> None:
+    def test_fails_without_tables(self) -> None:
         db_base.empty(api.get_engine())
         self.assert_problem(
             base.FAILURE,
@@ -35,7 +35,7 @@ class SchemaTestCase(base.CheckTestCase):
             'Run "pci-ext-manage db sync"',
         )
 
-    def test_behind(self) -> None:
+    def test_fails_with_an_older_schema(self) -> None:
         before = migration.head()
         self.useFixture(
             fixtures.MonkeyPatch('pci_ext.db.migration.head', lambda: 'next')
@@ -48,7 +48,7 @@ class SchemaTestCase(base.CheckTestCase):
             'Run "pci-ext-manage db sync"',
         )
 
-    def test_of_a_later_release(self) -> None:
+    def test_fails_with_a_later_schema(self) -> None:
         with api.get_engine().begin() as connection:
             connection.execute(
                 sa.text("UPDATE alembic_version SET version_num = 'later'")
@@ -61,13 +61,13 @@ class SchemaTestCase(base.CheckTestCase):
         )
         self.assertNotIn('db sync', details)
 
-    def test_no_connection(self) -> None:
+    def test_fails_without_a_connection(self) -> None:
         self.flags(connection=None, group='pci_ext_database')
         self.assert_problem(
             base.FAILURE, databases.schema, '[pci_ext_database] connection'
         )
 
-    def test_a_connection_that_is_none(self) -> None:
+    def test_fails_with_an_invalid_connection(self) -> None:
         for connection in cmd_base.BAD_CONNECTIONS:
             self.flags(connection=connection, group='pci_ext_database')
             self.assert_problem(
@@ -76,7 +76,7 @@ class SchemaTestCase(base.CheckTestCase):
                 '[pci_ext_database] connection names no database',
             )
 
-    def test_an_error_that_oslo_db_lets_through(self) -> None:
+    def test_reports_an_error_of_sqlalchemy(self) -> None:
         def refuse() -> None:
             raise sa.exc.OperationalError(None, None, Exception('no access'))
 
@@ -87,7 +87,7 @@ class SchemaTestCase(base.CheckTestCase):
             base.FAILURE, databases.schema, 'does not answer', 'no access'
         )
 
-    def test_no_answer(self) -> None:
+    def test_fails_if_the_database_does_not_answer(self) -> None:
         self.flags(
             connection='sqlite:////nowhere/at/all',
             max_retries=0,
@@ -102,7 +102,7 @@ class SchemaTestCase(base.CheckTestCase):
         )
         self.assertNotIn('\n', details)
 
-    def test_on_a_compute_host(self) -> None:
+    def test_is_not_checked_on_a_compute_host(self) -> None:
         self.flags(connection=None, group='pci_ext_database')
         self.flags(connection=None, group='api_database')
         self.assert_not_checked(databases.schema)

@@ -50,14 +50,14 @@ class OfferedTestCase(base.CheckTestCase):
             pci_devices=list(devices),
         )
 
-    def test_all_match(self) -> None:
+    def test_succeeds_if_all_entries_match(self) -> None:
         self.offer(
             '[{"address": "0000:3b:00.0"}, {}]',
             '[{"vendor_id": "10de"}, {"e.group": "gpu"}]',
         )
         self.assert_success(offered_devices.entries_match)
 
-    def test_none_matches(self) -> None:
+    def test_warns_of_an_entry_without_devices(self) -> None:
         entry = '[{"vendor_id": "10de", "product_id": "20b5"}, {}]'
         self.offer('[{"vendor_id": "10de"}, {}]', entry)
         details = self.assert_problem(
@@ -68,7 +68,7 @@ class OfferedTestCase(base.CheckTestCase):
         )
         self.assertNotIn('[{"vendor_id": "10de"}, {}]', details)
 
-    def test_all_belong_to_an_entry_before(self) -> None:
+    def test_warns_of_an_entry_hidden_by_earlier_entries(self) -> None:
         entry = '[{"product_id": "20b0"}, {}]'
         self.offer('[{"vendor_id": "10de"}, {}]', entry)
         self.assert_problem(
@@ -78,7 +78,7 @@ class OfferedTestCase(base.CheckTestCase):
             'before it.',
         )
 
-    def test_named_devices(self) -> None:
+    def test_warns_of_a_named_device_that_is_missing(self) -> None:
         self.offer(
             '[{"product_id": "20b0"}, {}]', devices=('3b:00.0|A', '5f:00.0|B')
         )
@@ -89,7 +89,7 @@ class OfferedTestCase(base.CheckTestCase):
         )
         self.assertNotIn('3b:00.0|A', details)
 
-    def test_not_parsed(self) -> None:
+    def test_fails_with_an_invalid_entry(self) -> None:
         self.offer('[{"vendor_id": "10de"}')
         self.assert_problem(
             base.FAILURE,
@@ -99,7 +99,7 @@ class OfferedTestCase(base.CheckTestCase):
             'The services do not start',
         )
 
-    def test_nothing_offered(self) -> None:
+    def test_succeeds_if_no_devices_are_offered(self) -> None:
         self.flags(compute_driver=None)
         self.assert_problem(
             base.SUCCESS,
@@ -107,7 +107,7 @@ class OfferedTestCase(base.CheckTestCase):
             'offers no PCI devices',
         )
 
-    def test_the_driver_of_nova(self) -> None:
+    def test_warns_of_the_driver_of_nova(self) -> None:
         self.offer('[{"vendor_id": "10de"}, {}]')
         self.flags(compute_driver='libvirt.LibvirtDriver')
         self.assert_problem(
@@ -117,7 +117,7 @@ class OfferedTestCase(base.CheckTestCase):
             'pci_ext.LibvirtDriver',
         )
 
-    def test_no_hardware_file(self) -> None:
+    def test_warns_of_a_missing_hardware_file(self) -> None:
         self.offer('[{"vendor_id": "10de"}, {}]')
         self.flags(group='pci_ext', fake_hardware='/nowhere.yaml')
         self.assert_problem(
@@ -139,7 +139,7 @@ class LibvirtTestCase(base.CheckTestCase):
         )
         self.useFixture(fakelibvirt.LibvirtFixture())
 
-    def test_what_libvirt_reports(self) -> None:
+    def test_compares_entries_with_devices_of_libvirt(self) -> None:
         connection = fakelibvirt.Connection(
             'qemu:///system',
             True,
@@ -153,7 +153,7 @@ class LibvirtTestCase(base.CheckTestCase):
         )
         self.assertNotIn('8086', details)
 
-    def test_libvirt_does_not_answer(self) -> None:
+    def test_warns_if_libvirt_does_not_answer(self) -> None:
         def refuse(uri: str, auth: object, flags: int) -> None:
             raise fakelibvirt.libvirtError('Failed to connect socket')
 

@@ -44,7 +44,7 @@ class SourceTestCase(base.HostTestCase):
         attached = self.compute.driver.attached_pci(self.instance(self.server))
         return sorted(attached)
 
-    def assertNothingIsMarked(self) -> None:
+    def assertNoPendingReattach(self) -> None:
         instance = self.instance(self.server)
         self.assertEqual(frozenset(), server_state.pending_reattach(instance))
         self.assertEqual({}, server_state.reattach_errors(instance))

@@ -22,7 +22,7 @@ from pci_ext.tests.component.compute.migration import source_server
 
 class VerifiedClaimsTestCase(source_server.SourceTestCase):
     def verify(self, product_id: str) -> None:
-        """Verify the claims for a server whose devices are of a model."""
+        """Verify the claims of a server with devices of a product id."""
         instance = self.instance(self.server)
         at_source = [device.obj_clone() for device in instance.pci_devices]
         for device in at_source:
@@ -36,17 +36,17 @@ class VerifiedClaimsTestCase(source_server.SourceTestCase):
         with destination.verified_claims(self.compute, self.context, instance):
             pass
 
-    def test_native_into_the_same_model(self) -> None:
+    def test_native_accepts_the_same_model(self) -> None:
         self.set_policy(live_migration='native')
         self.verify('0001')
 
-    def test_native_into_another_model(self) -> None:
+    def test_native_refuses_another_model(self) -> None:
         self.set_policy(live_migration='native')
         error = self.assertRaises(
             nova_exception.MigrationPreCheckError, self.verify, '0002'
         )
         self.assertIn('has other PCI devices than the server', str(error))
 
-    def test_hotplug_into_another_model(self) -> None:
+    def test_hotplug_accepts_another_model(self) -> None:
         self.set_policy(live_migration='hotplug')
         self.verify('0002')

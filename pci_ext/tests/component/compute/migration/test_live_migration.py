@@ -26,7 +26,7 @@ from pci_ext.compute.operations import reattach
 from pci_ext.tests.component.compute import base
 from pci_ext.tests.component.compute.migration import source_server
 
-#: Not that of the tests.
+#: The real class; the tests replace it.
 _Thread = threading.Thread
 
 
@@ -63,17 +63,17 @@ class ReattachTestCase(base.HostTestCase):
         found = server_state.reattach_errors(self.instance(self.server))
         return [error.state for error in found.values()]
 
-    def assertWhole(self) -> None:
+    def assertAllAttached(self) -> None:
         self.assertEqual(2, len(self.devices(self.server)))
         self.assertConsistent(self.server)
         instance = self.instance(self.server)
         self.assertEqual(frozenset(), server_state.pending_reattach(instance))
         self.assertEqual({}, server_state.reattach_errors(instance))
 
-    def test_at_once(self) -> None:
+    def test_reattaches_at_once(self) -> None:
         self.detach_devices()
         self.reattach()
-        self.assertWhole()
+        self.assertAllAttached()
 
     def test_a_retry_has_the_server_meanwhile(self) -> None:
         self.detach_devices()
@@ -87,9 +87,9 @@ class ReattachTestCase(base.HostTestCase):
         self.compute.driver.attach_pci = attach
         self.manager.workers.retry_reattach(self.context, self.server)
         self.assertEqual([server_state.ATTACHING_PCI] * 2, task_states)
-        self.assertWhole()
+        self.assertAllAttached()
 
-    def test_at_the_request_of_a_user(self) -> None:
+    def test_reattaches_at_the_request_of_a_user(self) -> None:
         self.detach_devices()
         self.inject_faults(busy=list(self.ADDRESSES))
         self.reattach()
@@ -97,15 +97,15 @@ class ReattachTestCase(base.HostTestCase):
         self.assertIsNone(self.instance(self.server).task_state)
         self.inject_faults()
         self.assertIsNone(self.request_reattach())
-        self.assertWhole()
+        self.assertAllAttached()
 
     def request_reattach(self) -> dict[str, str] | None:
-        operation_id = self.take(self.server, server_state.ATTACHING_PCI)
+        operation_id = self.acquire(self.server, server_state.ATTACHING_PCI)
         return self.endpoint.reattach_pci(
             self.context, self.instance(self.server), operation_id
         )
 
-    def test_one_device_of_two(self) -> None:
+    def test_failed_device_is_reattached_at_restart(self) -> None:
         first, *_ = self.devices(self.server)
         self.detach_devices()
         self.inject_faults(busy=[first])
@@ -116,27 +116,27 @@ class ReattachTestCase(base.HostTestCase):
         )
         self.inject_faults()
         self.start()
-        self.assertWhole()
+        self.assertAllAttached()
 
-    def test_nothing_to_attach(self) -> None:
+    def test_refuses_a_server_without_missing_devices(self) -> None:
         answer = self.request_reattach()
         assert answer is not None
         self.assertEqual('conflict', answer['kind'])
-        self.assertWhole()
+        self.assertAllAttached()
 
-    def test_after_a_restart(self) -> None:
+    def test_restart_reattaches_devices(self) -> None:
         self.detach_devices()
         self.start()
-        self.assertWhole()
+        self.assertAllAttached()
 
-    def test_a_guest_that_releases_a_device_too_late(self) -> None:
+    def test_reattaches_a_device_released_late(self) -> None:
         instance = self.instance(self.server)
         [address, _] = self.devices(self.server)
         self.compute.driver._domains._release(self.server, address)
         self.manager.device_removed(instance.uuid)
-        self.assertWhole()
+        self.assertAllAttached()
 
-    def test_a_guest_that_releases_a_device_meanwhile(
+    def test_reattaches_a_device_released_during_reattach(
         self,
     ) -> None:
         [first, second] = self.devices(self.server)
@@ -156,7 +156,7 @@ class ReattachTestCase(base.HostTestCase):
             if not removal.ident:
                 driver._domains._release(self.server, released)
                 removal.start()
-                # It has to wait: the missing devices are to be attached.
+                # The removal must wait for the end of the reattach.
                 removal.join(1)
             return found
 
@@ -168,9 +168,9 @@ class ReattachTestCase(base.HostTestCase):
         )
         self.reattach()
         removal.join()
-        self.assertWhole()
+        self.assertAllAttached()
 
-    def test_a_guest_that_is_suspended(self) -> None:
+    def test_ignores_a_device_released_by_suspend_or_resume(self) -> None:
         [address, _] = self.devices(self.server)
         retried: list[str] = []
         self.manager.workers.retry_reattach = lambda context, uuid: (
@@ -193,7 +193,7 @@ class ReattachTestCase(base.HostTestCase):
                 server_state.pending_reattach(self.instance(self.server)),
             )
 
-    def test_a_guest_that_releases_a_device_with_a_pending_detach(
+    def test_frees_a_released_device_with_a_pending_detach(
         self,
     ) -> None:
         [address, other] = self.devices(self.server)
@@ -204,25 +204,25 @@ class ReattachTestCase(base.HostTestCase):
         self.manager.device_removed(self.server)
         self.assertEqual([other], self.devices(self.server))
 
-    def test_a_stopped_server_gets_its_devices_when_it_starts(self) -> None:
+    def test_stopped_server_gets_its_devices_at_start(self) -> None:
         self.detach_devices()
         self.compute.driver._domains.stop(self.server)
         self.reattach()
         self.compute.driver._start_domain(self.instance(self.server))
-        self.assertWhole()
+        self.assertAllAttached()
 
 
 class SourceMigrationTestCase(source_server.SourceTestCase):
     def migration(self) -> source.SourceMigration:
         return source.SourceMigration(self.compute, self.context, self.server)
 
-    def test_forbid(self) -> None:
+    def test_check_refuses_a_policy_that_forbids(self) -> None:
         error = self.assertRaises(
             nova_exception.MigrationPreCheckError, self.migration().check
         )
         self.assertIn('0000:0', error.format_message())
 
-    def test_detach(self) -> None:
+    def test_detaches_hotplug_devices(self) -> None:
         self.set_policy(live_migration='hotplug')
         migration = self.migration()
         migration.check()
@@ -230,7 +230,7 @@ class SourceMigrationTestCase(source_server.SourceTestCase):
         self.assertEqual([], self.domain())
         data = objects.LibvirtLiveMigrateData(
             pci_dev_map_src_dst={
-                **dict.fromkeys(self.devices_on_record(), '0000:99:00.0'),
+                **dict.fromkeys(self.recorded_devices(), '0000:99:00.0'),
                 '0000:77:00.0': '0000:88:00.0',
             }
         )
@@ -239,18 +239,18 @@ class SourceMigrationTestCase(source_server.SourceTestCase):
             {'0000:77:00.0': '0000:88:00.0'}, data.pci_dev_map_src_dst
         )
 
-    def devices_on_record(self) -> list[str]:
+    def recorded_devices(self) -> list[str]:
         devices = self.instance(self.server).pci_devices
         return [device.address for device in devices]
 
-    def test_native_devices_stay(self) -> None:
+    def test_native_devices_remain_attached(self) -> None:
         self.set_policy(live_migration='native')
         migration = self.migration()
         migration.check()
         self.assertTrue(migration.detach())
         self.assertEqual(2, len(self.domain()))
 
-    def test_unresponsive(self) -> None:
+    def test_unresponsive_guest_stops_the_migration(self) -> None:
         self.set_policy(live_migration='hotplug')
         self.inject_faults(
             release_delay={self.domain()[1]: 'never'}, timeout=0
@@ -260,14 +260,14 @@ class SourceMigrationTestCase(source_server.SourceTestCase):
         self.assertEqual(2, len(self.devices(self.server)))
         self.assertConsistent(self.server)
 
-    def test_aborted(self) -> None:
+    def test_abort_before_detach_keeps_devices_attached(self) -> None:
         self.set_policy(live_migration='hotplug')
         migration = self.migration()
         self.assertTrue(migration.abort())
         self.assertFalse(migration.detach())
         self.assertEqual(2, len(self.domain()))
 
-    def test_aborted_with_all_out_of_the_guest(self) -> None:
+    def test_abort_after_detach_stops_the_migration(self) -> None:
         self.set_policy(live_migration='hotplug')
         migration = self.migration()
 
@@ -282,14 +282,14 @@ class SourceMigrationTestCase(source_server.SourceTestCase):
         )
         self.assertFalse(migration.detach())
 
-    def test_aborted_in_the_transfer(self) -> None:
+    def test_abort_in_the_transfer_is_left_to_the_hypervisor(self) -> None:
         self.set_policy(live_migration='hotplug')
         migration = self.migration()
         self.assertTrue(migration.detach())
-        # The hypervisor has to do it.
+        # The hypervisor aborts the transfer.
         self.assertFalse(migration.abort())
 
-    def test_a_detach_that_has_not_ended(self) -> None:
+    def test_check_refuses_a_pending_detach(self) -> None:
         self.set_policy(live_migration='hotplug')
         server_state.PENDING_DETACH.mark(
             self.instance(self.server), [self.domain()[0]], 'req-1'
@@ -349,13 +349,13 @@ class ClaimsTestCase(base.HostTestCase):
         node = objects.ComputeNode.get_by_id(self.context, self.node.id)
         return sum(pool.count for pool in node.pci_device_pools)
 
-    def test_freed_devices_are_reported_at_once(self) -> None:
+    def test_release_reports_free_devices_at_once(self) -> None:
         self.scan()
         self.assertEqual(2, self.reported())
         destination.release_claims(self.compute, self.context, self.server)
         self.assertEqual(4, self.reported())
 
-    def test_placement_that_does_not_answer(self) -> None:
+    def test_unreachable_placement_does_not_stop_the_release(self) -> None:
         def fail(*args: object) -> None:
             raise nova_exception.PlacementAPIConnectFailure()
 
@@ -363,13 +363,13 @@ class ClaimsTestCase(base.HostTestCase):
         destination.release_claims(self.compute, self.context, self.server)
         self.assertEqual({}, dict(self.compute.rt.pci_tracker.claims))
 
-    def test_the_migration_that_is_over(self) -> None:
+    def test_releases_claims_of_an_ended_migration(self) -> None:
         self.migration.status = 'cancelled'
         self.migration.save()
         self.release()
         self.assertEqual({}, dict(self.compute.rt.pci_tracker.claims))
 
-    def test_another_has_been_begun_since(self) -> None:
+    def test_keeps_claims_of_a_later_migration(self) -> None:
         self.migration.status = 'cancelled'
         self.migration.save()
         self.create_migration()
@@ -377,7 +377,7 @@ class ClaimsTestCase(base.HostTestCase):
         claims = self.compute.rt.pci_tracker.claims[self.server.uuid]
         self.assertEqual(2, len(claims))
 
-    def test_a_guest_that_has_come(self) -> None:
+    def test_keeps_claims_of_a_running_guest(self) -> None:
         domains = self.compute.driver._domains
         domains.start(self.server.uuid, [])
         self.release()
@@ -387,7 +387,7 @@ class ClaimsTestCase(base.HostTestCase):
         self.release()
         self.assertEqual({}, dict(self.compute.rt.pci_tracker.claims))
 
-    def test_a_scan_after_an_error(self) -> None:
+    def test_scan_after_an_error_frees_claims_without_a_guest(self) -> None:
         self.server.task_state = None
         self.server.save()
         self.migration.status = 'error'
@@ -410,8 +410,8 @@ class ClaimsTestCase(base.HostTestCase):
         )
         return self.compute.rt.pci_tracker
 
-    def test_a_guest_that_may_be_anywhere(self) -> None:
-        """Nova's driver has failed at the source, where the guest runs."""
+    def test_retry_of_reattach_scans_the_host(self) -> None:
+        """Nova's driver failed at the source; the guest still runs there."""
         scans: list[object] = []
         self.compute.update_available_resource = scans.append
         self.server.task_state = None
@@ -424,14 +424,14 @@ class ClaimsTestCase(base.HostTestCase):
         self.assertEqual(1, len(scans))
 
     def release(self) -> None:
-        # Not by the endpoint, which waits for the end of the migration.
+        # The endpoint would wait for the end of the migration.
         destination.release_claims(
             self.compute, self.context, self.server, self.migration.id
         )
 
 
 class AbortTestCase(base.HostTestCase):
-    """Migrations that leave this host, and are aborted."""
+    """Aborted live migrations from this host."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -458,11 +458,11 @@ class AbortTestCase(base.HostTestCase):
             self.context, self.instance(self.server), self.migration.id
         )
 
-    def test_in_the_queue(self) -> None:
+    def test_abort_in_the_queue_releases_claims(self) -> None:
         self.abort()
         self.assertEqual([('other', self.migration.id)], self.released)
 
-    def test_interrupted_by_a_restart(self) -> None:
+    def test_restart_releases_claims_of_interrupted_migrations(self) -> None:
         # No device has been detached yet.
         for status in 'accepted', 'queued', 'preparing', 'running', 'error':
             self.migration.status = status
@@ -473,20 +473,20 @@ class AbortTestCase(base.HostTestCase):
                 [('other', self.migration.id)], self.released, status
             )
 
-    def test_begun_since_the_restart(self) -> None:
+    def test_restart_keeps_claims_of_a_server_in_migration(self) -> None:
         instance = self.instance(self.server)
         instance.task_state = 'migrating'
         instance.save()
         self.start()
         self.assertEqual([], self.released)
 
-    def test_over_before_the_restart(self) -> None:
+    def test_restart_ignores_ended_migrations(self) -> None:
         self.migration.status = 'failed'
         self.migration.save()
         self.start()
         self.assertEqual([], self.released)
 
-    def test_while_it_runs(self) -> None:
+    def test_abort_of_a_running_migration_keeps_claims(self) -> None:
         def leave_to_the_driver(
             context: object, instance: object, migration_id: int
         ) -> None:

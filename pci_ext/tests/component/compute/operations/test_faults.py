@@ -70,7 +70,7 @@ class Killed(BaseException):
 
 
 class Fault(fixtures.Fixture):
-    """Let one step fail."""
+    """Make one step fail."""
 
     def __init__(self, step: str, kind: str, after: bool) -> None:
         self.step = step
@@ -81,8 +81,8 @@ class Fault(fixtures.Fixture):
     def _setUp(self) -> None:
         original = steps.run
 
-        def run(taken: Sequence[steps.Step]) -> None:
-            original([self._break(step) for step in taken])
+        def run(operation_steps: Sequence[steps.Step]) -> None:
+            original([self._break(step) for step in operation_steps])
 
         self.useFixture(fixtures.MockPatchObject(steps, 'run', run))
 
@@ -105,7 +105,7 @@ class FaultsTestCase(base.HostTestCase):
             self.compute,
             self.context,
             server,
-            self.take(server, server_state.ATTACHING_PCI),
+            self.acquire(server, server_state.ATTACHING_PCI),
             [self.request(2)],
         )
 
@@ -114,7 +114,7 @@ class FaultsTestCase(base.HostTestCase):
             self.compute,
             self.context,
             server,
-            self.take(server, server_state.DETACHING_PCI),
+            self.acquire(server, server_state.DETACHING_PCI),
             [device.dev_id for device in self.instance(server).pci_devices],
         )
 
@@ -125,7 +125,7 @@ class FaultsTestCase(base.HostTestCase):
         kind: str,
         after: bool,
     ) -> str:
-        """Let a step fail, and return the outcome of the operation."""
+        """Run an operation with a fault, and return its outcome."""
         server = self.create_server(2)
         other = self.create_server(0)
         before = self.devices(server)
@@ -187,9 +187,9 @@ class FaultsTestCase(base.HostTestCase):
         self.assertEqual(ATTACH, tuple(step.name for step in steps_of_attach))
 
 
-def _add_tests(check: str, taken: Sequence[str]) -> None:
+def _add_tests(check: str, operation_steps: Sequence[str]) -> None:
     """Add a test for each fault at each step."""
-    for step in taken:
+    for step in operation_steps:
         for kind in RAISED, KILLED:
             for after in False, True:
                 test = functools.partialmethod(

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Attach and detach through the endpoint, with guests of every kind."""
+"""Attach and detach through the endpoint, with faults of guests."""
 
 from nova import exception as nova_exception
 from nova import objects
@@ -27,7 +27,7 @@ from pci_ext.tests.component.compute import base
 
 class OperationsTestCase(base.HostTestCase):
     def attach(self, server: str, count: int) -> endpoint.Answer:
-        operation_id = self.take(server, server_state.ATTACHING_PCI)
+        operation_id = self.acquire(server, server_state.ATTACHING_PCI)
         return self.endpoint.attach_pci(
             self.context,
             self.instance(server),
@@ -36,7 +36,7 @@ class OperationsTestCase(base.HostTestCase):
         )
 
     def detach(self, server: str, *addresses: str) -> endpoint.Answer:
-        operation_id = self.take(server, server_state.DETACHING_PCI)
+        operation_id = self.acquire(server, server_state.DETACHING_PCI)
         return self.endpoint.detach_pci(
             self.context,
             self.instance(server),
@@ -64,14 +64,14 @@ class OperationsTestCase(base.HostTestCase):
 
 
 class AttachTestCase(OperationsTestCase):
-    def test_attach(self) -> None:
+    def test_attaches_devices(self) -> None:
         server = self.create_server(1)
         self.assertIsNone(self.attach(server, 2))
         self.assertEqual(3, len(self.devices(server)))
         self.assertConsistent(server)
         self.assertEqual('Success', self.event(server).result)
 
-    def test_is_marked_as_hot(self) -> None:
+    def test_marks_the_request_as_hot_attached(self) -> None:
         server = self.create_server(1)
         self.attach(server, 1)
         self.assertEqual(
@@ -84,7 +84,7 @@ class AttachTestCase(OperationsTestCase):
             ],
         )
 
-    def test_too_few(self) -> None:
+    def test_refuses_more_devices_than_are_free(self) -> None:
         server = self.create_server(2)
         answer = self.attach(server, 3)
         error = self.assertRaises(
@@ -95,7 +95,7 @@ class AttachTestCase(OperationsTestCase):
         self.assertConsistent(server)
         self.assertFailed(server, '3:gpu')
 
-    def test_no_port(self) -> None:
+    def test_refuses_more_devices_than_root_ports(self) -> None:
         server = self.create_server(1)
         self.inject_faults(root_ports=2)
         error = self.assertRaises(
@@ -104,7 +104,7 @@ class AttachTestCase(OperationsTestCase):
         self.assertIn('num_pcie_ports', error.format_message())
         self.assertConsistent(server)
 
-    def test_busy(self) -> None:
+    def test_busy_device_undoes_the_attach(self) -> None:
         server = self.create_server(1)
         free = sorted(set(self.ADDRESSES) - set(self.devices(server)))
         self.inject_faults(busy=free[1:2])
@@ -131,9 +131,9 @@ class AttachTestCase(OperationsTestCase):
         [request] = instance_requests.list_requests(instance)
         self.assertEqual(len(domain), request.count)
 
-    def test_given_up_by_the_api(self) -> None:
+    def test_refuses_a_server_of_another_operation(self) -> None:
         server = self.create_server(1)
-        operation_id = self.take(server, server_state.ATTACHING_PCI)
+        operation_id = self.acquire(server, server_state.ATTACHING_PCI)
         instance = self.instance(server)
         instance.system_metadata[server_state.OPERATION] = 'another'
         instance.save()
@@ -141,12 +141,12 @@ class AttachTestCase(OperationsTestCase):
             self.context, instance, operation_id, [self.request(1)]
         )
         self.assertRaises(exception.PciActionRefused, rpcapi.unpack, answer)
-        # Another operation has it now.
+        # The other operation still has the server.
         instance = self.instance(server)
         self.assertEqual(server_state.ATTACHING_PCI, instance.task_state)
         self.assertEqual(1, len(instance.pci_devices))
 
-    def test_given_up_while_it_went_on(self) -> None:
+    def test_deletion_during_attach_undoes_the_attach(self) -> None:
         server = self.create_server(1)
         original = self.compute.driver.attach_pci
 
@@ -166,9 +166,9 @@ class AttachTestCase(OperationsTestCase):
         instance.save()
         self.assertConsistent(server)
 
-    def test_deleted_server(self) -> None:
+    def test_attach_fails_for_a_deleted_server(self) -> None:
         server = self.create_server(0)
-        operation_id = self.take(server, server_state.ATTACHING_PCI)
+        operation_id = self.acquire(server, server_state.ATTACHING_PCI)
         instance = self.instance(server)
         self.instance(server).destroy()
         self.assertRaises(
@@ -187,12 +187,12 @@ class DetachTestCase(OperationsTestCase):
         self.server = self.create_server(2)
         self.all = self.devices(self.server)
 
-    def test_one_of_a_request(self) -> None:
+    def test_detaches_one_device_of_a_request(self) -> None:
         self.assertIsNone(self.detach(self.server, self.all[0]))
         self.assertEqual(self.all[1:], self.devices(self.server))
         self.assertConsistent(self.server)
 
-    def test_all(self) -> None:
+    def test_detaches_all_devices(self) -> None:
         self.assertIsNone(self.detach(self.server, *self.all))
         self.assertEqual([], self.devices(self.server))
         self.assertEqual(
@@ -200,11 +200,11 @@ class DetachTestCase(OperationsTestCase):
         )
         self.assertConsistent(self.server)
 
-    def test_named_twice(self) -> None:
+    def test_accepts_a_device_named_twice(self) -> None:
         self.assertIsNone(self.detach(self.server, *self.all[:1] * 2))
         self.assertConsistent(self.server)
 
-    def test_unknown(self) -> None:
+    def test_refuses_a_device_of_another_server(self) -> None:
         other = self.create_server(1)
         for unknown in (*self.devices(other), 'ffff:00:00.0'):
             answer = self.detach(self.server, self.all[0], unknown)
@@ -214,7 +214,7 @@ class DetachTestCase(OperationsTestCase):
             self.assertEqual(self.all, self.devices(self.server))
         self.assertConsistent(self.server, other)
 
-    def test_of_a_port(self) -> None:
+    def test_refuses_a_device_of_a_port(self) -> None:
         instance = self.instance(self.server)
         for request in instance.pci_requests.requests:
             request.alias_name = None
@@ -223,7 +223,7 @@ class DetachTestCase(OperationsTestCase):
         self.assertRaises(exception.PciDeviceOfPort, rpcapi.unpack, answer)
         self.assertEqual(2, len(self.instance(self.server).pci_devices))
 
-    def test_unresponsive(self) -> None:
+    def test_unresponsive_guest_has_a_pending_detach(self) -> None:
         self.inject_faults(release_delay={self.all[1]: 'never'}, timeout=0)
         self.assertIsNone(self.detach(self.server, *self.all))
         self.assertFailed(self.server, self.all[1])
@@ -235,8 +235,8 @@ class DetachTestCase(OperationsTestCase):
             server_state.pending_detach(self.instance(self.server)),
         )
 
-    def test_late(self) -> None:
-        self.test_unresponsive()
+    def test_late_detach_frees_the_device(self) -> None:
+        self.test_unresponsive_guest_has_a_pending_detach()
         self.compute.driver._domains._release(self.server, self.all[1])
         self.compute.driver.pci_removed(self.server)
         self.assertEqual(self.all[:1], self.devices(self.server))
@@ -246,8 +246,8 @@ class DetachTestCase(OperationsTestCase):
             server_state.pending_detach(self.instance(self.server)),
         )
 
-    def test_being_suspended_is_not_late(self) -> None:
-        self.test_unresponsive()
+    def test_suspend_is_not_a_late_detach(self) -> None:
+        self.test_unresponsive_guest_has_a_pending_detach()
         instance = self.instance(self.server)
         instance.task_state = task_states.SUSPENDING
         instance.save()
@@ -255,28 +255,28 @@ class DetachTestCase(OperationsTestCase):
         self.compute.driver.pci_removed(self.server)
         self.assertEqual(2, len(self.instance(self.server).pci_devices))
 
-    def test_a_server_that_moves_is_not_late_on_its_new_host(self) -> None:
-        self.test_unresponsive()
+    def test_move_clears_the_pending_detach(self) -> None:
+        self.test_unresponsive_guest_has_a_pending_detach()
         moves.clear_pending_detach(self.instance(self.server))
         self.assertEqual(
             frozenset(),
             server_state.pending_detach(self.instance(self.server)),
         )
 
-    def test_late_while_nova_compute_was_down(self) -> None:
-        self.test_unresponsive()
+    def test_restart_frees_a_device_after_a_late_detach(self) -> None:
+        self.test_unresponsive_guest_has_a_pending_detach()
         self.compute.driver._domains._release(self.server, self.all[1])
         self.start()
         self.assertEqual(self.all[:1], self.devices(self.server))
         self.assertConsistent(self.server)
 
-    def test_spontaneous_removal(self) -> None:
+    def test_removal_without_a_pending_detach_frees_nothing(self) -> None:
         self.compute.driver._domains._release(self.server, self.all[0])
         self.compute.driver.pci_removed(self.server)
         self.assertEqual(2, len(self.instance(self.server).pci_devices))
 
-    def test_stopped_is_not_late(self) -> None:
-        self.test_unresponsive()
+    def test_stopped_server_is_not_a_late_detach(self) -> None:
+        self.test_unresponsive_guest_has_a_pending_detach()
         self.compute.driver._domains.stop(self.server)
         self.start()
         self.assertEqual(self.all, self.devices(self.server))

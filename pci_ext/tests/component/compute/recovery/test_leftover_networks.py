@@ -22,7 +22,7 @@ from pci_ext.virt.libvirt import port_networks
 
 
 class SweepTest(base.HostTestCase):
-    def make(self, server: str, address: str) -> str:
+    def make_network(self, server: str, address: str) -> str:
         name = port_networks.name_of(server, uuids.port)
         self.compute.driver._networks.make(name, address)
         return name
@@ -30,31 +30,31 @@ class SweepTest(base.HostTestCase):
     def names(self) -> list[str]:
         return sorted(self.compute.driver.port_networks())
 
-    def test_network_with_a_claim_stays(self) -> None:
+    def test_keeps_a_network_with_a_claim(self) -> None:
         server = self.create_server()
         [address] = self.devices(server)
-        kept = self.make(server, address)
-        self.make(uuids.gone, '0000:04:00.0')
+        claimed = self.make_network(server, address)
+        self.make_network(uuids.gone, '0000:04:00.0')
         self.start()
-        self.assertEqual([kept], self.names())
+        self.assertEqual([claimed], self.names())
 
-    def test_a_network_of_another_device_goes(self) -> None:
+    def test_removes_a_network_of_an_unclaimed_device(self) -> None:
         server = self.create_server()
         [address] = self.devices(server)
         [other, *_] = sorted(set(self.ADDRESSES) - {address})
-        self.make(server, other)
+        self.make_network(server, other)
         self.start()
         self.assertEqual([], self.names())
 
-    def test_one_that_cannot_be_removed_does_not_keep_the_others(
+    def test_failed_removal_does_not_stop_the_others(
         self,
     ) -> None:
         for number, server in enumerate((uuids.one, uuids.two)):
-            self.make(server, f'0000:0{number}:00.0')
-        stuck = self.names()[0]
+            self.make_network(server, f'0000:0{number}:00.0')
+        busy = self.names()[0]
 
         def remove_port_network(driver: driver.FakeDriver, name: str) -> None:
-            if name == stuck:
+            if name == busy:
                 raise OSError('busy')
             driver._networks.remove(name)
 
@@ -65,11 +65,11 @@ class SweepTest(base.HostTestCase):
             )
         )
         self.start()
-        self.assertEqual([stuck], self.names())
+        self.assertEqual([busy], self.names())
 
-    def test_servers_do_without(self) -> None:
+    def test_failure_does_not_stop_the_recovery_of_servers(self) -> None:
         server = self.create_server()
-        self.take(server, server_state.ATTACHING_PCI)
+        self.acquire(server, server_state.ATTACHING_PCI)
         self.useFixture(
             fixtures.MonkeyPatch(
                 'pci_ext.virt.fake.driver.FakeDriver.port_networks', self.fail

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Servers in an operation that does not run on their host."""
+"""Stale operations: the server has one, but its host does not run it."""
 
 from collections.abc import Callable
 import types
@@ -27,7 +27,7 @@ from pci_ext.compute.recovery import stale_operations
 from pci_ext.tests.component.compute import base
 from pci_ext.tests.component.compute.operations import test_faults
 
-#: Seconds; twice what nova-api waits.
+#: In seconds; twice the timeout of nova-api.
 TIMEOUT = 120
 
 
@@ -45,20 +45,20 @@ class StaleTestCase(base.HostTestCase):
         )
         self.server = self.create_server(1)
 
-    def look(self, after: float = 0) -> None:
+    def check(self, after: float = 0) -> None:
         self.now += after
         stale_operations.check(self.compute, self.context)
 
-    def let_expire(self) -> None:
-        """Let the time pass after which an operation is stale."""
-        self.look()
-        self.look(after=TIMEOUT)
+    def check_after_timeout(self) -> None:
+        """Check before and after the timeout of a stale operation."""
+        self.check()
+        self.check(after=TIMEOUT)
 
-    def assertTaken(self, task_state: str) -> None:
+    def assertTaskState(self, task_state: str) -> None:
         instance = self.instance(self.server)
         self.assertEqual(task_state, instance.task_state)
 
-    def assertTold(self, action: str, *texts: str) -> None:
+    def assertActionFailed(self, action: str, *texts: str) -> None:
         """Check that the only event of an operation is an error."""
         found = objects.InstanceAction.get_by_request_id(
             self.context, self.server, self.context.request_id
@@ -74,26 +74,30 @@ class StaleTestCase(base.HostTestCase):
 
 
 class StaleTest(StaleTestCase):
-    def test_attach(self) -> None:
-        self.take(self.server, server_state.ATTACHING_PCI)
-        self.look()
-        self.look(after=TIMEOUT - 1)
-        self.assertTaken(server_state.ATTACHING_PCI)
-        self.look(after=1)
+    def test_ends_a_stale_attach(self) -> None:
+        self.acquire(self.server, server_state.ATTACHING_PCI)
+        self.check()
+        self.check(after=TIMEOUT - 1)
+        self.assertTaskState(server_state.ATTACHING_PCI)
+        self.check(after=1)
         self.assertEqual(1, len(self.devices(self.server)))
         self.assertConsistent(self.server)
-        self.assertTold('attach_pci', 'was lost', 'no device was attached')
+        self.assertActionFailed(
+            'attach_pci', 'was lost', 'no device was attached'
+        )
         self.assertIn('it is taken for lost', self.stdlog.logger.output)
 
-    def test_detach(self) -> None:
-        self.take(self.server, server_state.DETACHING_PCI)
-        self.let_expire()
+    def test_ends_a_stale_detach(self) -> None:
+        self.acquire(self.server, server_state.DETACHING_PCI)
+        self.check_after_timeout()
         self.assertEqual(1, len(self.devices(self.server)))
         self.assertConsistent(self.server)
-        self.assertTold('detach_pci', 'was lost', 'no device was detached')
+        self.assertActionFailed(
+            'detach_pci', 'was lost', 'no device was detached'
+        )
 
-    def test_reattach(self) -> None:
-        self.take(self.server, server_state.ATTACHING_PCI)
+    def test_ends_a_stale_reattach(self) -> None:
+        self.acquire(self.server, server_state.ATTACHING_PCI)
         # The task state is the same as that of an attach.
         operation_id = f'{self.context.request_id}-again'
         self.context.request_id = operation_id
@@ -103,14 +107,16 @@ class StaleTest(StaleTestCase):
         objects.InstanceAction.action_start(
             self.context, self.server, 'reattach_pci', want_result=False
         )
-        self.let_expire()
+        self.check_after_timeout()
         self.assertConsistent(self.server)
-        self.assertTold('reattach_pci', 'was lost', 'will be tried again')
+        self.assertActionFailed(
+            'reattach_pci', 'was lost', 'will be tried again'
+        )
 
-    def test_a_call_that_comes_after_all(self) -> None:
-        operation_id = self.take(self.server, server_state.ATTACHING_PCI)
+    def test_refuses_a_late_call(self) -> None:
+        operation_id = self.acquire(self.server, server_state.ATTACHING_PCI)
         instance = self.instance(self.server)
-        self.let_expire()
+        self.check_after_timeout()
         answer = self.endpoint.attach_pci(
             self.context, instance, operation_id, [self.request(1)]
         )
@@ -120,7 +126,7 @@ class StaleTest(StaleTestCase):
         self.assertIn('given up', error.format_message())
         self.assertEqual(1, len(self.devices(self.server)))
         self.assertConsistent(self.server)
-        # A client that waits for the end of the action sees it.
+        # Clients that wait for the end of the action see two events.
         action = objects.InstanceAction.get_by_request_id(
             self.context, self.server, operation_id
         )
@@ -129,8 +135,8 @@ class StaleTest(StaleTestCase):
         )
         self.assertEqual(['Error'] * 2, [event.result for event in events])
 
-    def test_a_call_that_comes_when_the_server_is_deleted(self) -> None:
-        operation_id = self.take(self.server, server_state.DETACHING_PCI)
+    def test_refuses_a_late_call_for_a_server_in_deletion(self) -> None:
+        operation_id = self.acquire(self.server, server_state.DETACHING_PCI)
         instance = self.instance(self.server)
         instance.task_state = 'deleting'
         instance.save()
@@ -142,10 +148,12 @@ class StaleTest(StaleTestCase):
         )
         self.assertIn('in task state deleting', error.format_message())
 
-    def test_a_call_that_comes_when_another_has_the_server(self) -> None:
-        operation_id = self.take(self.server, server_state.DETACHING_PCI)
-        self.let_expire()
-        other = self.take(self.server, server_state.DETACHING_PCI)
+    def test_refuses_a_late_call_for_a_server_of_another_operation(
+        self,
+    ) -> None:
+        operation_id = self.acquire(self.server, server_state.DETACHING_PCI)
+        self.check_after_timeout()
+        other = self.acquire(self.server, server_state.DETACHING_PCI)
         answer = self.endpoint.detach_pci(
             self.context, self.instance(self.server), operation_id, []
         )
@@ -154,34 +162,34 @@ class StaleTest(StaleTestCase):
         self.assertEqual(server_state.DETACHING_PCI, instance.task_state)
         self.assertEqual(other, server_state.operation_id(instance))
 
-    def test_each_operation_has_its_time(self) -> None:
-        self.take(self.server, server_state.ATTACHING_PCI)
-        self.look()
+    def test_measures_the_time_of_each_operation(self) -> None:
+        self.acquire(self.server, server_state.ATTACHING_PCI)
+        self.check()
         instance = self.instance(self.server)
         instance.system_metadata[server_state.OPERATION] = 'the next one'
         instance.save()
-        self.look(after=TIMEOUT)
-        self.assertTaken(server_state.ATTACHING_PCI)
+        self.check(after=TIMEOUT)
+        self.assertTaskState(server_state.ATTACHING_PCI)
 
-    def test_another_has_the_server_by_then(self) -> None:
-        operation_id = self.take(self.server, server_state.ATTACHING_PCI)
+    def test_does_not_end_another_operation(self) -> None:
+        operation_id = self.acquire(self.server, server_state.ATTACHING_PCI)
         instance = self.instance(self.server)
         instance.system_metadata[server_state.OPERATION] = 'the next one'
         instance.save()
         self.manager._end(self.server, operation_id)
-        self.assertTaken(server_state.ATTACHING_PCI)
+        self.assertTaskState(server_state.ATTACHING_PCI)
 
-    def test_a_running_operation_is_not_stale(self) -> None:
+    def test_does_not_end_a_running_operation(self) -> None:
         original = self.compute.driver.attach_pci
-        looked = []
+        checked = []
 
         def attach_pci(*args: Any) -> None:
-            self.let_expire()
-            looked.append(self.instance(self.server).task_state)
+            self.check_after_timeout()
+            checked.append(self.instance(self.server).task_state)
             original(*args)
 
         self.compute.driver.attach_pci = attach_pci
-        operation_id = self.take(self.server, server_state.ATTACHING_PCI)
+        operation_id = self.acquire(self.server, server_state.ATTACHING_PCI)
         answer = self.endpoint.attach_pci(
             self.context,
             self.instance(self.server),
@@ -189,59 +197,59 @@ class StaleTest(StaleTestCase):
             [self.request(2)],
         )
         rpcapi.unpack(answer)
-        self.assertEqual([server_state.ATTACHING_PCI], looked)
+        self.assertEqual([server_state.ATTACHING_PCI], checked)
         self.assertEqual(3, len(self.devices(self.server)))
-        # It leaves nothing that would hide the next one.
-        self.take(self.server, server_state.DETACHING_PCI)
-        self.let_expire()
+        # The next stale operation is found.
+        self.acquire(self.server, server_state.DETACHING_PCI)
+        self.check_after_timeout()
         self.assertConsistent(self.server)
 
-    def test_killed_before_the_action_was_recorded(self) -> None:
-        self.take(self.server, server_state.ATTACHING_PCI)
+    def test_ends_an_operation_without_a_recorded_action(self) -> None:
+        self.acquire(self.server, server_state.ATTACHING_PCI)
         self.context.request_id = 'req-not-recorded'
         instance = self.instance(self.server)
         instance.system_metadata[server_state.OPERATION] = 'req-not-recorded'
         instance.save()
-        self.let_expire()
+        self.check_after_timeout()
         self.assertConsistent(self.server)
-        self.assertTold('attach_pci', 'was lost')
+        self.assertActionFailed('attach_pci', 'was lost')
 
-    def test_killed_before_the_operation_was_named(self) -> None:
+    def test_ends_an_operation_without_an_id(self) -> None:
         objects.InstanceAction.action_start(
             self.context, self.server, 'attach_pci', want_result=False
         )
         instance = self.instance(self.server)
         instance.task_state = server_state.ATTACHING_PCI
         instance.save()
-        self.let_expire()
+        self.check_after_timeout()
         self.assertConsistent(self.server)
-        # It is not taken for the last action.
+        # The last action is of another operation.
         action = objects.InstanceAction.get_by_request_id(
             self.context, self.server, self.context.request_id
         )
         self.assertIsNone(action.message)
 
-    def test_before_devices_are_tracked(self) -> None:
-        self.take(self.server, server_state.ATTACHING_PCI)
+    def test_waits_for_the_pci_tracker(self) -> None:
+        self.acquire(self.server, server_state.ATTACHING_PCI)
         tracker = self.compute.rt.pci_tracker
         self.compute.rt.pci_tracker = None
-        self.let_expire()
-        self.assertTaken(server_state.ATTACHING_PCI)
+        self.check_after_timeout()
+        self.assertTaskState(server_state.ATTACHING_PCI)
         self.compute.rt.pci_tracker = tracker
-        self.let_expire()
+        self.check_after_timeout()
         self.assertConsistent(self.server)
 
-    def test_of_another_host(self) -> None:
-        self.take(self.server, server_state.ATTACHING_PCI)
+    def test_ignores_servers_of_other_hosts(self) -> None:
+        self.acquire(self.server, server_state.ATTACHING_PCI)
         instance = self.instance(self.server)
         instance.host = 'host-2'
         instance.save()
-        self.let_expire()
-        self.assertTaken(server_state.ATTACHING_PCI)
+        self.check_after_timeout()
+        self.assertTaskState(server_state.ATTACHING_PCI)
 
 
 class EndedTest(StaleTestCase):
-    """Operations that ended here without releasing the server."""
+    """Operations that ended on this host without a release of the server."""
 
     def end(
         self,
@@ -249,11 +257,11 @@ class EndedTest(StaleTestCase):
         task_state: str,
         step: str,
     ) -> None:
-        call = begin(self.take(self.server, task_state))
+        call = begin(self.acquire(self.server, task_state))
         with test_faults.Fault(step, test_faults.KILLED, after=True):
             self.assertRaises(test_faults.Killed, call)
-        self.assertTaken(task_state)
-        self.let_expire()
+        self.assertTaskState(task_state)
+        self.check_after_timeout()
         self.assertConsistent(self.server)
 
     def attach(self, operation_id: str) -> Callable[[], Any]:
@@ -273,35 +281,35 @@ class EndedTest(StaleTestCase):
             [device.dev_id],
         )
 
-    def test_attach_with_nothing_recorded(self) -> None:
+    def test_undoes_an_attach_before_its_record(self) -> None:
         self.end(self.attach, server_state.ATTACHING_PCI, 'check')
         self.assertEqual(1, len(self.devices(self.server)))
-        self.assertTold('attach_pci', 'no device was attached')
+        self.assertActionFailed('attach_pci', 'no device was attached')
 
-    def test_attach_with_devices_claimed(self) -> None:
+    def test_undoes_an_attach_with_claimed_devices(self) -> None:
         self.end(self.attach, server_state.ATTACHING_PCI, 'claim')
         self.assertEqual(1, len(self.devices(self.server)))
-        self.assertTold('attach_pci', 'not all devices were attached')
+        self.assertActionFailed('attach_pci', 'not all devices were attached')
 
-    def test_attach_with_devices_in_the_guest(self) -> None:
+    def test_completes_an_attach_with_devices_in_the_guest(self) -> None:
         self.end(self.attach, server_state.ATTACHING_PCI, 'attach')
         self.assertEqual(3, len(self.devices(self.server)))
 
-    def test_detach(self) -> None:
+    def test_completes_a_marked_detach(self) -> None:
         self.end(self.detach, server_state.DETACHING_PCI, 'mark')
         self.assertEqual([], self.devices(self.server))
 
 
 class ScheduleTest(base.HostTestCase):
-    def test_each_manager_looks_at_its_host_once(self) -> None:
+    def test_each_manager_checks_its_host_once(self) -> None:
         self.conf.config(rpc_response_timeout=1)
-        looked: list[str] = []
+        checked: list[str] = []
 
         class Manager(manager.Manager):
             def __init__(self, host: str) -> None:
                 super().__init__(host=host)
                 self.monitor: Any = types.SimpleNamespace(
-                    check=lambda context: looked.append(host)
+                    check=lambda context: checked.append(host)
                 )
 
         for host in 'first', 'second':
@@ -313,4 +321,4 @@ class ScheduleTest(base.HostTestCase):
         stale_operations.schedule(second, second.monitor)
         second._periodic_last_run['end_lost_pci_actions'] = None
         second.periodic_tasks(self.context, raise_on_error=True)
-        self.assertEqual(['second'], looked)
+        self.assertEqual(['second'], checked)

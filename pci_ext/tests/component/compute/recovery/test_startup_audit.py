@@ -31,7 +31,7 @@ class AuditTest(base.HostTestCase):
     def audit(self) -> None:
         startup_audit.audit(self.compute, self.context, self.server)
 
-    def test_nothing_to_do(self) -> None:
+    def test_changes_nothing_if_all_devices_are_attached(self) -> None:
         self.audit()
         self.assertConsistent(self.server)
 
@@ -43,7 +43,7 @@ class AuditTest(base.HostTestCase):
         self.assertEqual([self.first, self.second], self.in_domain())
         self.assertConsistent(self.server)
 
-    def test_the_device_of_a_port_is_not_attached_as_a_host_device(
+    def test_does_not_attach_the_device_of_a_port(
         self,
     ) -> None:
         instance = self.instance(self.server)
@@ -63,29 +63,29 @@ class AuditTest(base.HostTestCase):
         self.assertEqual([self.second], self.in_domain())
         self.assertEqual(
             {self.first, self.second},
-            {device.address for device in self.taken()},
+            {device.address for device in self.devices_in_use()},
         )
 
-    def taken(self) -> list[objects.PciDevice]:
+    def devices_in_use(self) -> list[objects.PciDevice]:
         return [
             device
             for device in self.compute.rt.pci_tracker.pci_devs
             if device.status != fields.PciDeviceStatus.AVAILABLE
         ]
 
-    def test_foreign_device_is_left_in_the_guest(self) -> None:
+    def test_unclaimed_device_remains_in_the_guest(self) -> None:
         [free, *_] = set(self.ADDRESSES) - {self.first, self.second}
         self.domains.attach(self.server, free)
         self.audit()
         self.assertIn(free, self.in_domain())
-        self.assertEqual(2, len(self.taken()))
+        self.assertEqual(2, len(self.devices_in_use()))
         self.assertIn(
             f'The guest has PCI device {free}, which is available on record '
             'and of no server',
             self.stdlog.logger.output,
         )
 
-    def test_a_device_that_is_of_another_server(self) -> None:
+    def test_logs_a_device_of_another_server(self) -> None:
         other = self.create_server(1)
         [address] = self.devices(other)
         self.domains.stop(other)
@@ -95,9 +95,9 @@ class AuditTest(base.HostTestCase):
             f'{address}, which is allocated on record and of {other}',
             self.stdlog.logger.output,
         )
-        self.assertEqual(3, len(self.taken()))
+        self.assertEqual(3, len(self.devices_in_use()))
 
-    def test_a_server_with_a_task_is_left_alone(self) -> None:
+    def test_ignores_a_server_with_a_task_state(self) -> None:
         self.domains._release(self.server, self.first)
         instance = self.instance(self.server)
         instance.task_state = task_states.SUSPENDING
@@ -105,7 +105,7 @@ class AuditTest(base.HostTestCase):
         self.audit()
         self.assertEqual([self.second], self.in_domain())
 
-    def test_a_server_that_does_not_run(self) -> None:
+    def test_ignores_a_stopped_server(self) -> None:
         self.domains.stop(self.server)
         self.audit()
         self.assertIsNone(self.domains.devices(self.server))

@@ -18,7 +18,7 @@ from pci_ext.tests.component.compute import base
 
 
 class FakeDriverTestCase(base.HostTestCase):
-    def test_server_that_was_stopped_is_started_after_a_restart(self) -> None:
+    def test_starts_a_stopped_server_after_a_restart(self) -> None:
         server = self.create_server()
         [address] = self.devices(server)
         self.compute.driver._domains.stop(server)
@@ -28,7 +28,7 @@ class FakeDriverTestCase(base.HostTestCase):
         self.assertEqual({address}, driver.attached_pci(instance))
         self.assertEqual(power_state.RUNNING, driver.get_info(instance).state)
 
-    def test_unknown_fault(self) -> None:
+    def test_refuses_an_unknown_fault(self) -> None:
         self.inject_faults(releases={'0000:01:00.0': 1})
         server = self.create_server()
         error = self.assertRaises(

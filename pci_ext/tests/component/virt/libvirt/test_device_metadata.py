@@ -22,7 +22,7 @@ SECOND = {'vendor_id': '8086', 'pci_flavor': 'second'}
 
 
 class DescribeTestCase(base.HostTestCase):
-    def told(self, *spec: dict[str, str], **values: object) -> list[str]:
+    def tags(self, *spec: dict[str, str], **values: object) -> list[str]:
         """Return the tags of the device of a server with a request."""
         uuid = self.create_server(1)
         instance = self.instance(uuid)
@@ -34,13 +34,13 @@ class DescribeTestCase(base.HostTestCase):
         (own,) = (device.address for device in instance.pci_devices)
         other = 'ffff:00:00.0'
         self.assertEqual([], self.describe(instance, {other: '0000:09:00.0'}))
-        told = self.describe(
+        described = self.describe(
             instance, {own: '0000:0a:00.0', other: '0000:09:00.0'}
         )
-        for each in told:
+        for each in described:
             self.assertIs(objects.DeviceMetadata, type(each))
             self.assertEqual('0000:0a:00.0', each.bus.address)
-        return [tag for each in told for tag in each.tags]
+        return [tag for each in described for tag in each.tags]
 
     def describe(
         self, instance: objects.Instance, addresses: dict[str, str]
@@ -49,19 +49,19 @@ class DescribeTestCase(base.HostTestCase):
             device_metadata.describe(self.compute.rt, instance, addresses)
         )
 
-    def test_by_pci_flavor(self) -> None:
-        self.assertEqual(['first'], self.told(FIRST))
+    def test_tags_the_pci_flavor(self) -> None:
+        self.assertEqual(['first'], self.tags(FIRST))
 
-    def test_by_the_alternative_that_won(self) -> None:
+    def test_tags_the_allocated_alternative(self) -> None:
         other = {**SECOND, 'product_id': '9999'}
-        self.assertEqual(['first'], self.told(other, FIRST))
-        self.assertEqual(['second'], self.told(SECOND, FIRST))
+        self.assertEqual(['first'], self.tags(other, FIRST))
+        self.assertEqual(['second'], self.tags(SECOND, FIRST))
 
-    def test_by_name(self) -> None:
-        self.assertEqual(['10GE'], self.told({'pci_name': '10GE'}))
+    def test_tags_the_device_name(self) -> None:
+        self.assertEqual(['10GE'], self.tags({'pci_name': '10GE'}))
 
-    def test_by_alias(self) -> None:
-        self.assertEqual([], self.told(base.GPU))
+    def test_alias_has_no_tags(self) -> None:
+        self.assertEqual([], self.tags(base.GPU))
 
-    def test_of_a_port(self) -> None:
-        self.assertEqual([], self.told(FIRST, alias_name=None))
+    def test_port_has_no_tags(self) -> None:
+        self.assertEqual([], self.tags(FIRST, alias_name=None))
