@@ -12,7 +12,6 @@
 
 """The reason for which a server cannot be migrated live."""
 
-from nova import context as nova_context
 from nova import objects
 
 from pci_ext import server_state
@@ -43,16 +42,21 @@ def refusal_reason(
     if not forbidden:
         return None
     return _('PCI devices of the server forbid its live migration: %s.') % (
-        ', '.join(_name(instance._context, each) for each in forbidden)
+        ', '.join(_name(instance, each) for each in forbidden)
     )
 
 
 def _name(
-    context: nova_context.RequestContext, each: server_devices.ServerDevice
+    instance: 'objects.Instance', each: server_devices.ServerDevice
 ) -> str:
     pci_flavor = each.pci_flavor or ' or '.join(each.alternatives)
     # Not all users may see the location of devices.
-    if not policy.authorize(context, policies.SERVER_LOCATION, fatal=False):
+    if not policy.authorize(
+        instance._context,
+        policies.SERVER_LOCATION,
+        target={'project_id': instance.project_id},
+        fatal=False,
+    ):
         return pci_flavor
     return _('%(address)s (PCI flavor %(pci_flavor)s)') % {
         'address': each.device.row.address,

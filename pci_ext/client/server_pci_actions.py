@@ -147,13 +147,13 @@ class AddServerPci(_ServerAction):
             '--alias',
             metavar='<alias:count>',
             action='append',
-            help='Devices by an alias (repeat for more)',
+            help='Devices by an alias (repeat for more; admin only)',
         )
         parser.add_argument(
             '--name',
             metavar='<name>',
             action='append',
-            help='A device by its name (repeat for more)',
+            help='A device by its name (repeat for more; admin only)',
         )
         return parser
 

@@ -44,10 +44,11 @@ _ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _HEX = re.compile('[0-9a-f]+', re.IGNORECASE)
-_CLASS = re.compile(r'\[\^?\]?[^\]]*\]')
-_GROUP_OR_CLASS = re.compile(
-    r'\[\^?\]?[^\]]*\]|\((?:[^()\[]|\[\^?\]?[^\]]*\])*\)'
-)
+# A bracket that comes first is in the class. Each text is read in one way: in
+# two, the time would double with each class of an unfinished group.
+_CLASS_TEXT = r'\[(?:\^?\]|\^?[^\]^]|\^\^)[^\]]*\]'
+_CLASS = re.compile(_CLASS_TEXT)
+_GROUP_OR_CLASS = re.compile(rf'{_CLASS_TEXT}|\((?:[^()\[]|{_CLASS_TEXT})*\)')
 _SPECIAL = re.compile(r'[\\.+*?()|\[\]{}^$]')
 
 _Test = Callable[[int], bool] | None

@@ -23,6 +23,8 @@ SHOW = POLICY_ROOT % 'show'
 SERVER = POLICY_ROOT % 'server'
 SERVER_LOCATION = POLICY_ROOT % 'server:location'
 ATTACH = POLICY_ROOT % 'attach'
+ATTACH_ALIAS = POLICY_ROOT % 'attach:alias'
+ATTACH_NAME = POLICY_ROOT % 'attach:name'
 DETACH = POLICY_ROOT % 'detach'
 REATTACH = POLICY_ROOT % 'reattach'
 MIGRATION_PLAN = POLICY_ROOT % 'migration_plan'
@@ -75,8 +77,40 @@ _RULES = [
         name=ATTACH,
         check_str=base.PROJECT_MEMBER_OR_ADMIN,
         description=(
-            'Attach PCI devices to a server, by alias, by name or by PCI '
-            'flavors that the project can see'
+            'Attach PCI devices to a server, by PCI flavors that the project '
+            'can see'
+        ),
+        operations=[
+            {
+                'method': 'POST',
+                'path': '/servers/{server_id}/action (attach_pci)',
+            }
+        ],
+        scope_types=['project'],
+    ),
+    policy.DocumentedRuleDefault(
+        name=ATTACH_ALIAS,
+        check_str=base.ADMIN,
+        description=(
+            'Attach PCI devices to a server by alias. The rule '
+            '``os_compute_api:os-pci-devices:attach`` is checked as well. '
+            'Neither the access to PCI flavors nor their quota applies'
+        ),
+        operations=[
+            {
+                'method': 'POST',
+                'path': '/servers/{server_id}/action (attach_pci)',
+            }
+        ],
+        scope_types=['project'],
+    ),
+    policy.DocumentedRuleDefault(
+        name=ATTACH_NAME,
+        check_str=base.ADMIN,
+        description=(
+            'Attach PCI devices to a server by name. The rule '
+            '``os_compute_api:os-pci-devices:attach`` is checked as well. '
+            'Neither the access to PCI flavors nor their quota applies'
         ),
         operations=[
             {

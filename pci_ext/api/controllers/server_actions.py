@@ -26,6 +26,14 @@ from pci_ext.api import pci_actions
 from pci_ext.api import policy
 from pci_ext.api.schemas import server_actions as schema
 from pci_ext.policies import pci_devices as policies
+from pci_ext.requests import from_flavor
+
+# Aliases and names have neither owners nor limits: in Nova only the flavors of
+# administrators name them.
+_RULES_OF_ATTACH = {
+    from_flavor.ALIAS: policies.ATTACH_ALIAS,
+    from_flavor.PCI_NAME: policies.ATTACH_NAME,
+}
 
 
 @validation.validated
@@ -46,9 +54,19 @@ class ServerActionsController(wsgi.Controller):
         self, req: wsgi.Request, id: str, body: dict[str, Any]
     ) -> None:
         """Attach PCI devices to a server: all that are requested, or none."""
-        context, instance = self._authorize(req, id, policies.ATTACH)
+        extra_specs = body['attach_pci']
+        context, instance = self._authorize(
+            req,
+            id,
+            policies.ATTACH,
+            *(
+                rule
+                for key, rule in _RULES_OF_ATTACH.items()
+                if key in extra_specs
+            ),
+        )
         with errors.as_http():
-            requests = pci_actions.resolve(instance, body['attach_pci'])
+            requests = pci_actions.resolve(instance, extra_specs)
             self._pci_actions.attach_pci(context, instance, requests)
 
     @wsgi.response(202)
@@ -79,7 +97,7 @@ class ServerActionsController(wsgi.Controller):
             self._pci_actions.reattach_pci(context, instance)
 
     def _authorize(
-        self, req: wsgi.Request, id: str, rule: str
+        self, req: wsgi.Request, id: str, *rules: str
     ) -> 'tuple[nova_context.RequestContext, objects.Instance]':
         context = req.environ['nova.context']
         instance = common.get_instance(
@@ -88,12 +106,13 @@ class ServerActionsController(wsgi.Controller):
             id,
             expected_attrs=['flavor', 'system_metadata'],
         )
-        policy.authorize(
-            context,
-            rule,
-            target={
-                'user_id': instance.user_id,
-                'project_id': instance.project_id,
-            },
-        )
+        for rule in rules:
+            policy.authorize(
+                context,
+                rule,
+                target={
+                    'user_id': instance.user_id,
+                    'project_id': instance.project_id,
+                },
+            )
         return context, instance

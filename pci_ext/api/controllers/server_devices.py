@@ -19,6 +19,7 @@ from nova import objects
 from nova.api import validation
 from nova.api.openstack import wsgi
 from nova.compute import api as compute
+from nova.policies import instance_actions
 
 from pci_ext import server_state
 from pci_ext.api import policy
@@ -30,6 +31,8 @@ from pci_ext.requests import instance_requests
 from pci_ext.requests import teaming
 
 View = dict[str, Any]
+
+_EVENT_DETAILS = instance_actions.BASE_POLICY_NAME % 'events:details'
 
 
 @validation.validated
@@ -54,20 +57,29 @@ class ServerDevicesController(wsgi.Controller):
             _show(each, pairs)
             for each in server_devices.list_server_devices(instance)
         ]
-        if not policy.authorize(
+        shows_location = policy.authorize(
             context, policies.SERVER_LOCATION, target=target, fatal=False
-        ):
-            for device in shown:
+        )
+        # An error of the hypervisor may name the location and other servers.
+        shows_errors = shows_location and context.can(
+            _EVENT_DETAILS, target=target, fatal=False
+        )
+        for device in shown:
+            if not shows_location:
                 for key in server_devices.LOCATION:
                     del device[key]
-                if device['last_error']:
-                    # The text of the error tells the location, too.
-                    device['last_error'] = (
-                        _('The device was not detached.')
-                        if device['state'] == server_devices.State.DETACHING
-                        else _('The device was not attached.')
-                    )
+            if device['last_error'] and not shows_errors:
+                device['last_error'] = _describe_error(device['state'])
         return {'pci_devices': shown}
+
+
+def _describe_error(state: str) -> str:
+    """Return the error of a device for users who may not see its text."""
+    if state == server_devices.State.DETACHING:
+        return _('The device was not detached.')
+    if state == server_devices.State.RETRYING:
+        return _('The device was not attached, and will be tried again.')
+    return _('The device was not attached.')
 
 
 def _show(each: server_devices.ServerDevice, pairs: Mapping[str, str]) -> View:

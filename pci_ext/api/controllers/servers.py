@@ -13,7 +13,6 @@
 """The resource servers of Nova, with the PCI devices of servers."""
 
 from collections.abc import Sequence
-import itertools
 from typing import Any
 
 from nova import context as nova_context
@@ -56,17 +55,7 @@ class ServersController(servers.ServersController):
     def show(self, req: wsgi.Request, id: str) -> View:
         """Show a server, with its PCI devices."""
         view = super().show(req, id)
-        server = view['server']
-        context = req.environ['nova.context']
-        # A server in a cell that is down may be shown without its project.
-        project_id = server.get('tenant_id', context.project_id)
-        if policy.authorize(
-            context,
-            policies.SERVER,
-            target={'project_id': project_id},
-            fatal=False,
-        ):
-            _add_devices(context, [server], {'project_id': project_id})
+        _add_devices(req.environ['nova.context'], [view['server']])
         return view
 
     @wsgi.expected_errors((400, 403))
@@ -74,9 +63,7 @@ class ServersController(servers.ServersController):
     def detail(self, req: wsgi.Request) -> View:
         """List servers, with their PCI devices."""
         view = super().detail(req)
-        context = req.environ['nova.context']
-        if policy.authorize(context, policies.SERVER, fatal=False):
-            _add_devices(context, view['servers'])
+        _add_devices(req.environ['nova.context'], view['servers'])
         return view
 
 
@@ -94,19 +81,36 @@ def _remove_flavors_of_ports(body: View) -> dict[str, str]:
 
 
 def _add_devices(
-    context: nova_context.RequestContext,
-    views: Sequence[View],
-    target: dict[str, str] | None = None,
+    context: nova_context.RequestContext, views: Sequence[View]
 ) -> None:
+    """Add devices to servers, as far as the policies for their projects go."""
+    # A server in a cell that is down may be shown without its project.
+    project_of = {
+        view['id']: view.get('tenant_id', context.project_id) for view in views
+    }
+
+    def allowing(rule: str) -> set[str]:
+        """Return the projects for which a policy allows it."""
+        return {
+            project_id
+            for project_id in set(project_of.values())
+            if policy.authorize(
+                context, rule, target={'project_id': project_id}, fatal=False
+            )
+        }
+
+    shown = allowing(policies.SERVER)
+    located = allowing(policies.SERVER_LOCATION)
     found = server_summaries.read_devices(
-        context, [view['id'] for view in views]
+        context,
+        [uuid for uuid, project in project_of.items() if project in shown],
     )
-    if not policy.authorize(
-        context, policies.SERVER_LOCATION, target=target, fatal=False
-    ):
-        for device in itertools.chain(*found.values()):
-            for key in server_devices.LOCATION:
-                del device[key]
     for view in views:
-        if view['id'] in found:
-            view['pci_devices'] = found[view['id']]
+        if view['id'] not in found:
+            continue
+        devices = found[view['id']]
+        if project_of[view['id']] not in located:
+            for device in devices:
+                for key in server_devices.LOCATION:
+                    del device[key]
+        view['pci_devices'] = devices

@@ -19,7 +19,12 @@ from pci_ext.requests import from_flavor
 #: Maximum number of devices in one action.
 MAX_DEVICES = 256
 
-_TEXT: common.Schema = {'type': 'string', 'minLength': 1, 'maxLength': 4096}
+_TEXT: common.Schema = {
+    'type': 'string',
+    'minLength': 1,
+    'maxLength': 4096,
+    'pattern': common.STORABLE,
+}
 
 attach_pci: common.Schema = {
     'type': 'object',
@@ -30,8 +35,13 @@ attach_pci: common.Schema = {
                 from_flavor.ALIAS: {
                     **_TEXT,
                     'description': 'Value of the extra spec of Nova.',
-                    # As in Nova's validator of the extra spec.
-                    'pattern': r'^[^:,]+:\d+(?:\s*,\s*[^:,]+:\d+)*$',
+                    # As in Nova's validator of the extra spec. White space
+                    # after a comma is part of the name: a second way to
+                    # match it would double the time with each alias.
+                    'pattern': (
+                        r'^[^:,\x00\ud800-\udfff]+:\d+'
+                        r'(?:\s*,[^:,\x00\ud800-\udfff]+:\d+)*$'
+                    ),
                 },
                 from_flavor.PCI_FLAVOR: {
                     **_TEXT,

@@ -144,3 +144,13 @@ class LiveMigrationsTestCase(ServerTestCase):
         text = self.migrate(409)
         self.assertIn('IntelGPU', text)
         self.assertNotIn('0000', text)
+
+    def test_location_for_another_project(self) -> None:
+        self.have(INTEL, FORBID)
+        self.policy.set_rules(
+            {policies.SERVER_LOCATION: 'project_id:%(project_id)s'},
+            overwrite=False,
+        )
+        self.assertIn('0000', self.migrate(409))
+        self.context.project_id = base.OTHER_PROJECT
+        self.assertNotIn('0000', self.migrate(409))

@@ -188,6 +188,21 @@ SERVERS: tuple[tuple[str, str, Any, dict[str, int]], ...] = tuple(
             {'attach_pci': {'pci_passthrough:pci_flavor': '1:nosuch'}},
             (400, 400, 403, 404, 403),
         ),
+        # Whether or not there is such an alias.
+        *(
+            (
+                'POST',
+                f'{SERVER}/action',
+                {'attach_pci': {f'pci_passthrough:{key}': text, **others}},
+                (status, 403, 403, 404, 403),
+            )
+            for key, text, status in (
+                ('alias', 'nosuch:1', 400),
+                ('alias', 'known:1', 409),
+                ('pci_name', '10GE', 409),
+            )
+            for others in ({}, {'pci_passthrough:pci_flavor': '1:public'})
+        ),
         (
             'POST',
             f'{SERVER}/action',
@@ -292,6 +307,13 @@ class RolesTestCase(base.CellsTestCase):
             self.assertEqual(expected, statuses, f'{method} {path}')
 
     def test_status_of_server_requests_by_role(self) -> None:
+        self.reset()
+        self.flags(
+            group='pci',
+            alias=[
+                '{"name": "known", "vendor_id": "8086", "product_id": "10c9"}'
+            ],
+        )
         uuid = self.create_server('cell1', 'server')
         with nova_context.target_cell(
             self.context, self.cell_mappings['cell1']

@@ -194,8 +194,47 @@ class ServerDevicesTestCase(base.RouterTestCase):
                     want_result=False,
                 )
 
-    def last_errors(self) -> list[str | None]:
-        return [each['last_error'] for each in self.get_list()]
+    def last_errors(self, *roles: str) -> list[str | None]:
+        context = self.context_of(*roles) if roles else None
+        return [each['last_error'] for each in self.get_list(context=context)]
+
+    def test_errors_of_the_hypervisor(self) -> None:
+        details = 'os_compute_api:os-instance-actions:events:details'
+        rules = {policies.SERVER: '@', policies.SERVER_LOCATION: '@'}
+        self.policy.set_rules(
+            {**rules, details: 'role:admin'}, overwrite=False
+        )
+        for slot in range(1, 4):
+            self.add(slot, 'boot', **INTEL)
+        text = 'its VFs are in domain instance-00000007'
+        self.fail(1, text)
+        self.reattach_fails(2, server_state.RETRYING, text)
+        self.reattach_fails(3, server_state.FAILED, text)
+        self.assertEqual([text] * 3, self.last_errors())
+        for role in 'reader', 'member':
+            self.assertEqual(
+                [
+                    'The device was not detached.',
+                    'The device was not attached, and will be tried again.',
+                    'The device was not attached.',
+                ],
+                self.last_errors(role),
+            )
+        self.policy.set_rules(
+            {**rules, details: 'role:reader'}, overwrite=False
+        )
+        self.assertEqual([text] * 3, self.last_errors('reader'))
+
+    def reattach_fails(self, slot: int, state: str, text: str) -> None:
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            instance = objects.Instance.get_by_uuid(
+                cell_context, self.server, expected_attrs=['system_metadata']
+            )
+            server_state._REATTACH_ERRORS.mark(
+                instance, [f'0000:0{slot}:00.0'], f'{state} {text}'
+            )
 
     def test_shows_the_last_error(self) -> None:
         for slot in range(1, 4):

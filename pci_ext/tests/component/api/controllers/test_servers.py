@@ -153,8 +153,30 @@ class PciDevicesTestCase(ServersTestCase):
             },
             overwrite=False,
         )
+        self.create_device('cell2', self.host2, '0000:02:00.0', foreign)
         self.assertIn('pci_devices', self.show(self.server))
         self.assertNotIn('pci_devices', self.show(foreign))
+        listed = self.detail('?all_tenants=1')
+        self.assertEqual([DEVICE], listed[self.server]['pci_devices'])
+        self.assertNotIn('pci_devices', listed[foreign])
+
+    def test_location_of_the_devices_of_other_projects(self) -> None:
+        foreign = self.create_server(
+            'cell2', 'foreign', self.host2, project_id=base.OTHER_PROJECT
+        )
+        self.create_device('cell2', self.host2, '0000:02:00.0', foreign)
+        self.policy.set_rules(
+            {
+                policies.SERVER: '@',
+                policies.SERVER_LOCATION: 'project_id:%(project_id)s',
+            },
+            overwrite=False,
+        )
+        listed = self.detail('?all_tenants=1')
+        self.assertEqual([DEVICE], listed[self.server]['pci_devices'])
+        unlocated = [{'vendor_id': '8086', 'product_id': '10c9'}]
+        self.assertEqual(unlocated, listed[foreign]['pci_devices'])
+        self.assertEqual(unlocated, self.show(foreign)['pci_devices'])
 
     def test_unreachable_cell_hides_devices(self) -> None:
         plain = self.create_server('cell2', 'plain', self.host2)
