@@ -230,6 +230,23 @@ class PciDevTracker(manager.PciDevTracker):
             if 'id' not in device:
                 device.save()
 
+    def save(self, context: Any) -> None:
+        """Save changed records; a removed one is saved as free before.
+
+        Nova only marks the row of a removed device as deleted. If the row
+        still names a server, Nova lists the device among those of the server
+        whenever it loads them lazily, and would give it to the guest again.
+        """
+        for device in self.pci_devs:
+            if device.status == fields.PciDeviceStatus.REMOVED:
+                device.status = fields.PciDeviceStatus.AVAILABLE
+                try:
+                    with device.obj_alternate_context(context):
+                        device.save()
+                finally:
+                    device.status = fields.PciDeviceStatus.REMOVED
+        super().save(context)
+
     def _free_device(
         self,
         dev: 'objects.PciDevice',
@@ -260,6 +277,7 @@ SEAM = seam.Seam(
         'update_devices_from_hypervisor_resources': ('self', 'devices_json'),
         '_build_device_tree': ('all_devs',),
         '_set_hvdevs': ('self', 'devices'),
+        'save': ('self', 'context'),
         '_free_device': ('self', 'dev', 'instance'),
         'claim_instance': (
             'self',

@@ -208,6 +208,7 @@ class FakeDriver(
     def _start_domain(self, instance: 'objects.Instance') -> None:
         """Define and run a domain, as Nova's libvirt driver does."""
         self.plug_vifs(instance, instance.get_network_info())
+        self._drop_untracked(instance)
         self._domains.start(
             instance.uuid,
             [device.address for device in instance.get_pci_devices()],
@@ -225,6 +226,7 @@ class FakeDriver(
         self.plug_vifs(instance, kwargs.get('network_info') or ())
         # After a live migration the domain runs already.
         if kwargs.get('power_on', True) and not self._runs(instance):
+            self._drop_untracked(instance)
             self._domains.check_usable(
                 device.address for device in instance.get_pci_devices()
             )
@@ -312,6 +314,7 @@ class FakeDriver(
     ) -> None:
         """Detach the devices from the guest, and save it."""
         super().suspend(context, instance)
+        self._drop_untracked(instance)
         devices = instance.get_pci_devices()
         try:
             self.detach_pci(context, instance, devices)

@@ -97,6 +97,7 @@ class LibvirtDriver(
         self, guest: vconfig.LibvirtConfigGuest, instance: 'objects.Instance'
     ) -> None:
         """Check the devices of a guest that is to start, and describe them."""
+        self._drop_untracked(instance)
         devices = instance.get_pci_devices(
             source=objects.InstancePCIRequest.FLAVOR_ALIAS
         )

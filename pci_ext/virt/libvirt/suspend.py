@@ -40,6 +40,7 @@ class SuspendMixin:
     attached_pci: Any
     _attach_pci_devices: Any
     _detach_from_live_with_retry: Any
+    _drop_untracked: Any
     _find_guest: Any
     _find_hostdev: Any
 
@@ -53,6 +54,7 @@ class SuspendMixin:
         :raises nova.exception.InstanceFaultRollback: if the guest does not
             release a device
         """
+        self._drop_untracked(instance)
         try:
             super().suspend(context, instance)  # type: ignore[misc]
         except nova_exception.PciDeviceDetachFailed as error:
@@ -61,6 +63,28 @@ class SuspendMixin:
             raise nova_exception.InstanceFaultRollback(
                 inner_exception=error
             ) from error
+
+    def resume(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Resume a guest, and attach its devices."""
+        self._drop_untracked(instance)
+        super().resume(context, instance, *args, **kwargs)  # type: ignore[misc]
+
+    def snapshot(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Make an image; Nova may suspend and resume the guest for it."""
+        self._drop_untracked(instance)
+        super().snapshot(context, instance, *args, **kwargs)  # type: ignore[misc]
 
     def _reattach(self, instance: 'objects.Instance') -> None:
         attached = self.attached_pci(instance)

@@ -99,6 +99,21 @@ class TrackerTest(base.HostTestCase):
         self.assertEqual({}, self.records())
         self.assertEqual({}, self.pools())
 
+    def test_withdrawn_device_is_freed_on_record_before_it_is_removed(
+        self,
+    ) -> None:
+        server = self.create_server()
+        self.scan()
+        tracker = self.compute.rt.pci_tracker
+        tracker.free_instance(self.context, self.instance(server))
+        tracker.save(self.context)
+        self.assertEqual([], list(tracker.pci_devs))
+        # Loaded lazily, the devices include deleted rows.
+        instance = objects.Instance.get_by_uuid(
+            self.context, server, expected_attrs=[]
+        )
+        self.assertEqual([], list(instance.pci_devices))
+
     def test_what_is_offered_again_stays(self) -> None:
         server = self.create_server()
         [address] = self.devices(server)

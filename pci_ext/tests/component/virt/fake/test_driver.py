@@ -12,7 +12,9 @@
 
 """The driver of simulated hosts, after a restart of nova-compute."""
 
+from nova import objects
 from nova.compute import power_state
+from nova.db.main import api as db
 
 from pci_ext.tests.component.compute import base
 
@@ -27,6 +29,39 @@ class FakeDriverTestCase(base.HostTestCase):
         driver.power_on(self.context, instance, [])
         self.assertEqual({address}, driver.attached_pci(instance))
         self.assertEqual(power_state.RUNNING, driver.get_info(instance).state)
+
+    def test_deleted_record_of_a_device_that_another_server_has(self) -> None:
+        server = self.create_server(devices=4)
+        *kept, lost = self.devices(server)
+        # As Nova leaves the row of a device that it frees and removes.
+        db.pci_device_destroy(self.context, self.node.id, lost)
+        self.start()
+        other = self.create_server()
+        self.assertEqual([lost], self.devices(other))
+
+        driver = self.compute.driver
+        instance = self.load_lazily(server)
+        driver._start_domain(instance)
+        self.assertEqual(set(kept), driver.attached_pci(instance))
+        instance = self.load_lazily(server)
+        driver.suspend(self.context, instance)
+        self.assertEqual(
+            kept, sorted(device.address for device in instance.pci_devices)
+        )
+
+        # When nova-compute starts guests there is no tracker yet.
+        self.compute.rt.pci_tracker = None
+        instance = self.load_lazily(server)
+        driver.resume(self.context, instance, [])
+        self.assertEqual(set(kept), driver.attached_pci(instance))
+
+    def load_lazily(self, server: str) -> objects.Instance:
+        """Load a server, whose devices then include those of deleted rows."""
+        instance = objects.Instance.get_by_uuid(
+            self.context, server, expected_attrs=['pci_requests']
+        )
+        self.assertEqual(4, len(instance.pci_devices))
+        return instance
 
     def test_unknown_fault(self) -> None:
         self.inject_faults(releases={'0000:01:00.0': 1})
