@@ -12,6 +12,7 @@
 
 """The compute driver for a simulated hypervisor."""
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 import os
 from typing import Any
@@ -147,9 +148,36 @@ class FakeDriver(
         instance: 'objects.Instance',
         devices: 'Sequence[objects.PciDevice]',
     ) -> None:
+        self._check_models(devices)
         if self.attached_pci(instance) is not None:
             for device in devices:
                 self._domains.attach(instance.uuid, device.address)
+
+    def _check_models(self, devices: 'Iterable[objects.PciDevice]') -> None:
+        """Check that the hardware has the devices on record.
+
+        :raises PciAttachFailed: for the first that is another one, or gone
+        """
+        if not CONF.pci_ext.fake_hardware:
+            return
+        self._read_hardware()
+        models = {
+            device['address']: (device['vendor_id'], device['product_id'])
+            for device in self._pci_devices
+        }
+        for device in devices:
+            recorded = (device.vendor_id, device.product_id)
+            found = models.get(device.address)
+            if found is None:
+                raise exception.PciAttachFailed(
+                    address=device.address, reason='the host does not have it.'
+                )
+            if found != recorded:
+                raise exception.PciDeviceReplaced(
+                    address=device.address,
+                    found=':'.join(found),
+                    recorded=':'.join(recorded),
+                )
 
     def detach_pci(
         self,
@@ -209,6 +237,7 @@ class FakeDriver(
         """Define and run a domain, as Nova's libvirt driver does."""
         self.plug_vifs(instance, instance.get_network_info())
         self._drop_untracked(instance)
+        self._check_models(instance.get_pci_devices())
         self._domains.start(
             instance.uuid,
             [device.address for device in instance.get_pci_devices()],

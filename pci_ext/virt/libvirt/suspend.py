@@ -39,6 +39,7 @@ class SuspendMixin:
 
     attached_pci: Any
     _attach_pci_devices: Any
+    _check_models: Any
     _detach_from_live_with_retry: Any
     _drop_untracked: Any
     _find_guest: Any
@@ -71,8 +72,12 @@ class SuspendMixin:
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        """Resume a guest, and attach its devices."""
+        """Resume a guest, and attach its devices.
+
+        :raises PciAttachFailed: for a device that is another one now, or gone
+        """
         self._drop_untracked(instance)
+        self._check_models(instance.get_pci_devices())
         super().resume(context, instance, *args, **kwargs)  # type: ignore[misc]
 
     def snapshot(

@@ -114,6 +114,33 @@ class TrackerTest(base.HostTestCase):
         )
         self.assertEqual([], list(instance.pci_devices))
 
+    def test_another_model_at_the_address_of_a_device_in_use(self) -> None:
+        server = self.create_server()
+        [address] = self.devices(server)
+        free = next(each for each in self.ADDRESSES if each != address)
+        devices = list(self.devices_of_hypervisor())
+        for device in devices:
+            if device['address'] in (address, free):
+                device['product_id'] = '0002'
+        tracker = self.compute.rt.pci_tracker
+        tracker.rescan(jsonutils.dumps(devices))
+        tracker.save(self.context)
+        self.assertEqual(('allocated', None, True), self.records()[address])
+        self.assertEqual(('available', None, False), self.records()[free])
+        self.assertIn(
+            f'PCI device {address} of server {server} was 8086:0001 and is '
+            '8086:0002 now',
+            self.stdlog.logger.output,
+        )
+        tracker.free_instance(self.context, self.instance(server))
+        tracker.save(self.context)
+        self.assertEqual('available', self.records()[address][0])
+        tracker.update_devices_from_hypervisor_resources(
+            jsonutils.dumps(devices)
+        )
+        tracker.save(self.context)
+        self.assertEqual(('available', None, False), self.records()[address])
+
     def test_what_is_offered_again_stays(self) -> None:
         server = self.create_server()
         [address] = self.devices(server)
