@@ -59,6 +59,27 @@ class StatsTest(base.BaseTestCase):
 
 
 class GroupingTest(StatsTest):
+    def test_device_for_one_time_use(self) -> None:
+        """Nova's tag in [pci] device_spec; Placement guards its use."""
+        self.offer()
+        self.conf.config(group='pci', report_in_placement=True)
+        host = stats.PciDeviceStats(
+            objects.NUMATopology(),
+            dev_filter=whitelist.Whitelist(
+                ['{"vendor_id": "8086", "one_time_use": "true"}']
+            ),
+        )
+        host.add_device(devices.device('0000:01:00.0'))
+        self.assertEqual('true', host.pools[0]['one_time_use'])
+        self.assertFalse(
+            host.support_requests(
+                [devices.request(1, {'vendor_id': '8086'})], None
+            )
+        )
+        self.assertTrue(
+            host.support_requests([devices.alias(1, vendor_id='8086')], None)
+        )
+
     def test_groups_by_ids_and_attributes_by_default(self) -> None:
         self.offer(
             '[{"address": "0000:01:*.*"}, {"e.group": "gpu"}]', EVERYTHING
