@@ -80,6 +80,10 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         if CONF.pci.report_in_placement:
             # In Placement a pool is one resource provider, which is one card.
             pool['address'] = dev.parent_addr or dev.address
+        # As Nova: a port with a guaranteed bandwidth needs a device of the PF
+        # that Placement chose.
+        if dev.extra_info.get('parent_ifname'):
+            pool['parent_ifname'] = dev.extra_info['parent_ifname']
         self._ensure_remote_managed_tag(dev, pool)
         return pool
 

@@ -59,6 +59,22 @@ class StatsTest(base.BaseTestCase):
 
 
 class GroupingTest(StatsTest):
+    def test_by_the_interface_of_the_physical_function(self) -> None:
+        """A port with a guaranteed bandwidth names it in its request."""
+        functions = [
+            devices.device(
+                f'0000:0{bus}:00.1', dev_type='type-VF', parent_ifname=name
+            )
+            for bus, name in ((1, 'eth1'), (2, 'eth2'))
+        ]
+        for host in (self.stats(*functions), self.reported(*functions)):
+            self.assertEqual(2, len(host.pools))
+            for name, fits in (('eth2', True), ('eth3', False)):
+                request = devices.request(
+                    1, {'dev_type': 'type-VF', 'parent_ifname': name}
+                )
+                self.assertEqual(fits, host.support_requests([request], None))
+
     def test_device_for_one_time_use(self) -> None:
         """Nova's tag in [pci] device_spec; Placement guards its use."""
         self.offer()
