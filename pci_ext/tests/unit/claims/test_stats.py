@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from fixtures import FakeLogger
 from nova import exception as nova_exception
 from nova import objects
 from nova.pci import manager
@@ -74,6 +75,26 @@ class GroupingTest(StatsTest):
                     1, {'dev_type': 'type-VF', 'parent_ifname': name}
                 )
                 self.assertEqual(fits, host.support_requests([request], None))
+
+    def test_pools_that_the_database_cannot_hold(self) -> None:
+        logger = self.useFixture(FakeLogger())
+        for slots, logged in ((31, False), (320, True)):
+            self.offer(
+                *(
+                    f'[{{"address": "{slot // 32:02x}:{slot % 32:02x}.0"}},'
+                    f' {{"e.name": "{slot}", "e.text": "{"x" * 50}"}}]'
+                    for slot in range(slots)
+                )
+            )
+            self.reported(
+                *(
+                    devices.device(f'0000:{slot // 32:02x}:{slot % 32:02x}.0')
+                    for slot in range(slots)
+                )
+            )
+            self.assertEqual(logged, 'cannot be saved' in logger.output)
+        self.assertIn('The 320 pools of PCI devices take', logger.output)
+        self.assertIn('Attribute e.name has the most values', logger.output)
 
     def test_device_for_one_time_use(self) -> None:
         """Nova's tag in [pci] device_spec; Placement guards its use."""
