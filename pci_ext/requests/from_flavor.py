@@ -132,6 +132,18 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
         }
         for name in dict.fromkeys(names)
     ]
+    if sum(item['count'] for item in resolved) > request_grammar.MAX_COUNT:
+        raise InvalidPciRequest(
+            reason=_(
+                '%(pci_flavor)s and %(pci_name)s together request more than '
+                '%(limit)d devices'
+            )
+            % {
+                'pci_flavor': PCI_FLAVOR,
+                'pci_name': PCI_NAME,
+                'limit': request_grammar.MAX_COUNT,
+            }
+        )
     return resolved
 
 
