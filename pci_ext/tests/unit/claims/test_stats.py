@@ -96,6 +96,14 @@ class GroupingTest(StatsTest):
         self.assertIn('The 320 pools of PCI devices take', logger.output)
         self.assertIn('Attribute e.name has the most values', logger.output)
 
+    def test_special_attribute_that_no_operator_can_give(self) -> None:
+        self.assertRaises(
+            ValueError,
+            self.conf.config,
+            group='pci_ext',
+            special_attrs=['e.group', 'group'],
+        )
+
     def test_device_for_one_time_use(self) -> None:
         """Nova's tag in [pci] device_spec; Placement guards its use."""
         self.offer()
