@@ -169,6 +169,15 @@ class PciAttachFailed(PciExtException):
     msg_fmt = _('PCI device %(address)s was not attached: %(reason)s')
 
 
+class PciDeviceReplaced(PciAttachFailed):
+    """The device at an address is not the one on record."""
+
+    msg_fmt = _(
+        'PCI device %(address)s was not attached: the device at this address '
+        'is %(found)s now, and the server has %(recorded)s.'
+    )
+
+
 class PciDetachFailed(PciExtException):
     """A guest did not release a device in time."""
 

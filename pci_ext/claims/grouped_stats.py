@@ -12,6 +12,7 @@
 
 """The pools of a host: their devices, and the report to the scheduler."""
 
+import collections
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,12 +21,21 @@ from nova.objects import fields
 from nova.pci import stats
 from nova.pci import whitelist
 from oslo_config import cfg
+from oslo_log import log as logging
+from oslo_serialization import jsonutils
 
 from pci_ext.claims import offered_devices
 from pci_ext.claims import sriov
 from pci_ext.matching import grouping
 
 CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
+
+# Bytes of the column compute_nodes.pci_stats, TEXT, in MySQL.
+_COLUMN_SIZE = 65535
+
+# Fewer pools fit, and a report is made at each claim.
+_POOLS_TO_MEASURE = 64
 
 
 def _pool_of(reported: 'objects.PciDevicePool') -> dict[str, Any]:
@@ -80,6 +90,10 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         if CONF.pci.report_in_placement:
             # In Placement a pool is one resource provider, which is one card.
             pool['address'] = dev.parent_addr or dev.address
+        # As Nova: a port with a guaranteed bandwidth needs a device of the PF
+        # that Placement chose.
+        if dev.extra_info.get('parent_ifname'):
+            pool['parent_ifname'] = dev.extra_info['parent_ifname']
         self._ensure_remote_managed_tag(dev, pool)
         return pool
 
@@ -142,6 +156,33 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         pool = keys and self._find_pool(keys)
         if pool and any(device is parent for device in pool['devices']):
             self.remove_device(parent)
+
+    def to_device_pools_obj(self) -> 'objects.PciDevicePoolList':
+        """Return the pools for the report; log if they are too many."""
+        reported = super().to_device_pools_obj()
+        if len(reported) >= _POOLS_TO_MEASURE:
+            size = len(jsonutils.dumps(reported.obj_to_primitive()))
+            if size > _COLUMN_SIZE:
+                LOG.error(
+                    'The %(pools)d pools of PCI devices take %(size)d bytes, '
+                    'and MySQL stores %(limit)d: the compute node cannot be '
+                    'saved there. Attribute %(attribute)s has the most '
+                    'values; see [pci_ext] pci_flavor_attrs.',
+                    {
+                        'pools': len(reported),
+                        'size': size,
+                        'limit': _COLUMN_SIZE,
+                        'attribute': self._most_divided_by(),
+                    },
+                )
+        return reported
+
+    def _most_divided_by(self) -> str:
+        values = collections.defaultdict(set)
+        for pool in self:
+            for key in pool.keys() - {'count'}:
+                values[key].add(pool[key])
+        return max(values, key=lambda key: (len(values[key]), key))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Iterate over the pools that are reported to the scheduler.

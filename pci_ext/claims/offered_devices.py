@@ -144,6 +144,17 @@ def _parse(
     return tuple(OfferedDeviceSpec(entry) for entry in entries)
 
 
+def too_long_address(device: dict[str, Any]) -> str | None:
+    """Return the key of an address of a device that Nova cannot record.
+
+    :param device: the hypervisor's report of a device
+    """
+    for key in ('address', 'parent_addr'):
+        if len(device.get(key) or '') > ADDRESS_LENGTH:
+            return key
+    return None
+
+
 class Whitelist(whitelist.Whitelist):
     """Nova's list of device specs, preceded by the entries of pci_ext."""
 
@@ -170,19 +181,19 @@ class Whitelist(whitelist.Whitelist):
     def device_assignable(
         self, dev: dict[str, Any]
     ) -> devspec.PciDeviceSpec | None:
-        for key in ('address', 'parent_addr'):
-            if len(dev.get(key) or '') > ADDRESS_LENGTH:
-                LOG.warning(
-                    'PCI device %(address)s is not offered: its %(key)s is '
-                    "longer than the %(length)d characters that Nova's table "
-                    'pci_devices can hold.',
-                    {
-                        'address': dev['address'],
-                        'key': key,
-                        'length': ADDRESS_LENGTH,
-                    },
-                )
-                return None
+        key = too_long_address(dev)
+        if key is not None:
+            LOG.warning(
+                'PCI device %(address)s is not offered: its %(key)s is longer '
+                "than the %(length)d characters that Nova's table pci_devices "
+                'can hold.',
+                {
+                    'address': dev['address'],
+                    'key': key,
+                    'length': ADDRESS_LENGTH,
+                },
+            )
+            return None
         return super().device_assignable(dev)
 
 

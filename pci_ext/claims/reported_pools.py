@@ -29,6 +29,8 @@ _INTERNAL = frozenset(
     (
         'address',
         'count',
+        'live_migratable',
+        'one_time_use',
         'parent_ifname',
         'remote_managed',
         'rp_uuid',

@@ -30,6 +30,7 @@ from nova.objects import fields
 from nova.pci import manager
 from oslo_config import cfg
 from oslo_log import log as logging
+from oslo_serialization import jsonutils
 from oslo_utils import excutils
 
 from pci_ext import exception
@@ -63,6 +64,10 @@ def _mark_withdrawn(device: 'objects.PciDevice', withdrawn: bool) -> None:
     device.extra_info = changed
 
 
+def _model(vendor_id: str, product_id: str) -> str:
+    return f'{vendor_id}:{product_id}'
+
+
 def _assume_running(instance: 'objects.Instance') -> bool:
     return True
 
@@ -86,6 +91,8 @@ class PciDevTracker(manager.PciDevTracker):
     ) -> None:
         super().__init__(context, compute_node)
         self._host = compute_node.host
+        # Of all devices of the host at the last scan, by address.
+        self._models: dict[str, str] = {}
         # Servers with an interface attach in progress; scans must leave their
         # claims alone.
         self._holding_claims: set[str] = set()
@@ -100,8 +107,35 @@ class PciDevTracker(manager.PciDevTracker):
                 'The host continues to offer the same PCI devices: %s',
                 error.format_message(),
             )
+        self._models = {
+            device['address']: _model(
+                device['vendor_id'], device['product_id']
+            )
+            for device in jsonutils.loads(devices_json)
+        }
         super().update_devices_from_hypervisor_resources(devices_json)
         self._scanned = (devices_json, _options())
+
+    def _is_replaced(self, device: 'objects.PciDevice') -> bool:
+        """Return whether a device in use has made way for another model.
+
+        Nova compares addresses only, which the firmware may number anew.
+        """
+        recorded = _model(device.vendor_id, device.product_id)
+        found = self._models.get(device.address, recorded)
+        if device.status not in IN_USE or found == recorded:
+            return False
+        LOG.error(
+            'PCI device %(address)s of server %(server)s was %(recorded)s '
+            'and is %(found)s now. The server is not started with it.',
+            {
+                'address': device.address,
+                'server': device.instance_uuid,
+                'recorded': recorded,
+                'found': found,
+            },
+        )
+        return True
 
     def rescan(self, devices_json: str) -> None:
         """Scan if the devices or the options have changed."""
@@ -223,12 +257,33 @@ class PciDevTracker(manager.PciDevTracker):
             if is_offered:
                 # Nova would still remove a device that is offered again.
                 self.to_be_removed_when_freed.pop(device.address, None)
-            _mark_withdrawn(device, device.status in IN_USE and not is_offered)
+            _mark_withdrawn(
+                device,
+                device.status in IN_USE
+                and (self._is_replaced(device) or not is_offered),
+            )
         sriov_status.reconcile_status(self.pci_devs, self.stats)
         for device in self.pci_devs:
             # Nova needs its id when another device of its card is freed.
             if 'id' not in device:
                 device.save()
+
+    def save(self, context: Any) -> None:
+        """Save changed records; a removed one is saved as free before.
+
+        Nova only marks the row of a removed device as deleted. If the row
+        still names a server, Nova lists the device among those of the server
+        whenever it loads them lazily, and would give it to the guest again.
+        """
+        for device in self.pci_devs:
+            if device.status == fields.PciDeviceStatus.REMOVED:
+                device.status = fields.PciDeviceStatus.AVAILABLE
+                try:
+                    with device.obj_alternate_context(context):
+                        device.save()
+                finally:
+                    device.status = fields.PciDeviceStatus.REMOVED
+        super().save(context)
 
     def _free_device(
         self,
@@ -260,6 +315,7 @@ SEAM = seam.Seam(
         'update_devices_from_hypervisor_resources': ('self', 'devices_json'),
         '_build_device_tree': ('all_devs',),
         '_set_hvdevs': ('self', 'devices'),
+        'save': ('self', 'context'),
         '_free_device': ('self', 'dev', 'instance'),
         'claim_instance': (
             'self',

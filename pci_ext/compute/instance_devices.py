@@ -59,6 +59,41 @@ def get_devices(
     ]
 
 
+def drop_untracked(
+    context: nova_context.RequestContext,
+    rt: nova_compute.ResourceTracker,
+    instance: 'objects.Instance',
+) -> None:
+    """Remove from an instance the devices that its host has no record of.
+
+    Nova loads the devices of an instance lazily with those whose rows are
+    deleted, by which the instance may name a device that another server has
+    now. To be called before a guest gets the devices of the instance.
+
+    :param context: of an administrator
+    """
+    # Before the first scan there is no tracker, but there are its rows.
+    own: Iterable[objects.PciDevice] = (
+        get_devices(rt, instance)
+        if rt.pci_tracker is not None
+        else objects.PciDeviceList.get_by_instance_uuid(context, instance.uuid)
+    )
+    ids = {device.id for device in own}
+    named = list(instance.pci_devices or ())
+    unknown = [device for device in named if device.id not in ids]
+    if unknown:
+        LOG.warning(
+            'PCI devices %s do not belong to the server any more: its guest '
+            'does not get them.',
+            ', '.join(sorted(device.address for device in unknown)),
+            instance=instance,
+        )
+        instance.pci_devices = objects.PciDeviceList(
+            objects=[device for device in named if device.id in ids]
+        )
+        instance.obj_reset_changes(['pci_devices'])
+
+
 def pool_keys(
     rt: nova_compute.ResourceTracker, device: 'objects.PciDevice'
 ) -> dict[str, Any]:

@@ -13,6 +13,7 @@
 """Options of compute hosts: the devices they offer, and their grouping."""
 
 from oslo_config import cfg
+from oslo_config import types
 
 GROUP = 'pci_ext'
 
@@ -84,12 +85,14 @@ scheduler.
     ),
     cfg.ListOpt(
         'special_attrs',
+        item_type=types.String(regex=r'^e\..+'),
         default=[],
         help="""
 Extra attributes that reserve a device for PCI flavors that name them.
 
 A device that carries one of these attributes is matched only by a PCI flavor
-whose selector names that attribute.
+whose selector names that attribute. Each begins with ``e.``: other properties
+are not given by operators, and cannot reserve a device.
 """,
         sample_default=['e.group'],
     ),

@@ -132,8 +132,7 @@ def _compile_range(text: str) -> Callable[[Address], bool]:
 
 def _compile_fields(text: str) -> Callable[[Address], bool]:
     # The dot between slot and function is certain only if it is the only one
-    # or escaped. No field of a device ever is a number with a dot, so a
-    # wrong reading does no harm: it matches nothing.
+    # or escaped. A wrong reading has a field that no number matches.
     readings = []
     problem: ValueError | None = None
     for fields in _split(text):
@@ -207,6 +206,14 @@ def _compile_field(index: int, text: str) -> _Test:
             _('the %(name)s, %(text)r: %(reason)s')
             % {'name': name, 'text': text, 'reason': error}
         ) from None
+    # Domains are too many to try, and few patterns are for them.
+    if greatest <= 0xFF and not any(
+        expression(form % number) for number in range(greatest + 1)
+    ):
+        raise ValueError(
+            _('the %(name)s, %(text)r: no %(name)s matches it.')
+            % {'name': name, 'text': text}
+        )
     return lambda number: expression(form % number)
 
 

@@ -36,6 +36,11 @@ Costs = tuple[int | None, ...]
 _ON_DEMAND_TYPES = frozenset((grouping.PF, 'vdpa'))
 _REMOTE_MANAGED = 'remote_managed'
 
+# Nova reserves such a device in Placement once it was used, and cleans up
+# there: a claim without Placement would give it to a second server. No PCI
+# flavor can name this key, so none matches the device.
+_ONE_TIME_USE = 'one_time_use'
+
 # Kinds remembered. More than a cloud has of hardware generations; bounded, so
 # that the memory used does not grow with the hosts.
 _POOL_KINDS = 256
@@ -57,6 +62,7 @@ class CostTable:
                 {
                     grouping.DEV_TYPE,
                     _REMOTE_MANAGED,
+                    _ONE_TIME_USE,
                     grouping.SPECIAL_ATTRS,
                 }.union(
                     *(
@@ -115,4 +121,6 @@ def _keys_to_be_named(pool: Mapping[str, Any]) -> frozenset[str]:
         keys.add(grouping.DEV_TYPE)
     if str(pool.get(_REMOTE_MANAGED)).lower() == 'true':
         keys.add(_REMOTE_MANAGED)
+    if str(pool.get(_ONE_TIME_USE)).lower() == 'true':
+        keys.add(_ONE_TIME_USE)
     return frozenset(keys)

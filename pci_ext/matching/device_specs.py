@@ -31,6 +31,24 @@ NAME_ATTRIBUTE = 'e.name'
 #: The attribute that names the physical network of a device.
 PHYSICAL_NETWORK = 'e.physical_network'
 
+_TAG = _('it is a tag for [pci] device_spec, not a property of a device.')
+
+# Keys of Nova's device_spec that are no properties of devices.
+_WORDS_OF_NOVA = {
+    'physical_network': _(
+        'write e.physical_network into the second object, the attributes.'
+    ),
+    'trusted': _('write e.trusted into the second object, the attributes.'),
+    'device_type': _('write dev_type.'),
+    'devname': _('write address, or parent_addr for virtual functions.'),
+    'managed': _TAG,
+    'live_migratable': _TAG,
+    'one_time_use': _TAG,
+    'remote_managed': _TAG,
+    'resource_class': _TAG,
+    'traits': _TAG,
+}
+
 #: Characters in the key and in the value of an attribute.
 MAX_ATTRIBUTE_LENGTH = 255
 
@@ -126,6 +144,8 @@ def _parse_pair(pair: Any) -> DeviceSpec:
             )
         )
     specs, attributes = pair
+    for key in specs:
+        _check_selected(key)
     for key, value in attributes.items():
         _check_attribute(key, value)
     if len(json.dumps(attributes)) > MAX_ATTRIBUTES_SIZE:
@@ -134,6 +154,23 @@ def _parse_pair(pair: Any) -> DeviceSpec:
             % MAX_ATTRIBUTES_SIZE
         )
     return DeviceSpec(selectors.Selector(specs), attributes)
+
+
+def _check_selected(key: str) -> None:
+    """Refuse a key that no device has before it belongs to an entry."""
+    reason = None
+    if key in _WORDS_OF_NOVA:
+        reason = _WORDS_OF_NOVA[key]
+    elif key.startswith(grouping.ATTRIBUTE_PREFIX):
+        reason = _(
+            'a device has attributes by its entry only: write it into the '
+            'second object.'
+        )
+    if reason:
+        raise ValueError(
+            _('selector %(key)r: %(reason)s')
+            % {'key': key[:MAX_ATTRIBUTE_LENGTH], 'reason': reason}
+        )
 
 
 def _check_attribute(key: str, value: object) -> None:

@@ -23,8 +23,15 @@ from collections.abc import Collection
 from collections.abc import Hashable
 from collections.abc import Sequence
 import heapq
+import logging
 
 from pci_ext.matching import min_cost_flow
+
+LOG = logging.getLogger(__name__)
+
+#: Choices that are tried; each takes up to half a millisecond. Ten cards that
+#: all differ have 2,047, and few requests need more than some hundred.
+MAX_CHOICES = 2048
 
 #: The cost of a flow, and the flow.
 Solution = tuple[int, min_cost_flow.Flow]
@@ -42,7 +49,7 @@ def search(
     :param kinds: equal for pools that are alike but for their devices
     :param conflicts: pairs of pools that must not both be taken from
     :param cheapest: solves the problem without conflicts
-    :returns: None if there is none
+    :returns: None if there is none, or none after `MAX_CHOICES`
     """
     first = cheapest(capacities)
     if first is None:
@@ -56,7 +63,7 @@ def search(
         return first
 
     symmetry = _Symmetry(kinds, neighbours)
-    seen = set()
+    seen: set[Hashable] = set()
     # Cheapest first; of these the latest, as most is decided there. Leaving
     # pools out never makes it cheaper, so the first without a clash is best.
     order = 0
@@ -77,6 +84,15 @@ def search(
             signature = symmetry.signature(rest)
             if signature in seen:
                 continue
+            if len(seen) == MAX_CHOICES:
+                LOG.warning(
+                    'No assignment of PCI devices was found in %d attempts: '
+                    'the search was given up. Let the host offer either the '
+                    'physical functions of its cards or the virtual ones, or '
+                    'use fewer alternatives.',
+                    MAX_CHOICES,
+                )
+                return None
             seen.add(signature)
             found = cheapest(rest)
             if found is not None:

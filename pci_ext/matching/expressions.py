@@ -19,6 +19,7 @@ time linear in the value, for any expression.
 from collections.abc import Callable
 import functools
 import re
+from typing import Any
 
 import re2
 
@@ -61,13 +62,35 @@ def compile_expression(
     :param ignore_case: whether `A` and `a` are the same
     :raises ValueError: with a reason to show, if RE2 refuses the expression
     """
+    fullmatch = _compile(text, ignore_case).fullmatch
+
+    @functools.lru_cache(maxsize=REMEMBERED_VALUES)
+    def matches(value: str) -> bool:
+        return fullmatch(value.encode('utf-8', 'surrogatepass')) is not None
+
+    return matches
+
+
+def compile_search(text: str) -> Callable[[str], bool]:
+    """Return a function that tells whether a part of a text matches.
+
+    Case is ignored.
+
+    :param text: a regular expression in RE2 syntax
+    :raises ValueError: with a reason to show, if RE2 refuses the expression
+    """
+    search = _compile(text, ignore_case=True).search
+    return lambda value: search(value) is not None
+
+
+def _compile(text: str, ignore_case: bool) -> Any:
     options = re2.Options()
     options.log_errors = False
     options.max_mem = MAX_MEMORY
     options.never_capture = True
     options.case_sensitive = not ignore_case
     try:
-        fullmatch = re2.compile(text, options).fullmatch
+        return re2.compile(text, options)
     except UnicodeEncodeError:
         raise ValueError(_('it is not valid Unicode text.')) from None
     except re2.error as error:
@@ -76,9 +99,3 @@ def compile_expression(
         raise ValueError(
             _('it is not a regular expression in RE2 syntax: %s.') % detail
         ) from None
-
-    @functools.lru_cache(maxsize=REMEMBERED_VALUES)
-    def matches(value: str) -> bool:
-        return fullmatch(value.encode('utf-8', 'surrogatepass')) is not None
-
-    return matches

@@ -27,6 +27,16 @@ from pci_ext.matching import expressions
 #: PCI Local Bus Specification 3.0, 6.2.1 Device Identification.
 DIGITS = {'vendor_id': 4, 'product_id': 4, 'device_id': 4, 'class': 6}
 
+# Base class and subclass, without the programming interface, as lspci -nn
+# writes a class.
+_CLASS, _CLASS_DIGITS = 'class', 4
+_HEX = re.compile('[0-9a-f]+')
+
+# Every id of four digits, a line each: one pass of RE2 tells whether an
+# expression matches any of them.
+_ALL_IDS = '\n'.join(f'{number:04x}' for number in range(0x10000))
+_TEXT_ANCHORS = ('\\A', '\\z', '\\Q')
+
 # Escapes and character classes are passed over; a 0x where a branch of the
 # expression begins is the prefix of an id, unless it is quantified.
 _PREFIX = re.compile(
@@ -37,25 +47,37 @@ _PREFIX = re.compile(
 )
 
 
-def compile_hex_id(text: str, digits: int) -> Callable[[str], bool]:
+def compile_hex_id(key: str, text: str) -> Callable[[str], bool]:
     """Return a function that tells whether an id matches.
 
+    :param key: the property, of `DIGITS`
     :param text: a literal, with or without leading zeros, or a regular
-        expression
-    :param digits: digits of such an id when written in full
+        expression; a class of four digits is class and subclass
     :raises ValueError: with a reason to show
     """
+    digits = DIGITS[key]
     literal = expressions.unescape(text)
     if literal is None:
-        without_prefix = _PREFIX.sub(_drop_prefix, text)
-        expression = expressions.compile_expression(
-            without_prefix, ignore_case=True
-        )
-        return lambda value: expression(_bare(value))
+        return _compile_expression(key, _PREFIX.sub(_drop_prefix, text))
 
     wanted = _bare(literal)
     if not wanted:
         raise ValueError(_('it is empty; write a hexadecimal number.'))
+    if not _HEX.fullmatch(wanted) or len(wanted) > digits:
+        raise ValueError(
+            _('it is not a hexadecimal number of up to %d digits.') % digits
+        )
+    if key == _CLASS:
+        if len(wanted) not in (_CLASS_DIGITS, digits):
+            raise ValueError(
+                _(
+                    'write 4 digits, class and subclass, or 6, with the '
+                    'programming interface.'
+                )
+            )
+        return lambda value: (
+            _bare(value).rjust(digits, '0')[: len(wanted)] == wanted
+        )
     wanted = wanted.rjust(digits, '0')
 
     @functools.lru_cache(maxsize=expressions.REMEMBERED_VALUES)
@@ -63,6 +85,23 @@ def compile_hex_id(text: str, digits: int) -> Callable[[str], bool]:
         return _bare(value).rjust(digits, '0') == wanted
 
     return matches
+
+
+def _compile_expression(key: str, text: str) -> Callable[[str], bool]:
+    expression = expressions.compile_expression(text, ignore_case=True)
+    if key == _CLASS:
+        return lambda value: (
+            expression(_bare(value))
+            or expression(_bare(value)[:_CLASS_DIGITS])
+        )
+    if not any(anchor in text for anchor in _TEXT_ANCHORS):
+        anyone = expressions.compile_search(f'(?m)^(?:{text})$')
+        if not anyone(_ALL_IDS):
+            raise ValueError(
+                _('no hexadecimal number of %d digits matches it.')
+                % DIGITS[key]
+            )
+    return lambda value: expression(_bare(value))
 
 
 def _bare(text: str) -> str:

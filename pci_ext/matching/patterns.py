@@ -37,6 +37,18 @@ MAX_LENGTH = 510
 COMPILED_PATTERNS = 512
 
 
+# Properties with known values: Nova's device types, and the NUMA nodes that
+# Linux supports at most (CONFIG_NODES_SHIFT is not greater than 10).
+_VALUES = {
+    'dev_type': ('type-PCI', 'type-PF', 'type-VF', 'vdpa'),
+    'numa_node': tuple(map(str, range(1024))),
+}
+_SHOWN_VALUES = {
+    'dev_type': ', '.join(_VALUES['dev_type']),
+    'numa_node': '0, 1, 2, …',
+}
+
+
 class Pattern:
     """One compiled pattern.
 
@@ -85,11 +97,18 @@ def _matcher(key: str, text: str) -> Callable[[str], bool]:
     if key in addresses.KEYS:
         return addresses.compile_address(text)
     if key in hex_ids.DIGITS:
-        return hex_ids.compile_hex_id(text, hex_ids.DIGITS[key])
+        return hex_ids.compile_hex_id(key, text)
     wanted = expressions.unescape(text)
-    if wanted is None:
-        return expressions.compile_expression(text)
-    return lambda value: value == wanted
+    matches = (
+        expressions.compile_expression(text)
+        if wanted is None
+        else wanted.__eq__
+    )
+    if key in _VALUES and not any(map(matches, _VALUES[key])):
+        raise ValueError(
+            _('no value matches it; the values are %s.') % _SHOWN_VALUES[key]
+        )
+    return matches
 
 
 def _present(value: str) -> bool:

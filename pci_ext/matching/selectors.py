@@ -38,6 +38,15 @@ _NOT_FOR_FLAVORS = frozenset(
     )
 )
 
+#: Keys that mean something else to Nova or in a request than a property.
+_RESERVED = {
+    'pci_name': _('it names a device of [pci_ext] pci_devices in requests.'),
+    'live_migratable': _(
+        'the live migration policy of the PCI flavor decides instead.'
+    ),
+    'one_time_use': _('PCI flavors do not match devices for one-time use.'),
+}
+
 
 class Selector:
     """Patterns by property: a device matches if all of its values do.
@@ -108,6 +117,8 @@ def validate_flavor_keys(specs: Mapping[str, str]) -> None:
                     'by a key that names one machine, slot or PCI flavor.'
                 ),
             )
+        if key in _RESERVED:
+            raise exception.InvalidSelector(key=key, reason=_RESERVED[key])
 
 
 def _check_item(key: object, text: object) -> None:

@@ -15,13 +15,14 @@
 from oslo_versionedobjects import base as ovo_base
 from oslo_versionedobjects import fields
 
+from pci_ext.matching import patterns
 from pci_ext.objects import base
 
 #: Characters in a description.
 MAX_DESCRIPTION_LENGTH = 1024
 
 #: Characters in a pattern of the specs.
-MAX_VALUE_LENGTH = 1024
+MAX_VALUE_LENGTH = patterns.MAX_LENGTH
 
 
 class LiveMigration:

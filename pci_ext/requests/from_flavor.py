@@ -98,7 +98,7 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
     except exception.MalformedPciRequest as error:
         raise InvalidPciRequest(reason=error.format_message()) from error
     found = _find({name for item in parsed for name in item.alternatives})
-    resolved = [
+    resolved: list[dict[str, Any]] = [
         {
             'count': item.count,
             'alias_name': ','.join(item.alternatives),
@@ -132,6 +132,18 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
         }
         for name in dict.fromkeys(names)
     ]
+    if sum(item['count'] for item in resolved) > request_grammar.MAX_COUNT:
+        raise InvalidPciRequest(
+            reason=_(
+                '%(pci_flavor)s and %(pci_name)s together request more than '
+                '%(limit)d devices'
+            )
+            % {
+                'pci_flavor': PCI_FLAVOR,
+                'pci_name': PCI_NAME,
+                'limit': request_grammar.MAX_COUNT,
+            }
+        )
     return resolved
 
 
@@ -175,7 +187,15 @@ def _make_requests(
             resolve(extra_specs)
         )
     elif server_state.RESOLVED not in extra_specs:
-        raise _not_resolved()
+        if not moves.keeps_flavor(flavor):
+            raise _not_resolved()
+        # It was created by a nova-api without pci_ext, during an upgrade.
+        LOG.warning(
+            'The flavor of a server that moves requests PCI devices that the '
+            'server never had: it moves without them.',
+            instance=call_arguments.current().moving_instance,
+        )
+        return []
     return [
         objects.InstancePCIRequest(
             count=item['count'],

@@ -74,6 +74,12 @@ def adjust_for_move(
     ]
 
 
+def keeps_flavor(flavor: 'objects.Flavor') -> bool:
+    """Tell whether a server moves with this flavor, which it has already."""
+    instance = call_arguments.current().moving_instance
+    return instance is not None and bool(flavor.id == instance.flavor.id)
+
+
 def affinity_policy(flavor: 'objects.Flavor') -> str | None:
     """Return the NUMA policy of a flavor for the server that moves.
 

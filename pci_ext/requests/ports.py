@@ -101,8 +101,17 @@ def _add_port_needs(
     """Add the values that a port needs to its alternatives.
 
     :param spec: spec of the request that Nova made for the port
-    :raises InvalidPciRequest: if a PCI flavor excludes a value
+    :raises InvalidPciRequest: if a PCI flavor excludes a value, or the port is
+        for a SmartNIC
     """
+    if spec.get(pci_request.PCI_REMOTE_MANAGED_TAG, '').lower() == 'true':
+        raise from_flavor.InvalidPciRequest(
+            reason=_(
+                'port %s is remote-managed: its device is one of a SmartNIC, '
+                'which no PCI flavor selects'
+            )
+            % port_id
+        )
     needs = _required_values(spec)
     for alternative in alternatives:
         for key, value in needs.items():

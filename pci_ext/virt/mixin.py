@@ -14,8 +14,12 @@
 
 from typing import Any
 
+from nova import context as nova_context
+from nova import objects
+
 from pci_ext.activation import activator
 from pci_ext.compute import endpoint
+from pci_ext.compute import instance_devices
 from pci_ext.compute import interface_lock
 from pci_ext.compute import manager
 
@@ -46,6 +50,14 @@ class PciExtDriverMixin:
                 endpoint.Endpoint(compute, self._pci_manager)
             )
             self._pci_manager.start()
+
+    def _drop_untracked(self, instance: 'objects.Instance') -> None:
+        """Remove devices that this host has no record of from an instance."""
+        instance_devices.drop_untracked(
+            nova_context.get_admin_context(),
+            self.virtapi._compute.rt,
+            instance,
+        )
 
     def pci_removed(self, server_uuid: str) -> None:
         """Handle a device that left a guest without a detach in progress."""

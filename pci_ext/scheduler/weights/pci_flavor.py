@@ -12,6 +12,8 @@
 
 """Weigh hosts by how well their devices fit the PCI flavors requested."""
 
+from collections.abc import Sequence
+import math
 from typing import Any
 
 from nova import objects
@@ -40,17 +42,31 @@ class PciFlavorWeigher(weights.BaseHostWeigher):
     def _weigh_object(
         self, host_state: Any, request_spec: 'objects.RequestSpec'
     ) -> float:
-        """Higher weights win.
+        # Nova requires the method of each weigher, but does not call it here.
+        return 0.0
 
-        A step down the alternatives counts 1, devices left free count less
-        than that in all.
+    def weigh_objects(
+        self,
+        weighed_obj_list: Sequence[Any],
+        weight_properties: 'objects.RequestSpec',
+    ) -> list[float]:
+        """Weigh hosts by their rank, the best highest.
+
+        Nova scales the weights of all hosts to 0 to 1: by any other measure
+        one host that fits badly would let the others look alike, and the
+        weighers of Nova decide between them.
         """
-        requests = compiler.compile_request_spec(request_spec)
-        fit = (
-            requests.fit(host_pools.get_pools(host_state))
-            if requests
-            else None
-        )
-        if fit is None:
-            return 0.0
-        return -(fit.cost + fit.left / (fit.left + 1))
+        requests = compiler.compile_request_spec(weight_properties)
+        if requests is None:
+            return [0.0] * len(weighed_obj_list)
+        fits = [
+            requests.fit(host_pools.get_pools(weighed.obj))
+            for weighed in weighed_obj_list
+        ]
+        # A step down the alternatives outweighs any number of devices left.
+        keys = [
+            (math.inf, 0) if fit is None else (fit.cost, fit.left)
+            for fit in fits
+        ]
+        ranks = {key: rank for rank, key in enumerate(sorted(set(keys)))}
+        return [-float(ranks[key]) for key in keys]

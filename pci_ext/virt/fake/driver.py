@@ -12,6 +12,7 @@
 
 """The compute driver for a simulated hypervisor."""
 
+from collections.abc import Iterable
 from collections.abc import Sequence
 import os
 from typing import Any
@@ -147,9 +148,36 @@ class FakeDriver(
         instance: 'objects.Instance',
         devices: 'Sequence[objects.PciDevice]',
     ) -> None:
+        self._check_models(devices)
         if self.attached_pci(instance) is not None:
             for device in devices:
                 self._domains.attach(instance.uuid, device.address)
+
+    def _check_models(self, devices: 'Iterable[objects.PciDevice]') -> None:
+        """Check that the hardware has the devices on record.
+
+        :raises PciAttachFailed: for the first that is another one, or gone
+        """
+        if not CONF.pci_ext.fake_hardware:
+            return
+        self._read_hardware()
+        models = {
+            device['address']: (device['vendor_id'], device['product_id'])
+            for device in self._pci_devices
+        }
+        for device in devices:
+            recorded = (device.vendor_id, device.product_id)
+            found = models.get(device.address)
+            if found is None:
+                raise exception.PciAttachFailed(
+                    address=device.address, reason='the host does not have it.'
+                )
+            if found != recorded:
+                raise exception.PciDeviceReplaced(
+                    address=device.address,
+                    found=':'.join(found),
+                    recorded=':'.join(recorded),
+                )
 
     def detach_pci(
         self,
@@ -208,6 +236,8 @@ class FakeDriver(
     def _start_domain(self, instance: 'objects.Instance') -> None:
         """Define and run a domain, as Nova's libvirt driver does."""
         self.plug_vifs(instance, instance.get_network_info())
+        self._drop_untracked(instance)
+        self._check_models(instance.get_pci_devices())
         self._domains.start(
             instance.uuid,
             [device.address for device in instance.get_pci_devices()],
@@ -225,6 +255,7 @@ class FakeDriver(
         self.plug_vifs(instance, kwargs.get('network_info') or ())
         # After a live migration the domain runs already.
         if kwargs.get('power_on', True) and not self._runs(instance):
+            self._drop_untracked(instance)
             self._domains.check_usable(
                 device.address for device in instance.get_pci_devices()
             )
@@ -312,6 +343,7 @@ class FakeDriver(
     ) -> None:
         """Detach the devices from the guest, and save it."""
         super().suspend(context, instance)
+        self._drop_untracked(instance)
         devices = instance.get_pci_devices()
         try:
             self.detach_pci(context, instance, devices)

@@ -12,6 +12,7 @@
 
 """The compute driver for libvirt."""
 
+import contextlib
 import functools
 import inspect
 from typing import Any
@@ -34,6 +35,7 @@ from pci_ext.virt.handlers import base
 from pci_ext.virt.libvirt import device_metadata
 from pci_ext.virt.libvirt import domain_xml
 from pci_ext.virt.libvirt import hotplug
+from pci_ext.virt.libvirt import node_devices
 from pci_ext.virt.libvirt import port_networks
 from pci_ext.virt.libvirt import suspend
 from pci_ext.virt.libvirt import vif
@@ -54,7 +56,7 @@ class LibvirtDriver(
 ):
     """Nova's libvirt driver, with the hooks of pci_ext."""
 
-    _pci_names: frozenset[str] = frozenset()
+    _pci_models: dict[str, tuple[str, str]] | None = None
 
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
         super().__init__(virtapi, read_only)
@@ -63,14 +65,31 @@ class LibvirtDriver(
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
         """Scan the devices again if the host has others than before.
 
-        Nova scans them once, with a call of libvirt for each device.
+        Nova scans them once, with several calls of libvirt for each device.
         """
-        names = frozenset(self._host.list_pci_devices())
-        if names != self._pci_names:
-            self._pci_names = names
+        models = self._list_models()
+        if models != self._pci_models:
+            self._pci_models = models
             self._get_pci_passthrough_devices.cache_clear()
         resources: dict[str, Any] = super().get_available_resource(nodename)
         return resources
+
+    def _list_models(self) -> dict[str, tuple[str, str]]:
+        """Return by name the models of the devices of the host.
+
+        The name of a device is its address: another device may have it now.
+        """
+        libvirt = driver.libvirt
+        models = {}
+        for device in self._host.list_all_devices(
+            flags=libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_PCI_DEV
+        ):
+            # A device may be removed meanwhile.
+            with contextlib.suppress(libvirt.libvirtError):
+                models[device.name()] = node_devices.model_of(
+                    device.XMLDesc(0)
+                )
+        return models
 
     @functools.cache  # noqa: B019  as in Nova, which clears it by this name
     def _get_pci_passthrough_devices(self) -> str:
@@ -80,9 +99,20 @@ class LibvirtDriver(
         """
         # Without Nova's cache: this method has its own.
         scan = driver.LibvirtDriver._get_pci_passthrough_devices
-        devices = jsonutils.loads(inspect.unwrap(scan)(self))
-        for device in devices:
-            device.update(self._more_properties(device['dev_id']))
+        devices = []
+        for device in jsonutils.loads(inspect.unwrap(scan)(self)):
+            try:
+                device.update(self._more_properties(device['dev_id']))
+            except driver.libvirt.libvirtError as error:
+                LOG.warning(
+                    'PCI device %(address)s is not offered, because libvirt '
+                    'cannot describe it: %(error)s',
+                    {'address': device['address'], 'error': error},
+                )
+                # The next periodic scan looks again.
+                self._pci_models = None
+            else:
+                devices.append(device)
         return str(jsonutils.dumps(devices))
 
     def _more_properties(self, dev_id: str) -> dict[str, Any]:
@@ -97,6 +127,8 @@ class LibvirtDriver(
         self, guest: vconfig.LibvirtConfigGuest, instance: 'objects.Instance'
     ) -> None:
         """Check the devices of a guest that is to start, and describe them."""
+        self._drop_untracked(instance)
+        self._check_models(instance.get_pci_devices())
         devices = instance.get_pci_devices(
             source=objects.InstancePCIRequest.FLAVOR_ALIAS
         )

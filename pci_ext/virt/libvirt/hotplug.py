@@ -39,6 +39,7 @@ from pci_ext.virt.handlers import base
 from pci_ext.virt.libvirt import domain_xml
 from pci_ext.virt.libvirt import guest_interfaces
 from pci_ext.virt.libvirt import iommu_groups
+from pci_ext.virt.libvirt import node_devices
 from pci_ext.virt.libvirt import physical_functions
 
 CONF = cfg.CONF
@@ -87,6 +88,7 @@ class HotplugMixin(base.DeviceHandler):
         if guest is None:
             # Nova defines the domain when it starts the server.
             return
+        self._check_models(devices)
         if guest.is_active():
             # They are attached one by one: each is checked alone.
             self._check_iommu_groups(
@@ -182,6 +184,25 @@ class HotplugMixin(base.DeviceHandler):
             guest.get_xml_desc(dump_inactive=True)
         )
 
+    def _check_models(self, devices: 'Sequence[objects.PciDevice]') -> None:
+        """Check that the devices at their addresses are those on record.
+
+        :raises PciAttachFailed: for the first that is another one, or gone
+        """
+        for device in devices:
+            with _attach_errors(device.address):
+                xml = self._describe(
+                    addresses.node_device_name(device.address)
+                )
+            recorded = (device.vendor_id, device.product_id)
+            found = node_devices.model_of(xml)
+            if found != recorded:
+                raise exception.PciDeviceReplaced(
+                    address=device.address,
+                    found=':'.join(found),
+                    recorded=':'.join(recorded),
+                )
+
     def _check_iommu_groups(
         self,
         devices: 'Sequence[objects.PciDevice]',
@@ -195,9 +216,12 @@ class HotplugMixin(base.DeviceHandler):
         :raises PciAttachFailed: naming the other devices of a group
         """
         for device in devices:
-            conflict = iommu_groups.conflict(
-                device.address, {device.address, *together}, self._describe
-            )
+            with _attach_errors(device.address):
+                conflict = iommu_groups.conflict(
+                    device.address,
+                    {device.address, *together},
+                    self._describe,
+                )
             if conflict is not None:
                 raise exception.PciAttachFailed(
                     address=device.address, reason=conflict
@@ -211,13 +235,14 @@ class HotplugMixin(base.DeviceHandler):
         :raises PciAttachFailed: naming the VFs and the domain
         """
         for device in devices:
-            vfs = physical_functions.virtual_functions(
-                self._describe(addresses.node_device_name(device.address))
-            )
-            # Few devices have VFs, and listing the domains takes time.
-            conflict = vfs and physical_functions.conflict(
-                vfs, self._running_domains()
-            )
+            with _attach_errors(device.address):
+                vfs = physical_functions.virtual_functions(
+                    self._describe(addresses.node_device_name(device.address))
+                )
+                # Few devices have VFs, and listing the domains takes time.
+                conflict = vfs and physical_functions.conflict(
+                    vfs, self._running_domains()
+                )
             if conflict:
                 raise exception.PciAttachFailed(
                     address=device.address, reason=conflict

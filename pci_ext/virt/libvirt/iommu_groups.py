@@ -31,8 +31,10 @@ from pci_ext.virt.libvirt import domain_xml
 #: Drivers that do not use their device for the host.
 _HARMLESS = re.compile('pci-stub|vfio-pci|.*[_-]vfio[_-]pci')
 
-#: Class codes of bridges, which belong to the fabric.
-_BRIDGE = '0x06'
+#: Capabilities of devices with the header of a bridge, which belong to the
+#: fabric. The class does not tell: a bridge to ISA has an ordinary header,
+#: and the kernel counts it.
+_BRIDGES = ('pci-bridge', 'cardbus-bridge')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,8 +72,11 @@ def host_driver(xml: str) -> str | None:
     """
     device = etree.fromstring(xml)
     driver = device.findtext('driver/name')
-    code = device.findtext('capability/class', '')
-    if not driver or _HARMLESS.fullmatch(driver) or code.startswith(_BRIDGE):
+    is_bridge = any(
+        each.get('type') in _BRIDGES
+        for each in device.iterfind('capability/capability')
+    )
+    if not driver or _HARMLESS.fullmatch(driver) or is_bridge:
         return None
     return driver
 

@@ -39,7 +39,9 @@ class SuspendMixin:
 
     attached_pci: Any
     _attach_pci_devices: Any
+    _check_models: Any
     _detach_from_live_with_retry: Any
+    _drop_untracked: Any
     _find_guest: Any
     _find_hostdev: Any
 
@@ -53,6 +55,7 @@ class SuspendMixin:
         :raises nova.exception.InstanceFaultRollback: if the guest does not
             release a device
         """
+        self._drop_untracked(instance)
         try:
             super().suspend(context, instance)  # type: ignore[misc]
         except nova_exception.PciDeviceDetachFailed as error:
@@ -61,6 +64,32 @@ class SuspendMixin:
             raise nova_exception.InstanceFaultRollback(
                 inner_exception=error
             ) from error
+
+    def resume(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Resume a guest, and attach its devices.
+
+        :raises PciAttachFailed: for a device that is another one now, or gone
+        """
+        self._drop_untracked(instance)
+        self._check_models(instance.get_pci_devices())
+        super().resume(context, instance, *args, **kwargs)  # type: ignore[misc]
+
+    def snapshot(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Make an image; Nova may suspend and resume the guest for it."""
+        self._drop_untracked(instance)
+        super().snapshot(context, instance, *args, **kwargs)  # type: ignore[misc]
 
     def _reattach(self, instance: 'objects.Instance') -> None:
         attached = self.attached_pci(instance)

@@ -56,7 +56,7 @@ def upgrade() -> None:
             nullable=False,
         ),
         sa.Column('key', exact_string(255), nullable=False),
-        sa.Column('value', exact_string(1024), nullable=False),
+        sa.Column('value', exact_string(510), nullable=False),
         sa.UniqueConstraint(
             'pci_flavor_id',
             'key',

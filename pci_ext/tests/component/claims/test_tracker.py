@@ -99,6 +99,48 @@ class TrackerTest(base.HostTestCase):
         self.assertEqual({}, self.records())
         self.assertEqual({}, self.pools())
 
+    def test_withdrawn_device_is_freed_on_record_before_it_is_removed(
+        self,
+    ) -> None:
+        server = self.create_server()
+        self.scan()
+        tracker = self.compute.rt.pci_tracker
+        tracker.free_instance(self.context, self.instance(server))
+        tracker.save(self.context)
+        self.assertEqual([], list(tracker.pci_devs))
+        # Loaded lazily, the devices include deleted rows.
+        instance = objects.Instance.get_by_uuid(
+            self.context, server, expected_attrs=[]
+        )
+        self.assertEqual([], list(instance.pci_devices))
+
+    def test_another_model_at_the_address_of_a_device_in_use(self) -> None:
+        server = self.create_server()
+        [address] = self.devices(server)
+        free = next(each for each in self.ADDRESSES if each != address)
+        devices = list(self.devices_of_hypervisor())
+        for device in devices:
+            if device['address'] in (address, free):
+                device['product_id'] = '0002'
+        tracker = self.compute.rt.pci_tracker
+        tracker.rescan(jsonutils.dumps(devices))
+        tracker.save(self.context)
+        self.assertEqual(('allocated', None, True), self.records()[address])
+        self.assertEqual(('available', None, False), self.records()[free])
+        self.assertIn(
+            f'PCI device {address} of server {server} was 8086:0001 and is '
+            '8086:0002 now',
+            self.stdlog.logger.output,
+        )
+        tracker.free_instance(self.context, self.instance(server))
+        tracker.save(self.context)
+        self.assertEqual('available', self.records()[address][0])
+        tracker.update_devices_from_hypervisor_resources(
+            jsonutils.dumps(devices)
+        )
+        tracker.save(self.context)
+        self.assertEqual(('available', None, False), self.records()[address])
+
     def test_device_offered_again_remains(self) -> None:
         server = self.create_server()
         [address] = self.devices(server)

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from fixtures import FakeLogger
 from nova import exception as nova_exception
 from nova import objects
 from nova.pci import manager
@@ -59,6 +60,71 @@ class StatsTest(base.BaseTestCase):
 
 
 class GroupingTest(StatsTest):
+    def test_by_the_interface_of_the_physical_function(self) -> None:
+        """A port with a guaranteed bandwidth names it in its request."""
+        functions = [
+            devices.device(
+                f'0000:0{bus}:00.1', dev_type='type-VF', parent_ifname=name
+            )
+            for bus, name in ((1, 'eth1'), (2, 'eth2'))
+        ]
+        for host in (self.stats(*functions), self.reported(*functions)):
+            self.assertEqual(2, len(host.pools))
+            for name, fits in (('eth2', True), ('eth3', False)):
+                request = devices.request(
+                    1, {'dev_type': 'type-VF', 'parent_ifname': name}
+                )
+                self.assertEqual(fits, host.support_requests([request], None))
+
+    def test_pools_that_the_database_cannot_hold(self) -> None:
+        logger = self.useFixture(FakeLogger())
+        for slots, logged in ((31, False), (320, True)):
+            self.offer(
+                *(
+                    f'[{{"address": "{slot // 32:02x}:{slot % 32:02x}.0"}},'
+                    f' {{"e.name": "{slot}", "e.text": "{"x" * 50}"}}]'
+                    for slot in range(slots)
+                )
+            )
+            self.reported(
+                *(
+                    devices.device(f'0000:{slot // 32:02x}:{slot % 32:02x}.0')
+                    for slot in range(slots)
+                )
+            )
+            self.assertEqual(logged, 'cannot be saved' in logger.output)
+        self.assertIn('The 320 pools of PCI devices take', logger.output)
+        self.assertIn('Attribute e.name has the most values', logger.output)
+
+    def test_special_attribute_that_no_operator_can_give(self) -> None:
+        self.assertRaises(
+            ValueError,
+            self.conf.config,
+            group='pci_ext',
+            special_attrs=['e.group', 'group'],
+        )
+
+    def test_device_for_one_time_use(self) -> None:
+        """Nova's tag in [pci] device_spec; Placement guards its use."""
+        self.offer()
+        self.conf.config(group='pci', report_in_placement=True)
+        host = stats.PciDeviceStats(
+            objects.NUMATopology(),
+            dev_filter=whitelist.Whitelist(
+                ['{"vendor_id": "8086", "one_time_use": "true"}']
+            ),
+        )
+        host.add_device(devices.device('0000:01:00.0'))
+        self.assertEqual('true', host.pools[0]['one_time_use'])
+        self.assertFalse(
+            host.support_requests(
+                [devices.request(1, {'vendor_id': '8086'})], None
+            )
+        )
+        self.assertTrue(
+            host.support_requests([devices.alias(1, vendor_id='8086')], None)
+        )
+
     def test_groups_by_ids_and_attributes_by_default(self) -> None:
         self.offer(
             '[{"address": "0000:01:*.*"}, {"e.group": "gpu"}]', EVERYTHING

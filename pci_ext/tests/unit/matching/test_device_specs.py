@@ -89,6 +89,22 @@ class TestParsePciInformation(base.BaseTestCase):
         self.assertIn('nested', self._reason('[' * 65000))
         self.assertIn('longer than', self._reason('[' * 65536))
 
+    def test_words_of_nova_are_refused_in_selectors(self):
+        for key, advice in (
+            ('physical_network', 'write e.physical_network'),
+            ('trusted', 'write e.trusted'),
+            ('device_type', 'write dev_type'),
+            ('devname', 'write address'),
+            ('managed', 'a tag for [pci] device_spec'),
+            ('one_time_use', 'a tag for [pci] device_spec'),
+            ('e.group', 'into the second object'),
+        ):
+            reason = self._reason(
+                f'[{{"vendor_id": "*", "{key}": "x"}}, {{}}]'
+            )
+            self.assertIn(f"'{key}'", reason)
+            self.assertIn(advice, reason)
+
     def test_numbers_are_refused(self):
         for entry in (
             '[{"numa_node": 1}, {}]',

@@ -12,6 +12,7 @@
 
 import random
 
+import fixtures
 from oslotest import base
 
 from pci_ext.matching import assignment
@@ -72,6 +73,29 @@ class TestSearch(base.BaseTestCase):
         )
         # Less than 2 ** 12: only the number of cards decided each way counts.
         self.assertLess(solved, 13 * 14)
+
+    def test_gives_up(self):
+        cards = 16
+        solved = 0
+
+        def cheapest(capacities):
+            nonlocal solved
+            solved += 1
+            used = [pool for pool, devices in enumerate(capacities) if devices]
+            if len(used) <= cards:
+                return None
+            return 0, [(0, pool, 1) for pool in used]
+
+        logger = self.useFixture(fixtures.FakeLogger())
+        conflicts = [(2 * card, 2 * card + 1) for card in range(cards)]
+        # All cards differ, and no assignment exists.
+        self.assertIsNone(
+            exclusion.search(
+                (1,) * 2 * cards, range(2 * cards), conflicts, cheapest
+            )
+        )
+        self.assertEqual(exclusion.MAX_CHOICES + 1, solved)
+        self.assertIn('the search was given up', logger.output)
 
     def test_chain_of_conflicts(self):
         # Five pools, each in conflict with the next: 0, 2 and 4 remain.

@@ -48,6 +48,47 @@ class TestHexIds(base.BaseTestCase):
             self._matches('class', '03....', '0x030000', '030200', '020000'),
         )
 
+    def test_class_of_four_digits_is_class_and_subclass(self):
+        values = ('0x030200', '030210', '030000', '000302', '0x120000')
+        for text, matched in (
+            ('0302', values[:2]),
+            ('0x0302', values[:2]),
+            ('0302|0380|0x1200', (*values[:2], values[4])),
+            ('03..', values[:3]),
+            ('0302..', values[:2]),
+        ):
+            self.assertEqual(
+                list(matched), self._matches('class', text, *values), text
+            )
+
+    def test_what_matches_no_id_is_refused(self):
+        for key, text, reason in (
+            ('vendor_id', 'NVIDIA', 'not a hexadecimal number of up to 4'),
+            ('vendor_id', '10de:20b0', 'not a hexadecimal number'),
+            ('vendor_id', '[10de:20b0]', 'no hexadecimal number of 4 digits'),
+            ('vendor_id', ' 10de', 'not a hexadecimal number'),
+            ('vendor_id', '10de ', 'not a hexadecimal number'),
+            ('vendor_id', '010de', 'not a hexadecimal number'),
+            ('vendor_id', '10d', None),
+            ('vendor_id', 'NVIDIA|AMD', 'no hexadecimal number'),
+            ('vendor_id', r'\A10de\z', None),
+            ('product_id', '20b.', None),
+            ('product_id', '20b', None),
+            ('product_id', '20b.*', None),
+            ('product_id', '2[0-9]b*x', 'no hexadecimal number'),
+            ('device_id', 'x', 'not a hexadecimal number'),
+            ('class', 'VGA', 'not a hexadecimal number of up to 6'),
+            ('class', '03', 'write 4 digits'),
+            ('class', '30200', 'write 4 digits'),
+        ):
+            if reason is None:
+                patterns.compile_pattern(key, text)
+                continue
+            error = self.assertRaises(
+                exception.InvalidPattern, patterns.compile_pattern, key, text
+            )
+            self.assertIn(reason, str(error), text)
+
     def test_expression(self):
         self.assertEqual(
             ['0001', '0x0002'],

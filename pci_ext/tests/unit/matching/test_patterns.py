@@ -67,6 +67,27 @@ class TestCompilePattern(base.BaseTestCase):
             ['*'], self._matches('e.x', patterns.literal('*'), '*', 'x')
         )
 
+    def test_what_matches_no_value_is_refused(self):
+        for key, text in (
+            ('dev_type', 'PF'),
+            ('dev_type', 'type-pf'),
+            ('dev_type', 'type-PF '),
+            ('dev_type', 'type-p.'),
+            ('numa_node', '0x0'),
+            ('numa_node', '-1'),
+            ('numa_node', '[a-f]'),
+        ):
+            self.assertIn('no value matches', self._reason(key, text))
+        self.assertIn('type-VF, vdpa', self._reason('dev_type', 'VF'))
+        for key, text in (
+            ('dev_type', 'vdpa'),
+            ('dev_type', 'type-(PF|VF)'),
+            ('dev_type', '*'),
+            ('numa_node', '15'),
+            ('numa_node', '[0-3]'),
+        ):
+            patterns.compile_pattern(key, text)
+
     def test_look_around_and_back_references_are_refused(self):
         self.assertIn('RE2', self._reason('e.x', '(?<=a)b'))
         self.assertIn('RE2', self._reason('e.x', r'(a)\1'))

@@ -114,6 +114,9 @@ class TestValidateFlavorKeys(base.BaseTestCase):
             'host',
             'compute_node_id',
             'pci_flavor',
+            'pci_name',
+            'live_migratable',
+            'one_time_use',
         ):
             error = self.assertRaises(
                 exception.InvalidSelector,

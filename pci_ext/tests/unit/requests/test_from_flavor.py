@@ -94,6 +94,16 @@ class RequestsTest(base.BaseTestCase):
         self.assertEqual(r'a\.b', found[1].spec[0]['e.name'])
         self.assertEqual([], self.requested_names)
 
+    def test_devices_of_both_extra_specs_are_limited_together(self) -> None:
+        names = ','.join(['10GE'] * 128)
+        self.requests(self.flavor(pci_flavor='128:GPU', pci_name=names))
+        error = self.assertRaises(
+            from_flavor.InvalidPciRequest,
+            self.requests,
+            self.flavor(pci_flavor='129:GPU', pci_name=names),
+        )
+        self.assertIn('more than 256 devices', error.format_message())
+
     def test_requests_have_the_live_migration_policy(self) -> None:
         self.live_migration = 'hotplug'
         [hotplug] = self.requests(self.flavor(pci_flavor='GPU'))

@@ -95,6 +95,19 @@ class MovesTest(base.BaseTestCase):
             [(1, 'nic', None)], self.moving(self.create_flavor(2, '1:nic'))
         )
 
+    def test_flavor_that_was_never_resolved(self) -> None:
+        """As by a nova-api without pci_ext, during an upgrade."""
+        for flavor in (self.flavor, self.create_flavor(2, '1:nic')):
+            del flavor.extra_specs[server_state.RESOLVED]
+        self.instance.pci_requests.requests = []
+        self.assertEqual([], self.moving(self.flavor))
+        self.assertEqual([], self.moving(self.flavor, is_running=True))
+        self.add('nvme', server_state.HOT_ATTACHED)
+        self.assertEqual(
+            [(1, 'nvme', server_state.HOT_ATTACHED)], self.moving(self.flavor)
+        )
+        self.assertRaises(from_flavor.InvalidPciRequest, self.moving, flavor)
+
     def test_hot_attached_requests_remain_with_any_flavor(self) -> None:
         hot = self.add('nvme', server_state.HOT_ATTACHED)
         self.assertEqual(

@@ -88,6 +88,9 @@ class PortsTest(base.BaseTestCase):
         )
         self.assertIn(expected, error.format_message())
 
+    def test_remote_managed_port(self) -> None:
+        self.assertRefused('remote-managed', 'IntelVF', remote_managed='True')
+
     def test_ports_without_a_pci_flavor_are_not_changed(self) -> None:
         self.assertEqual(
             [{'physical_network': 'net', 'remote_managed': 'False'}],

@@ -70,14 +70,39 @@ class PciFlavorWeigherTest(base.BaseTestCase):
             ),
         )
 
-    def test_servers_without_pci_flavors_are_not_weighed(self) -> None:
+    def weigh(self, server, *candidates) -> list[float]:
         weigher = weights.all_weighers()[0]()
+        return weigher.weigh_objects(
+            [nova_weights.WeighedHost(host, 0.0) for host in candidates],
+            server,
+        )
+
+    def test_a_host_that_fits_badly_changes_nothing_for_the_others(self):
+        server = hosts.server(devices.request(1, A, B))
+        tight, loose = (
+            hosts.host(str(count), A | {'count': count}) for count in (40, 100)
+        )
+        for bad in ([], [hosts.host('bad', B | {'count': 8})]):
+            found = self.weigh(server, loose, tight, *bad)
+            self.assertEqual([-1.0, 0.0], found[:2])
+        self.assertEqual(-2.0, found[2])
+
+    def test_a_host_that_does_not_fit_is_last(self) -> None:
+        server = hosts.server(devices.request(2, A, B))
+        self.assertEqual(
+            [-1.0, 0.0],
+            self.weigh(
+                server, hosts.host('none', A), hosts.host('worst', B, B)
+            ),
+        )
+
+    def test_servers_without_pci_flavors_are_not_weighed(self) -> None:
         host = hosts.host('host', A)
         for server in (
             hosts.server(),
             hosts.server(devices.alias(1, product_id='000a')),
         ):
-            self.assertEqual(0.0, weigher._weigh_object(host, server))
+            self.assertEqual([0.0], self.weigh(server, host))
 
     def test_uses_the_configured_multiplier(self) -> None:
         self.conf.config(group='pci_ext', pci_flavor_weight_multiplier=0.0)

@@ -139,9 +139,9 @@ class PciPoolsTestCase(base.RouterTestCase):
 
     def test_filters_by_grouping_keys(self) -> None:
         self.create_host(
-            'cell2', 'host3', {**GPU, 'class': '0x0300', 'count': 3}
+            'cell2', 'host3', {**GPU, 'class': '0x030000', 'count': 3}
         )
-        self.assertEqual([3], self.counts(**{'class': '0x0300'}))
+        self.assertEqual([3], self.counts(**{'class': '0x0300|0x0302'}))
 
     def test_lists_unreachable_cells(self) -> None:
         cell = self.cell_mappings['cell1']

@@ -19,6 +19,7 @@ from nova.virt.libvirt import host
 from pci_ext import conf
 from pci_ext.cmd.checks import offered_devices
 from pci_ext.tests.component.cmd.checks import base
+from pci_ext.virt.libvirt import host_devices
 
 GPU = {'kind': 'gpu', 'vendor_id': '10de', 'product_id': '20b0'}
 
@@ -76,6 +77,34 @@ class OfferedTestCase(base.CheckTestCase):
             offered_devices.entries_match,
             f'All devices that the entry {entry} matches belong to entries '
             'before it.',
+        )
+
+    def test_device_spec_of_nova_whose_devices_belong_to_an_entry(self):
+        self.flags(
+            group='pci',
+            device_spec=[
+                '{"vendor_id": "10de", "physical_network": "net"}',
+            ],
+        )
+        self.offer('[{"vendor_id": "10de"}, {"e.group": "gpu"}]')
+        self.assert_problem(
+            base.WARNING,
+            offered_devices.entries_match,
+            'All devices that the entry {"vendor_id": "10de", '
+            '"physical_network": "net"} of [pci] device_spec matches belong',
+        )
+
+    def test_domain_that_nova_cannot_record(self) -> None:
+        self.patch(
+            host_devices,
+            'devices',
+            lambda: [GPU | {'address': '10000:e1:00.0'}],
+        )
+        self.offer('[{"vendor_id": "10de"}, {}]')
+        self.assert_problem(
+            base.WARNING,
+            offered_devices.entries_match,
+            'have a PCI domain of more than 16 bits',
         )
 
     def test_warns_of_a_named_device_that_is_missing(self) -> None:

@@ -71,9 +71,14 @@ class IommuGroupsTestCase(base.BaseTestCase):
         xml = NIC.replace('<driver>', '<!--').replace('</driver>', '-->')
         self.assertIsNone(iommu_groups.host_driver(xml))
 
-    def test_bridge(self) -> None:
-        xml = NIC.replace('0x020000', '0x060400')
-        self.assertIsNone(iommu_groups.host_driver(xml))
+    def test_bridge_by_its_header(self) -> None:
+        isa = NIC.replace('0x020000', '0x060100')
+        self.assertEqual('e1000e', iommu_groups.host_driver(isa))
+        for header in ('pci-bridge', 'cardbus-bridge'):
+            xml = isa.replace(
+                '<iommuGroup', f"<capability type='{header}'/><iommuGroup"
+            )
+            self.assertIsNone(iommu_groups.host_driver(xml))
 
     def test_conflict(self) -> None:
         devices = {
