@@ -17,19 +17,26 @@ import functools
 from nova import context as nova_context
 from nova import objects
 from nova import utils
+from oslo_config import cfg
 from oslo_log import log as logging
 
 from pci_ext import server_state
 from pci_ext.compute import nova_compute
 from pci_ext.compute import workers
 from pci_ext.compute.operations import reattach
-from pci_ext.compute.recovery import late_detach
+from pci_ext.compute.recovery import healer
+from pci_ext.compute.recovery import interrupted_migrations
 from pci_ext.compute.recovery import leftover_networks
-from pci_ext.compute.recovery import reconciler
+from pci_ext.compute.recovery import periodic_tasks
 from pci_ext.compute.recovery import stale_operations
-from pci_ext.compute.recovery import startup_audit
+from pci_ext.compute.recovery import unfinished_servers
+from pci_ext.compute.recovery import unhealthy_servers
 
+CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
+
+#: Seconds between two looks at the servers that are to be healed.
+_HEALING_INTERVAL = 10
 
 
 class Manager:
@@ -40,24 +47,36 @@ class Manager:
 
     def __init__(self, compute: nova_compute.ComputeManager) -> None:
         self._compute = compute
-        self.workers = workers.Workers(compute)
+        self._unhealthy = unhealthy_servers.UnhealthyServers()
+        self.workers = workers.Workers(compute, self._unhealthy.add)
 
     def start(self) -> None:
         """Begin to recover; to be called before operations are served.
 
-        Servers are reconciled in threads once Nova has scanned the devices of
-        the host.
+        Servers are healed in threads once Nova has scanned the devices of the
+        host.
         """
-        servers = reconciler.find(
-            nova_context.get_admin_context(), self._compute.host
-        )
+        context = nova_context.get_admin_context()
         workers.start_thread(self._remove_leftover_networks)
-        workers.start_thread(self._recover, servers)
-        stale_operations.schedule(
+        workers.start_thread(
+            self._recover,
+            unfinished_servers.find(context, self._compute.host),
+            interrupted_migrations.find_servers(context, self._compute.host),
+        )
+        monitor = stale_operations.Monitor(
+            self._compute, self.workers.is_busy, self._end
+        )
+        periodic_tasks.schedule(
             self._compute,
-            stale_operations.Monitor(
-                self._compute, self.workers.is_busy, self._end
-            ),
+            'end_lost_pci_actions',
+            CONF.rpc_response_timeout,
+            monitor.check,
+        )
+        periodic_tasks.schedule(
+            self._compute,
+            'heal_pci_servers',
+            _HEALING_INTERVAL,
+            self._heal_due,
         )
 
     def _remove_leftover_networks(self) -> None:
@@ -68,39 +87,96 @@ class Manager:
         except Exception:
             LOG.exception('The leftover networks of ports stay')
 
-    def _recover(self, servers: list[str]) -> None:
+    def _recover(
+        self,
+        servers: list[unfinished_servers.Server],
+        migrating: set[str],
+    ) -> None:
         workers.wait_for_tracker(self._compute)
-        for server_uuid in servers:
+        for server_uuid in migrating:
             self.workers.run(
                 server_uuid,
                 functools.partial(
-                    reconciler.reconcile, self._compute, server_uuid
+                    interrupted_migrations.release_claims,
+                    self._compute,
+                    nova_context.get_admin_context(),
+                    server_uuid,
                 ),
             )
-        startup_audit.audit_servers(self._compute)
+        # A guest may take long to release a device.
+        for server in servers:
+            if server.is_unfinished:
+                self.heal(server.uuid, server.operation, healer.RESTARTED)
+        for server in servers:
+            if not server.is_unfinished:
+                self.workers.run_here(
+                    server.uuid,
+                    self._healing(server.uuid, cause=healer.RESTARTED),
+                )
+
+    def _heal_due(self, context: nova_context.RequestContext) -> None:
+        """Heal the servers whose time has come."""
+        if self._compute.rt.pci_tracker is None:
+            return
+        for server_uuid in self._unhealthy.due():
+            if not self.workers.is_busy(server_uuid):
+                self.heal(server_uuid)
 
     def _end(self, server_uuid: str, operation_id: str) -> None:
         """End a stale operation."""
+        self.heal(server_uuid, operation_id, healer.LOST)
+
+    def heal(
+        self,
+        server_uuid: str,
+        stale_operation: str | None = None,
+        cause: str = healer.FAILED,
+    ) -> None:
+        """Heal a server in a thread.
+
+        :param stale_operation: id of an operation that does not run any more
+        :param cause: the reason of its interruption, for the user
+        """
         self.workers.run(
-            server_uuid,
-            functools.partial(
-                reconciler.reconcile_stale,
-                self._compute,
-                server_uuid,
-                operation_id,
-            ),
+            server_uuid, self._healing(server_uuid, stale_operation, cause)
         )
 
-    def device_removed(self, server_uuid: str) -> None:
-        """Handle a device that left a guest without a detach in progress."""
-        context = nova_context.get_admin_context()
+    def _healing(
+        self,
+        server_uuid: str,
+        stale_operation: str | None = None,
+        cause: str = healer.FAILED,
+    ) -> workers.ServerFunction:
+        task = healer.Healer(
+            self._compute,
+            server_uuid,
+            stale_operation,
+            cause,
+            # A start of nova-compute is worth another attempt.
+            retry_failed=cause == healer.RESTARTED,
+        )
 
-        def handle() -> nova_context.RequestContext | None:
-            late_detach.free_released(self._compute, context, server_uuid)
-            missing = reattach.has_missing(self._compute, context, server_uuid)
-            return context if missing else None
+        def run() -> nova_context.RequestContext | None:
+            outcome = task.heal()
+            if outcome.is_healthy:
+                self._unhealthy.discard(server_uuid)
+            else:
+                self._unhealthy.add(server_uuid)
+            return outcome.reattach
 
-        self.workers.run(server_uuid, handle)
+        return run
+
+    def guest_changed(self, server_uuid: str) -> None:
+        """Heal a server whose guest lost a device, was started or stopped.
+
+        Its devices are known without a query: most servers have none.
+        """
+        tracker = self._compute.rt.pci_tracker
+        if tracker is not None and (
+            tracker.allocations.get(server_uuid)
+            or tracker.claims.get(server_uuid)
+        ):
+            self.heal(server_uuid)
 
     def reattach(
         self, context: nova_context.RequestContext, server_uuid: str

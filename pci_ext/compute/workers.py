@@ -54,10 +54,17 @@ class Workers:
     """The threads that work at servers of this host.
 
     :param compute: Nova's compute manager
+    :param on_failure: called with the uuid of a server at which a thread
+        failed, and may have left something
     """
 
-    def __init__(self, compute: nova_compute.ComputeManager) -> None:
+    def __init__(
+        self,
+        compute: nova_compute.ComputeManager,
+        on_failure: Callable[[str], None],
+    ) -> None:
         self._compute = compute
+        self._on_failure = on_failure
         # Servers whose devices a thread tries to reattach.
         self._reattaching: set[str] = set()
         # The server of each thread that has its lock or waits for it.
@@ -74,7 +81,7 @@ class Workers:
 
         :returns: the operation's own future
         """
-        self.run(begun.server_uuid, functools.partial(_run, begun))
+        self.run(begun.server_uuid, functools.partial(self._run, begun))
         return begun.accepted
 
     def run(self, server_uuid: str, function: ServerFunction) -> None:
@@ -82,22 +89,27 @@ class Workers:
 
         :param function: called with the instance lock held
         """
-
-        def run() -> None:
-            try:
-                context = utils.synchronized(server_uuid)(function)()
-                if context is not None:
-                    self.retry_reattach(context, server_uuid)
-            except Exception:
-                LOG.exception(
-                    'An operation on the PCI devices of server %s failed',
-                    server_uuid,
-                )
-            finally:
-                self._working.remove(server_uuid)
-
         self._working.append(server_uuid)
-        start_thread(run)
+        start_thread(self._run_once, server_uuid, function)
+
+    def run_here(self, server_uuid: str, function: ServerFunction) -> None:
+        """Run a function in this thread, as :meth:`run` does in another."""
+        self._working.append(server_uuid)
+        self._run_once(server_uuid, function)
+
+    def _run_once(self, server_uuid: str, function: ServerFunction) -> None:
+        try:
+            context = utils.synchronized(server_uuid)(function)()
+            if context is not None:
+                self.retry_reattach(context, server_uuid)
+        except Exception:
+            LOG.exception(
+                'An operation on the PCI devices of server %s failed',
+                server_uuid,
+            )
+            self._on_failure(server_uuid)
+        finally:
+            self._working.remove(server_uuid)
 
     def retry_reattach(
         self, context: nova_context.RequestContext, server_uuid: str
@@ -111,9 +123,11 @@ class Workers:
                 )
             except Exception:
                 LOG.exception(
-                    'Giving up reattaching PCI devices of server %s',
+                    'Reattaching PCI devices of server %s is tried again '
+                    'later',
                     server_uuid,
                 )
+                self._on_failure(server_uuid)
             finally:
                 self._reattaching.discard(server_uuid)
 
@@ -125,18 +139,21 @@ class Workers:
         """Report the pools in a thread, once a live migration has ended."""
         start_thread(destination.report_pools, self._compute, instance)
 
-
-def _run(begun: operation.Operation) -> None:
-    """Run an operation with an event of its server."""
-    try:
-        with compute_utils.EventReporter(
-            begun.context,
-            f'compute_{begun.name}',
-            begun.compute.host,
-            begun.server_uuid,
-        ):
-            begun.run()
-    except BaseException as error:
-        if begun.accepted.done():
-            raise
-        begun.accepted.set_exception(error)
+    def _run(self, begun: operation.Operation) -> None:
+        """Run an operation with an event of its server."""
+        try:
+            with compute_utils.EventReporter(
+                begun.context,
+                f'compute_{begun.name}',
+                begun.compute.host,
+                begun.server_uuid,
+            ):
+                begun.run()
+        except BaseException as error:
+            # It may not be wholly undone.
+            self._on_failure(begun.server_uuid)
+            if begun.accepted.done():
+                raise
+            begun.accepted.set_exception(error)
+        finally:
+            begun.forget()

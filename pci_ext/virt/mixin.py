@@ -59,7 +59,7 @@ class PciExtDriverMixin:
             instance,
         )
 
-    def pci_removed(self, server_uuid: str) -> None:
-        """Handle a device that left a guest without a detach in progress."""
+    def guest_changed(self, server_uuid: str) -> None:
+        """Heal a server whose guest lost a device, was started or stopped."""
         if self._pci_manager is not None:
-            self._pci_manager.device_removed(server_uuid)
+            self._pci_manager.guest_changed(server_uuid)

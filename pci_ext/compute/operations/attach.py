@@ -66,26 +66,21 @@ class Attach(operation.Operation):
             steps.run(self._steps())
         self.report_pools()
 
-    def resume(self) -> bool:
-        """End an attach that was interrupted.
+    def complete(self) -> None:
+        """Record the success of an interrupted attach.
 
-        :returns: whether all devices are attached; otherwise none is
+        All its devices have to be in the guest.
         """
         self.reload()
-        devices = self._claimed()
-        attached = self.driver.attached_pci(self.instance)
-        complete = len(devices) == self._count and (
-            attached is None
-            or attached.issuperset(device.address for device in devices)
-        )
-        if complete:
-            self._allocate()
-            self._confirm()
-            self.release_server()
-            self.report_pools()
-        else:
-            steps.undo(self._steps())
-        return complete
+        self._allocate()
+        self._confirm()
+        self.release_server()
+        self.report_pools()
+
+    def undo(self) -> None:
+        """Undo an attach that was interrupted, or not wholly undone."""
+        self.reload()
+        steps.undo(self._steps())
 
     def _steps(self) -> Sequence[steps.Step]:
         return (
@@ -126,7 +121,17 @@ class Attach(operation.Operation):
         )
 
     def _unrecord(self) -> None:
+        """Remove the requests, but those of devices that remain in the guest.
+
+        Such a device is like one whose detach is pending. Requests of other
+        devices stay marked as those of an attach, so that recovery undoes it.
+        """
         self.sync_requests(self.request_ids)
+        remaining = {device.address for device in self._claimed()}
+        if remaining and remaining <= server_state.pending_detach(
+            self.instance
+        ):
+            self._confirm()
         self.report_pools()
 
     def _claim(self) -> None:

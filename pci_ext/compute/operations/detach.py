@@ -25,6 +25,7 @@ from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import steps
+from pci_ext.i18n import _
 from pci_ext.requests import instance_requests
 
 
@@ -179,15 +180,28 @@ class Detach(operation.Operation):
         attached = self.driver.attached_pci(self.instance)
         if attached is None:
             return
+        # What the guest releases after all is not given back to it.
         detached = [
             device
             for device in self._still_owned()
-            if device.address not in attached
+            if device.address not in attached | self._not_released
         ]
         if detached:
             self.driver.attach_pci(self.context, self.instance, detached)
 
     def _free(self) -> None:
+        """Free the devices.
+
+        :raises PciDetachFailed: if the guest has one; a guest that sleeps
+            loses devices in its definition only
+        """
+        in_guest = self.in_guest()
+        for device in self.devices:
+            if device.address in in_guest:
+                self._not_released.add(device.address)
+                raise exception.PciDetachFailed(
+                    address=device.address, reason=_('The guest has it.')
+                )
         self.free(self._still_owned())
 
     def _record(self) -> None:

@@ -127,7 +127,7 @@ class Operation(server_task.ServerTask, abc.ABC):
         return bool(completed == self.operation_id)
 
     def finish(self) -> None:
-        """Release the server.
+        """Release the server; its event is still to be ended.
 
         :raises PciActionRefused: or nova.exception.UnexpectedTaskStateError,
             if another operation or task has it
@@ -136,8 +136,6 @@ class Operation(server_task.ServerTask, abc.ABC):
         instance = self._read()
         self._check_current(instance)
         instance.task_state = None
-        for key in (server_state.OPERATION, server_state.COMPLETED):
-            instance.system_metadata.pop(key, None)
         server_state.release_reservation(instance)
         instance.save(expected_task_state=[self.task_state])
 
@@ -148,6 +146,22 @@ class Operation(server_task.ServerTask, abc.ABC):
                 self.finish()
             except nova_exception.UnexpectedTaskStateError:
                 LOG.info('Another task has the server', instance=self.instance)
+
+    def forget(self) -> None:
+        """Forget the operation, once its event is ended.
+
+        A server that still has the id tells of an event that is not ended.
+        """
+        instance = server_task.find_instance(self.context, self.server_uuid)
+        if (
+            instance is None
+            or instance.task_state in server_state.TASK_STATES
+            or server_state.operation_id(instance) != self.operation_id
+        ):
+            return
+        for key in (server_state.OPERATION, server_state.COMPLETED):
+            instance.system_metadata.pop(key, None)
+        instance.save()
 
     def announce(self) -> None:
         """Send the notification of the start."""

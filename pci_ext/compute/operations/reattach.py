@@ -12,7 +12,6 @@
 
 """Reattach the devices that a live migration detached from a guest."""
 
-from nova import context as nova_context
 from nova import exception as nova_exception
 from oslo_log import log as logging
 
@@ -20,9 +19,7 @@ from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
-from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
-from pci_ext.compute.operations import server_task
 from pci_ext.compute.operations import steps
 from pci_ext.i18n import _
 from pci_ext.requests import instance_requests
@@ -160,19 +157,3 @@ class Reattach(operation.Operation):
         except nova_exception.UnexpectedTaskStateError:
             return False
         return True
-
-
-def has_missing(
-    compute: nova_compute.ComputeManager,
-    context: nova_context.RequestContext,
-    server_uuid: str,
-) -> bool:
-    """Return whether a device of a server left the guest unrequested.
-
-    During a live migration the devices are missing on purpose.
-    """
-    task = Reattach(compute, context, server_uuid, str(context.request_id))
-    task.instance = server_task.find_instance(context, server_uuid)
-    if task.instance is None or server_state.pending_reattach(task.instance):
-        return False
-    return bool(task.spontaneously_removed())

@@ -87,7 +87,8 @@ def _retry(
             )
         except nova_exception.InstanceNotFound:
             return
-        except exception.PciAttachFailed as error:
+        except Exception as error:
+            # The hypervisor, the conductor or the database may be away.
             LOG.warning(
                 '%s (attempt %d)',
                 error,
@@ -113,15 +114,15 @@ def _attempt(task: reattach.Reattach, state: str) -> _Outcome:
                 if task.instance.task_state is None
                 else _Outcome.BUSY
             )
-        task.record_missing()
-        if not server_state.pending_reattach(task.instance):
-            return _Outcome.DONE
         if task.instance.task_state or not task.acquire_server():
             return _Outcome.BUSY
         try:
-            task.attempt(state)
+            task.record_missing()
+            if server_state.pending_reattach(task.instance):
+                task.attempt(state)
         finally:
             task.release_server()
+            task.forget()
         return _Outcome.DONE
 
     return run()

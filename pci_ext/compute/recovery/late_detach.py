@@ -10,14 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Free a device whose guest released it after the detach had timed out."""
+"""Free devices whose guest released them after the detach had timed out."""
 
-from nova import context as nova_context
+from collections.abc import Collection
+
 from oslo_log import log as logging
 
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
-from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import server_task
 
 LOG = logging.getLogger(__name__)
@@ -29,39 +29,22 @@ class LateDetach(server_task.ServerTask):
     action = action_notifications.DETACH
     _subject = action_notifications.Subject([], [])
 
-    def free_released(self) -> None:
-        """Free the devices with a pending detach that the guest released.
+    def free_released(self, addresses: Collection[str]) -> None:
+        """Free devices with a pending detach that are not in the guest.
 
-        Does nothing for a server that is not running, or is being suspended
-        or resumed: it gets missing devices back by itself.
+        They are removed from the definition of the guest, too, and from the
+        metadata that it reads.
         """
-        self.instance = server_task.find_instance(
-            self.context, self.server_uuid
-        )
-        if self.instance is None:
-            return
-        pending = server_state.pending_detach(self.instance)
-        attached = self.attached()
-        if not pending or attached is None:
-            return
+        self.reload()
         devices = [
-            device
-            for device in self.owned()
-            if device.address in pending - attached
+            device for device in self.owned() if device.address in addresses
         ]
-        if not devices:
-            return
-        addresses = sorted(device.address for device in devices)
-        LOG.info(
-            'The guest has released %s: freeing',
-            ', '.join(addresses),
-            instance=self.instance,
-        )
         # A device loses its request id when it is freed.
         request_ids = {device.request_id for device in devices}
         self._subject = action_notifications.Subject.of_devices(
             self.instance, devices
         )
+        self.driver.detach_pci(self.context, self.instance, devices)
         self.free(devices)
         self.sync_requests(request_ids)
         server_state.PENDING_DETACH.remove(self.instance, addresses)
@@ -70,15 +53,3 @@ class LateDetach(server_task.ServerTask):
 
     def subject(self) -> action_notifications.Subject:
         return self._subject
-
-
-def free_released(
-    compute: nova_compute.ComputeManager,
-    context: nova_context.RequestContext,
-    server_uuid: str,
-) -> None:
-    """Free the devices with a pending detach that the guest released.
-
-    To be called with the instance lock held.
-    """
-    LateDetach(compute, context, server_uuid, '').free_released()

@@ -20,13 +20,11 @@ that comes later still: the operation does not have the server any more.
 
 from collections.abc import Callable
 import time
-from typing import Any
 
 from nova import context as nova_context
 from nova import objects
 from oslo_config import cfg
 from oslo_log import log as logging
-from oslo_service import periodic_task
 
 from pci_ext import server_state
 from pci_ext.compute import nova_compute
@@ -39,9 +37,6 @@ _TIMEOUTS = 2
 
 #: The uuid of a server, and the id of the operation that has it.
 Running = tuple[str, str]
-
-#: Attribute of Nova's compute manager: the monitor of its host.
-_MONITOR = 'pci_ext_monitor'
 
 
 class Monitor:
@@ -109,27 +104,3 @@ class Monitor:
             for instance in instances
             if not self._is_busy(instance.uuid)
         ]
-
-
-#: Classes of managers with our periodic task: Nova keeps the tasks of a
-#: manager with its class.
-_scheduled: set[type] = set()
-
-
-def schedule(compute: nova_compute.ComputeManager, monitor: Monitor) -> None:
-    """Let Nova run a monitor with its periodic tasks."""
-    setattr(compute, _MONITOR, monitor)
-    if type(compute) not in _scheduled:
-        _scheduled.add(type(compute))
-        compute.add_periodic_task(
-            periodic_task.periodic_task(
-                spacing=CONF.rpc_response_timeout, name='end_lost_pci_actions'
-            )(check)
-        )
-
-
-def check(compute: Any, context: nova_context.RequestContext) -> None:
-    """Run the monitor of a compute manager, if it has one."""
-    monitor: Monitor | None = getattr(compute, _MONITOR, None)
-    if monitor is not None:
-        monitor.check(context)

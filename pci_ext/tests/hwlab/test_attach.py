@@ -137,7 +137,7 @@ class UnresponsiveGuestTest(AttachTestCase):
 
     def test_reports_a_late_release(self) -> None:
         removed: list[str] = []
-        self.driver.pci_removed = removed.append
+        self.driver.guest_changed = removed.append
         guest = self.start_guest([self.nic])
         guest.domain().suspend()
         self.assertRaises(

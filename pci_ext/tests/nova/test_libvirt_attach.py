@@ -216,9 +216,7 @@ class PhysicalFunctionTest(LibvirtAttachTestCase):
     def setUp(self) -> None:
         # The audit at the start of nova-compute would list the guests too.
         self.useFixture(
-            fixtures.MockPatch(
-                'pci_ext.compute.recovery.startup_audit.audit_servers'
-            )
+            fixtures.MockPatch('pci_ext.compute.manager.Manager._recover')
         )
         super().setUp()
 

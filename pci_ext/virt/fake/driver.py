@@ -188,7 +188,7 @@ class FakeDriver(
         if self.attached_pci(instance) is not None:
             for device in devices:
                 self._domains.detach(
-                    instance.uuid, device.address, self.pci_removed
+                    instance.uuid, device.address, self.guest_changed
                 )
 
     def attached_pci(
@@ -311,7 +311,7 @@ class FakeDriver(
         super().detach_interface(context, instance, vif)
         address = vif['profile'].get('pci_slot')
         if address and self._runs(instance):
-            self._domains.detach(instance.uuid, address, self.pci_removed)
+            self._domains.detach(instance.uuid, address, self.guest_changed)
         self.unplug_vifs(instance, [vif])
 
     def migrate_disk_and_power_off(

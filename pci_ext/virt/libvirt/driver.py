@@ -203,7 +203,7 @@ class LibvirtDriver(
         if isinstance(
             event, libvirtevent.DeviceRemovedEvent
         ) and event.dev.startswith(_HOSTDEV):
-            self.pci_removed(event.uuid)
+            self.guest_changed(event.uuid)
 
 
 # mypy refuses a driver that lacks a method of the contract.

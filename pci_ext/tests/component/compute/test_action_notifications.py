@@ -176,7 +176,7 @@ class NotificationsTestCase(test_operations.OperationsTestCase):
             self.summaries(),
         )
         self.compute.driver._domains._release(self.server, own)
-        self.compute.driver.pci_removed(self.server)
+        self.compute.driver.guest_changed(self.server)
         self.assertEqual([('pci_detach.end', 1, [own])], self.summaries())
 
     def interrupt(self, step: str) -> None:

@@ -133,7 +133,7 @@ class ReattachTestCase(base.HostTestCase):
         instance = self.instance(self.server)
         [address, _] = self.devices(self.server)
         self.compute.driver._domains._release(self.server, address)
-        self.manager.device_removed(instance.uuid)
+        self.manager.guest_changed(instance.uuid)
         self.assertAllAttached()
 
     def test_reattaches_a_device_released_during_reattach(
@@ -148,7 +148,7 @@ class ReattachTestCase(base.HostTestCase):
         self.assertIn(released, (first, second))
         missing = reattach.Reattach.missing
         removal = _Thread(
-            target=self.manager.device_removed, args=[self.server]
+            target=self.manager.guest_changed, args=[self.server]
         )
 
         def find_missing(task: reattach.Reattach) -> instance_devices.Devices:
@@ -181,7 +181,7 @@ class ReattachTestCase(base.HostTestCase):
             instance.task_state = task_state
             instance.save()
             self.compute.driver._domains._release(self.server, address)
-            self.manager.device_removed(self.server)
+            self.manager.guest_changed(self.server)
             self.assertEqual([], retried)
             task = reattach.Reattach(
                 self.compute, self.context, self.server, 'req-1'
@@ -201,7 +201,7 @@ class ReattachTestCase(base.HostTestCase):
             self.instance(self.server), [address], 'req-1'
         )
         self.compute.driver._domains._release(self.server, address)
-        self.manager.device_removed(self.server)
+        self.manager.guest_changed(self.server)
         self.assertEqual([other], self.devices(self.server))
 
     def test_stopped_server_gets_its_devices_at_start(self) -> None:

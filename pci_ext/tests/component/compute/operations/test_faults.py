@@ -30,7 +30,7 @@ from pci_ext.compute.operations import attach
 from pci_ext.compute.operations import detach
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import steps
-from pci_ext.compute.recovery import reconciler
+from pci_ext.compute.recovery import unfinished_servers
 from pci_ext.tests.component.compute import base
 
 RAISED, KILLED = 'exception', 'killed'
@@ -135,8 +135,11 @@ class FaultsTestCase(base.HostTestCase):
         self.assertTrue(fault.happened)
         if kind == KILLED:
             self.start()
+        else:
+            task.forget()
         self.assertConsistent(server, other)
-        self.assertEqual([], reconciler.find(self.context, base.HOST))
+        for found in unfinished_servers.find(self.context, base.HOST):
+            self.assertFalse(found.is_unfinished)
         now = self.devices(server)
         self.release(server, other)
         if kind == KILLED and (step, after) != ('finish', True):

@@ -162,7 +162,6 @@ class AttachTestCase(OperationsTestCase):
         self.assertEqual(task_states.DELETING, instance.task_state)
         self.assertEqual(1, len(instance.pci_devices))
         instance.task_state = None
-        del instance.system_metadata[server_state.OPERATION]
         instance.save()
         self.assertConsistent(server)
 
@@ -238,7 +237,7 @@ class DetachTestCase(OperationsTestCase):
     def test_late_detach_frees_the_device(self) -> None:
         self.test_unresponsive_guest_has_a_pending_detach()
         self.compute.driver._domains._release(self.server, self.all[1])
-        self.compute.driver.pci_removed(self.server)
+        self.compute.driver.guest_changed(self.server)
         self.assertEqual(self.all[:1], self.devices(self.server))
         self.assertConsistent(self.server)
         self.assertEqual(
@@ -252,7 +251,7 @@ class DetachTestCase(OperationsTestCase):
         instance.task_state = task_states.SUSPENDING
         instance.save()
         self.compute.driver._domains._release(self.server, self.all[1])
-        self.compute.driver.pci_removed(self.server)
+        self.compute.driver.guest_changed(self.server)
         self.assertEqual(2, len(self.instance(self.server).pci_devices))
 
     def test_move_clears_the_pending_detach(self) -> None:
@@ -272,7 +271,7 @@ class DetachTestCase(OperationsTestCase):
 
     def test_removal_without_a_pending_detach_frees_nothing(self) -> None:
         self.compute.driver._domains._release(self.server, self.all[0])
-        self.compute.driver.pci_removed(self.server)
+        self.compute.driver.guest_changed(self.server)
         self.assertEqual(2, len(self.instance(self.server).pci_devices))
 
     def test_stopped_server_is_not_a_late_detach(self) -> None:

@@ -23,6 +23,7 @@ from nova import objects
 from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import rpcapi
+from pci_ext.compute.recovery import periodic_tasks
 from pci_ext.compute.recovery import stale_operations
 from pci_ext.tests.component.compute import base
 from pci_ext.tests.component.compute.operations import test_faults
@@ -47,7 +48,7 @@ class StaleTestCase(base.HostTestCase):
 
     def check(self, after: float = 0) -> None:
         self.now += after
-        stale_operations.check(self.compute, self.context)
+        periodic_tasks.run(self.compute, self.context, 'end_lost_pci_actions')
 
     def check_after_timeout(self) -> None:
         """Check before and after the timeout of a stale operation."""
@@ -302,23 +303,20 @@ class EndedTest(StaleTestCase):
 
 class ScheduleTest(base.HostTestCase):
     def test_each_manager_checks_its_host_once(self) -> None:
-        self.conf.config(rpc_response_timeout=1)
         checked: list[str] = []
 
         class Manager(manager.Manager):
             def __init__(self, host: str) -> None:
                 super().__init__(host=host)
-                self.monitor: Any = types.SimpleNamespace(
-                    check=lambda context: checked.append(host)
+                periodic_tasks.schedule(
+                    self, 'task', 1, lambda context: checked.append(host)
                 )
 
         for host in 'first', 'second':
-            scheduled = Manager(host)
-            stale_operations.schedule(scheduled, scheduled.monitor)
+            Manager(host)
         tasks = [name for name, _ in Manager._periodic_tasks]
-        self.assertEqual(['end_lost_pci_actions'], tasks)
+        self.assertEqual(['task'], tasks)
         second = Manager('second')
-        stale_operations.schedule(second, second.monitor)
-        second._periodic_last_run['end_lost_pci_actions'] = None
+        second._periodic_last_run['task'] = None
         second.periodic_tasks(self.context, raise_on_error=True)
         self.assertEqual(['second'], checked)

@@ -12,10 +12,8 @@
 
 """End operations that were interrupted by the end of nova-compute, or lost.
 
-A lost operation has the server, but nova-compute was never called. The claims,
-the requests and the devices in the guest are compared. An attach is completed
-if all its devices are in the guest, else undone; a detach is completed if the
-guest releases all its devices, else undone. No device in a guest is freed.
+A lost operation has the server, but nova-compute was never called, or could
+not undo what it had begun.
 """
 
 import contextlib
@@ -28,7 +26,6 @@ from nova.compute import utils as compute_utils
 from oslo_log import log as logging
 
 from pci_ext import exception
-from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
@@ -36,137 +33,72 @@ from pci_ext.compute.operations import attach
 from pci_ext.compute.operations import detach
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import reattach
-from pci_ext.compute.operations import server_task
-from pci_ext.compute.recovery import interrupted_migrations
-from pci_ext.compute.recovery import late_detach
 
 LOG = logging.getLogger(__name__)
 
-_RESTARTED = 'nova-compute was restarted'
-_LOST = (
-    'the operation was lost: the compute host was not called in time, or '
-    'could not end it'
-)
 
-_ATTRS = ['system_metadata', 'pci_requests']
-
-
-def find(context: nova_context.RequestContext, host: str) -> list[str]:
-    """Return the servers of a host to reconcile.
-
-    To be called before nova-compute serves new operations.
-    """
-    instances = objects.InstanceList.get_by_host(
-        context, host, expected_attrs=_ATTRS
-    )
-    migrating = interrupted_migrations.find_servers(context, host)
-    return [
-        instance.uuid
-        for instance in instances
-        if instance.task_state in server_state.TASK_STATES
-        or instance.uuid in migrating
-        or server_state.pending_detach(instance)
-        or instance_devices.incomplete_requests(instance)
-        or server_state.pending_reattach(instance)
-    ]
-
-
-def reconcile_stale(
-    compute: nova_compute.ComputeManager, server_uuid: str, operation_id: str
-) -> nova_context.RequestContext | None:
-    """End a stale operation, as :func:`reconcile` does.
-
-    Does nothing if the operation does not have the server any more.
-    """
-    instance = server_task.find_instance(
-        nova_context.get_admin_context(), server_uuid
-    )
-    if instance is None:
-        return None
-    if (
-        instance.task_state not in server_state.TASK_STATES
-        or server_state.operation_id(instance) != operation_id
-    ):
-        LOG.info('The operation has ended meanwhile', instance=instance)
-        return None
-    return reconcile(compute, server_uuid, _LOST)
-
-
-def reconcile(
-    compute: nova_compute.ComputeManager,
-    server_uuid: str,
-    cause: str = _RESTARTED,
-) -> nova_context.RequestContext | None:
-    """End the operation that has a server.
-
-    To be called with the instance lock held, after Nova has scanned the
-    devices.
-
-    :param cause: the reason of the interruption, for the user
-    :returns: the context of a live migration whose devices are to be
-        reattached; None if there are none
-    """
-    context = nova_context.get_admin_context()
-    instance = server_task.find_instance(context, server_uuid)
-    if instance is None:
-        LOG.info('Server %s is deleted: nothing to reconcile', server_uuid)
-        return None
-    if instance.host != compute.host:
-        return None
-    attaching = _by_operation(instance_devices.incomplete_requests(instance))
-    for requests in attaching:
-        _end_attach(compute, instance, requests, cause)
-    if instance.task_state == server_state.DETACHING_PCI:
-        _end_detach(compute, instance, cause)
-    elif instance.task_state == server_state.ATTACHING_PCI and not attaching:
-        _end_attach_without_requests(compute, instance, cause)
-    late_detach.free_released(compute, context, server_uuid)
-    interrupted_migrations.release_claims(compute, context, server_uuid)
-    migration = server_state.reattach_operation(instance)
-    return None if migration is None else _context_of(migration)
-
-
-def _by_operation(
-    requests: instance_devices.Requests,
-) -> list[instance_devices.Requests]:
-    found: dict[str, instance_devices.Requests] = {}
-    for request in requests:
-        found.setdefault(request.requester_id, []).append(request)
-    return list(found.values())
-
-
-def _context_of(operation_id: str) -> nova_context.RequestContext:
+def context_of(operation_id: str) -> nova_context.RequestContext:
     """Return a context with which Nova finds the action of an operation."""
     context = nova_context.get_admin_context()
     context.request_id = operation_id
     return context
 
 
-def _end_attach(
+def complete_attach(
     compute: nova_compute.ComputeManager,
     instance: 'objects.Instance',
-    requests: instance_devices.Requests,
+    operation_id: str,
     cause: str,
 ) -> None:
-    operation_id = instance_devices.attach_operation(requests[0])
-    context = _context_of(operation_id)
-    task = attach.Attach(
-        compute, context, instance.uuid, operation_id, requests
-    )
-    if task.resume():
-        _decided(task, 'all devices are attached')
-    else:
+    """Record the success of an attach whose devices are all attached."""
+    task = _attach(compute, instance, operation_id)
+    task.complete()
+    _decided(task, 'all devices are attached')
+
+
+def undo_attach(
+    compute: nova_compute.ComputeManager,
+    instance: 'objects.Instance',
+    operation_id: str,
+    cause: str,
+) -> None:
+    """Free the devices of an attach that is not completed."""
+    task = _attach(compute, instance, operation_id)
+    had_server = task.is_current(instance)
+    task.undo()
+    if had_server:
         _decided(task, 'undone: not all devices were attached', cause)
 
 
-def _end_detach(
+def _attach(
     compute: nova_compute.ComputeManager,
     instance: 'objects.Instance',
+    operation_id: str,
+) -> attach.Attach:
+    requests = [
+        request
+        for request in instance_devices.incomplete_requests(instance)
+        if instance_devices.attach_operation(request) == operation_id
+    ]
+    return attach.Attach(
+        compute,
+        context_of(operation_id),
+        instance.uuid,
+        operation_id,
+        requests,
+    )
+
+
+def resume_detach(
+    compute: nova_compute.ComputeManager,
+    instance: 'objects.Instance',
+    operation_id: str,
     cause: str,
 ) -> None:
-    operation_id = server_state.operation_id(instance)
-    context = _context_of(operation_id)
-    task = detach.Detach(compute, context, instance.uuid, operation_id, [])
+    """Detach the devices of a detach once more, or undo it."""
+    task = detach.Detach(
+        compute, context_of(operation_id), instance.uuid, operation_id, []
+    )
     try:
         if task.resume():
             _decided(task, 'all devices are detached')
@@ -176,14 +108,14 @@ def _end_detach(
         _decided(task, f'undone: {error.format_message()}', cause)
 
 
-def _end_attach_without_requests(
+def end_without_devices(
     compute: nova_compute.ComputeManager,
     instance: 'objects.Instance',
+    operation_id: str,
     cause: str,
 ) -> None:
     """End an attach that had recorded nothing yet, or was completed."""
-    operation_id = server_state.operation_id(instance)
-    context = _context_of(operation_id)
+    context = context_of(operation_id)
     if _action(context, instance.uuid) not in (None, attach.Attach.name):
         again = reattach.Reattach(
             compute, context, instance.uuid, operation_id
@@ -199,6 +131,48 @@ def _end_attach_without_requests(
         _decided(task, 'all devices are attached')
     else:
         _decided(task, 'undone: no device was attached yet', cause)
+
+
+def end_event(
+    compute: nova_compute.ComputeManager,
+    instance: 'objects.Instance',
+    operation_id: str,
+    cause: str,
+) -> None:
+    """End the event of an operation that has released the server.
+
+    nova-compute was killed before the event was ended, or after.
+    """
+    context = context_of(operation_id)
+    action = _action(context, instance.uuid)
+    task: operation.Operation
+    owner = (compute, context, instance.uuid, operation_id)
+    if action == attach.Attach.name:
+        task = attach.Attach(*owner, [])
+    elif action == detach.Detach.name:
+        task = detach.Detach(*owner, [])
+    else:
+        task = reattach.Reattach(*owner)
+    task.reload()
+    if action == task.name and not _has_ended(task):
+        if task.is_completed():
+            _decided(task, 'its outcome was recorded')
+        else:
+            _decided(task, 'undone before', cause)
+    task.forget()
+
+
+def _has_ended(task: operation.Operation) -> bool:
+    """Return whether the event of an operation is ended."""
+    action = objects.InstanceAction.get_by_request_id(
+        task.context, task.server_uuid, task.operation_id
+    )
+    return any(
+        event.event == f'compute_{task.name}' and event.finish_time
+        for event in objects.InstanceActionEventList.get_by_action(
+            task.context, action.id
+        )
+    )
 
 
 def _action(
@@ -219,7 +193,7 @@ def _decided(
     :param failure: the reason of the failure; None for a success
     """
     LOG.info(
-        'The interrupted %s of %s was reconciled: %s',
+        'The interrupted %s of %s was ended: %s',
         task.name,
         task.operation_id,
         decision,
@@ -238,6 +212,7 @@ def _decided(
     # The action of a live migration has not ended.
     if action == task.name:
         _end_event(task, error)
+    task.forget()
     # Without a subject it is unknown whether the start was announced.
     subject = task.subject()
     if subject.requests or subject.devices:

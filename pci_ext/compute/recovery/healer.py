@@ -1,0 +1,206 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Heal a server: observe it, decide, and do what was decided."""
+
+import dataclasses
+
+from nova import context as nova_context
+from nova import objects
+from oslo_log import log as logging
+
+from pci_ext import server_state
+from pci_ext.compute import nova_compute
+from pci_ext.compute.operations import reattach
+from pci_ext.compute.operations import server_task
+from pci_ext.compute.recovery import decision
+from pci_ext.compute.recovery import interrupted_operations
+from pci_ext.compute.recovery import late_detach
+from pci_ext.compute.recovery import observation
+
+LOG = logging.getLogger(__name__)
+
+#: An action may lead to a state in which another is due, but not for ever.
+_MAX_PASSES = 4
+
+RESTARTED = 'nova-compute was restarted'
+LOST = (
+    'the operation was lost: the compute host was not called in time, or '
+    'could not end it'
+)
+FAILED = 'the operation failed, and could not be undone at once'
+
+_END = {
+    decision.CompleteAttach: interrupted_operations.complete_attach,
+    decision.UndoAttach: interrupted_operations.undo_attach,
+    decision.ResumeDetach: interrupted_operations.resume_detach,
+    decision.EndOperation: interrupted_operations.end_without_devices,
+    decision.EndEvent: interrupted_operations.end_event,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """The outcome of healing a server.
+
+    :ivar is_healthy: whether nothing remains to be done; if not, the server
+        is to be healed again later
+    :ivar reattach: context of the operation whose devices are to be
+        reattached; None if there are none
+    """
+
+    is_healthy: bool
+    reattach: nova_context.RequestContext | None = None
+
+
+class Healer:
+    """Heals one server, with the instance lock held.
+
+    Nova has to have scanned the devices.
+
+    :param stale_operation: id of an operation that does not run any more
+    :param cause: the reason of its interruption, for the user
+    :param retry_failed: whether devices are reattached although all attempts
+        have failed before
+    """
+
+    def __init__(
+        self,
+        compute: nova_compute.ComputeManager,
+        server_uuid: str,
+        stale_operation: str | None = None,
+        cause: str = FAILED,
+        *,
+        retry_failed: bool = False,
+    ) -> None:
+        self._compute = compute
+        self._context = nova_context.get_admin_context()
+        self._server_uuid = server_uuid
+        self._stale_operation = stale_operation
+        self._cause = cause
+        self._retry_failed = retry_failed
+
+    def heal(self) -> Outcome:
+        """Do what is due, until nothing is or it cannot be done now."""
+        for _ in range(_MAX_PASSES):
+            state = observation.observe(
+                self._compute,
+                self._context,
+                self._server_uuid,
+                self._stale_operation,
+                retry_failed=self._retry_failed,
+            )
+            if state is None:
+                return Outcome(True)
+            actions = decision.decide(state)
+            due = [
+                each
+                for each in actions
+                if not isinstance(each, decision.PASSIVE)
+            ]
+            if not due:
+                return self._conclude(actions)
+            failed = [each for each in due if not self._try_to_do(each)]
+            if failed:
+                break
+        return Outcome(False)
+
+    def _conclude(self, actions: list[decision.Action]) -> Outcome:
+        """Log the differences that remain."""
+        is_healthy = True
+        context = None
+        for action in actions:
+            if isinstance(action, decision.Wait):
+                is_healthy = False
+                LOG.debug(
+                    'The PCI devices are looked at again later: %s',
+                    action.reason,
+                    instance_uuid=self._server_uuid,
+                )
+            elif isinstance(action, decision.Report):
+                LOG.error(
+                    '%(text)s: %(addresses)s',
+                    {
+                        'text': action.text,
+                        'addresses': ', '.join(sorted(action.addresses)),
+                    },
+                    instance_uuid=self._server_uuid,
+                )
+            elif isinstance(action, decision.Reattach):
+                context = self._reattach_context(action.operation)
+        return Outcome(is_healthy, context)
+
+    def _reattach_context(
+        self, operation_id: str
+    ) -> nova_context.RequestContext:
+        """Return a context with whose action the reattach is recorded."""
+        if operation_id:
+            return interrupted_operations.context_of(operation_id)
+        context = nova_context.get_admin_context()
+        objects.InstanceAction.action_start(
+            context,
+            self._server_uuid,
+            reattach.Reattach.name,
+            want_result=False,
+        )
+        return context
+
+    def _try_to_do(self, action: decision.Action) -> bool:
+        """Do an action; log a failure, so that others are not kept from it."""
+        LOG.info(
+            'Healing the PCI devices of the server: %s',
+            action,
+            instance_uuid=self._server_uuid,
+        )
+        try:
+            self._do(action)
+        except Exception:
+            LOG.exception(
+                'Healing the PCI devices of the server failed, and is tried '
+                'again later',
+                instance_uuid=self._server_uuid,
+            )
+            return False
+        return True
+
+    def _do(self, action: decision.Action) -> None:
+        task = server_task.ServerTask(
+            self._compute, self._context, self._server_uuid, ''
+        )
+        task.reload()
+        match action:
+            case decision.Free(addresses):
+                late_detach.LateDetach(
+                    self._compute, self._context, self._server_uuid, ''
+                ).free_released(addresses)
+            case decision.ClearPendingDetach(addresses):
+                server_state.PENDING_DETACH.remove(task.instance, addresses)
+            case decision.SyncRequests(request_ids):
+                task.sync_requests(set(request_ids))
+            case decision.Allocate():
+                task.rt.allocate_pci_devices_for_instance(
+                    self._context, task.instance
+                )
+            case decision.ClearPendingReattach():
+                server_state.record_reattach(
+                    task.instance, {}, server_state.FAILED
+                )
+            case (
+                decision.CompleteAttach(operation)
+                | decision.UndoAttach(operation)
+                | decision.ResumeDetach(operation)
+                | decision.EndOperation(operation)
+                | decision.EndEvent(operation)
+            ):
+                _END[type(action)](
+                    self._compute, task.instance, operation, self._cause
+                )
