@@ -242,7 +242,9 @@ def _end_operation(state: State) -> list[Action]:
     attaches = _attaches(state)
     actions: list[Action] = [
         CompleteAttach(attach)
-        if attach == state.operation and _is_attached(state, attach)
+        if state.task_state == server_state.ATTACHING_PCI
+        and attach == state.operation
+        and _is_attached(state, attach)
         else UndoAttach(attach)
         for attach in attaches
     ]

@@ -1,0 +1,316 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Decisions for random states of a server, and what they lead to."""
+
+import dataclasses
+
+from hypothesis import given
+from hypothesis import strategies as st
+from oslotest import base
+
+from pci_ext import server_state
+from pci_ext.compute.recovery import decision
+
+OPERATIONS = ('op-1', 'op-2')
+REQUESTS = ('request-1', 'request-2', 'request-3')
+ADDRESSES = tuple(f'0000:0{bus}:00.0' for bus in range(1, 5))
+
+devices = st.builds(
+    decision.Device,
+    address=st.sampled_from(ADDRESSES),
+    request_id=st.sampled_from((*REQUESTS, None)),
+    is_allocated=st.booleans(),
+    in_guest=st.booleans(),
+    in_definition=st.booleans(),
+)
+requests = st.builds(
+    decision.Request,
+    request_id=st.sampled_from(REQUESTS),
+    count=st.integers(1, 3),
+    attach=st.sampled_from((None, *OPERATIONS)),
+    is_hot=st.booleans(),
+)
+states = st.builds(
+    decision.State,
+    task_state=st.sampled_from(
+        (None, 'rebuilding', *server_state.TASK_STATES)
+    ),
+    operation=st.sampled_from(('', *OPERATIONS)),
+    is_completed=st.booleans(),
+    is_stale=st.booleans(),
+    guest=st.sampled_from(decision.Guest),
+    devices=st.lists(devices, unique_by=lambda each: each.address).map(tuple),
+    requests=st.lists(requests, unique_by=lambda each: each.request_id).map(
+        tuple
+    ),
+    pending_detach=st.dictionaries(
+        st.sampled_from(ADDRESSES), st.sampled_from(OPERATIONS)
+    ),
+    pending_reattach=st.dictionaries(
+        st.sampled_from(REQUESTS), st.sampled_from(OPERATIONS)
+    ),
+    gave_up_reattach=st.booleans(),
+    foreign=st.sets(st.just('0000:09:00.0')).map(frozenset),
+)
+
+
+def released(state: decision.State, device: decision.Device) -> bool:
+    return state.guest is not decision.Guest.RUNNING or not device.in_guest
+
+
+def after_undo(state: decision.State, attach: str) -> decision.State:
+    """Return the state after the undo of an attach, as Attach does it."""
+    request_ids = {
+        each.request_id for each in state.requests if each.attach == attach
+    }
+    remaining = tuple(
+        device
+        for device in state.devices
+        if device.request_id not in request_ids or not released(state, device)
+    )
+    pending = {
+        device.address: attach
+        for device in remaining
+        if device.request_id in request_ids
+    }
+    left = {device.request_id for device in remaining}
+    return dataclasses.replace(
+        state,
+        devices=remaining,
+        requests=tuple(
+            dataclasses.replace(each, attach=None, is_hot=True)
+            if each.request_id in request_ids
+            else each
+            for each in state.requests
+            if each.request_id not in request_ids or each.request_id in left
+        ),
+        pending_detach={**state.pending_detach, **pending},
+    )
+
+
+def synced(
+    state: decision.State, request_ids: frozenset[str | None]
+) -> decision.State:
+    counts = {
+        each.request_id: sum(
+            device.request_id == each.request_id for device in state.devices
+        )
+        for each in state.requests
+    }
+    return dataclasses.replace(
+        state,
+        requests=tuple(
+            dataclasses.replace(each, count=counts[each.request_id])
+            if each.request_id in request_ids
+            else each
+            for each in state.requests
+            if each.request_id not in request_ids or counts[each.request_id]
+        ),
+    )
+
+
+def ended(state: decision.State) -> decision.State:
+    return dataclasses.replace(
+        state, task_state=None, operation='', is_completed=False
+    )
+
+
+def without(
+    state: decision.State, addresses: frozenset[str]
+) -> decision.State:
+    return dataclasses.replace(
+        state,
+        pending_detach={
+            address: operation
+            for address, operation in state.pending_detach.items()
+            if address not in addresses
+        },
+    )
+
+
+def freed(state: decision.State, addresses: frozenset[str]) -> decision.State:
+    request_ids = frozenset(
+        device.request_id
+        for device in state.devices
+        if device.address in addresses
+    )
+    return synced(
+        without(
+            dataclasses.replace(
+                state,
+                devices=tuple(
+                    each
+                    for each in state.devices
+                    if each.address not in addresses
+                ),
+            ),
+            addresses,
+        ),
+        request_ids,
+    )
+
+
+def apply(state: decision.State, action: decision.Action) -> decision.State:
+    """Return the state that an action leads to."""
+    match action:
+        case decision.CompleteAttach(operation):
+            return ended(
+                dataclasses.replace(
+                    state,
+                    requests=tuple(
+                        dataclasses.replace(each, attach=None, is_hot=True)
+                        if each.attach == operation
+                        else each
+                        for each in state.requests
+                    ),
+                    devices=tuple(
+                        dataclasses.replace(each, is_allocated=True)
+                        for each in state.devices
+                    ),
+                )
+            )
+        case decision.UndoAttach(operation):
+            state = after_undo(state, operation)
+            return ended(state) if state.operation == operation else state
+        case decision.ResumeDetach(operation):
+            return ended(
+                freed(
+                    state,
+                    frozenset(
+                        device.address
+                        for device in state.devices
+                        if state.pending_detach.get(device.address)
+                        == operation
+                        and released(state, device)
+                    ),
+                )
+            )
+        case decision.EndOperation() | decision.EndEvent():
+            return ended(state)
+        case decision.Free(addresses):
+            return freed(state, addresses)
+        case decision.ClearPendingDetach(addresses):
+            return without(state, addresses)
+        case decision.SyncRequests(request_ids):
+            return synced(state, request_ids)
+        case decision.Allocate(addresses):
+            return dataclasses.replace(
+                state,
+                devices=tuple(
+                    dataclasses.replace(each, is_allocated=True)
+                    if each.address in addresses
+                    else each
+                    for each in state.devices
+                ),
+            )
+        case decision.ClearPendingReattach():
+            return dataclasses.replace(
+                state, pending_reattach={}, gave_up_reattach=False
+            )
+    return state
+
+
+def due(state: decision.State) -> list[decision.Action]:
+    return [
+        action
+        for action in decision.decide(state)
+        if not isinstance(action, decision.PASSIVE)
+    ]
+
+
+def heal(state: decision.State) -> decision.State:
+    for action in due(state):
+        state = apply(state, action)
+    return state
+
+
+class DecideTestCase(base.BaseTestCase):
+    @given(states)
+    def test_two_passes_leave_nothing_due(self, state: decision.State) -> None:
+        self.assertEqual([], due(heal(heal(state))))
+
+    @given(states)
+    def test_no_device_in_a_guest_is_freed(
+        self, state: decision.State
+    ) -> None:
+        in_guest = {
+            device.address
+            for device in state.devices
+            if not released(state, device)
+        }
+        for action in decision.decide(state):
+            if isinstance(action, decision.Free):
+                self.assertEqual(frozenset(), action.addresses & in_guest)
+
+    @given(states)
+    def test_only_devices_with_a_pending_detach_are_freed(
+        self, state: decision.State
+    ) -> None:
+        for action in decision.decide(state):
+            if isinstance(action, decision.Free):
+                self.assertLessEqual(
+                    action.addresses, state.pending_detach.keys()
+                )
+
+    @given(states)
+    def test_a_server_with_a_task_is_left_alone(
+        self, state: decision.State
+    ) -> None:
+        if state.task_state is None or state.is_stale:
+            return
+        self.assertEqual([], due(state))
+
+    @given(states)
+    def test_an_attach_is_completed_only_with_all_its_devices(
+        self, state: decision.State
+    ) -> None:
+        for action in decision.decide(state):
+            if not isinstance(action, decision.CompleteAttach):
+                continue
+            self.assertEqual(state.operation, action.operation)
+            self.assertEqual(server_state.ATTACHING_PCI, state.task_state)
+
+    @given(states)
+    def test_every_unfinished_state_has_an_action_or_a_reason(
+        self, state: decision.State
+    ) -> None:
+        unfinished = (
+            state.task_state is not None
+            or state.operation
+            or state.pending_detach
+            or state.pending_reattach
+            or any(each.attach for each in state.requests)
+        )
+        if unfinished:
+            self.assertNotEqual([], decision.decide(state))
+
+    def test_released_device_of_a_stopped_server_is_freed(self) -> None:
+        [address, *_] = ADDRESSES
+        state = decision.State(
+            guest=decision.Guest.OFF,
+            devices=(decision.Device(address, 'request-1'),),
+            requests=(decision.Request('request-1', 1),),
+            pending_detach={address: 'op-1'},
+        )
+        self.assertEqual(
+            [decision.Free(frozenset({address}))], decision.decide(state)
+        )
+
+    def test_missing_device_is_reattached(self) -> None:
+        state = decision.State(
+            devices=(
+                decision.Device(ADDRESSES[0], 'request-1', in_guest=False),
+            ),
+            requests=(decision.Request('request-1', 1),),
+        )
+        self.assertIn(decision.Reattach(''), decision.decide(state))
