@@ -170,7 +170,7 @@ class HealerTest(base.HostTestCase):
         instance = self.instance(self.server)
         pending = server_state.pending_detach(instance)
         self.assertEqual(1, len(pending))
-        self.assertTrue(pending <= set(self.devices(self.server)))
+        self.assertLessEqual(pending, set(self.devices(self.server)))
         self.inject_faults()
         for address in pending:
             self.compute.driver._domains._release(self.server, address)
