@@ -146,7 +146,7 @@ class LiveMigrationsTestCase(ServerTestCase):
         self.assertNotIn('0000', text)
 
     def test_location_for_another_project(self) -> None:
-        self.have(INTEL, FORBID)
+        self.add_device(INTEL, FORBID)
         self.policy.set_rules(
             {policies.SERVER_LOCATION: 'project_id:%(project_id)s'},
             overwrite=False,

@@ -205,9 +205,9 @@ class ServerDevicesTestCase(base.RouterTestCase):
             {**rules, details: 'role:admin'}, overwrite=False
         )
         for slot in range(1, 4):
-            self.add(slot, 'boot', **INTEL)
+            self.add_device(slot, 'boot', **INTEL)
         text = 'its VFs are in domain instance-00000007'
-        self.fail(1, text)
+        self.start_detach(1, text)
         self.reattach_fails(2, server_state.RETRYING, text)
         self.reattach_fails(3, server_state.FAILED, text)
         self.assertEqual([text] * 3, self.last_errors())
