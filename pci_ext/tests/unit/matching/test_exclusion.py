@@ -55,8 +55,8 @@ class TestSearch(base.BaseTestCase):
             ((0, 1, 1), (0, 2, 1), (1, 2, 1), (2, 1, 1)), found.taken
         )
 
-    def test_equivalent_cards_are_tried_once(self):
-        cards = 12
+    def _search_infeasible(self, cards, kinds):
+        """Search for more pools than cards; return the result and attempts."""
         solved = 0
 
         def cheapest(capacities):
@@ -68,32 +68,21 @@ class TestSearch(base.BaseTestCase):
             return 0, [(0, pool, 1) for pool in used]
 
         conflicts = [(2 * card, 2 * card + 1) for card in range(cards)]
-        exclusion.search(
-            (1,) * 2 * cards, ('PF', 'VF') * cards, conflicts, cheapest
-        )
+        found = exclusion.search((1,) * 2 * cards, kinds, conflicts, cheapest)
+        return found, solved
+
+    def test_equivalent_cards_are_tried_once(self):
+        cards = 12
+        _, solved = self._search_infeasible(cards, ('PF', 'VF') * cards)
         # Less than 2 ** 12: only the number of cards decided each way counts.
         self.assertLess(solved, 13 * 14)
 
     def test_gives_up(self):
         cards = 16
-        solved = 0
-
-        def cheapest(capacities):
-            nonlocal solved
-            solved += 1
-            used = [pool for pool, devices in enumerate(capacities) if devices]
-            if len(used) <= cards:
-                return None
-            return 0, [(0, pool, 1) for pool in used]
-
         logger = self.useFixture(fixtures.FakeLogger())
-        conflicts = [(2 * card, 2 * card + 1) for card in range(cards)]
         # All cards differ, and no assignment exists.
-        self.assertIsNone(
-            exclusion.search(
-                (1,) * 2 * cards, range(2 * cards), conflicts, cheapest
-            )
-        )
+        found, solved = self._search_infeasible(cards, range(2 * cards))
+        self.assertIsNone(found)
         self.assertEqual(exclusion.MAX_CHOICES + 1, solved)
         self.assertIn('the search was given up', logger.output)
 
