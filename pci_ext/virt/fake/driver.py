@@ -166,18 +166,12 @@ class FakeDriver(
             for device in self._pci_devices
         }
         for device in devices:
-            recorded = (device.vendor_id, device.product_id)
             found = models.get(device.address)
             if found is None:
                 raise exception.PciAttachFailed(
                     address=device.address, reason='the host does not have it.'
                 )
-            if found != recorded:
-                raise exception.PciDeviceReplaced(
-                    address=device.address,
-                    found=':'.join(found),
-                    recorded=':'.join(recorded),
-                )
+            base.check_model(device, found)
 
     def detach_pci(
         self,

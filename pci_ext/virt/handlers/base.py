@@ -18,6 +18,23 @@ from collections.abc import Sequence
 from nova import context as nova_context
 from nova import objects
 
+from pci_ext import exception
+
+
+def check_model(device: 'objects.PciDevice', found: tuple[str, str]) -> None:
+    """Check that the device at an address is the one on record.
+
+    :param found: vendor id and product id of the device at its address
+    :raises PciDeviceReplaced: naming both models
+    """
+    recorded = (device.vendor_id, device.product_id)
+    if found != recorded:
+        raise exception.PciDeviceReplaced(
+            address=device.address,
+            found=':'.join(found),
+            recorded=':'.join(recorded),
+        )
+
 
 class DeviceHandler(abc.ABC):
     """The PCI devices in the guests of this host.

@@ -194,14 +194,7 @@ class HotplugMixin(base.DeviceHandler):
                 xml = self._describe(
                     addresses.node_device_name(device.address)
                 )
-            recorded = (device.vendor_id, device.product_id)
-            found = node_devices.model_of(xml)
-            if found != recorded:
-                raise exception.PciDeviceReplaced(
-                    address=device.address,
-                    found=':'.join(found),
-                    recorded=':'.join(recorded),
-                )
+            base.check_model(device, node_devices.model_of(xml))
 
     def _check_iommu_groups(
         self,
