@@ -40,9 +40,9 @@ TASK_STATES = (ATTACHING_PCI, DETACHING_PCI)
 
 # Keys in the system metadata of an instance.
 
-#: Id of the operation that has the instance. Written by api.pci_actions with
-#: the task state; cleared and read by compute.operations and
-#: compute.recovery.
+#: Id of the operation that has the instance, or had it and whose event is not
+#: ended. Written by api.pci_actions with the task state; cleared and read by
+#: compute.operations and compute.recovery.
 OPERATION = 'pci_ext:operation'
 
 #: Id of the operation, once its devices are attached or freed and only its
@@ -237,11 +237,6 @@ def pending_detach(
 def pending_reattach(instance: 'objects.Instance') -> frozenset[str]:
     """Return the ids of the requests whose devices are to be reattached."""
     return frozenset(PENDING_REATTACH.get(instance))
-
-
-def reattach_operation(instance: 'objects.Instance') -> str | None:
-    """Return the id of the live migration that detached the devices."""
-    return next(iter(PENDING_REATTACH.get(instance).values()), None)
 
 
 def reattach_errors(instance: 'objects.Instance') -> dict[str, ReattachError]:

@@ -14,13 +14,9 @@
 
 from collections.abc import Collection
 
-from oslo_log import log as logging
-
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute.operations import server_task
-
-LOG = logging.getLogger(__name__)
 
 
 class LateDetach(server_task.ServerTask):
