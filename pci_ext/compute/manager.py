@@ -106,12 +106,14 @@ class Manager:
         # A guest may take long to release a device.
         for server in servers:
             if server.is_unfinished:
-                self.heal(server.uuid, server.operation, healer.RESTARTED)
+                self.heal(
+                    server.uuid, server.operation, healer.Cause.RESTARTED
+                )
         for server in servers:
             if not server.is_unfinished:
                 self.workers.run_here(
                     server.uuid,
-                    self._healing(server.uuid, cause=healer.RESTARTED),
+                    self._healing(server.uuid, cause=healer.Cause.RESTARTED),
                 )
 
     def _heal_due(self, context: nova_context.RequestContext) -> None:
@@ -124,18 +126,18 @@ class Manager:
 
     def _end(self, server_uuid: str, operation_id: str) -> None:
         """End a stale operation."""
-        self.heal(server_uuid, operation_id, healer.LOST)
+        self.heal(server_uuid, operation_id, healer.Cause.LOST)
 
     def heal(
         self,
         server_uuid: str,
         stale_operation: str | None = None,
-        cause: str = healer.FAILED,
+        cause: healer.Cause = healer.Cause.FAILED,
     ) -> None:
         """Heal a server in a thread.
 
         :param stale_operation: id of an operation that does not run any more
-        :param cause: the reason of its interruption, for the user
+        :param cause: the reason for which it did not end
         """
         self.workers.run(
             server_uuid, self._healing(server_uuid, stale_operation, cause)
@@ -145,15 +147,10 @@ class Manager:
         self,
         server_uuid: str,
         stale_operation: str | None = None,
-        cause: str = healer.FAILED,
+        cause: healer.Cause = healer.Cause.FAILED,
     ) -> workers.ServerFunction:
         task = healer.Healer(
-            self._compute,
-            server_uuid,
-            stale_operation,
-            cause,
-            # A start of nova-compute is worth another attempt.
-            retry_failed=cause == healer.RESTARTED,
+            self._compute, server_uuid, stale_operation, cause
         )
 
         def run() -> nova_context.RequestContext | None:

@@ -34,7 +34,7 @@ LOG = logging.getLogger(__name__)
 #: Seconds between two checks whether Nova has scanned the devices.
 _POLL_INTERVAL = 0.2
 
-#: Returns the context of a live migration whose devices are to be reattached;
+#: Returns the context of the action by which devices are to be reattached;
 #: None if there are none.
 ServerFunction = Callable[[], nova_context.RequestContext | None]
 

@@ -99,38 +99,33 @@ class State:
 
 
 @dataclasses.dataclass(frozen=True)
-class CompleteAttach:
+class Ending:
+    """An action that ends an operation.
+
+    :ivar operation: id of the operation
+    """
+
+    operation: str
+
+
+class CompleteAttach(Ending):
     """Allocate the devices of an attach, and record its success."""
 
-    operation: str
 
-
-@dataclasses.dataclass(frozen=True)
-class UndoAttach:
+class UndoAttach(Ending):
     """Detach and free the devices of an attach, and remove its requests."""
 
-    operation: str
 
-
-@dataclasses.dataclass(frozen=True)
-class ResumeDetach:
+class ResumeDetach(Ending):
     """Detach the devices of a detach once more, or undo it."""
 
-    operation: str
 
-
-@dataclasses.dataclass(frozen=True)
-class EndOperation:
+class EndOperation(Ending):
     """Release the server from an operation without devices on record."""
 
-    operation: str
 
-
-@dataclasses.dataclass(frozen=True)
-class EndEvent:
+class EndEvent(Ending):
     """End the event of an operation that has released the server."""
-
-    operation: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,11 +191,7 @@ class Report:
 
 
 Action = (
-    CompleteAttach
-    | UndoAttach
-    | ResumeDetach
-    | EndOperation
-    | EndEvent
+    Ending
     | Free
     | ClearPendingDetach
     | SyncRequests

@@ -13,6 +13,7 @@
 """Heal a server: observe it, decide, and do what was decided."""
 
 import dataclasses
+import enum
 
 from nova import context as nova_context
 from nova import objects
@@ -32,12 +33,17 @@ LOG = logging.getLogger(__name__)
 #: An action may lead to a state in which another is due, but not for ever.
 _MAX_PASSES = 4
 
-RESTARTED = 'nova-compute was restarted'
-LOST = (
-    'the operation was lost: the compute host was not called in time, or '
-    'could not end it'
-)
-FAILED = 'the operation failed, and could not be undone at once'
+
+class Cause(enum.Enum):
+    """The reason for which an operation did not end, for the user."""
+
+    RESTARTED = 'nova-compute was restarted'
+    LOST = (
+        'the operation was lost: the compute host was not called in time, or '
+        'could not end it'
+    )
+    FAILED = 'the operation failed, and could not be undone at once'
+
 
 _END = {
     decision.CompleteAttach: interrupted_operations.complete_attach,
@@ -68,9 +74,7 @@ class Healer:
     Nova has to have scanned the devices.
 
     :param stale_operation: id of an operation that does not run any more
-    :param cause: the reason of its interruption, for the user
-    :param retry_failed: whether devices are reattached although all attempts
-        have failed before
+    :param cause: the reason for which it did not end
     """
 
     def __init__(
@@ -78,16 +82,13 @@ class Healer:
         compute: nova_compute.ComputeManager,
         server_uuid: str,
         stale_operation: str | None = None,
-        cause: str = FAILED,
-        *,
-        retry_failed: bool = False,
+        cause: Cause = Cause.FAILED,
     ) -> None:
         self._compute = compute
         self._context = nova_context.get_admin_context()
         self._server_uuid = server_uuid
         self._stale_operation = stale_operation
         self._cause = cause
-        self._retry_failed = retry_failed
 
     def heal(self) -> Outcome:
         """Do what is due, until nothing is or it cannot be done now."""
@@ -97,7 +98,8 @@ class Healer:
                 self._context,
                 self._server_uuid,
                 self._stale_operation,
-                retry_failed=self._retry_failed,
+                # A start of nova-compute is worth another attempt.
+                retry_failed=self._cause is Cause.RESTARTED,
             )
             if state is None:
                 return Outcome(True)
@@ -194,13 +196,7 @@ class Healer:
                 server_state.record_reattach(
                     task.instance, {}, server_state.FAILED
                 )
-            case (
-                decision.CompleteAttach(operation)
-                | decision.UndoAttach(operation)
-                | decision.ResumeDetach(operation)
-                | decision.EndOperation(operation)
-                | decision.EndEvent(operation)
-            ):
+            case decision.Ending(operation):
                 _END[type(action)](
-                    self._compute, task.instance, operation, self._cause
+                    self._compute, task.instance, operation, self._cause.value
                 )

@@ -154,12 +154,12 @@ def end_event(
     else:
         task = reattach.Reattach(*owner)
     task.reload()
-    if action == task.name and not _has_ended(task):
-        if task.is_completed():
-            _decided(task, 'its outcome was recorded')
-        else:
-            _decided(task, 'undone before', cause)
-    task.forget()
+    if action != task.name or _has_ended(task):
+        task.forget()
+    elif task.is_completed():
+        _decided(task, 'its outcome was recorded')
+    else:
+        _decided(task, 'undone before', cause)
 
 
 def _has_ended(task: operation.Operation) -> bool:

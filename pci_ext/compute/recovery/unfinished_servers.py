@@ -12,7 +12,6 @@
 
 """Find the servers of a host to be recovered when nova-compute starts."""
 
-from collections.abc import Iterator
 import dataclasses
 
 from nova import context as nova_context
@@ -43,10 +42,7 @@ def find(context: nova_context.RequestContext, host: str) -> list[Server]:
 
     To be called before nova-compute serves new operations.
     """
-    return list(_find(context, host))
-
-
-def _find(context: nova_context.RequestContext, host: str) -> Iterator[Server]:
+    found = []
     for instance in objects.InstanceList.get_by_host(
         context, host, expected_attrs=_ATTRS
     ):
@@ -60,10 +56,15 @@ def _find(context: nova_context.RequestContext, host: str) -> Iterator[Server]:
             or has_operation
             or instance_requests.list_requests(instance)
         ):
-            yield Server(
-                instance.uuid,
-                server_state.operation_id(instance) if has_operation else None,
-                has_state
-                or has_operation
-                or bool(instance_devices.incomplete_requests(instance)),
+            found.append(
+                Server(
+                    instance.uuid,
+                    server_state.operation_id(instance)
+                    if has_operation
+                    else None,
+                    has_state
+                    or has_operation
+                    or bool(instance_devices.incomplete_requests(instance)),
+                )
             )
+    return found
