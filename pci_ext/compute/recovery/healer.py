@@ -24,6 +24,7 @@ from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import reattach
 from pci_ext.compute.operations import server_task
 from pci_ext.compute.recovery import decision
+from pci_ext.compute.recovery import healing_actions
 from pci_ext.compute.recovery import interrupted_operations
 from pci_ext.compute.recovery import late_detach
 from pci_ext.compute.recovery import observation
@@ -46,11 +47,11 @@ class Cause(enum.Enum):
 
 
 _END = {
-    decision.CompleteAttach: interrupted_operations.complete_attach,
-    decision.UndoAttach: interrupted_operations.undo_attach,
-    decision.ResumeDetach: interrupted_operations.resume_detach,
-    decision.EndOperation: interrupted_operations.end_without_devices,
-    decision.EndEvent: interrupted_operations.end_event,
+    healing_actions.CompleteAttach: interrupted_operations.complete_attach,
+    healing_actions.UndoAttach: interrupted_operations.undo_attach,
+    healing_actions.ResumeDetach: interrupted_operations.resume_detach,
+    healing_actions.EndOperation: interrupted_operations.end_without_devices,
+    healing_actions.EndEvent: interrupted_operations.end_event,
 }
 
 
@@ -107,7 +108,7 @@ class Healer:
             due = [
                 each
                 for each in actions
-                if not isinstance(each, decision.PASSIVE)
+                if not isinstance(each, healing_actions.PASSIVE)
             ]
             if not due:
                 return self._conclude(actions)
@@ -116,19 +117,19 @@ class Healer:
                 break
         return Outcome(False)
 
-    def _conclude(self, actions: list[decision.Action]) -> Outcome:
+    def _conclude(self, actions: list[healing_actions.Action]) -> Outcome:
         """Log the differences that remain."""
         is_healthy = True
         context = None
         for action in actions:
-            if isinstance(action, decision.Wait):
+            if isinstance(action, healing_actions.Wait):
                 is_healthy = False
                 LOG.debug(
                     'The PCI devices are looked at again later: %s',
                     action.reason,
                     instance_uuid=self._server_uuid,
                 )
-            elif isinstance(action, decision.Report):
+            elif isinstance(action, healing_actions.Report):
                 LOG.error(
                     '%(text)s: %(addresses)s',
                     {
@@ -137,7 +138,7 @@ class Healer:
                     },
                     instance_uuid=self._server_uuid,
                 )
-            elif isinstance(action, decision.Reattach):
+            elif isinstance(action, healing_actions.Reattach):
                 context = self._reattach_context(action.operation)
         return Outcome(is_healthy, context)
 
@@ -156,7 +157,7 @@ class Healer:
         )
         return context
 
-    def _try_to_do(self, action: decision.Action) -> bool:
+    def _try_to_do(self, action: healing_actions.Action) -> bool:
         """Do an action; log a failure, so that others are not kept from it."""
         LOG.info(
             'Healing the PCI devices of the server: %s',
@@ -174,29 +175,29 @@ class Healer:
             return False
         return True
 
-    def _do(self, action: decision.Action) -> None:
+    def _do(self, action: healing_actions.Action) -> None:
         task = server_task.ServerTask(
             self._compute, self._context, self._server_uuid, ''
         )
         task.reload()
         match action:
-            case decision.Free(addresses):
+            case healing_actions.Free(addresses):
                 late_detach.LateDetach(
                     self._compute, self._context, self._server_uuid, ''
                 ).free_released(addresses)
-            case decision.ClearPendingDetach(addresses):
+            case healing_actions.ClearPendingDetach(addresses):
                 server_state.PENDING_DETACH.remove(task.instance, addresses)
-            case decision.SyncRequests(request_ids):
+            case healing_actions.SyncRequests(request_ids):
                 task.sync_requests(set(request_ids))
-            case decision.Allocate():
+            case healing_actions.Allocate():
                 task.rt.allocate_pci_devices_for_instance(
                     self._context, task.instance
                 )
-            case decision.ClearPendingReattach():
+            case healing_actions.ClearPendingReattach():
                 server_state.record_reattach(
                     task.instance, {}, server_state.FAILED
                 )
-            case decision.Ending(operation):
+            case healing_actions.Ending(operation):
                 _END[type(action)](
                     self._compute, task.instance, operation, self._cause.value
                 )

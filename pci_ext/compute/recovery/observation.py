@@ -20,7 +20,7 @@ from pci_ext import server_state
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import server_task
-from pci_ext.compute.recovery import decision
+from pci_ext.compute.recovery import observed_state
 from pci_ext.requests import instance_requests
 
 #: States of servers whose guest is not to run.
@@ -37,7 +37,7 @@ def observe(
     stale_operation: str | None,
     *,
     retry_failed: bool,
-) -> decision.State | None:
+) -> observed_state.State | None:
     """Read the state of a server.
 
     To be called with the instance lock held, after Nova has scanned the
@@ -60,7 +60,7 @@ def observe(
     }
     operation = server_state.operation_id(instance)
     errors = server_state.reattach_errors(instance).values()
-    return decision.State(
+    return observed_state.State(
         task_state=(
             _RESIZED
             if instance.vm_state == vm_states.RESIZED
@@ -75,7 +75,7 @@ def observe(
         is_stale=operation == stale_operation,
         guest=_guest(instance, attached),
         devices=tuple(
-            decision.Device(
+            observed_state.Device(
                 address=device.address,
                 request_id=device.request_id,
                 is_allocated=device.status == 'allocated',
@@ -99,16 +99,16 @@ def observe(
 
 def _guest(
     instance: 'objects.Instance', attached: frozenset[str] | None
-) -> decision.Guest:
+) -> observed_state.Guest:
     if attached is not None:
-        return decision.Guest.RUNNING
+        return observed_state.Guest.RUNNING
     if instance.vm_state in _OFF:
-        return decision.Guest.OFF
-    return decision.Guest.MISSING
+        return observed_state.Guest.OFF
+    return observed_state.Guest.MISSING
 
 
-def _request(request: 'objects.InstancePCIRequest') -> decision.Request:
-    return decision.Request(
+def _request(request: 'objects.InstancePCIRequest') -> observed_state.Request:
+    return observed_state.Request(
         request_id=request.request_id,
         count=request.count,
         attach=(

@@ -20,13 +20,15 @@ from oslotest import base
 
 from pci_ext import server_state
 from pci_ext.compute.recovery import decision
+from pci_ext.compute.recovery import healing_actions
+from pci_ext.compute.recovery import observed_state
 
 OPERATIONS = ('op-1', 'op-2')
 REQUESTS = ('request-1', 'request-2', 'request-3')
 ADDRESSES = tuple(f'0000:0{bus}:00.0' for bus in range(1, 5))
 
 devices = st.builds(
-    decision.Device,
+    observed_state.Device,
     address=st.sampled_from(ADDRESSES),
     request_id=st.sampled_from((*REQUESTS, None)),
     is_allocated=st.booleans(),
@@ -34,21 +36,21 @@ devices = st.builds(
     in_definition=st.booleans(),
 )
 requests = st.builds(
-    decision.Request,
+    observed_state.Request,
     request_id=st.sampled_from(REQUESTS),
     count=st.integers(1, 3),
     attach=st.sampled_from((None, *OPERATIONS)),
     is_hot=st.booleans(),
 )
 states = st.builds(
-    decision.State,
+    observed_state.State,
     task_state=st.sampled_from(
         (None, 'rebuilding', *server_state.TASK_STATES)
     ),
     operation=st.sampled_from(('', *OPERATIONS)),
     is_completed=st.booleans(),
     is_stale=st.booleans(),
-    guest=st.sampled_from(decision.Guest),
+    guest=st.sampled_from(observed_state.Guest),
     devices=st.lists(devices, unique_by=lambda each: each.address).map(tuple),
     requests=st.lists(requests, unique_by=lambda each: each.request_id).map(
         tuple
@@ -64,11 +66,17 @@ states = st.builds(
 )
 
 
-def released(state: decision.State, device: decision.Device) -> bool:
-    return state.guest is not decision.Guest.RUNNING or not device.in_guest
+def released(
+    state: observed_state.State, device: observed_state.Device
+) -> bool:
+    return (
+        state.guest is not observed_state.Guest.RUNNING or not device.in_guest
+    )
 
 
-def after_undo(state: decision.State, attach: str) -> decision.State:
+def after_undo(
+    state: observed_state.State, attach: str
+) -> observed_state.State:
     """Return the state after the undo of an attach, as Attach does it."""
     request_ids = {
         each.request_id for each in state.requests if each.attach == attach
@@ -99,8 +107,8 @@ def after_undo(state: decision.State, attach: str) -> decision.State:
 
 
 def synced(
-    state: decision.State, request_ids: frozenset[str | None]
-) -> decision.State:
+    state: observed_state.State, request_ids: frozenset[str | None]
+) -> observed_state.State:
     counts = {
         each.request_id: sum(
             device.request_id == each.request_id for device in state.devices
@@ -119,15 +127,15 @@ def synced(
     )
 
 
-def ended(state: decision.State) -> decision.State:
+def ended(state: observed_state.State) -> observed_state.State:
     return dataclasses.replace(
         state, task_state=None, operation='', is_completed=False
     )
 
 
 def without(
-    state: decision.State, addresses: frozenset[str]
-) -> decision.State:
+    state: observed_state.State, addresses: frozenset[str]
+) -> observed_state.State:
     return dataclasses.replace(
         state,
         pending_detach={
@@ -138,7 +146,9 @@ def without(
     )
 
 
-def freed(state: decision.State, addresses: frozenset[str]) -> decision.State:
+def freed(
+    state: observed_state.State, addresses: frozenset[str]
+) -> observed_state.State:
     request_ids = frozenset(
         device.request_id
         for device in state.devices
@@ -160,10 +170,12 @@ def freed(state: decision.State, addresses: frozenset[str]) -> decision.State:
     )
 
 
-def apply(state: decision.State, action: decision.Action) -> decision.State:
+def apply(
+    state: observed_state.State, action: healing_actions.Action
+) -> observed_state.State:
     """Return the state that an action leads to."""
     match action:
-        case decision.CompleteAttach(operation):
+        case healing_actions.CompleteAttach(operation):
             return ended(
                 dataclasses.replace(
                     state,
@@ -179,10 +191,10 @@ def apply(state: decision.State, action: decision.Action) -> decision.State:
                     ),
                 )
             )
-        case decision.UndoAttach(operation):
+        case healing_actions.UndoAttach(operation):
             state = after_undo(state, operation)
             return ended(state) if state.operation == operation else state
-        case decision.ResumeDetach(operation):
+        case healing_actions.ResumeDetach(operation):
             return ended(
                 freed(
                     state,
@@ -195,15 +207,15 @@ def apply(state: decision.State, action: decision.Action) -> decision.State:
                     ),
                 )
             )
-        case decision.EndOperation() | decision.EndEvent():
+        case healing_actions.EndOperation() | healing_actions.EndEvent():
             return ended(state)
-        case decision.Free(addresses):
+        case healing_actions.Free(addresses):
             return freed(state, addresses)
-        case decision.ClearPendingDetach(addresses):
+        case healing_actions.ClearPendingDetach(addresses):
             return without(state, addresses)
-        case decision.SyncRequests(request_ids):
+        case healing_actions.SyncRequests(request_ids):
             return synced(state, request_ids)
-        case decision.Allocate(addresses):
+        case healing_actions.Allocate(addresses):
             return dataclasses.replace(
                 state,
                 devices=tuple(
@@ -213,22 +225,22 @@ def apply(state: decision.State, action: decision.Action) -> decision.State:
                     for each in state.devices
                 ),
             )
-        case decision.ClearPendingReattach():
+        case healing_actions.ClearPendingReattach():
             return dataclasses.replace(
                 state, pending_reattach={}, gave_up_reattach=False
             )
     return state
 
 
-def due(state: decision.State) -> list[decision.Action]:
+def due(state: observed_state.State) -> list[healing_actions.Action]:
     return [
         action
         for action in decision.decide(state)
-        if not isinstance(action, decision.PASSIVE)
+        if not isinstance(action, healing_actions.PASSIVE)
     ]
 
 
-def heal(state: decision.State) -> decision.State:
+def heal(state: observed_state.State) -> observed_state.State:
     for action in due(state):
         state = apply(state, action)
     return state
@@ -236,12 +248,14 @@ def heal(state: decision.State) -> decision.State:
 
 class DecideTestCase(base.BaseTestCase):
     @given(states)
-    def test_two_passes_leave_nothing_due(self, state: decision.State) -> None:
+    def test_two_passes_leave_nothing_due(
+        self, state: observed_state.State
+    ) -> None:
         self.assertEqual([], due(heal(heal(state))))
 
     @given(states)
     def test_no_device_in_a_guest_is_freed(
-        self, state: decision.State
+        self, state: observed_state.State
     ) -> None:
         in_guest = {
             device.address
@@ -249,22 +263,22 @@ class DecideTestCase(base.BaseTestCase):
             if not released(state, device)
         }
         for action in decision.decide(state):
-            if isinstance(action, decision.Free):
+            if isinstance(action, healing_actions.Free):
                 self.assertEqual(frozenset(), action.addresses & in_guest)
 
     @given(states)
     def test_only_devices_with_a_pending_detach_are_freed(
-        self, state: decision.State
+        self, state: observed_state.State
     ) -> None:
         for action in decision.decide(state):
-            if isinstance(action, decision.Free):
+            if isinstance(action, healing_actions.Free):
                 self.assertLessEqual(
                     action.addresses, state.pending_detach.keys()
                 )
 
     @given(states)
     def test_a_server_with_a_task_is_left_alone(
-        self, state: decision.State
+        self, state: observed_state.State
     ) -> None:
         if state.task_state is None or state.is_stale:
             return
@@ -272,17 +286,17 @@ class DecideTestCase(base.BaseTestCase):
 
     @given(states)
     def test_an_attach_is_completed_only_with_all_its_devices(
-        self, state: decision.State
+        self, state: observed_state.State
     ) -> None:
         for action in decision.decide(state):
-            if not isinstance(action, decision.CompleteAttach):
+            if not isinstance(action, healing_actions.CompleteAttach):
                 continue
             self.assertEqual(state.operation, action.operation)
             self.assertEqual(server_state.ATTACHING_PCI, state.task_state)
 
     @given(states)
     def test_every_unfinished_state_has_an_action_or_a_reason(
-        self, state: decision.State
+        self, state: observed_state.State
     ) -> None:
         unfinished = (
             state.task_state is not None
@@ -296,21 +310,24 @@ class DecideTestCase(base.BaseTestCase):
 
     def test_released_device_of_a_stopped_server_is_freed(self) -> None:
         [address, *_] = ADDRESSES
-        state = decision.State(
-            guest=decision.Guest.OFF,
-            devices=(decision.Device(address, 'request-1'),),
-            requests=(decision.Request('request-1', 1),),
+        state = observed_state.State(
+            guest=observed_state.Guest.OFF,
+            devices=(observed_state.Device(address, 'request-1'),),
+            requests=(observed_state.Request('request-1', 1),),
             pending_detach={address: 'op-1'},
         )
         self.assertEqual(
-            [decision.Free(frozenset({address}))], decision.decide(state)
+            [healing_actions.Free(frozenset({address}))],
+            decision.decide(state),
         )
 
     def test_missing_device_is_reattached(self) -> None:
-        state = decision.State(
+        state = observed_state.State(
             devices=(
-                decision.Device(ADDRESSES[0], 'request-1', in_guest=False),
+                observed_state.Device(
+                    ADDRESSES[0], 'request-1', in_guest=False
+                ),
             ),
-            requests=(decision.Request('request-1', 1),),
+            requests=(observed_state.Request('request-1', 1),),
         )
-        self.assertIn(decision.Reattach(''), decision.decide(state))
+        self.assertIn(healing_actions.Reattach(''), decision.decide(state))
