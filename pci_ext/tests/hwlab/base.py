@@ -64,7 +64,14 @@ class TestCase(base.BaseTestCase):
         return guest
 
     def device(self, address: str) -> 'objects.PciDevice':
-        return objects.PciDevice(address=address, extra_info={})
+        """Return a device as the tracker has it on record."""
+        vendor_id, product_id = sysfs.ids(address)
+        return objects.PciDevice(
+            address=address,
+            vendor_id=vendor_id,
+            product_id=product_id,
+            extra_info={},
+        )
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait for the effect of an event of libvirt."""

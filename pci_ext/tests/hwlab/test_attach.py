@@ -114,6 +114,21 @@ class AttachTest(AttachTestCase):
         self.assertEqual(frozenset(), guest.devices())
         self.assertDriver('vfio-pci', self.nic)
 
+    def test_refuses_a_device_of_another_model(self) -> None:
+        guest = self.start_guest(unresponsive=True)
+        device = self.device(self.nic)
+        device.product_id = 'ffff'
+        error = self.assertRaises(
+            exception.PciDeviceReplaced,
+            self.driver.attach_pci,
+            self.context,
+            guest.instance,
+            [device],
+        )
+        self.assertIn(':'.join(sysfs.ids(self.nic)), str(error))
+        self.assertEqual(frozenset(), guest.devices())
+        self.assertDriver('e1000e', self.nic)
+
 
 class UnresponsiveGuestTest(AttachTestCase):
     """Guests that release a device late or never."""

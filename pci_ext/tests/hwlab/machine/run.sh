@@ -21,6 +21,7 @@ QUICK=(
     test_inventory test_iommu_groups test_physical_functions
     test_attach.AttachTest.test_boot_and_destroy
     test_attach.AttachTest.test_refuses_a_device_of_another_guest
+    test_attach.AttachTest.test_refuses_a_device_of_another_model
     test_attach.AttachTest.test_attaches_several_devices
     test_attach.UnresponsiveGuestTest
 )
