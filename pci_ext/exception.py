@@ -74,8 +74,7 @@ class PciFlavorExists(PciExtException):
 
 class PciFlavorAccessNotFound(PciExtException):
     msg_fmt = _(
-        'Project %(project_id)s has not been given access to PCI flavor '
-        '%(pci_flavor)s.'
+        'Project %(project_id)s has no access to PCI flavor %(pci_flavor)s.'
     )
 
 

@@ -68,7 +68,7 @@ class Manager:
         )
         periodic_tasks.schedule(
             self._compute,
-            'end_lost_pci_actions',
+            'end_stale_pci_operations',
             CONF.rpc_response_timeout,
             monitor.check,
         )
@@ -126,7 +126,7 @@ class Manager:
 
     def _end(self, server_uuid: str, operation_id: str) -> None:
         """End a stale operation."""
-        self.heal(server_uuid, operation_id, healer.Cause.LOST)
+        self.heal(server_uuid, operation_id, healer.Cause.STALE)
 
     def heal(
         self,

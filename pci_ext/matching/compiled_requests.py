@@ -155,7 +155,7 @@ class CompiledRequests:
         )
 
     def _assign_cards(self, pools: Sequence[Mapping[str, Any]]) -> int | None:
-        """Assign where a card may be given as a whole or in parts."""
+        """Assign where a PF and its VFs exclude one another."""
         return self._assign(
             [pool['count'] for pool in pools],
             [self._costs.costs_of(pool) for pool in pools],

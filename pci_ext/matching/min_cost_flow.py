@@ -14,7 +14,7 @@
 
 Successive shortest augmenting paths (Ahuja, Magnanti, Orlin: Network Flows,
 9.7): the requests are served one after another, each along the cheapest path,
-on which devices given to earlier requests may be exchanged. As each path is
+which may exchange devices assigned to earlier requests. As each path is
 cheapest, so is the flow after every step.
 """
 

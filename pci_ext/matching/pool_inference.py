@@ -48,8 +48,8 @@ class HostGrouping:
 
         :param pools: what the host reports
         :param free: properties of its free devices
-        :param special: attributes that devices elsewhere are kept by, for
-            those whose own pool is not reported
+        :param special: attributes by which other hosts group devices, for
+            devices whose own pool is not reported
         """
         self._pools = [grouping.properties_of(pool) for pool in pools]
         shown = {key for pool in self._pools for key in pool}

@@ -12,7 +12,7 @@
 
 """The grammar of PCI requests in Nova flavor extra specs.
 
-``1:IntelGPU,NvGPU;1:QuickAssist`` asks for one device of IntelGPU or else of
+``1:IntelGPU,NvGPU;1:QuickAssist`` requests one device of IntelGPU or else of
 NvGPU, and for one of QuickAssist.
 """
 
@@ -158,7 +158,7 @@ def _name_problem(name: str) -> str | None:
 def _check_total(text: str, total: int) -> None:
     if total > MAX_COUNT:
         raise _invalid(
-            text, _('it asks for more than %d devices.') % MAX_COUNT
+            text, _('it requests more than %d devices.') % MAX_COUNT
         )
 
 

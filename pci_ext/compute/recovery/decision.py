@@ -13,9 +13,9 @@
 """Decide how to heal a server: from its state to actions, without effects.
 
 The claims are the authority: a device is the server's as long as the tracker
-says so. No device in a guest is freed, and no device that the server was told
-to have lost is given back to it. The actions lead to a state for which nothing
-is to be done, so that healing may be interrupted at any point and repeated.
+says so. No device in a guest is freed, and no device of a failed attach stays
+with the server. The actions lead to a state for which nothing is to be done,
+so that healing may be interrupted at any point and repeated.
 """
 
 from collections.abc import Iterator

@@ -39,9 +39,9 @@ class Cause(enum.Enum):
     """The reason for which an operation did not end, for the user."""
 
     RESTARTED = 'nova-compute was restarted'
-    LOST = (
-        'the operation was lost: the compute host was not called in time, or '
-        'could not end it'
+    STALE = (
+        'the operation did not run on the compute host: it was not called in '
+        'time, or could not end the operation'
     )
     FAILED = 'the operation failed, and could not be undone at once'
 
@@ -158,7 +158,7 @@ class Healer:
         return context
 
     def _try_to_do(self, action: healing_actions.Action) -> bool:
-        """Do an action; log a failure, so that others are not kept from it."""
+        """Do an action; log a failure, so that the others are done too."""
         LOG.info(
             'Healing the PCI devices of the server: %s',
             action,

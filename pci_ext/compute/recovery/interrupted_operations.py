@@ -10,9 +10,9 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""End operations that were interrupted by the end of nova-compute, or lost.
+"""End operations that were interrupted by the end of nova-compute, or stale.
 
-A lost operation has the server, but nova-compute was never called, or could
+A stale operation has the server, but nova-compute was never called, or could
 not undo what it had begun.
 """
 

@@ -76,14 +76,14 @@ class Monitor:
         for (server_uuid, operation_id), since in self._since.items():
             if now - since < timeout:
                 LOG.debug(
-                    'Operation %s has the server, and does not run here',
+                    'Operation %s has the server, but does not run here',
                     operation_id,
                     instance_uuid=server_uuid,
                 )
                 continue
             LOG.warning(
                 'Operation %(operation)s has had the server for %(seconds)d '
-                'seconds, and does not run here: it is taken for lost',
+                'seconds and does not run on this host; it is ended',
                 {'operation': operation_id, 'seconds': now - since},
                 instance_uuid=server_uuid,
             )

@@ -59,8 +59,8 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
                 refused.append(host)
         if refused and not passed:
             LOG.info(
-                'No host serves the PCI flavors that server %(server)s asks '
-                'for: %(shortage)s (the most of each on a single host)',
+                'No host has the devices by PCI flavor for server %(server)s: '
+                '%(shortage)s (the most of each on a single host)',
                 {
                     'server': spec_obj.instance_uuid,
                     'shortage': _shortage(requests, refused, spec_obj),

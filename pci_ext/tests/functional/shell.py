@@ -29,7 +29,7 @@ class CommandFailed(Exception):
     """The command ended with a status other than 0; contains its output."""
 
 
-def _forget_clients() -> None:
+def _clear_cached_clients() -> None:
     # The command caches its clients, which are bound to a cloud, for the
     # lifetime of the process. Usually that is one command.
     for attribute in vars(clientmanager.ClientManager).values():
@@ -48,7 +48,7 @@ class Shell:
 
         :raises CommandFailed: if the command fails
         """
-        _forget_clients()
+        _clear_cached_clients()
         stdout, stderr = io.StringIO(), io.StringIO()
         with (
             mock.patch.dict('os.environ', self._environ),

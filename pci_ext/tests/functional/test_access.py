@@ -104,7 +104,7 @@ class TestAccess(base.TestCase):
         self.access('add', one)
         for reason, *command in (
             ('has access to PCI flavor', 'add', 'private', one),
-            ('has not been given access', 'remove', 'private', two),
+            ('has no access', 'remove', 'private', two),
             ('PCI flavor public is public', 'add', 'public', one),
             ('PCI flavor public is public', 'remove', 'public', one),
             ('PCI flavor public is public', 'list', 'public'),

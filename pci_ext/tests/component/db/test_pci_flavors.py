@@ -404,8 +404,7 @@ class TestProjects(base.DatabaseTestCase):
                 project_id,
             )
             self.assertEqual(
-                f'Project {project_id} has not been given access to PCI '
-                'flavor GPU.',
+                f'Project {project_id} has no access to PCI flavor GPU.',
                 str(error),
             )
         self.assertRaises(

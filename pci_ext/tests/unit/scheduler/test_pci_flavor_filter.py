@@ -133,8 +133,7 @@ class PciFlavorFilterTest(base.BaseTestCase):
             hosts.host('two', A | {'count': 2}),
         )
         self.assertIn(
-            'asks for: flavor0: found 2 of 3 (the most of each on a single '
-            'host)',
+            'flavor0: found 2 of 3 (the most of each on a single host)',
             log.output,
         )
 

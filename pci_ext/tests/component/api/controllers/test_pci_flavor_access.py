@@ -151,8 +151,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
             self.assert_refused(
                 404,
                 self.call('DELETE', f'{PATH}/{id}'),
-                f'Project {id} has not been given access to PCI flavor '
-                'private.',
+                f'Project {id} has no access to PCI flavor private.',
             )
 
     def test_public_pci_flavor_has_no_access_list(self) -> None:

@@ -48,7 +48,9 @@ class StaleTestCase(base.HostTestCase):
 
     def check(self, after: float = 0) -> None:
         self.now += after
-        periodic_tasks.run(self.compute, self.context, 'end_lost_pci_actions')
+        periodic_tasks.run(
+            self.compute, self.context, 'end_stale_pci_operations'
+        )
 
     def check_after_timeout(self) -> None:
         """Check before and after the timeout of a stale operation."""
@@ -84,9 +86,11 @@ class StaleTest(StaleTestCase):
         self.assertEqual(1, len(self.devices(self.server)))
         self.assertConsistent(self.server)
         self.assertActionFailed(
-            'attach_pci', 'was lost', 'no device was attached'
+            'attach_pci',
+            'did not run on the compute host',
+            'no device was attached',
         )
-        self.assertIn('it is taken for lost', self.stdlog.logger.output)
+        self.assertIn('it is ended', self.stdlog.logger.output)
 
     def test_ends_a_stale_detach(self) -> None:
         self.acquire(self.server, server_state.DETACHING_PCI)
@@ -94,7 +98,9 @@ class StaleTest(StaleTestCase):
         self.assertEqual(1, len(self.devices(self.server)))
         self.assertConsistent(self.server)
         self.assertActionFailed(
-            'detach_pci', 'was lost', 'no device was detached'
+            'detach_pci',
+            'did not run on the compute host',
+            'no device was detached',
         )
 
     def test_ends_a_stale_reattach(self) -> None:
@@ -111,7 +117,9 @@ class StaleTest(StaleTestCase):
         self.check_after_timeout()
         self.assertConsistent(self.server)
         self.assertActionFailed(
-            'reattach_pci', 'was lost', 'will be tried again'
+            'reattach_pci',
+            'did not run on the compute host',
+            'will be tried again',
         )
 
     def test_refuses_a_late_call(self) -> None:
@@ -213,7 +221,9 @@ class StaleTest(StaleTestCase):
         instance.save()
         self.check_after_timeout()
         self.assertConsistent(self.server)
-        self.assertActionFailed('attach_pci', 'was lost')
+        self.assertActionFailed(
+            'attach_pci', 'did not run on the compute host'
+        )
 
     def test_ends_an_operation_without_an_id(self) -> None:
         objects.InstanceAction.action_start(
