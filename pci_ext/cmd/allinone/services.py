@@ -33,6 +33,7 @@ from pci_ext.cmd.allinone import computes
 from pci_ext.cmd.allinone import config
 from pci_ext.cmd.allinone import network
 from pci_ext.cmd.allinone import sqlite
+from pci_ext.cmd.allinone import sqlite_connections
 from pci_ext.cmd.allinone import stub_services
 from pci_ext.cmd.allinone import web
 
@@ -77,6 +78,7 @@ class Services:
             'image', stub_services.Image(settings.path('images'))
         )
         sqlite.install_locking()
+        sqlite_connections.install()
         sqlite.create(settings)
 
         # Before Nova, whose logging has to be set up last.
