@@ -34,7 +34,7 @@ class TestConcurrency(test_attach.AttachTestCase):
     """Twelve devices on one host."""
 
     HOSTS = {'host-1': [GPU]}
-    POLL = 0.5
+    POLL = 2
     # Twenty concurrent clients slow the services of a small machine.
     MORE_CONFIG = '[DEFAULT]\nrpc_response_timeout = 180\n'
 
@@ -95,7 +95,7 @@ class TestConcurrency(test_attach.AttachTestCase):
             if response.status == 202:
                 return action, self.action_result(server, response)
             self.assertIn(response.status, (404, 409), response.data)
-            time.sleep(chooser.uniform(0.5, 1.5))
+            time.sleep(chooser.uniform(2, 4))
 
     def watch(self, finished: threading.Event) -> int:
         """Check repeatedly that no device is in two domains.
