@@ -25,7 +25,7 @@ from oslo_upgradecheck import upgradecheck
 from pci_ext import exception
 from pci_ext.claims import offered_devices
 from pci_ext.i18n import _
-from pci_ext.virt.libvirt import host_devices
+from pci_ext.virt import host_devices
 
 CONF = nova.conf.CONF
 

@@ -22,7 +22,8 @@ from pci_ext.tests.functional import base
 from pci_ext.tests.functional import test_ports
 from pci_ext.tests.hwlab import cloud
 from pci_ext.tests.hwlab import sysfs
-from pci_ext.virt.libvirt import port_networks
+from pci_ext.virt import port_networks
+from pci_ext.virt.libvirt import network_xml
 
 #: The first host has all NICs.
 _HOST = 'lab'
@@ -80,7 +81,7 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
             self.assertEqual('hostdev', network.find('forward').get('mode'))
             self.assertEqual(
                 vfs[port],
-                port_networks.address_in(etree.tostring(network).decode()),
+                network_xml.address_in(etree.tostring(network).decode()),
             )
         # The XML of Nova, and the network that libvirt made of it.
         domain = self.domain(server)
@@ -121,7 +122,7 @@ class PortNetworksTest(cloud.TestCase, test_ports.PortsTestCase):
         # One whose server has no claim to its device.
         left = f'pci-ext-{port}-{server}'
         self.libvirt.networkCreateXML(
-            port_networks.network_xml(left, sysfs.vfs(self.pf)[-1])
+            network_xml.describe(left, sysfs.vfs(self.pf)[-1])
         )
         self.allinone.kill_and_start()
         # The network was there, and the server not yet.

@@ -27,11 +27,11 @@ from oslo_serialization import jsonutils
 from pci_ext import exception
 from pci_ext.virt import live_migration
 from pci_ext.virt import mixin
+from pci_ext.virt import port_networks
 from pci_ext.virt.fake import hardware
 from pci_ext.virt.fake import hypervisor
 from pci_ext.virt.fake import transfer
 from pci_ext.virt.handlers import base
-from pci_ext.virt.libvirt import port_networks
 
 CONF = cfg.CONF
 

@@ -31,12 +31,12 @@ from oslo_serialization import jsonutils
 from pci_ext.requests import teaming
 from pci_ext.virt import live_migration
 from pci_ext.virt import mixin
+from pci_ext.virt import port_networks
 from pci_ext.virt.handlers import base
 from pci_ext.virt.libvirt import device_metadata
 from pci_ext.virt.libvirt import domain_xml
 from pci_ext.virt.libvirt import hotplug
 from pci_ext.virt.libvirt import node_devices
-from pci_ext.virt.libvirt import port_networks
 from pci_ext.virt.libvirt import suspend
 from pci_ext.virt.libvirt import vif
 

@@ -31,8 +31,9 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from pci_ext.requests import teaming
+from pci_ext.virt import port_networks
 from pci_ext.virt.libvirt import guest_interfaces
-from pci_ext.virt.libvirt import port_networks
+from pci_ext.virt.libvirt import network_xml
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -94,11 +95,11 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
         connection = self.host.get_connection()
         with _if_exists():
             network = connection.networkLookupByName(name)
-            if port_networks.address_in(network.XMLDesc(0)) == address:
+            if network_xml.address_in(network.XMLDesc(0)) == address:
                 return
             # The port has another device than before.
             network.destroy()
-        xml = port_networks.network_xml(
+        xml = network_xml.describe(
             name,
             address,
             int(vif['details'].get(model.VIF_DETAILS_VLAN) or 0),
@@ -139,7 +140,7 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
         try:
             for network in self.host.get_connection().listAllNetworks(0):
                 if port_networks.server_of(network.name()) is not None:
-                    address = port_networks.address_in(network.XMLDesc(0))
+                    address = network_xml.address_in(network.XMLDesc(0))
                     found[network.name()] = address or ''
         except driver.libvirt.libvirtError as error:
             LOG.warning('libvirt does not list its networks: %s', error)

@@ -19,7 +19,7 @@ from nova.virt.libvirt import host
 from pci_ext import conf
 from pci_ext.cmd.checks import offered_devices
 from pci_ext.tests.component.cmd.checks import base
-from pci_ext.virt.libvirt import host_devices
+from pci_ext.virt import host_devices
 
 GPU = {'kind': 'gpu', 'vendor_id': '10de', 'product_id': '20b0'}
 

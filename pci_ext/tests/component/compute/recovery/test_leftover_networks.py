@@ -17,8 +17,8 @@ from oslo_utils.fixture import uuidsentinel as uuids
 
 from pci_ext import server_state
 from pci_ext.tests.component.compute import base
+from pci_ext.virt import port_networks
 from pci_ext.virt.fake import driver
-from pci_ext.virt.libvirt import port_networks
 
 
 class SweepTest(base.HostTestCase):

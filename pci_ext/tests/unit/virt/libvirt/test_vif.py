@@ -29,8 +29,8 @@ from oslo_utils.fixture import uuidsentinel as uuids
 from pci_ext.requests import teaming
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.tests import libvirt_networks
+from pci_ext.virt import port_networks
 from pci_ext.virt.libvirt import guest_interfaces
-from pci_ext.virt.libvirt import port_networks
 from pci_ext.virt.libvirt import vif
 
 SCHEMAS = '/usr/share/libvirt/schemas'

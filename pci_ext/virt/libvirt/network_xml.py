@@ -9,6 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+
 """The libvirt network of one port, with the one device of that port.
 
 The domain names the network and not the device, so its XML is the same on
@@ -16,58 +17,11 @@ every host (the original proposal of networks per device, 2014). libvirt takes
 the device from the network; it has no choice.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from lxml import etree
-from nova.network import model
 from nova.pci import utils as pci_utils
-from oslo_config import cfg
-
-CONF = cfg.CONF
-
-#: VNIC types of ports that may have a network of their own.
-VNIC_TYPES = (model.VNIC_TYPE_DIRECT, model.VNIC_TYPE_MACVTAP)
-
-PREFIX = 'pci-ext-'
 
 _NAMESPACE = 'https://docs.openstack.org/pci_ext/network/1.0'
 _DEVICE = f'{{{_NAMESPACE}}}device'
-
-_UUID_LENGTH = 36
-
-
-def needs_network(vif: Mapping[str, Any]) -> bool:
-    """Return whether a port is plugged by a network of its own.
-
-    :param vif: Nova's VIF of the port
-    """
-    return CONF.pci_ext.port_plug == 'network' and may_have_network(vif)
-
-
-def may_have_network(vif: Mapping[str, Any]) -> bool:
-    """Return whether a port can be plugged by a network of its own.
-
-    :param vif: Nova's VIF of the port
-    """
-    return bool(
-        vif['type'] == model.VIF_TYPE_HW_VEB
-        and vif['vnic_type'] in VNIC_TYPES
-        and (vif.get('profile') or {}).get('pci_slot')
-    )
-
-
-def name_of(server_uuid: str, port_id: str) -> str:
-    """Return the name of the network of a port."""
-    return f'{PREFIX}{server_uuid}-{port_id}'
-
-
-def server_of(name: str) -> str | None:
-    """Return the uuid of the server of a network; None if it is not ours."""
-    uuids = name.removeprefix(PREFIX)
-    if not name.startswith(PREFIX) or len(uuids) != 2 * _UUID_LENGTH + 1:
-        return None
-    return uuids[:_UUID_LENGTH]
 
 
 def address_in(xml: str) -> str | None:
@@ -76,7 +30,7 @@ def address_in(xml: str) -> str | None:
     return None if device is None else device.get('address')
 
 
-def network_xml(
+def describe(
     name: str, address: str, vlan: int = 0, interface: str | None = None
 ) -> str:
     """Describe a network (https://libvirt.org/formatnetwork.html).
