@@ -12,8 +12,6 @@
 
 """The compute driver for a simulated hypervisor."""
 
-from collections.abc import Iterable
-from collections.abc import Sequence
 import os
 from typing import Any
 
@@ -28,8 +26,12 @@ from pci_ext import exception
 from pci_ext.virt import live_migration
 from pci_ext.virt import mixin
 from pci_ext.virt import port_networks
-from pci_ext.virt.fake import hardware
+from pci_ext.virt.fake import hotplug
 from pci_ext.virt.fake import hypervisor
+from pci_ext.virt.fake import injected_faults
+from pci_ext.virt.fake import interfaces
+from pci_ext.virt.fake import inventory
+from pci_ext.virt.fake import networks
 from pci_ext.virt.fake import transfer
 from pci_ext.virt.handlers import base
 
@@ -37,9 +39,10 @@ CONF = cfg.CONF
 
 
 class FakeDriver(
+    hotplug.HotplugMixin,
     mixin.PciExtDriverMixin,
     live_migration.LiveMigrationMixin,
-    base.DeviceHandler,
+    interfaces.InterfacesMixin,
     transfer.TransferDriver,
 ):
     """Nova's fake driver, with the PCI devices of a hardware file.
@@ -48,27 +51,20 @@ class FakeDriver(
     Nova's records differ.
     """
 
-    def __init__(self, virtapi: Any, read_only: bool = False) -> None:
-        super().__init__(virtapi, read_only)
-        self._pci_devices: list[dict[str, Any]] = []
-        self._hardware_host = ''
-        self._hardware_modified: int | None = None
-
     def init_host(self, host: str) -> None:
         """Read the devices of this host.
 
         :raises InvalidHardware: if there is no such file or host, or the
             file does not parse
         """
-        self._hardware_host = host
-        self._read_hardware()
+        self._inventory = inventory.Inventory(host)
         self._domains = hypervisor.Domains(
             os.path.join(CONF.state_path, 'domains.json'),
-            hypervisor.Faults(CONF.pci_ext.fake_faults),
+            injected_faults.Faults(CONF.pci_ext.fake_faults),
         )
         hypervisor.HYPERVISORS[host] = self._domains
 
-        self._networks = hypervisor.Networks(
+        self._networks = networks.Networks(
             os.path.join(CONF.state_path, 'networks.json')
         )
         self._restore_guests(host)
@@ -95,38 +91,10 @@ class FakeDriver(
                 power_on=instance.power_state == power_state.RUNNING,
             )
 
-    def _read_hardware(self) -> None:
-        """Read the devices, if the file has changed.
-
-        :raises InvalidHardware: as for init_host
-        """
-        path = CONF.pci_ext.fake_hardware
-        if not path:
-            return
-        try:
-            modified = os.stat(path).st_mtime_ns
-        except OSError:
-            # Reading the file raises the error.
-            modified = None
-        if modified is not None and modified == self._hardware_modified:
-            return
-        hosts = hardware.load(path)
-        host = self._hardware_host
-        if host not in hosts:
-            raise exception.InvalidHardware(
-                path=path,
-                reason=f'it has no host {host}, only '
-                f'{", ".join(sorted(hosts))}',
-            )
-        self._pci_devices = hosts[host]
-        self._hardware_modified = modified
-
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
-        self._read_hardware()
+        devices = self._inventory.devices()
         resources: dict[str, Any] = super().get_available_resource(nodename)
-        resources['pci_passthrough_devices'] = jsonutils.dumps(
-            self._pci_devices
-        )
+        resources['pci_passthrough_devices'] = jsonutils.dumps(devices)
         return resources
 
     def list_instance_uuids(self) -> list[str]:
@@ -137,67 +105,6 @@ class FakeDriver(
         known: list[str] = super().list_instance_uuids()
         return sorted({*known, *self._domains.uuids()})
 
-    def check_pci_slots(
-        self, instance: 'objects.Instance', count: int
-    ) -> None:
-        self._domains.check_ports(instance.uuid, count)
-
-    def attach_pci(
-        self,
-        context: nova_context.RequestContext,
-        instance: 'objects.Instance',
-        devices: 'Sequence[objects.PciDevice]',
-    ) -> None:
-        self._check_models(devices)
-        if self.attached_pci(instance) is not None:
-            for device in devices:
-                self._domains.attach(instance.uuid, device.address)
-
-    def _check_models(self, devices: 'Iterable[objects.PciDevice]') -> None:
-        """Check that the hardware has the devices on record.
-
-        :raises PciAttachFailed: for the first that is another one, or gone
-        """
-        if not CONF.pci_ext.fake_hardware:
-            return
-        self._read_hardware()
-        models = {
-            device['address']: (device['vendor_id'], device['product_id'])
-            for device in self._pci_devices
-        }
-        for device in devices:
-            found = models.get(device.address)
-            if found is None:
-                raise exception.PciAttachFailed(
-                    address=device.address, reason='the host does not have it.'
-                )
-            base.check_model(device, found)
-
-    def detach_pci(
-        self,
-        context: nova_context.RequestContext,
-        instance: 'objects.Instance',
-        devices: 'Sequence[objects.PciDevice]',
-    ) -> None:
-        if self.attached_pci(instance) is not None:
-            for device in devices:
-                self._domains.detach(
-                    instance.uuid, device.address, self.guest_changed
-                )
-
-    def attached_pci(
-        self, instance: 'objects.Instance'
-    ) -> frozenset[str] | None:
-        return self._domains.devices(instance.uuid)
-
-    def persistent_pci(
-        self, instance: 'objects.Instance'
-    ) -> frozenset[str] | None:
-        return self.attached_pci(instance)
-
-    def _runs(self, instance: 'objects.Instance') -> bool:
-        return self._domains.devices(instance.uuid) is not None
-
     def port_networks(self) -> dict[str, tuple[str, str]]:
         return {
             name: (port_networks.server_of(name) or '', address)
@@ -207,31 +114,11 @@ class FakeDriver(
     def remove_port_network(self, name: str) -> None:
         self._networks.remove(name)
 
-    def plug_vifs(
-        self, instance: 'objects.Instance', network_info: Any
-    ) -> None:
-        super().plug_vifs(instance, network_info)
-        for vif in network_info:
-            if port_networks.needs_network(vif):
-                self._networks.make(
-                    port_networks.name_of(instance.uuid, vif['id']),
-                    vif['profile']['pci_slot'],
-                )
-
-    def unplug_vifs(
-        self, instance: 'objects.Instance', network_info: Any
-    ) -> None:
-        super().unplug_vifs(instance, network_info)
-        for vif in network_info:
-            self._networks.remove(
-                port_networks.name_of(instance.uuid, vif['id'])
-            )
-
     def _start_domain(self, instance: 'objects.Instance') -> None:
         """Define and run a domain, as Nova's libvirt driver does."""
         self.plug_vifs(instance, instance.get_network_info())
         self._drop_untracked(instance)
-        self._check_models(instance.get_pci_devices())
+        self._inventory.check_models(instance.get_pci_devices())
         self._domains.start(
             instance.uuid,
             [device.address for device in instance.get_pci_devices()],
@@ -248,7 +135,7 @@ class FakeDriver(
         # The cache of a new server may lack the network info.
         self.plug_vifs(instance, kwargs.get('network_info') or ())
         # After a live migration the domain runs already.
-        if kwargs.get('power_on', True) and not self._runs(instance):
+        if kwargs.get('power_on', True) and not self.runs_here(instance):
             self._drop_untracked(instance)
             self._domains.check_usable(
                 device.address for device in instance.get_pci_devices()
@@ -282,31 +169,6 @@ class FakeDriver(
         super().destroy(context, instance, network_info, *args, **kwargs)
         self._domains.stop(instance.uuid)
         self.unplug_vifs(instance, network_info)
-
-    def attach_interface(
-        self,
-        context: nova_context.RequestContext,
-        instance: 'objects.Instance',
-        image_meta: 'objects.ImageMeta',
-        vif: Any,
-    ) -> None:
-        super().attach_interface(context, instance, image_meta, vif)
-        self.plug_vifs(instance, [vif])
-        address = vif['profile'].get('pci_slot')
-        if address and self._runs(instance):
-            self._domains.attach(instance.uuid, address)
-
-    def detach_interface(
-        self,
-        context: nova_context.RequestContext,
-        instance: 'objects.Instance',
-        vif: Any,
-    ) -> None:
-        super().detach_interface(context, instance, vif)
-        address = vif['profile'].get('pci_slot')
-        if address and self._runs(instance):
-            self._domains.detach(instance.uuid, address, self.guest_changed)
-        self.unplug_vifs(instance, [vif])
 
     def migrate_disk_and_power_off(
         self,

@@ -10,134 +10,22 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The domains of a simulated hypervisor, with injected faults.
-
-They are kept in a file: like those of a real hypervisor, they outlive
-nova-compute.
-"""
+"""The domains of a simulated hypervisor."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
-import json
-import os
 import threading
 import time
-from typing import Any
-
-import yaml
 
 from pci_ext import exception
 from pci_ext.i18n import _
-
-#: Root ports of a guest, and seconds that the driver waits for a release.
-DEFAULT_ROOT_PORTS = 28
-DEFAULT_TIMEOUT = 1.0
-
-#: Delay of a device that the guest never releases.
-NEVER = 'never'
+from pci_ext.virt.fake import injected_faults
+from pci_ext.virt.fake import state_file
 
 
 class TransferFailedError(Exception):
     """The transfer of a domain to another host failed."""
-
-
-def _write(path: str, content: Any) -> None:
-    """Replace a file by another in JSON, in one step."""
-    new = f'{path}.new'
-    with open(new, 'w', encoding='utf-8') as stream:
-        json.dump(content, stream)
-    os.replace(new, path)
-
-
-class Faults:
-    """The injected faults of hypervisor and guests, read at each access.
-
-    A file in YAML, with any of these keys::
-
-        root_ports: 2  # root ports of each guest
-        busy: ['0000:01:00.0']  # cannot be attached
-        release_delay: {'0000:02:00.0': 1.5}  # seconds until the guest
-        # releases the device, or never
-        timeout: 1.0  # seconds that the driver waits for a release
-        attach_delay: 0.5  # seconds that an attach takes
-        transfer_delay: 2.0  # seconds that a live migration takes
-        transfer_fails: true
-        prepare_fails: true  # at the destination, before the detach
-        abort_delay: 0.5  # seconds that the abort of a transfer takes
-
-    :param path: the file; without it nothing fails
-    """
-
-    KEYS = frozenset(
-        (
-            'root_ports',
-            'busy',
-            'release_delay',
-            'timeout',
-            'attach_delay',
-            'transfer_delay',
-            'transfer_fails',
-            'prepare_fails',
-            'abort_delay',
-        )
-    )
-
-    def __init__(self, path: str | None) -> None:
-        self._path = path
-
-    def _get(self, key: str, default: Any) -> Any:
-        """Read a fault.
-
-        :raises ValueError: if the file has an unknown key
-        """
-        if self._path is None or not os.path.exists(self._path):
-            return default
-        with open(self._path, encoding='utf-8') as stream:
-            faults = yaml.safe_load(stream) or {}
-        unknown = sorted(faults.keys() - self.KEYS)
-        if unknown:
-            raise ValueError(
-                f'{self._path}: unknown faults {", ".join(unknown)}; '
-                f'known are {", ".join(sorted(self.KEYS))}'
-            )
-        return faults.get(key, default)
-
-    @property
-    def root_ports(self) -> int:
-        return int(self._get('root_ports', DEFAULT_ROOT_PORTS))
-
-    @property
-    def timeout(self) -> float:
-        return float(self._get('timeout', DEFAULT_TIMEOUT))
-
-    @property
-    def attach_delay(self) -> float:
-        return float(self._get('attach_delay', 0))
-
-    @property
-    def transfer_delay(self) -> float:
-        return float(self._get('transfer_delay', 0))
-
-    @property
-    def transfer_fails(self) -> bool:
-        return bool(self._get('transfer_fails', False))
-
-    @property
-    def prepare_fails(self) -> bool:
-        return bool(self._get('prepare_fails', False))
-
-    @property
-    def abort_delay(self) -> float:
-        return float(self._get('abort_delay', 0))
-
-    def is_busy(self, address: str) -> bool:
-        return address in self._get('busy', ())
-
-    def release_delay(self, address: str) -> float | None:
-        """Return the seconds until the guest releases a device, if ever."""
-        delay = self._get('release_delay', {}).get(address, 0)
-        return None if delay == NEVER else float(delay)
 
 
 class Domains:
@@ -146,22 +34,18 @@ class Domains:
     :param path: file that keeps them
     """
 
-    def __init__(self, path: str, faults: Faults) -> None:
+    def __init__(self, path: str, faults: injected_faults.Faults) -> None:
         self._path = path
         self._faults = faults
         self._lock = threading.Lock()
-        self._devices: dict[str, set[str]] = {}
+        self._devices: dict[str, set[str]] = {
+            uuid: set(found) for uuid, found in state_file.load(path).items()
+        }
         # By paused domain, the functions to call when it is unpaused.
         self._paused: dict[str, list[Callable[[], None]]] = {}
-        if os.path.exists(path):
-            with open(path, encoding='utf-8') as stream:
-                self._devices = {
-                    uuid: set(found)
-                    for uuid, found in json.load(stream).items()
-                }
 
     def _save(self) -> None:
-        _write(
+        state_file.save(
             self._path,
             {uuid: sorted(has) for uuid, has in self._devices.items()},
         )
@@ -319,38 +203,3 @@ class Domains:
 
 #: The simulated hypervisors of this process, by name of the host.
 HYPERVISORS: dict[str, Domains] = {}
-
-
-class Networks:
-    """The networks of the ports of a host.
-
-    :param path: file that keeps them
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._devices: dict[str, str] = {}
-        if os.path.exists(path):
-            with open(path, encoding='utf-8') as stream:
-                self._devices = json.load(stream)
-
-    def _save(self) -> None:
-        _write(self._path, self._devices)
-
-    def make(self, name: str, address: str) -> None:
-        """Make a network with a device, or replace the device of one."""
-        with self._lock:
-            self._devices[name] = address
-            self._save()
-
-    def remove(self, name: str) -> None:
-        """Remove a network, if it exists."""
-        with self._lock:
-            if self._devices.pop(name, None) is not None:
-                self._save()
-
-    def all(self) -> dict[str, str]:
-        """Return by name of the network the address of its device."""
-        with self._lock:
-            return dict(self._devices)

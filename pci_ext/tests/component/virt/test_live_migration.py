@@ -20,6 +20,7 @@ from nova import objects
 
 from pci_ext.tests.component.compute.migration import source_server
 from pci_ext.virt.fake import hypervisor
+from pci_ext.virt.fake import injected_faults
 
 _API = 'pci_ext.compute.rpcapi.ComputeAPI'
 _ROLLBACK = 'rollback_live_migration_at_source'
@@ -45,7 +46,7 @@ class FailureTestCase(source_server.SourceTestCase):
         self.useFixture(
             fixtures.MonkeyPatch(
                 'pci_ext.virt.fake.hypervisor.HYPERVISORS',
-                {'dest': hypervisor.Domains('', hypervisor.Faults(None))},
+                {'dest': hypervisor.Domains('', injected_faults.Faults(None))},
             )
         )
 

@@ -68,7 +68,7 @@ class FakeDriverTestCase(base.HostTestCase):
                 stream,
             )
         # Its time may not differ from that of the file that it replaces.
-        self.compute.driver._hardware_modified = None
+        self.compute.driver._inventory._modified = None
         self.conf.config(group='pci_ext', fake_hardware=path)
 
     def test_device_that_is_another_one_or_gone(self) -> None:
