@@ -81,7 +81,8 @@ class Manager:
 
     def _remove_leftover_networks(self) -> None:
         """Remove the networks; no server waits for it, or depends on it."""
-        workers.wait_for_tracker(self._compute)
+        if not self.workers.wait_for_tracker():
+            return
         try:
             leftover_networks.remove(self._compute)
         except Exception:
@@ -92,7 +93,8 @@ class Manager:
         servers: list[unfinished_servers.Server],
         migrating: set[str],
     ) -> None:
-        workers.wait_for_tracker(self._compute)
+        if not self.workers.wait_for_tracker():
+            return
         for server_uuid in migrating:
             self.workers.run(
                 server_uuid,

@@ -16,7 +16,6 @@ from collections.abc import Callable
 from concurrent import futures
 import functools
 import threading
-import time
 
 from nova import context as nova_context
 from nova import objects
@@ -25,14 +24,19 @@ from nova.compute import utils as compute_utils
 from oslo_log import log as logging
 
 from pci_ext.compute import nova_compute
+from pci_ext.compute import shutdown
 from pci_ext.compute.migration import destination
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import reattach_retry
+from pci_ext.i18n import _
 
 LOG = logging.getLogger(__name__)
 
 #: Seconds between two checks whether Nova has scanned the devices.
 _POLL_INTERVAL = 0.2
+
+#: The name in the log of a task that recovers a server.
+_HEAL = 'heal_pci'
 
 #: Returns the context of the action by which devices are to be reattached;
 #: None if there are none.
@@ -44,14 +48,11 @@ def start_thread(function: Callable[..., None], *args: object) -> None:
     threading.Thread(target=function, args=args, daemon=True).start()
 
 
-def wait_for_tracker(compute: nova_compute.ComputeManager) -> None:
-    """Wait until Nova has scanned the devices of this host."""
-    while compute.rt.pci_tracker is None:
-        time.sleep(_POLL_INTERVAL)
-
-
 class Workers:
     """The threads that work at servers of this host.
+
+    A graceful shutdown of nova-compute waits for them, and lets no other
+    begin; its next start recovers the servers that remain.
 
     :param compute: Nova's compute manager
     :param on_failure: called with the uuid of a server at which a thread
@@ -64,11 +65,22 @@ class Workers:
         on_failure: Callable[[str], None],
     ) -> None:
         self._compute = compute
+        self.shutdown = shutdown.Shutdown(compute)
         self._on_failure = on_failure
         # Servers whose devices a thread tries to reattach.
         self._reattaching: set[str] = set()
         # The server of each thread that has its lock or waits for it.
         self._working: list[str] = []
+
+    def wait_for_tracker(self) -> bool:
+        """Wait until Nova has scanned the devices of this host.
+
+        :returns: False if nova-compute is being stopped
+        """
+        while self._compute.rt.pci_tracker is None:
+            if self.shutdown.wait(_POLL_INTERVAL):
+                return False
+        return True
 
     def is_busy(self, server_uuid: str) -> bool:
         """Return whether a thread works at a server, or is about to."""
@@ -81,7 +93,14 @@ class Workers:
 
         :returns: the operation's own future
         """
-        self.run(begun.server_uuid, functools.partial(self._run, begun))
+        self._working.append(begun.server_uuid)
+        start_thread(
+            self._run_once,
+            begun.server_uuid,
+            functools.partial(self._run, begun),
+            begun.name,
+            begun.operation_id,
+        )
         return begun.accepted
 
     def run(self, server_uuid: str, function: ServerFunction) -> None:
@@ -89,17 +108,26 @@ class Workers:
 
         :param function: called with the instance lock held
         """
-        self._working.append(server_uuid)
-        start_thread(self._run_once, server_uuid, function)
+        if not self.shutdown.has_begun():
+            self._working.append(server_uuid)
+            start_thread(self._run_once, server_uuid, function, _HEAL)
 
     def run_here(self, server_uuid: str, function: ServerFunction) -> None:
         """Run a function in this thread, as :meth:`run` does in another."""
-        self._working.append(server_uuid)
-        self._run_once(server_uuid, function)
+        if not self.shutdown.has_begun():
+            self._working.append(server_uuid)
+            self._run_once(server_uuid, function, _HEAL)
 
-    def _run_once(self, server_uuid: str, function: ServerFunction) -> None:
+    def _run_once(
+        self,
+        server_uuid: str,
+        function: ServerFunction,
+        task: str,
+        request_id: str | None = None,
+    ) -> None:
         try:
-            context = utils.synchronized(server_uuid)(function)()
+            with self.shutdown.delayed_by(task, server_uuid, request_id):
+                context = utils.synchronized(server_uuid)(function)()
             if context is not None:
                 self.retry_reattach(context, server_uuid)
         except Exception:
@@ -119,7 +147,7 @@ class Workers:
         def run() -> None:
             try:
                 reattach_retry.retry_reattach(
-                    self._compute, context, server_uuid
+                    self._compute, context, server_uuid, self.shutdown
                 )
             except Exception:
                 LOG.exception(
@@ -137,7 +165,9 @@ class Workers:
 
     def report_pools(self, instance: 'objects.Instance') -> None:
         """Report the pools in a thread, once a live migration has ended."""
-        start_thread(destination.report_pools, self._compute, instance)
+        start_thread(
+            destination.report_pools, self._compute, instance, self.shutdown
+        )
 
     def _run(self, begun: operation.Operation) -> None:
         """Run an operation with an event of its server."""
@@ -148,6 +178,10 @@ class Workers:
                 begun.compute.host,
                 begun.server_uuid,
             ):
+                if self.shutdown.has_begun():
+                    begun.refuse(
+                        _('nova-compute is being stopped on its host.')
+                    )
                 begun.run()
         except BaseException as error:
             # It may not be wholly undone.

@@ -26,6 +26,7 @@ from oslo_log import log as logging
 
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
+from pci_ext.compute import shutdown
 from pci_ext.i18n import _
 from pci_ext.requests import instance_requests
 from pci_ext.requests import live_migration_policy
@@ -58,7 +59,9 @@ def release_claims(
 
 
 def report_pools(
-    compute: nova_compute.ComputeManager, instance: 'objects.Instance'
+    compute: nova_compute.ComputeManager,
+    instance: 'objects.Instance',
+    end: shutdown.Shutdown,
 ) -> None:
     """Report the pools of this host once a live migration has ended.
 
@@ -69,9 +72,8 @@ def report_pools(
     deadline = time.monotonic() + _TIMEOUT
     try:
         while instance.task_state == task_states.MIGRATING:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or end.wait(_POLL_INTERVAL):
                 return
-            time.sleep(_POLL_INTERVAL)
             instance = objects.Instance.get_by_uuid(context, instance.uuid)
     except nova_exception.InstanceNotFound:
         LOG.debug('The server is deleted already', instance=instance)

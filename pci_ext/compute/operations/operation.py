@@ -74,6 +74,15 @@ class Operation(server_task.ServerTask, abc.ABC):
         """Let nova-api know that the operation is possible."""
         self.accepted.set_result(None)
 
+    def refuse(self, reason: str) -> None:
+        """Release the server from an operation that does not begin.
+
+        :raises PciActionRefused: always
+        """
+        self.reload()
+        self.release_server()
+        raise exception.PciActionRefused(reason=reason)
+
     def load(self) -> None:
         """Load the server, and check that this operation has it.
 

@@ -14,7 +14,6 @@
 
 import contextlib
 import enum
-import time
 
 from nova import context as nova_context
 from nova import exception as nova_exception
@@ -26,13 +25,21 @@ from oslo_log import log as logging
 from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import nova_compute
+from pci_ext.compute import shutdown
 from pci_ext.compute.operations import reattach
+from pci_ext.i18n import _
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 #: The delay, in seconds, does not grow beyond this.
 _MAX_DELAY = 60.0
+
+
+class _Stopped(exception.PciExtException):
+    """nova-compute is being stopped."""
+
+    msg_fmt = _('nova-compute was stopped; its next start tries again')
 
 
 class _Outcome(enum.Enum):
@@ -45,17 +52,19 @@ def retry_reattach(
     compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     server_uuid: str,
+    end: shutdown.Shutdown,
 ) -> None:
     """Try to reattach the missing devices of a guest until it succeeds.
 
     Returns when it has succeeded or the attempts are used up, and records an
     event of the server. Devices that cannot be attached stay allocated; a user
-    can request another attempt.
+    can request another attempt. A shutdown of nova-compute ends the attempts;
+    its next start makes others.
 
     :param context: the context of the action that detached the devices
     """
     with (
-        contextlib.suppress(exception.PciAttachFailed),
+        contextlib.suppress(exception.PciAttachFailed, _Stopped),
         compute_utils.EventReporter(
             context,
             f'compute_{reattach.Reattach.name}',
@@ -64,27 +73,32 @@ def retry_reattach(
             graceful_exit=True,
         ),
     ):
-        _retry(compute, context, server_uuid)
+        _retry(compute, context, server_uuid, end)
 
 
 def _retry(
     compute: nova_compute.ComputeManager,
     context: nova_context.RequestContext,
     server_uuid: str,
+    end: shutdown.Shutdown,
 ) -> None:
     delay = float(CONF.pci_ext.reattach_delay)
     attempts = 0
     while attempts < CONF.pci_ext.reattach_attempts:
-        time.sleep(delay)
+        if end.wait(delay):
+            raise _Stopped()
         delay = min(delay * 2, _MAX_DELAY)
         last = attempts + 1 >= CONF.pci_ext.reattach_attempts
         try:
-            outcome = _attempt(
-                reattach.Reattach(
-                    compute, context, server_uuid, str(context.request_id)
-                ),
-                server_state.FAILED if last else server_state.RETRYING,
-            )
+            with end.delayed_by(
+                reattach.Reattach.name, server_uuid, context.request_id
+            ):
+                outcome = _attempt(
+                    reattach.Reattach(
+                        compute, context, server_uuid, str(context.request_id)
+                    ),
+                    server_state.FAILED if last else server_state.RETRYING,
+                )
         except nova_exception.InstanceNotFound:
             return
         except Exception as error:

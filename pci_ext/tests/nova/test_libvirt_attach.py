@@ -12,6 +12,7 @@
 
 """Attach and detach with the libvirt driver."""
 
+import threading
 import time
 from typing import Any
 
@@ -143,6 +144,34 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
         self.assertEqual(
             devices - {first}, self.hostdevs_of('compute1', self.server)
         )
+
+    def test_graceful_stop_waits_for_an_attach(self) -> None:
+        self.flags(manager_shutdown_timeout=120, graceful_shutdown_timeout=180)
+        compute = self.computes['compute1']
+        domain = self.domain()
+        original = domain.attachDeviceFlags
+        begun, may_end = threading.Event(), threading.Event()
+
+        def attach(xml: str, flags: int) -> None:
+            begun.set()
+            may_end.wait(60)
+            original(xml, flags)
+
+        domain.attachDeviceFlags = attach
+        instance = self.instance()
+        requests = pci_actions.resolve(instance, {REQUEST: 'accelerator'})
+        pci_actions.PciActions().attach_pci(self.ctxt, instance, requests)
+        self.assertTrue(begun.wait(60))
+        stop = threading.Thread(target=compute.stop)
+        stop.start()
+        self.assertTrue(compute.manager._shutdown_in_progress.wait(60))
+        stop.join(1)
+        self.assertTrue(stop.is_alive())
+        may_end.set()
+        stop.join(60)
+        self.assertFalse(stop.is_alive())
+        self.wait('success')
+        self.assertEqual(2, len(self.devices_of(self.server)))
 
     def test_survives_reboots(self) -> None:
         self.attach('2:accelerator')

@@ -89,6 +89,19 @@ class ReattachTestCase(base.HostTestCase):
         self.assertEqual([server_state.ATTACHING_PCI] * 2, task_states)
         self.assertAllAttached()
 
+    def test_a_retry_ends_when_nova_compute_is_stopped(self) -> None:
+        self.conf.config(group='pci_ext', reattach_delay=600)
+        self.detach_devices()
+        self.manager.workers.shutdown.begin()
+        self.manager.workers.retry_reattach(self.context, self.server)
+        self.assertEqual(
+            frozenset(),
+            self.compute.driver.attached_pci(self.instance(self.server)),
+        )
+        self.conf.config(group='pci_ext', reattach_delay=0)
+        self.start()
+        self.assertAllAttached()
+
     def test_reattaches_at_the_request_of_a_user(self) -> None:
         self.detach_devices()
         self.inject_faults(busy=list(self.ADDRESSES))

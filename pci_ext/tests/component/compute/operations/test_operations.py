@@ -95,6 +95,17 @@ class AttachTestCase(OperationsTestCase):
         self.assertConsistent(server)
         self.assertFailed(server, '3:gpu')
 
+    def test_refused_while_nova_compute_is_being_stopped(self) -> None:
+        server = self.create_server(1)
+        self.manager.workers.shutdown.begin()
+        error = self.assertRaises(
+            exception.PciActionRefused, rpcapi.unpack, self.attach(server, 2)
+        )
+        self.assertIn('stopped', error.format_message())
+        self.assertFailed(server, 'stopped')
+        self.assertEqual(1, len(self.devices(server)))
+        self.assertConsistent(server)
+
     def test_refuses_more_devices_than_root_ports(self) -> None:
         server = self.create_server(1)
         self.inject_faults(root_ports=2)
