@@ -12,6 +12,7 @@
 
 """The manager of pci_ext in nova-compute, beside Nova's compute manager."""
 
+from collections.abc import Mapping
 import functools
 
 from nova import context as nova_context
@@ -21,6 +22,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from pci_ext import server_state
+from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.compute import workers
 from pci_ext.compute.operations import reattach
@@ -203,6 +205,34 @@ class Manager:
                 server_uuid,
             )
             self.workers.retry_reattach(context, server_uuid)
+
+    def reattach_later(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        errors: Mapping[str, str],
+    ) -> None:
+        """Reattach in the background what could not be attached at once.
+
+        To be called while Nova has the server.
+
+        :param context: the context of Nova's action
+        :param instance: Nova's own, which it saves later
+        :param errors: by the address of each device
+        """
+        server_state.PENDING_REATTACH.mark(
+            instance,
+            {
+                device.request_id
+                for device in instance_devices.get_devices(
+                    self._compute.rt, instance
+                )
+                if device.address in errors
+            },
+            str(context.request_id),
+        )
+        server_state.record_reattach(instance, errors, server_state.RETRYING)
+        self.workers.retry_reattach(context, instance.uuid)
 
     def retry_reattach(
         self,

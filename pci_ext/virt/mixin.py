@@ -12,6 +12,7 @@
 
 """The hooks of pci_ext in a driver of Nova, for any hypervisor."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from nova import context as nova_context
@@ -64,6 +65,16 @@ class PciExtDriverMixin:
             self.virtapi._compute.rt,
             instance,
         )
+
+    def _reattach_later(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        errors: Mapping[str, str],
+    ) -> None:
+        """Attach devices that a guest lacks in the background."""
+        if errors and self._pci_manager is not None:
+            self._pci_manager.reattach_later(context, instance, errors)
 
     def guest_changed(self, server_uuid: str) -> None:
         """Heal a server whose guest lost a device, was started or stopped."""

@@ -74,8 +74,20 @@ class LibvirtTestCase(base.ServersTestBase):
         resolving.__enter__()
         self.addCleanup(resolving.__exit__, None, None, None)
         self.networks = self.useFixture(interfaces.Networks())
+        self.useFixture(
+            fixtures.MockPatchObject(
+                fakelibvirt.Domain, 'managedSave', self.managed_save
+            )
+        )
         super().setUp()
         self.ctxt = context.get_admin_context()
+
+    @staticmethod
+    def managed_save(domain: fakelibvirt.Domain, flags: int) -> None:
+        """Save a domain, which is not active afterwards."""
+        domain._state = fakelibvirt.VIR_DOMAIN_SHUTOFF
+        domain._connection._mark_not_running(domain)
+        domain._has_saved_state = True
 
     def _setup_compute_service(self) -> None:
         self.flags(compute_driver='pci_ext.LibvirtDriver')

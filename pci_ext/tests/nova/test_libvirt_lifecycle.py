@@ -12,9 +12,12 @@
 
 """Attached devices in the lifecycle of a libvirt domain."""
 
+from typing import Any
+
 import fixtures
 from nova.tests.fixtures import libvirt as fakelibvirt
 
+from pci_ext import server_state
 from pci_ext.tests.nova import test_libvirt_attach
 
 
@@ -65,6 +68,82 @@ class LibvirtLifecycleTest(test_libvirt_attach.LibvirtAttachTestCase):
         self.assertEqual(2, len(detached))
         self._wait_for_state_change(self.server, 'ACTIVE')
         self.assertSameDevices()
+
+    def test_suspend_with_a_full_disk(self) -> None:
+        self.emit_removed_events()
+        self.domain().managedSave = self.fail_with('No space left on device')
+        self.refuse_suspend()
+        self.assertSameDevices()
+
+    def test_suspend_with_a_full_disk_and_a_busy_device(self) -> None:
+        self.flags(group='pci_ext', reattach_delay=0.1)
+        self.emit_removed_events()
+        self.domain().managedSave = self.fail_with('No space left on device')
+        self.make_busy(max(self.before))
+        self.refuse_suspend()
+        self.assertReattached()
+
+    def test_resume_with_a_busy_device(self) -> None:
+        self.flags(group='pci_ext', reattach_delay=0.1)
+        self.emit_removed_events()
+        self.server = self._suspend_server(self.server)
+        self.make_busy(max(self.before))
+        self.server = self._resume_server(self.server)
+        self.assertReattached()
+
+    def fail_with(self, message: str) -> Any:
+        def fail(*args: object, **kwargs: object) -> None:
+            raise fakelibvirt.make_libvirtError(
+                fakelibvirt.libvirtError,
+                message,
+                error_code=fakelibvirt.VIR_ERR_OPERATION_FAILED,
+            )
+
+        return fail
+
+    def make_busy(self, address: str) -> None:
+        """Let libvirt refuse a device until `is_busy` is not set any more."""
+        self.is_busy = True
+        slot = address[8:10]
+        original = fakelibvirt.Domain.attachDeviceFlags
+
+        def attach(domain: Any, xml: str, flags: int) -> None:
+            if self.is_busy and f'slot="0x{slot}"' in xml:
+                self.fail_with('device is in use')()
+            original(domain, xml, flags)
+
+        self.useFixture(
+            fixtures.MockPatchObject(
+                fakelibvirt.Domain, 'attachDeviceFlags', attach
+            )
+        )
+
+    def refuse_suspend(self) -> None:
+        # In Nova's tests casts are calls, so the request fails.
+        self.api.post_server_action(
+            self.server['id'], {'suspend': None}, check_response_status=[500]
+        )
+        self._wait_for_instance_action_event(
+            self.server, 'suspend', 'compute_suspend_instance', 'error'
+        )
+        self._wait_for_state_change(self.server, 'ACTIVE')
+
+    def assertReattached(self) -> None:
+        """Check that only one device is missing, and attached later."""
+        missing = {max(self.before)}
+        self.assertEqual(self.before, self.devices_of(self.server))
+        self.assertEqual(
+            self.before - missing, self.hostdevs_of('compute1', self.server)
+        )
+        errors = server_state.reattach_errors(self.instance())
+        self.assertEqual(missing, set(errors))
+        self.is_busy = False
+        action = self.api.get_instance_actions(self.server['id'])[0]['action']
+        self._wait_for_instance_action_event(
+            self.server, action, 'compute_reattach_pci', 'success'
+        )
+        self.assertSameDevices()
+        self.assertEqual({}, server_state.reattach_errors(self.instance()))
 
     def test_suspends_a_guest_that_releases_late(self) -> None:
         self.flags(

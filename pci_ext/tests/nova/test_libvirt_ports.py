@@ -176,6 +176,33 @@ class _PortTests:
             self.PORT_PLUG == 'network', bool(self.networks.networks)
         )
 
+    def test_puts_the_vf_back_if_a_suspend_fails(self) -> None:
+        self.boot_with_ports()
+        types, defined = self.types(0), self.types(2)
+        networks = set(self.networks.networks)
+
+        def fail(flags: int) -> None:
+            self.assertEqual(types[:1], self.types(0))
+            raise libvirt_networks.libvirt_error(
+                'No space left on device',
+                fakelibvirt.VIR_ERR_OPERATION_FAILED,
+            )
+
+        connection = self.computes[_HOST].driver._host.get_connection()
+        domain = connection.lookupByUUIDString(self.server['id'])
+        domain.managedSave = fail
+        # In Nova's tests casts are calls, so the request fails.
+        self.api.post_server_action(
+            self.server['id'], {'suspend': None}, check_response_status=[500]
+        )
+        self._wait_for_state_change(self.server, 'ACTIVE')
+        self.assertEqual(
+            [self.ordinary['mac_address'], self.vf['mac_address']],
+            self.macs(0),
+        )
+        self.assertEqual((types, defined), (self.types(0), self.types(2)))
+        self.assertEqual(networks, set(self.networks.networks))
+
     def test_detaches_the_vf_for_a_live_migration(self) -> None:
         self.boot_with_ports()
         instance = objects.Instance.get_by_uuid(self.ctxt, self.server['id'])
