@@ -23,11 +23,18 @@ from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.virt.libvirt import event as libvirtevent
 from oslo_context import context as oslo_context
 
+from pci_ext import server_state
 from pci_ext.api import pci_actions
 from pci_ext.tests.component.db import base as db_base
 from pci_ext.tests.nova import test_libvirt
 
 REQUEST = 'pci_passthrough:pci_flavor'
+
+#: Refusals of QEMU in the seconds after a plug, and after a request.
+BUSY = (
+    'Hot-unplug failed: guest is busy (power indicator blinking)',
+    'Device hostdev1 is already in the process of unplug',
+)
 
 
 class LibvirtAttachTestCase(test_libvirt.LibvirtTestCase):
@@ -208,6 +215,76 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
         self.attach('2:accelerator', 'error')
         self.assertEqual(before, self.devices_of(self.server))
         self.assertEqual(before, self.hostdevs_of('compute1', self.server))
+
+    def refuse_detach(self, text: str, count: int) -> list[int]:
+        """Let QEMU refuse the first requests to the running guest."""
+        refused: list[int] = []
+        domain = self.domain()
+        original = domain.detachDeviceFlags
+
+        def detach(xml: str, flags: int) -> None:
+            if (
+                flags & fakelibvirt.VIR_DOMAIN_AFFECT_LIVE
+                and len(refused) < count
+            ):
+                refused.append(flags)
+                raise fakelibvirt.make_libvirtError(
+                    fakelibvirt.libvirtError,
+                    text,
+                    error_code=fakelibvirt.VIR_ERR_OPERATION_FAILED,
+                    error_message=text,
+                )
+            original(xml, flags)
+
+        domain.detachDeviceFlags = detach
+        return refused
+
+    def test_asks_a_busy_guest_again(self) -> None:
+        self.emit_removed_events()
+        before = self.devices_of(self.server)
+        for text in BUSY:
+            self.attach('accelerator')
+            [address] = self.devices_of(self.server) - before
+            refused = self.refuse_detach(text, 2)
+            self.detach(address)
+            self.assertEqual(2, len(refused))
+            self.assertEqual(before, self.devices_of(self.server))
+
+    def test_undoes_an_attach_while_the_guest_is_busy(self) -> None:
+        before = self.devices_of(self.server)
+        self.emit_removed_events()
+        refused = self.refuse_detach(BUSY[0], 2)
+        domain = self.domain()
+        original = domain.attachDeviceFlags
+
+        def attach(xml: str, flags: int) -> None:
+            if self.attached:
+                raise fakelibvirt.make_libvirtError(
+                    fakelibvirt.libvirtError, 'in use by driver QEMU'
+                )
+            self.attached.append((xml, flags))
+            original(xml, flags)
+
+        domain.attachDeviceFlags = attach
+        self.attach('2:accelerator', 'error')
+        self.assertEqual(2, len(refused))
+        self.assertEqual(before, self.devices_of(self.server))
+        self.assertEqual(before, self.hostdevs_of('compute1', self.server))
+        self.assertEqual(
+            frozenset(), server_state.pending_detach(self.instance())
+        )
+
+    def test_gives_up_a_guest_that_stays_busy(self) -> None:
+        self.flags(
+            group='libvirt', device_detach_attempts=2, device_detach_timeout=1
+        )
+        [address] = before = self.devices_of(self.server)
+        # Nova's fixture has no definition beside the guest.
+        self.domain().detachDeviceFlags = lambda xml, flags: None
+        refused = self.refuse_detach(BUSY[0], 100)
+        self.detach(address, result='error')
+        self.assertEqual(before, self.devices_of(self.server))
+        self.assertEqual(4, len(refused))
 
     def test_frees_a_device_released_after_the_timeout(self) -> None:
         self.flags(

@@ -38,6 +38,7 @@ from pci_ext.virt.libvirt import domain_xml
 from pci_ext.virt.libvirt import hotplug
 from pci_ext.virt.libvirt import node_devices
 from pci_ext.virt.libvirt import suspend
+from pci_ext.virt.libvirt import unplug
 from pci_ext.virt.libvirt import vif
 
 CONF = cfg.CONF
@@ -52,6 +53,7 @@ class LibvirtDriver(
     mixin.PciExtDriverMixin,
     live_migration.LiveMigrationMixin,
     suspend.SuspendMixin,
+    unplug.UnplugMixin,
     driver.LibvirtDriver,
 ):
     """Nova's libvirt driver, with the hooks of pci_ext."""

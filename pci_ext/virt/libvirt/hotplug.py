@@ -37,7 +37,6 @@ from pci_ext.i18n import _
 from pci_ext.matching import addresses
 from pci_ext.virt.handlers import base
 from pci_ext.virt.libvirt import domain_xml
-from pci_ext.virt.libvirt import guest_interfaces
 from pci_ext.virt.libvirt import iommu_groups
 from pci_ext.virt.libvirt import node_devices
 from pci_ext.virt.libvirt import physical_functions
@@ -136,28 +135,6 @@ class HotplugMixin(base.DeviceHandler):
                     device_name=device.address,
                 )
         self._update_device_metadata(context, instance)
-
-    @staticmethod
-    def _detach_sync(
-        dev: Any,
-        guest: libvirt_guest.Guest,
-        instance_uuid: str,
-        device_name: str,
-        persistent: bool,
-        live: bool,
-    ) -> None:
-        """Detach an interface by its XML in the domain.
-
-        :raises nova.exception.DeviceNotFound: if it is detached already
-        """
-        if isinstance(dev, vconfig.LibvirtConfigGuestInterface):
-            domain = guest.get_xml_desc(dump_inactive=persistent)
-            dev = guest_interfaces.find(dev, domain)
-            if dev is None:
-                raise nova_exception.DeviceNotFound(device=device_name)
-        driver.LibvirtDriver._detach_sync(
-            dev, guest, instance_uuid, device_name, persistent, live
-        )
 
     def attached_pci(
         self, instance: 'objects.Instance'
