@@ -12,16 +12,24 @@
 
 """Sessions on the database of PCI flavors."""
 
+from collections.abc import Callable
 import contextlib
 from typing import Any
+from typing import cast
+from typing import ParamSpec
+from typing import TypeVar
 
 from oslo_config import cfg
+from oslo_db import api as oslo_db_api
 from oslo_db.sqlalchemy import enginefacade
 import sqlalchemy as sa
 from sqlalchemy import orm
 
 from pci_ext import exception
 from pci_ext.conf import database
+
+_P = ParamSpec('_P')
+_R = TypeVar('_R')
 
 
 class _Database:
@@ -80,6 +88,24 @@ def writer() -> contextlib.AbstractContextManager[orm.Session]:
         _manager().writer.using(_Context())
     )
     return session
+
+
+def retried(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Repeat a transaction that the database aborted because of a deadlock."""
+    repeating: Callable[_P, _R] = oslo_db_api.wrap_db_retry(
+        retry_interval=0.1,
+        max_retries=5,
+        max_retry_interval=2,
+        retry_on_deadlock=True,
+    )(function)
+    return repeating
+
+
+def execute(statement: sa.Insert | sa.Delete) -> int:
+    """Execute one statement in a transaction, and count its rows."""
+    with writer() as session:
+        result = cast(sa.CursorResult[Any], session.execute(statement))
+        return result.rowcount
 
 
 def get_engine() -> sa.Engine:

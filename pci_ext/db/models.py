@@ -17,27 +17,11 @@ import datetime
 from oslo_utils import timeutils
 import sqlalchemy as sa
 from sqlalchemy import orm
-from sqlalchemy.dialects import mysql
 
+from pci_ext.db import exact_text
 from pci_ext.matching import request_grammar
 from pci_ext.matching import selectors
 from pci_ext.objects import pci_flavor
-
-
-def exact_string(length: int) -> sa.types.TypeEngine[str]:
-    """Return the type of texts that are equal only if they are identical.
-
-    SQLite and PostgreSQL compare so; MySQL and MariaDB would take ``gpu``,
-    ``GPU`` and ``gpü`` for one, and depend on the server's defaults for which
-    characters they can keep.
-
-    :param length: in characters
-    """
-    return sa.String(length).with_variant(
-        mysql.VARCHAR(length, charset='utf8mb4', collation='utf8mb4_bin'),
-        'mysql',
-        'mariadb',
-    )
 
 
 def now() -> datetime.datetime:
@@ -58,15 +42,17 @@ class PciFlavor(Base):
     )
 
     id: orm.Mapped[int] = orm.mapped_column(primary_key=True)
-    uuid: orm.Mapped[str] = orm.mapped_column(exact_string(36))
+    uuid: orm.Mapped[str] = orm.mapped_column(exact_text.exact_string(36))
     name: orm.Mapped[str] = orm.mapped_column(
-        exact_string(request_grammar.MAX_NAME_LENGTH)
+        exact_text.exact_string(request_grammar.MAX_NAME_LENGTH)
     )
     description: orm.Mapped[str | None] = orm.mapped_column(
-        exact_string(pci_flavor.MAX_DESCRIPTION_LENGTH)
+        exact_text.exact_string(pci_flavor.MAX_DESCRIPTION_LENGTH)
     )
     is_public: orm.Mapped[bool]
-    live_migration: orm.Mapped[str] = orm.mapped_column(exact_string(16))
+    live_migration: orm.Mapped[str] = orm.mapped_column(
+        exact_text.exact_string(16)
+    )
     created_at: orm.Mapped[datetime.datetime] = orm.mapped_column(default=now)
     updated_at: orm.Mapped[datetime.datetime | None]
 
@@ -99,10 +85,10 @@ class PciFlavorSpec(Base):
         sa.ForeignKey('pci_flavors.id', ondelete='CASCADE')
     )
     key: orm.Mapped[str] = orm.mapped_column(
-        exact_string(selectors.MAX_KEY_LENGTH)
+        exact_text.exact_string(selectors.MAX_KEY_LENGTH)
     )
     value: orm.Mapped[str] = orm.mapped_column(
-        exact_string(pci_flavor.MAX_VALUE_LENGTH)
+        exact_text.exact_string(pci_flavor.MAX_VALUE_LENGTH)
     )
 
 
@@ -120,7 +106,9 @@ class PciFlavorProject(Base):
     pci_flavor_id: orm.Mapped[int] = orm.mapped_column(
         sa.ForeignKey('pci_flavors.id', ondelete='CASCADE')
     )
-    project_id: orm.Mapped[str] = orm.mapped_column(exact_string(255))
+    project_id: orm.Mapped[str] = orm.mapped_column(
+        exact_text.exact_string(255)
+    )
 
 
 class PciFlavorLimit(Base):
@@ -141,5 +129,7 @@ class PciFlavorLimit(Base):
     )
     # Empty for all projects without a limit of their own: the databases
     # take no two NULLs for the same.
-    project_id: orm.Mapped[str] = orm.mapped_column(exact_string(255))
+    project_id: orm.Mapped[str] = orm.mapped_column(
+        exact_text.exact_string(255)
+    )
     devices: orm.Mapped[int]

@@ -20,7 +20,6 @@ import sqlalchemy as sa
 from pci_ext import exception
 from pci_ext.db import api
 from pci_ext.db import models
-from pci_ext.db import pci_flavors
 
 #: Stands for all projects that have no limit of their own.
 DEFAULT = ''
@@ -72,7 +71,7 @@ def get_for_project(names: Collection[str], project_id: str) -> dict[str, int]:
     }
 
 
-@pci_flavors.retried
+@api.retried
 def update(uuid: str, limits: Mapping[str, int | None]) -> None:
     """Set limits of a PCI flavor; None removes one.
 

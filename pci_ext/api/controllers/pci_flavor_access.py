@@ -25,7 +25,7 @@ from pci_ext.api import pci_flavor_notifications
 from pci_ext.api import policy
 from pci_ext.api import visible_flavors
 from pci_ext.api.schemas import pci_flavor_access as schema
-from pci_ext.db import pci_flavors as db
+from pci_ext.db import pci_flavor_access as db
 from pci_ext.i18n import _
 from pci_ext.objects import pci_flavor
 from pci_ext.policies import pci_flavor_access as policies

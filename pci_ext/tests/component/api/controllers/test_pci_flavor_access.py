@@ -16,6 +16,7 @@ from oslo_utils.fixture import uuidsentinel
 import webob
 
 from pci_ext.api import visible_flavors
+from pci_ext.db import pci_flavor_access
 from pci_ext.db import pci_flavors as db
 from pci_ext.objects import pci_flavor
 from pci_ext.tests.component.api import base
@@ -59,7 +60,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
         self.assertEqual(
             {'pci_flavor_access': []}, self.call('GET', PATH).json
         )
-        db.add_project(self.flavor, base.OWN_PROJECT)
+        pci_flavor_access.add_project(self.flavor, base.OWN_PROJECT)
         for id in ('private', self.flavor.uuid):
             self.assertEqual(
                 {'pci_flavor_access': [{'project_id': base.OWN_PROJECT}]},
@@ -141,7 +142,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
         self.assertEqual([base.OTHER_PROJECT], self.projects())
 
     def test_removes_a_project_deleted_from_keystone(self) -> None:
-        db.add_project(self.flavor, uuidsentinel.gone)
+        pci_flavor_access.add_project(self.flavor, uuidsentinel.gone)
         response = self.call('DELETE', f'{PATH}/{uuidsentinel.gone}')
         self.assertEqual(204, response.status_int, response.text)
         self.assertEqual([], self.projects())
@@ -198,7 +199,7 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
         self.assert_refused(400, self.call('GET', f'{PATH}?a=b'), "'a'")
 
     def test_refuses_users_other_than_the_admin(self) -> None:
-        db.add_project(self.flavor, base.OWN_PROJECT)
+        pci_flavor_access.add_project(self.flavor, base.OWN_PROJECT)
         for response in (
             self.call('GET', PATH, context=self.member),
             self.add(base.OTHER_PROJECT, context=self.member),
