@@ -29,11 +29,11 @@ PREFIX = 'pci_ext:'
 
 # Task states of an instance. While it has one, Nova begins nothing else.
 
-#: Written by api.pci_actions and compute.migration; cleared by
+#: Written by api.operation_record and compute.migration; cleared by
 #: compute.operations and compute.recovery; read by api.quota.
 ATTACHING_PCI = 'attaching_pci'
 
-#: Written by api.pci_actions; cleared and read as ATTACHING_PCI.
+#: Written by api.operation_record; cleared and read as ATTACHING_PCI.
 DETACHING_PCI = 'detaching_pci'
 
 TASK_STATES = (ATTACHING_PCI, DETACHING_PCI)
@@ -41,8 +41,8 @@ TASK_STATES = (ATTACHING_PCI, DETACHING_PCI)
 # Keys in the system metadata of an instance.
 
 #: Id of the operation that has the instance, or had it and whose event is not
-#: ended. Written by api.pci_actions with the task state; cleared and read by
-#: compute.operations and compute.recovery.
+#: ended. Written by api.operation_record with the task state; cleared and read
+#: by compute.operations and compute.recovery.
 OPERATION = 'pci_ext:operation'
 
 #: Id of the operation, once its devices are attached or freed and only its
@@ -52,8 +52,8 @@ COMPLETED = 'pci_ext:done'
 
 #: Followed by count and number, value: the name of a PCI flavor. Devices of an
 #: attach or resize that its host has not recorded yet. Written by
-#: api.pci_actions and api.quota.reservation; cleared by compute.operations;
-#: read by api.quota.usage.
+#: api.operation_record and api.quota.reservation; cleared by
+#: compute.operations; read by api.quota.usage.
 RESERVED = 'pci_ext_asked:'
 
 # Requester ids of PCI requests.

@@ -23,16 +23,15 @@ from nova import objects
 from nova import servicegroup
 from nova.compute import api as compute_api
 from nova.compute import utils as compute_utils
-from nova.compute import vm_states
 from nova.pci import request as pci_request
 from nova.virt import hardware
 from oslo_config import cfg
-from oslo_log import log as logging
 import oslo_messaging as messaging
 from oslo_utils import excutils
 
 from pci_ext import exception
 from pci_ext import server_state
+from pci_ext.api import operation_record
 from pci_ext.api.quota import checks
 from pci_ext.api.quota import usage
 from pci_ext.compute import rpcapi
@@ -40,9 +39,6 @@ from pci_ext.i18n import _
 from pci_ext.matching import request_grammar
 
 CONF = cfg.CONF
-LOG = logging.getLogger(__name__)
-
-_STATES = [vm_states.ACTIVE, vm_states.PAUSED, vm_states.STOPPED]
 
 Requests = list['objects.InstancePCIRequest']
 
@@ -112,7 +108,7 @@ class PciActions:
     @compute_api.check_instance_lock
     @compute_api.check_instance_host()
     @_check_host_is_up
-    @compute_api.check_instance_state(vm_state=_STATES)
+    @compute_api.check_instance_state(vm_state=operation_record.VM_STATES)
     def attach_pci(
         self,
         context: nova_context.RequestContext,
@@ -141,7 +137,7 @@ class PciActions:
     @compute_api.check_instance_lock
     @compute_api.check_instance_host()
     @_check_host_is_up
-    @compute_api.check_instance_state(vm_state=_STATES)
+    @compute_api.check_instance_state(vm_state=operation_record.VM_STATES)
     def detach_pci(
         self,
         context: nova_context.RequestContext,
@@ -167,7 +163,7 @@ class PciActions:
     @compute_api.check_instance_lock
     @compute_api.check_instance_host()
     @_check_host_is_up
-    @compute_api.check_instance_state(vm_state=_STATES)
+    @compute_api.check_instance_state(vm_state=operation_record.VM_STATES)
     def reattach_pci(
         self,
         context: nova_context.RequestContext,
@@ -201,12 +197,14 @@ class PciActions:
         devices = devices or usage.Usage()
         # nova-compute finds the action by it after a restart.
         operation_id = context.request_id
-        _acquire(instance, action, task_state, operation_id, devices)
+        operation_record.begin(
+            instance, action, task_state, operation_id, devices
+        )
         try:
             checks.recheck(context, instance.project_id, devices)
         except Exception:
             with excutils.save_and_reraise_exception():
-                _release(instance, task_state, operation_id)
+                operation_record.cancel(instance, task_state, operation_id)
         objects.InstanceAction.action_start(
             context, instance.uuid, action, want_result=False
         )
@@ -219,60 +217,9 @@ class PciActions:
             with compute_utils.EventReporter(
                 context, f'api_{action}', CONF.host, instance.uuid
             ):
-                _release(instance, task_state, operation_id)
+                operation_record.cancel(instance, task_state, operation_id)
                 if isinstance(error, messaging.MessagingTimeout):
                     raise exception.HostUnreachable(
                         seconds=CONF.rpc_response_timeout
                     ) from error
                 raise
-
-
-def _acquire(
-    instance: Any,
-    action: str,
-    task_state: str,
-    operation_id: str,
-    devices: usage.Usage,
-) -> None:
-    """Set the task state of a server, its operation and its reservation.
-
-    :param devices: requested devices, counted in the quota from now on
-    :raises nova.exception.InstanceInvalidState: if it has a task state
-    """
-    instance.task_state = task_state
-    try:
-        instance.save(expected_vm_state=_STATES, expected_task_state=[None])
-        # Only now no other process writes these, and earlier values may be
-        # old.
-        instance.refresh()
-        instance.system_metadata[server_state.OPERATION] = operation_id
-        server_state.reserve(instance, devices)
-        # A delete may replace any task state.
-        instance.save(expected_task_state=[task_state])
-    except nova_exception.InstanceUpdateConflict as error:
-        instance.refresh()
-        attr = 'task_state' if instance.task_state else 'vm_state'
-        raise nova_exception.InstanceInvalidState(
-            attr=attr,
-            instance_uuid=instance.uuid,
-            state=getattr(instance, attr),
-            method=action,
-        ) from error
-
-
-def _release(instance: Any, task_state: str, operation_id: str) -> None:
-    """Reset the task state of a server whose host does not answer.
-
-    The host undoes the operation if it starts it later.
-    """
-    instance.refresh()
-    metadata = instance.system_metadata
-    if metadata.get(server_state.OPERATION) != operation_id:
-        return
-    instance.task_state = None
-    del metadata[server_state.OPERATION]
-    server_state.release_reservation(instance)
-    try:
-        instance.save(expected_task_state=[task_state])
-    except nova_exception.UnexpectedTaskStateError:
-        LOG.info('Another task has the server', instance=instance)
