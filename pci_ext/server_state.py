@@ -50,7 +50,7 @@ OPERATION = 'pci_ext:operation'
 #: compute.recovery.
 COMPLETED = 'pci_ext:done'
 
-#: Followed by count and number, value: the name of a PCI flavor. Devices of an
+#: Followed by count and number, value: the uuid of a PCI flavor. Devices of an
 #: attach or resize that its host has not recorded yet. Written by
 #: api.operation_record and api.quota.reservation; cleared by
 #: compute.operations; read by api.quota.usage.
@@ -188,12 +188,12 @@ def reserve(instance: 'objects.Instance', devices: Mapping[str, int]) -> bool:
     The quota of other requests must see them before: a reservation counts as
     long as the task state of the instance says so.
 
-    :param devices: counts by the names of PCI flavors
+    :param devices: counts by the uuids of PCI flavors
     :returns: whether that changes anything
     """
     reserved_now = {
-        f'{RESERVED}{count}:{number}': name
-        for number, (name, count) in enumerate(sorted(devices.items()))
+        f'{RESERVED}{count}:{number}': uuid
+        for number, (uuid, count) in enumerate(sorted(devices.items()))
     }
     metadata = instance.system_metadata
     before = {key for key in metadata if key.startswith(RESERVED)}
@@ -209,14 +209,14 @@ def release_reservation(instance: 'objects.Instance') -> None:
 
 
 def reserved(metadata: Mapping[str, str]) -> Counter[str]:
-    """Return the reserved devices by the names of PCI flavors.
+    """Return the reserved devices by the uuids of PCI flavors.
 
     :param metadata: the system metadata of an instance
     """
     devices: Counter[str] = Counter()
-    for key, name in metadata.items():
+    for key, uuid in metadata.items():
         if key.startswith(RESERVED):
-            devices[name] += int(key.removeprefix(RESERVED).split(':')[0])
+            devices[uuid] += int(key.removeprefix(RESERVED).split(':')[0])
     return devices
 
 

@@ -14,6 +14,7 @@
 
 from collections.abc import Collection
 from collections.abc import Mapping
+import dataclasses
 
 import sqlalchemy as sa
 
@@ -26,6 +27,18 @@ DEFAULT = ''
 
 #: A limit that allows any number of devices.
 UNLIMITED = -1
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """The limit that a project has.
+
+    :ivar name: of the PCI flavor
+    :ivar devices: the greatest number of devices
+    """
+
+    name: str
+    devices: int
 
 
 def get(uuid: str) -> dict[str, int]:
@@ -41,33 +54,37 @@ def get(uuid: str) -> dict[str, int]:
         }
 
 
-def get_for_project(names: Collection[str], project_id: str) -> dict[str, int]:
+def get_for_project(
+    uuids: Collection[str], project_id: str
+) -> dict[str, Limit]:
     """Get the limits that a project has.
 
-    :param names: of PCI flavors
-    :returns: by name; those that the project has no limit for are missing
+    :param uuids: of PCI flavors
+    :returns: by uuid; those that the project has no limit for are missing
     """
     statement = (
         sa.select(
+            models.PciFlavor.uuid,
             models.PciFlavor.name,
             models.PciFlavorLimit.project_id,
             models.PciFlavorLimit.devices,
         )
         .join(models.PciFlavorLimit)
         .where(
-            models.PciFlavor.name.in_(names),
+            models.PciFlavor.uuid.in_(uuids),
             models.PciFlavorLimit.project_id.in_((DEFAULT, project_id)),
         )
     )
-    default: dict[str, int] = {}
-    own: dict[str, int] = {}
+    default: dict[str, Limit] = {}
+    own: dict[str, Limit] = {}
     with api.reader() as session:
-        for name, owner, devices in session.execute(statement):
-            (default if owner == DEFAULT else own)[name] = devices
+        for uuid, name, owner, devices in session.execute(statement):
+            limits = default if owner == DEFAULT else own
+            limits[uuid] = Limit(name, devices)
     return {
-        name: devices
-        for name, devices in (default | own).items()
-        if devices != UNLIMITED
+        uuid: limit
+        for uuid, limit in (default | own).items()
+        if limit.devices != UNLIMITED
     }
 
 

@@ -98,6 +98,15 @@ def get_by_names(names: Collection[str]) -> list[pci_flavor.PciFlavor]:
     return _list(models.PciFlavor.name.in_(known))
 
 
+def get_names(uuids: Collection[str]) -> dict[str, str]:
+    """Get the names of PCI flavors by uuid; deleted ones are missing."""
+    statement = sa.select(models.PciFlavor.uuid, models.PciFlavor.name).where(
+        models.PciFlavor.uuid.in_(uuids)
+    )
+    with api.reader() as session:
+        return {row.uuid: row.name for row in session.execute(statement)}
+
+
 def get_all() -> list[pci_flavor.PciFlavor]:
     """Get all PCI flavors, public or not, in the order of names."""
     return _list()

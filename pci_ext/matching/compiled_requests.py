@@ -35,12 +35,20 @@ PCI_FLAVOR = 'pci_flavor'
 PCI_NAME = 'pci_name'
 MARKERS = frozenset((PCI_FLAVOR, PCI_NAME))
 
+#: Key of a request's spec with the uuid of the PCI flavor, which is the same
+#: after a change of its name.
+PCI_FLAVOR_UUID = 'pci_flavor_uuid'
+
 #: Keys of a request's spec with its live migration policy: that of the PCI
 #: flavor, and the form that Nova knows.
 LIVE_MIGRATION = 'live_migration'
 LIVE_MIGRATABLE = 'live_migratable'
 
-_NOT_SELECTING = MARKERS | {LIVE_MIGRATION, LIVE_MIGRATABLE}
+_NOT_SELECTING = MARKERS | {
+    PCI_FLAVOR_UUID,
+    LIVE_MIGRATION,
+    LIVE_MIGRATABLE,
+}
 
 # Kinds remembered. More than a cloud has of hardware generations; bounded, so
 # that the memory used does not grow with the hosts.
@@ -191,8 +199,8 @@ def compile_request(
 ) -> CompiledRequest:
     """Compile a request.
 
-    :param spec: one dict an alternative, with its marker and, unless it is
-        ``forbid``, its live migration policy
+    :param spec: one dict an alternative, with its marker, the uuid of the PCI
+        flavor and, unless it is ``forbid``, its live migration policy
     """
     return CompiledRequest(
         count,

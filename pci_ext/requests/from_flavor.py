@@ -109,6 +109,7 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
                         found[name].live_migration
                     ),
                     compiled_requests.PCI_FLAVOR: name,
+                    compiled_requests.PCI_FLAVOR_UUID: found[name].uuid,
                 }
                 for name in item.alternatives
             ],

@@ -59,29 +59,33 @@ class Matches:
 
 def alternatives_of(
     request: 'objects.InstancePCIRequest | None',
+    key: str = compiled_requests.PCI_FLAVOR,
 ) -> list[str]:
     """List the PCI flavors that a request has as its alternatives.
 
-    :returns: names; none for None and for a request by alias or name
+    :param key: PCI_FLAVOR for their names at the time of the request, or
+        PCI_FLAVOR_UUID
+    :returns: none for None and for a request by alias or name
     """
     return [
-        item[compiled_requests.PCI_FLAVOR]
-        for item in (request.spec if request else ())
-        if compiled_requests.PCI_FLAVOR in item
+        item[key] for item in (request.spec if request else ()) if key in item
     ]
 
 
 def alternative_taken(
-    device: model.Device, request: 'objects.InstancePCIRequest | None'
+    device: model.Device,
+    request: 'objects.InstancePCIRequest | None',
+    key: str = compiled_requests.PCI_FLAVOR,
 ) -> str | None:
-    """Return the name of the alternative that a device is.
+    """Return the PCI flavor of the alternative that a device is.
 
     :param request: the device was claimed for it
+    :param key: as of `alternatives_of`
     :returns: None if the request is not by PCI flavor, or its host groups
         its devices by other attributes now
     """
-    names = alternatives_of(request)
-    if len(names) < 2:
-        return names[0] if names else None
+    found = alternatives_of(request, key)
+    if len(found) < 2:
+        return found[0] if found else None
     cost = compiler.compile_requests([request]).pool_costs(device.pool)[0]
-    return None if cost is None else names[cost]
+    return None if cost is None else found[cost]

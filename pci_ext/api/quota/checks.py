@@ -68,7 +68,7 @@ def check_boot(
         limited.enforce(_of_servers(each, max_count))
     except limits.LimitExceeded as error:
         room = min(
-            (info.limit - info.used) // each[info.name] for info in error.infos
+            (info.limit - info.used) // each[info.uuid] for info in error.infos
         )
     else:
         return max_count
@@ -103,7 +103,7 @@ def recheck(
 
     Others may have been recorded after the first check.
 
-    :param requested: counts that were checked, by the names of PCI flavors
+    :param requested: counts that were checked, by the uuids of PCI flavors
     :raises PciFlavorLimitExceeded: if it is exceeded
     """
     if not CONF.quota.recheck_quota:
@@ -119,8 +119,8 @@ def recheck(
             [
                 dataclasses.replace(
                     info,
-                    used=info.used - requested[info.name],
-                    requested=requested[info.name],
+                    used=info.used - requested[info.uuid],
+                    requested=requested[info.uuid],
                 )
                 for info in error.infos
             ]
@@ -194,17 +194,17 @@ def _limits_of(
     :returns: None if no requested device has a limit
     """
     found = limits.get_limits(context, project_id) if requested else None
-    names = found.limited(requested) if found else frozenset()
-    if found is None or not names:
+    uuids = found.limited(requested) if found else frozenset()
+    if found is None or not uuids:
         return None
     return found, usage.Usage(
-        {name: devices for name, devices in requested.items() if name in names}
+        {uuid: devices for uuid, devices in requested.items() if uuid in uuids}
     )
 
 
 def _of_servers(each: usage.Usage, count: int) -> usage.Usage:
     return usage.Usage(
-        {name: devices * count for name, devices in each.items()}
+        {uuid: devices * count for uuid, devices in each.items()}
     )
 
 

@@ -13,8 +13,9 @@
 """The limits of a project: devices by PCI flavor.
 
 Where Nova uses unified limits, the limit of a PCI flavor is registered with
-keystone for the compute service, as ``pci_flavor:NAME``. Elsewhere it is kept
-with the PCI flavor. A PCI flavor without a limit is unlimited.
+keystone for the compute service, as ``pci_flavor:NAME``, with the name that it
+has now. Elsewhere it is kept with the PCI flavor. A PCI flavor without a limit
+is unlimited.
 """
 
 import abc
@@ -36,6 +37,7 @@ from oslo_log import log as logging
 from pci_ext import exception
 from pci_ext.api.quota import usage
 from pci_ext.db import pci_flavor_limits as db
+from pci_ext.db import pci_flavors
 from pci_ext.i18n import _
 
 CONF = cfg.CONF
@@ -51,11 +53,13 @@ _NO_QUOTA = f'{quota.NoopQuotaDriver.__module__}.NoopQuotaDriver'
 class LimitExceededInfo:
     """A limit that would be exceeded.
 
-    :ivar name: of the PCI flavor
+    :ivar uuid: of the PCI flavor
+    :ivar name: its name now
     :ivar used: devices that the project has
     :ivar requested: devices that are requested
     """
 
+    uuid: str
     name: str
     limit: int
     used: int
@@ -69,7 +73,7 @@ class LimitExceeded(exception.PciExtException):
 
     def __init__(self, infos: Sequence[LimitExceededInfo]) -> None:
         super().__init__()
-        self.infos = list(infos)
+        self.infos = sorted(infos, key=lambda info: info.name)
 
 
 class Limits(abc.ABC):
@@ -86,14 +90,14 @@ class Limits(abc.ABC):
         self.project_id = project_id
 
     @abc.abstractmethod
-    def limited(self, names: Collection[str]) -> frozenset[str]:
-        """Return the names of the PCI flavors that have a limit."""
+    def limited(self, uuids: Collection[str]) -> frozenset[str]:
+        """Return those of some PCI flavors that have a limit, by uuid."""
 
     @abc.abstractmethod
     def enforce(self, requested: Mapping[str, int]) -> None:
         """Check that a project may have more devices.
 
-        :param requested: counts by the names of PCI flavors with a limit
+        :param requested: counts by the uuids of PCI flavors with a limit
         :raises LimitExceeded: if it may not
         """
 
@@ -107,18 +111,24 @@ class OwnLimits(Limits):
         super().__init__(context, project_id)
         self._used: usage.Usage | None = None
 
-    def limited(self, names: Collection[str]) -> frozenset[str]:
-        return frozenset(db.get_for_project(names, self.project_id))
+    def limited(self, uuids: Collection[str]) -> frozenset[str]:
+        return frozenset(db.get_for_project(uuids, self.project_id))
 
     def enforce(self, requested: Mapping[str, int]) -> None:
         limits = db.get_for_project(requested, self.project_id)
         if limits and self._used is None:
             self._used = usage.count_project(self.context, self.project_id)
         infos = [
-            LimitExceededInfo(name, limit, self._used[name], requested[name])
-            for name, limit in sorted(limits.items())
+            LimitExceededInfo(
+                uuid,
+                limit.name,
+                limit.devices,
+                self._used[uuid],
+                requested[uuid],
+            )
+            for uuid, limit in limits.items()
             if self._used is not None
-            and self._used[name] + requested[name] > limit
+            and self._used[uuid] + requested[uuid] > limit.devices
         ]
         if infos:
             raise LimitExceeded(infos)
@@ -136,6 +146,7 @@ class UnifiedLimits(Limits):
     ) -> None:
         super().__init__(context, project_id)
         self._used: dict[str | None, usage.Usage] = {}
+        self._uuids: dict[str, str] = {}
         try:
             self._enforcer = oslo_limit.Enforcer(self._usage)
         except limit_exception.SessionInitError as error:
@@ -144,28 +155,33 @@ class UnifiedLimits(Limits):
                 _('Failed to connect to keystone for limits of PCI flavors.')
             ) from error
 
-    def limited(self, names: Collection[str]) -> frozenset[str]:
+    def limited(self, uuids: Collection[str]) -> frozenset[str]:
         # To oslo.limit a limit that is not registered is 0. None returns
         # all registered limits, though its annotation excludes it.
         enforcer: Any = self._enforcer
         registered = dict(enforcer.get_registered_limits(None))
-        return frozenset(
-            name for name in names if f'{RESOURCE}{name}' in registered
-        )
+        self._uuids = {
+            f'{RESOURCE}{name}': uuid
+            for uuid, name in pci_flavors.get_names(uuids).items()
+            if f'{RESOURCE}{name}' in registered
+        }
+        return frozenset(self._uuids.values())
 
     def enforce(self, requested: Mapping[str, int]) -> None:
         try:
             self._enforcer.enforce(
                 self.project_id,
                 {
-                    f'{RESOURCE}{name}': each
-                    for name, each in requested.items()
+                    resource: requested[uuid]
+                    for resource, uuid in self._uuids.items()
+                    if uuid in requested
                 },
             )
         except limit_exception.ProjectOverLimit as error:
             raise LimitExceeded(
                 [
                     LimitExceededInfo(
+                        self._uuids[info.resource_name],
                         info.resource_name.removeprefix(RESOURCE),
                         info.limit,
                         info.current_usage,
@@ -184,8 +200,8 @@ class UnifiedLimits(Limits):
                 self.context, project_id or self.project_id
             )
         return {
-            name: self._used[project_id][name.removeprefix(RESOURCE)]
-            for name in resource_names
+            resource: self._used[project_id][self._uuids[resource]]
+            for resource in resource_names
         }
 
 

@@ -24,7 +24,7 @@ from oslo_utils import excutils
 from pci_ext import server_state
 from pci_ext.api.quota import checks
 
-#: Counts by the names of PCI flavors.
+#: Counts by the uuids of PCI flavors.
 Devices = Mapping[str, int]
 
 #: Set by `prepare`, read by `recheck`, both called by ComputeAPI.

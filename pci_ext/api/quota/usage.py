@@ -14,7 +14,7 @@
 
 A device of a server counts as the alternative that it is. A request without
 devices counts as each of its alternatives, as it may be given any. PCI flavors
-go by their names in the requests.
+go by their uuids: a new name does not free a project of its devices.
 """
 
 from collections import Counter
@@ -34,11 +34,12 @@ from pci_ext.api.inventory import flavor_matches
 from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.api.inventory import server_queries
+from pci_ext.matching import compiled_requests
 from pci_ext.requests import instance_requests
 
 LOG = logging.getLogger(__name__)
 
-#: Devices by the name of the PCI flavor.
+#: Devices by the uuid of the PCI flavor.
 Usage = Counter[str]
 
 Requests = Iterable['objects.InstancePCIRequest']
@@ -59,8 +60,8 @@ def upper_bound(requests: Requests) -> Usage:
     """Count the devices that requests may be given at most."""
     usage: Usage = Counter()
     for request in requests:
-        for name in flavor_matches.alternatives_of(request):
-            usage[name] += request.count
+        for uuid in _alternatives_of(request):
+            usage[uuid] += request.count
     return usage
 
 
@@ -204,11 +205,11 @@ def _count_devices(
     usage: Usage = Counter()
     for device in devices:
         request = requests.get(device.row.request_id)
-        name = flavor_matches.alternative_taken(device, request)
-        # A device of an unknown alternative counts as each of them.
-        usage.update(
-            [name] if name else flavor_matches.alternatives_of(request)
+        uuid = flavor_matches.alternative_taken(
+            device, request, compiled_requests.PCI_FLAVOR_UUID
         )
+        # A device of an unknown alternative counts as each of them.
+        usage.update([uuid] if uuid else _alternatives_of(request))
     return usage
 
 
@@ -220,6 +221,14 @@ def _count_missing(
     usage: Usage = Counter()
     for request in requests:
         rest = max(0, request.count - given[request.request_id])
-        for name in flavor_matches.alternatives_of(request):
-            usage[name] += rest
+        for uuid in _alternatives_of(request):
+            usage[uuid] += rest
     return usage
+
+
+def _alternatives_of(
+    request: 'objects.InstancePCIRequest | None',
+) -> list[str]:
+    return flavor_matches.alternatives_of(
+        request, compiled_requests.PCI_FLAVOR_UUID
+    )

@@ -20,6 +20,7 @@ from nova import context
 from nova import objects
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.tests.functional.libvirt import base
+from oslo_utils.fixture import uuidsentinel as uuids
 
 from pci_ext.api import compute_api
 from pci_ext.objects import pci_flavor
@@ -96,6 +97,7 @@ class LibvirtTestCase(base.ServersTestBase):
         self.source_threads.add(threading.get_ident())
         return [
             pci_flavor.PciFlavor(
+                uuid=getattr(uuids, name),
                 name=name,
                 specs=FLAVORS[name],
                 live_migration=LIVE_MIGRATION.get(name, 'forbid'),

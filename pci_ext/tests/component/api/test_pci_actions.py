@@ -232,10 +232,10 @@ class QuotaTestCase(AttachmentsTestCase):
         instance = self.instance(self.other)
         instance.launched_at = '2026-01-01T00:00:00Z'
         instance.save()
-        created = db.create(
+        self.flavor = db.create(
             pci_flavor.PciFlavor(name='gpu', specs={'vendor_id': '10de'})
         )
-        limits_db.update(created.uuid, {limits_db.DEFAULT: 1})
+        limits_db.update(self.flavor.uuid, {limits_db.DEFAULT: 1})
         self.stub_host(lambda: None)
 
     def attach(self, server: str) -> Any:
@@ -281,7 +281,7 @@ class QuotaTestCase(AttachmentsTestCase):
         self.assertEqual(202, self.attach(self.other).status_int)
         # The requested devices are counted before the host responds.
         self.assertEqual(
-            {'gpu': 1},
+            {self.flavor.uuid: 1},
             server_state.reserved(self.instance(self.other).system_metadata),
         )
         self.assertEqual(403, self.attach(self.server).status_int)

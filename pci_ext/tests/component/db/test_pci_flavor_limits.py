@@ -33,7 +33,7 @@ class TestLimits(base.DatabaseTestCase):
 
     def test_pci_flavor_has_no_limits_by_default(self):
         self.assertEqual({}, db.get(self.gpu))
-        self.assertEqual({}, db.get_for_project(['GPU'], 'p'))
+        self.assertEqual({}, db.get_for_project([self.gpu], 'p'))
 
     def test_update_changes_named_limits_only(self):
         db.update(self.gpu, {db.DEFAULT: 4, 'p': 8})
@@ -46,14 +46,18 @@ class TestLimits(base.DatabaseTestCase):
     def test_limit_of_a_project_overrides_the_default(self):
         db.update(self.gpu, {db.DEFAULT: 4, 'p': 8, 'q': -1})
         db.update(self.nic, {'r': 2})
-        names = ['GPU', 'NIC', 'none']
+
+        def gpu(devices):
+            return db.Limit('GPU', devices)
+
+        asked = [self.gpu, self.nic, uuids.none]
         for project_id, expected in (
-            ('p', {'GPU': 8}),
+            ('p', {self.gpu: gpu(8)}),
             ('q', {}),
-            ('r', {'GPU': 4, 'NIC': 2}),
-            ('P', {'GPU': 4}),
+            ('r', {self.gpu: gpu(4), self.nic: db.Limit('NIC', 2)}),
+            ('P', {self.gpu: gpu(4)}),
         ):
-            self.assertEqual(expected, db.get_for_project(names, project_id))
+            self.assertEqual(expected, db.get_for_project(asked, project_id))
 
     def test_refuses_an_unknown_pci_flavor(self):
         self.assertRaises(

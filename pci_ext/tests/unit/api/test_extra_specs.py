@@ -15,6 +15,7 @@ from typing import Any
 from nova import exception
 from nova import test
 from nova.api.validation.extra_specs import validators
+from oslo_utils.fixture import uuidsentinel
 
 from pci_ext.objects import pci_flavor
 from pci_ext.requests import from_flavor
@@ -24,7 +25,9 @@ class ExtraSpecsTestCase(test.NoDBTestCase):
     def setUp(self) -> None:
         super().setUp()
         flavors = {
-            name: pci_flavor.PciFlavor(name=name)
+            name: pci_flavor.PciFlavor(
+                name=name, uuid=getattr(uuidsentinel, name)
+            )
             for name in ('bigGPU', 'smallGPU')
         }
         resolving = from_flavor.resolving(

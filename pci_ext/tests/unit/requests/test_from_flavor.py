@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from nova import objects
 from nova.pci import request
+from oslo_utils.fixture import uuidsentinel
 from oslotest import base
 
 from pci_ext.objects import pci_flavor
@@ -22,6 +23,15 @@ from pci_ext.tests import fixtures
 
 GPU = {'vendor_id': '10de', 'product_id': '1db[0-9]'}
 QAT = {'vendor_id': '8086', 'product_id': '37c8'}
+
+
+def named(name: str, specs: dict[str, str]) -> dict[str, str]:
+    """Return the specs of a PCI flavor as an alternative of a request."""
+    return {
+        **specs,
+        'pci_flavor': name,
+        'pci_flavor_uuid': getattr(uuidsentinel, name),
+    }
 
 
 class RequestsTest(base.BaseTestCase):
@@ -36,6 +46,7 @@ class RequestsTest(base.BaseTestCase):
         self.requested_names.append(set(names))
         return [
             pci_flavor.PciFlavor(
+                uuid=getattr(uuidsentinel, name),
                 name=name,
                 specs=self.flavors[name],
                 live_migration=self.live_migration,
@@ -70,7 +81,7 @@ class RequestsTest(base.BaseTestCase):
         found = self.requests(self.flavor(pci_flavor='2:QAT,GPU;GPU'))
         self.assertEqual([2, 1], [item.count for item in found])
         self.assertEqual(
-            [{**QAT, 'pci_flavor': 'QAT'}, {**GPU, 'pci_flavor': 'GPU'}],
+            [named('QAT', QAT), named('GPU', GPU)],
             found[0].spec,
         )
         self.assertEqual('QAT,GPU', found[0].alias_name)
@@ -110,7 +121,7 @@ class RequestsTest(base.BaseTestCase):
         self.live_migration = 'native'
         [native] = self.requests(self.flavor(pci_flavor='GPU'))
         self.assertEqual(
-            [{**GPU, 'pci_flavor': 'GPU', 'live_migration': 'hotplug'}],
+            [{**named('GPU', GPU), 'live_migration': 'hotplug'}],
             hotplug.spec,
         )
         self.assertFalse(hotplug.is_live_migratable())
@@ -131,7 +142,7 @@ class RequestsTest(base.BaseTestCase):
         again = self.requests_outside_nova_api(received)
         self.assertEqual(before, again[0].spec)
         resized = self.requests(self.flavor(pci_flavor='GPU'))
-        self.assertEqual(QAT | {'pci_flavor': 'GPU'}, resized[0].spec[0])
+        self.assertEqual(named('GPU', QAT), resized[0].spec[0])
 
     def test_ignores_resolved_requests_of_a_user(self) -> None:
         forged = self.flavor(

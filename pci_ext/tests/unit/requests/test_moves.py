@@ -53,7 +53,11 @@ class MovesTest(base.BaseTestCase):
         )
         with from_flavor.resolving(
             lambda names: [
-                pci_flavor.PciFlavor(name=name, specs={'vendor_id': '8086'})
+                pci_flavor.PciFlavor(
+                    uuid=getattr(uuidsentinel, name),
+                    name=name,
+                    specs={'vendor_id': '8086'},
+                )
                 for name in names
             ]
         ):

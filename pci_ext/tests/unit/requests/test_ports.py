@@ -37,7 +37,7 @@ SPECS = {
 
 def source(names: Collection[str]) -> list[pci_flavor.PciFlavor]:
     return [
-        pci_flavor.PciFlavor(name=name, specs=specs)
+        pci_flavor.PciFlavor(uuid=getattr(uuids, name), name=name, specs=specs)
         for name, specs in SPECS.items()
         if name in names
     ]
@@ -102,12 +102,14 @@ class PortsTest(base.BaseTestCase):
             [
                 {
                     'pci_flavor': 'IntelVF',
+                    'pci_flavor_uuid': uuids.IntelVF,
                     'vendor_id': '8086',
                     'dev_type': 'type-VF',
                     'e.physical_network': 'a\\.b',
                 },
                 {
                     'pci_flavor': 'AnyVF',
+                    'pci_flavor_uuid': uuids.AnyVF,
                     'dev_type': 'type-VF',
                     'e.physical_network': 'a\\.b',
                 },
@@ -126,7 +128,12 @@ class PortsTest(base.BaseTestCase):
             'PF', physical_network=None, dev_type='type-PF', trusted='True'
         )
         self.assertEqual(
-            {'pci_flavor': 'PF', 'dev_type': 'type-PF', 'e.trusted': 'true'},
+            {
+                'pci_flavor': 'PF',
+                'pci_flavor_uuid': uuids.PF,
+                'dev_type': 'type-PF',
+                'e.trusted': 'true',
+            },
             spec,
         )
 
@@ -182,12 +189,14 @@ class PortsTest(base.BaseTestCase):
             [
                 {
                     'pci_flavor': 'IntelVF',
+                    'pci_flavor_uuid': uuids.IntelVF,
                     'vendor_id': '8086',
                     'dev_type': 'type-VF',
                     'e.physical_network': 'net',
                 },
                 {
                     'pci_flavor': 'AnyVF',
+                    'pci_flavor_uuid': uuids.AnyVF,
                     'dev_type': 'type-VF',
                     'e.physical_network': 'net',
                 },

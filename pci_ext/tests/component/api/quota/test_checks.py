@@ -40,6 +40,12 @@ class Rules:
         super().setUp()
         self.server = self.create('server', request('one', 1, FIRST))
         self.add_device(self.server, 1, 'one', **test_usage.INTEL)
+        for spec in FIRST, SECOND:
+            db.create(
+                pci_flavor.PciFlavor(
+                    name=spec['pci_flavor'], uuid=spec['pci_flavor_uuid']
+                )
+            )
 
     def limit(self, name: str, devices: int, project: bool = False) -> None:
         raise NotImplementedError()
@@ -190,6 +196,25 @@ class Rules:
             list(items),
         )
 
+    def test_new_name_keeps_the_devices_of_a_pci_flavor(self) -> None:
+        db.update_by_uuid(test_usage.INTEL_GPU, {'name': 'Arc'})
+        self.limit('Arc', 1)
+        self.assertOver(
+            'Quota exceeded for PCI flavor Arc: requested 1, but already used '
+            '1 of 1 devices.',
+            self.boot,
+            request('more', 1, {**FIRST, 'pci_flavor': 'Arc'}),
+        )
+
+    def test_name_of_a_deleted_pci_flavor_has_none_of_its_devices(
+        self,
+    ) -> None:
+        db.delete_by_uuid(test_usage.INTEL_GPU)
+        new = db.create(pci_flavor.PciFlavor(name='IntelGPU')).uuid
+        self.limit('IntelGPU', 1)
+        item = request('more', 1, {**FIRST, 'pci_flavor_uuid': new})
+        self.assertEqual(1, self.boot(item))
+
     def test_attach_counts_requested_devices(self) -> None:
         self.limit('IntelGPU', 2)
         self.attach(request('one', 1, FIRST))
@@ -204,14 +229,10 @@ class Rules:
 class OwnLimitsTestCase(Rules, test_usage.ProjectTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.uuids = {
-            name: db.create(pci_flavor.PciFlavor(name=name)).uuid
-            for name in ('IntelGPU', 'NvGPU')
-        }
 
     def limit(self, name: str, devices: int, project: bool = False) -> None:
         owner = base.OWN_PROJECT if project else limits_db.DEFAULT
-        limits_db.update(self.uuids[name], {owner: devices})
+        limits_db.update(db.get_by_name(name).uuid, {owner: devices})
 
     def test_noop_quota_driver_has_no_limits(self) -> None:
         self.limit('IntelGPU', 0)
@@ -261,8 +282,7 @@ class UnifiedLimitsTestCase(Rules, test_usage.ProjectTestCase):
             )
 
     def test_ignores_limits_of_pci_ext(self) -> None:
-        flavor = db.create(pci_flavor.PciFlavor(name='IntelGPU'))
-        limits_db.update(flavor.uuid, {limits_db.DEFAULT: 0})
+        limits_db.update(test_usage.INTEL_GPU, {limits_db.DEFAULT: 0})
         self.assertEqual(1, self.boot(request('one', 1, FIRST)))
 
     def test_unreachable_keystone_fails_the_check(self) -> None:

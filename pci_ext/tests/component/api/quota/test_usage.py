@@ -32,8 +32,19 @@ ATTACHING = 'pci_ext:attaching:req'
 
 POOL = {'dev_type': 'type-PCI', 'count': 1}
 
-FIRST = {'vendor_id': '8086', 'pci_flavor': 'IntelGPU'}
-SECOND = {'vendor_id': '10de', 'pci_flavor': 'NvGPU'}
+#: Uuids of PCI flavors.
+INTEL_GPU, NV_GPU = uuidsentinel.IntelGPU, uuidsentinel.NvGPU
+
+FIRST = {
+    'vendor_id': '8086',
+    'pci_flavor': 'IntelGPU',
+    'pci_flavor_uuid': INTEL_GPU,
+}
+SECOND = {
+    'vendor_id': '10de',
+    'pci_flavor': 'NvGPU',
+    'pci_flavor_uuid': NV_GPU,
+}
 
 
 def request(
@@ -147,7 +158,7 @@ class UsageTestCase(ProjectTestCase):
         self.add_device(server, 2, 'both', status='claimed', **NVIDIA)
         other = self.create('other', request('one', 1, SECOND), cell='cell2')
         self.add_device(other, 1, 'one', 'cell2', **NVIDIA)
-        self.assertEqual({'IntelGPU': 1, 'NvGPU': 2}, self.charged())
+        self.assertEqual({INTEL_GPU: 1, NV_GPU: 2}, self.charged())
 
     def test_counts_devices_of_the_project_only(self) -> None:
         server = self.create(
@@ -157,7 +168,7 @@ class UsageTestCase(ProjectTestCase):
         )
         self.add_device(server, 1, 'one', **INTEL)
         self.assertEqual({}, self.charged())
-        self.assertEqual({'IntelGPU': 1}, self.charged(base.OTHER_PROJECT))
+        self.assertEqual({INTEL_GPU: 1}, self.charged(base.OTHER_PROJECT))
 
     def test_does_not_count_devices_of_an_alias(self) -> None:
         server = self.create('server', request('one', 1, INTEL))
@@ -167,16 +178,16 @@ class UsageTestCase(ProjectTestCase):
 
     def test_counts_a_server_without_a_cell(self) -> None:
         self.request_server('server', request('both', 2, FIRST, SECOND))
-        self.assertEqual({'IntelGPU': 2, 'NvGPU': 2}, self.charged())
+        self.assertEqual({INTEL_GPU: 2, NV_GPU: 2}, self.charged())
         self.assertEqual({}, self.charged(base.OTHER_PROJECT))
 
     def test_counts_a_server_with_a_build_request_once(self) -> None:
         item = request('both', 2, FIRST, SECOND)
         self.request_server('server', item)
         server = self.create('server', item, vm_state=vm_states.BUILDING)
-        self.assertEqual({'IntelGPU': 2, 'NvGPU': 2}, self.charged())
+        self.assertEqual({INTEL_GPU: 2, NV_GPU: 2}, self.charged())
         self.add_device(server, 1, 'both', status='claimed', **NVIDIA)
-        self.assertEqual({'IntelGPU': 1, 'NvGPU': 2}, self.charged())
+        self.assertEqual({INTEL_GPU: 1, NV_GPU: 2}, self.charged())
 
     def test_does_not_count_a_failed_server_without_devices(self) -> None:
         self.create(
@@ -192,12 +203,12 @@ class UsageTestCase(ProjectTestCase):
             task_state=server_state.ATTACHING_PCI,
         )
         self.add_device(server, 1, 'one', **INTEL)
-        self.assertEqual({'IntelGPU': 2, 'NvGPU': 1}, self.charged())
+        self.assertEqual({INTEL_GPU: 2, NV_GPU: 1}, self.charged())
         self.add_device(server, 2, 'hot', status='claimed', **NVIDIA)
-        self.assertEqual({'IntelGPU': 1, 'NvGPU': 1}, self.charged())
+        self.assertEqual({INTEL_GPU: 1, NV_GPU: 1}, self.charged())
 
     def reserve(
-        self, server: str, task_state: str | None, **devices: int
+        self, server: str, task_state: str | None, devices: dict[str, int]
     ) -> None:
         instance = self.instance('cell1', server)
         instance.task_state = task_state
@@ -206,29 +217,31 @@ class UsageTestCase(ProjectTestCase):
 
     def test_counts_a_reserved_attach(self) -> None:
         server = self.create_server('cell1', 'server', self.hosts['cell1'])
-        self.reserve(server, server_state.ATTACHING_PCI, IntelGPU=2, NvGPU=1)
-        self.assertEqual({'IntelGPU': 2, 'NvGPU': 1}, self.charged())
+        self.reserve(
+            server, server_state.ATTACHING_PCI, {INTEL_GPU: 2, NV_GPU: 1}
+        )
+        self.assertEqual({INTEL_GPU: 2, NV_GPU: 1}, self.charged())
         # The host records the request.
         self.save_requests(
             server, request('hot', 2, FIRST, requester_id=ATTACHING)
         )
-        self.assertEqual({'IntelGPU': 2}, self.charged())
+        self.assertEqual({INTEL_GPU: 2}, self.charged())
         self.add_device(server, 1, 'hot', status='claimed', **INTEL)
-        self.assertEqual({'IntelGPU': 2}, self.charged())
+        self.assertEqual({INTEL_GPU: 2}, self.charged())
 
     def test_does_not_count_an_outdated_reservation(self) -> None:
         server = self.create('server', request('one', 1, FIRST))
         self.add_device(server, 1, 'one', **INTEL)
         for task_state in None, 'deleting':
-            self.reserve(server, task_state, IntelGPU=2, NvGPU=1)
-            self.assertEqual({'IntelGPU': 1}, self.charged())
+            self.reserve(server, task_state, {INTEL_GPU: 2, NV_GPU: 1})
+            self.assertEqual({INTEL_GPU: 1}, self.charged())
 
     def test_counts_a_reserved_resize(self) -> None:
         old, new = request('old', 1, FIRST), request('new', 2, FIRST)
         server = self.create('server', old)
         self.add_device(server, 1, 'old', **INTEL)
-        self.reserve(server, task_states.RESIZE_PREP, IntelGPU=1)
-        self.assertEqual({'IntelGPU': 2}, self.charged())
+        self.reserve(server, task_states.RESIZE_PREP, {INTEL_GPU: 1})
+        self.assertEqual({INTEL_GPU: 2}, self.charged())
         # The host claims: first the requests are on record, then the devices.
         instance = self.instance('cell1', server)
         instance.migration_context = objects.MigrationContext(
@@ -238,10 +251,10 @@ class UsageTestCase(ProjectTestCase):
             new_pci_requests=requests(new),
         )
         instance.save()
-        self.assertEqual({'IntelGPU': 3}, self.charged())
+        self.assertEqual({INTEL_GPU: 3}, self.charged())
         for slot in 2, 3:
             self.add_device(server, slot, 'new', status='claimed', **INTEL)
-            self.assertEqual({'IntelGPU': 3}, self.charged())
+            self.assertEqual({INTEL_GPU: 3}, self.charged())
 
     def test_counts_a_server_in_unshelving(self) -> None:
         server = self.create(
@@ -253,7 +266,7 @@ class UsageTestCase(ProjectTestCase):
         instance = self.instance('cell1', server)
         instance.task_state = task_states.UNSHELVING
         instance.save()
-        self.assertEqual({'IntelGPU': 1}, self.charged())
+        self.assertEqual({INTEL_GPU: 1}, self.charged())
 
     def save_requests(
         self, server: str, *items: objects.InstancePCIRequest
@@ -280,12 +293,12 @@ class UsageTestCase(ProjectTestCase):
             slot = 2 * (current is new)
             self.add_device(server, slot + 1, 'old', **INTEL)
             self.add_device(server, slot + 2, 'new', **NVIDIA)
-        self.assertEqual({'IntelGPU': 2, 'NvGPU': 2}, self.charged())
+        self.assertEqual({INTEL_GPU: 2, NV_GPU: 2}, self.charged())
 
     def test_unknown_alternative_counts_as_each_alternative(self) -> None:
         server = self.create('server', request('both', 1, FIRST, SECOND))
         self.add_device(server, 1, 'both', **INTEL | {'vendor_id': '1234'})
-        self.assertEqual({'IntelGPU': 1, 'NvGPU': 1}, self.charged())
+        self.assertEqual({INTEL_GPU: 1, NV_GPU: 1}, self.charged())
 
     def test_ignores_an_unreachable_cell(self) -> None:
         for cell in ('cell1', 'cell2'):
@@ -294,7 +307,7 @@ class UsageTestCase(ProjectTestCase):
         self.useFixture(
             base.BrokenCell(usage, '_in_cell', self.cell_mappings['cell1'])
         )
-        self.assertEqual({'IntelGPU': 1}, self.charged())
+        self.assertEqual({INTEL_GPU: 1}, self.charged())
 
     def test_counts_boot_time_devices(self) -> None:
         port = request('port', 1, FIRST)
@@ -309,7 +322,7 @@ class UsageTestCase(ProjectTestCase):
         self.add_device(server, 2, 'hot', **INTEL)
         self.add_device(server, 3, 'port', **INTEL)
         self.assertEqual(
-            {'NvGPU': 1},
+            {NV_GPU: 1},
             usage.count_boot_devices(self.instance('cell1', server)),
         )
 
@@ -323,7 +336,7 @@ class UsageTestCase(ProjectTestCase):
             base.statements('pci_devices') as devices,
             base.statements('instances') as instances,
         ):
-            self.assertEqual({'IntelGPU': 5}, self.charged())
+            self.assertEqual({INTEL_GPU: 5}, self.charged())
         # In each of two cells.
         self.assertEqual(2 * 2, len(devices), devices)
         self.assertEqual(4 * 2, len(instances), instances)
