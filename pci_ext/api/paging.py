@@ -17,6 +17,7 @@ the same way for every database and its collation.
 """
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
 from typing import TypeVar
@@ -40,14 +41,17 @@ def page(
     keys: dict[str, Callable[[_Item], Any]],
     uuid_of: Callable[[_Item], str],
     default_keys: Sequence[str],
+    find: Callable[[str], Iterable[_Item]],
 ) -> list[_Item]:
     """Return the page of a list that a request selects.
 
     :param keys: functions of an item, by sort key
     :param uuid_of: returns the uuid of an item, which is the last sort key
         and the marker
-    :raises webob.exc.HTTPBadRequest: if the marker is no item of the list, or
-        there are more directions than keys
+    :param find: finds the item with a uuid, whether or not it passes the
+        filters of the list: the marker may have changed since it was listed
+    :raises webob.exc.HTTPBadRequest: if there is no item with the uuid of the
+        marker, or there are more directions than keys
     """
     limit, marker = common.get_limit_and_marker(request)
     sort_keys, sort_dirs = common.get_sort_params(
@@ -58,6 +62,8 @@ def page(
             explanation=_('There are more sort_dir than sort_key.')
         )
     ordered = sorted(items, key=uuid_of)
+    if marker is not None and all(uuid_of(item) != marker for item in items):
+        ordered = sorted([*items, *find(marker)], key=uuid_of)
     order = sort_keys or list(default_keys)
     # As in Nova, the first direction is that of the keys without one.
     directions = sort_dirs or ['asc']
@@ -73,8 +79,7 @@ def page(
                 break
         else:
             raise webob.exc.HTTPBadRequest(
-                explanation=_('Marker %s could not be found in the list.')
-                % marker
+                explanation=_('Marker %s could not be found.') % marker
             )
     return ordered[start : start + limit]
 

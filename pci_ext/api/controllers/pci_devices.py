@@ -73,6 +73,11 @@ class PciDevicesController(wsgi.Controller):
             _SORT_KEYS,
             uuid_of=lambda device: device.row.uuid,
             default_keys=('host', 'address'),
+            find=lambda uuid: (
+                reader.read_devices(
+                    context, cell_queries.DeviceFilter(uuid=uuid)
+                ).devices
+            ),
         )
         return self._view_builder.index(
             req, page, flavor_matches.Matches(flavors), found.cells_down

@@ -43,12 +43,12 @@ class PciPoolsController(wsgi.Controller):
         found, devices = reader.read_pools_and_devices(
             context, req.GET.get('host')
         )
+        read = [pool for _, pools in found.hosts for pool in pools]
         page = paging.page(
             req,
             [
                 pool
-                for _, pools in found.hosts
-                for pool in pools
+                for pool in read
                 if is_listed(pool.properties, pool.properties)
             ],
             {
@@ -58,6 +58,7 @@ class PciPoolsController(wsgi.Controller):
             },
             uuid_of=lambda pool: pool.uuid,
             default_keys=('host',),
+            find=lambda uuid: [pool for pool in read if pool.uuid == uuid],
         )
         return self._view_builder.index(
             req,

@@ -263,6 +263,28 @@ class ListTestCase(PciDevicesTestCase):
         self.assertEqual(2, len(page['pci_devices']))
         self.assertIn('pci_devices_links', page)
 
+    def test_page_after_a_device_that_the_filter_excludes_now(self) -> None:
+        first = self.get_list(vendor_id='10de', sort_key='address', limit=1)
+        self.assertEqual(['host1 02'], self.names(status='available', limit=1))
+        marker = self.get_list(status='available')['pci_devices'][0]['uuid']
+        with context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell:
+            db_api.pci_device_update(
+                cell, self.host1.id, '0000:02:00.0', {'status': 'claimed'}
+            )
+        self.assertEqual(
+            ['host2 02'], self.names(status='available', marker=marker)
+        )
+        self.assertEqual(
+            ['host1 02'],
+            self.names(
+                vendor_id='10de',
+                sort_key='address',
+                marker=first['pci_devices'][0]['uuid'],
+            ),
+        )
+
     def test_refuses_invalid_queries(self) -> None:
         for query, text in (
             ({'marker': uuidsentinel.none}, 'Marker'),
