@@ -36,14 +36,21 @@ class UnhealthyServers:
         self._schedules: dict[str, _Schedule] = {}
 
     def add(self, server_uuid: str) -> None:
-        """Let a server be healed again; each time after a longer delay."""
+        """Let a server be healed again; each time after a longer delay.
+
+        A server that was looked at before its time, as its guest changed, is
+        not made to wait longer: Nova may have had it at that moment.
+        """
+        now = time.monotonic()
         known = self._schedules.get(server_uuid)
-        delay = (
-            _FIRST_DELAY if known is None else min(2 * known.delay, _MAX_DELAY)
-        )
-        self._schedules[server_uuid] = _Schedule(
-            time.monotonic() + delay, delay
-        )
+        if known is None:
+            due, delay = now + _FIRST_DELAY, _FIRST_DELAY
+        elif now < known.due:
+            due, delay = min(known.due, now + _FIRST_DELAY), _FIRST_DELAY
+        else:
+            delay = min(2 * known.delay, _MAX_DELAY)
+            due = now + delay
+        self._schedules[server_uuid] = _Schedule(due, delay)
 
     def discard(self, server_uuid: str) -> None:
         """Forget a server that is healthy."""
