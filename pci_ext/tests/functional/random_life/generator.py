@@ -1,0 +1,137 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Chooses steps at random, by a seed: those that fit the states of servers."""
+
+from collections.abc import Mapping
+import random
+from typing import Any
+
+from pci_ext.tests.functional.random_life import hosts
+from pci_ext.tests.functional.random_life import operations
+from pci_ext.tests.functional.random_life import steps
+
+SERVERS = ('s1', 's2', 's3', 's4')
+
+#: Shares of steps that are not operations on servers.
+_RESTART, _EVACUATION, _SURROUNDINGS = 0.008, 0.008, 0.09
+
+#: Share of operations that do not fit the state of their server.
+_UNFIT = 0.05
+
+#: Most seconds between the steps of a batch.
+_SPREAD = 0.6
+
+
+class Generator:
+    """Makes batches of steps.
+
+    :param seed: the same seed and the same states give the same steps
+    :param parallel: the most steps in a batch
+    """
+
+    def __init__(self, seed: int, parallel: int) -> None:
+        self._random = random.Random(seed)
+        self._parallel = parallel
+
+    def batch(self, states: Mapping[str, str]) -> steps.Batch:
+        """Choose the next batch.
+
+        :param states: by name, the vm_state of each server that exists
+        """
+        chance = self._random.random()
+        if chance < _EVACUATION:
+            return (steps.Step('evacuate', self._choose(SERVERS)),)
+        chance -= _EVACUATION
+        if chance < _RESTART:
+            return self._restart(states)
+        chance -= _RESTART
+        if chance < _SURROUNDINGS:
+            return (self._surroundings(),)
+        return tuple(self._operations(states))
+
+    def _choose(self, values: Any) -> Any:
+        return self._random.choice(tuple(values))
+
+    def _restart(self, states: Mapping[str, str]) -> steps.Batch:
+        """Restart the services, perhaps during operations."""
+        restart = steps.Step(
+            self._choose(('kill', 'terminate')),
+            delay=round(self._random.uniform(0, 2 * _SPREAD), 2),
+        )
+        return (*self._operations(states), restart)
+
+    def _operations(self, states: Mapping[str, str]) -> list[steps.Step]:
+        count = self._random.randint(1, self._parallel)
+        found = []
+        for number in range(count):
+            delay = self._random.uniform(0, _SPREAD) if number else 0
+            found.append(self._operation(states, round(delay, 2)))
+        return found
+
+    def _operation(
+        self, states: Mapping[str, str], delay: float
+    ) -> steps.Step:
+        server = self._choose(SERVERS)
+        state = states.get(server, 'absent')
+        if self._random.random() < _UNFIT and state != 'absent':
+            names = sorted(operations.SERVER.keys() - {'boot', 'evacuate'})
+            name = self._choose(names)
+        else:
+            weights = {
+                name: operation.weight
+                for name, operation in operations.SERVER.items()
+                if state in operation.states
+            }
+            [name] = self._random.choices(
+                tuple(weights), tuple(weights.values())
+            )
+        return steps.Step(name, server, self._argument(name), delay)
+
+    def _argument(self, name: str) -> Any:
+        if name in ('boot', 'resize'):
+            return self._choose(operations.FLAVORS)
+        if name == 'attach':
+            return self._choose(operations.ATTACHES)
+        if name == 'detach':
+            # Numbers of devices of the server, counted around.
+            return self._choose(([0], [1], [2], [0, 1]))
+        return None
+
+    def _surroundings(self) -> steps.Step:
+        kind = self._choose(
+            ('offer', 'hardware', 'hardware', 'fault', 'fault')
+        )
+        if kind == 'offer':
+            return steps.Step('offer', argument=self._choose(hosts.OFFERS))
+        if kind == 'fault':
+            return steps.Step('fault', argument=self._faults())
+        host = self._choose(hosts.HOSTS)
+        address = self._choose(hosts.USUAL[host])
+        usual = hosts.USUAL[host][address]
+        product_id = self._choose((None, usual, usual, hosts.A, hosts.B))
+        return steps.Step('hardware', argument=[host, address, product_id])
+
+    def _faults(self) -> dict[str, Any]:
+        address = self._choose(self._choose(hosts.USUAL.values()))
+        choices: tuple[dict[str, Any], ...] = (
+            {},
+            {},
+            {'release_delay': {address: 'never'}},
+            {'release_delay': {address: 0.6}},
+            {'busy': [address]},
+            {'attach_delay': 0.5},
+            {'transfer_delay': 0.7},
+            {'transfer_fails': True},
+            {'prepare_fails': True},
+        )
+        return dict(self._choose(choices))

@@ -1,0 +1,313 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""What has to hold once a cloud is quiet: functions of its state."""
+
+from collections import Counter
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
+import dataclasses
+
+from pci_ext.tests.functional.random_life import hosts as hosts_module
+from pci_ext.tests.functional.random_life import state as state_module
+
+#: States of servers whose guest runs, and of those that have none.
+RUNNING = ('active', 'paused', 'rescued')
+OFF = ('stopped', 'suspended', 'shelved', 'shelved_offloaded')
+
+#: Statuses of migrations that are at work.
+MIGRATING = (
+    *('accepted', 'queued', 'preparing', 'running', 'pre-migrating'),
+    *('migrating', 'post-migrating', 'confirming', 'reverting'),
+)
+
+_IN_USE = ('claimed', 'allocated')
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """A disagreement.
+
+    :ivar kind: the invariant that does not hold
+    """
+
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return f'{self.kind}: {self.text}'
+
+
+Invariant = Callable[[state_module.State], Iterator[str]]
+
+
+def check_quiet(
+    state: state_module.State, interrupted: Collection[int] = ()
+) -> list[Problem]:
+    """Return the work that is not done yet.
+
+    :param interrupted: ids of migrations that ended with nova-compute
+    """
+    found = [
+        f'{each.name} is {each.vm_state}, {each.task_state}'
+        for each in state.servers.values()
+        if each.task_state is not None or each.vm_state == 'building'
+    ]
+    found += [
+        f'{state.servers[each.server].name}: migration {each.id} is '
+        f'{each.status}'
+        for each in state.migrations
+        if each.server in state.servers
+        and each.status in MIGRATING
+        and each.id not in interrupted
+    ]
+    if state.unscheduled:
+        found.append(f'{state.unscheduled} servers are in no cell')
+    return [Problem('not quiet', text) for text in found]
+
+
+def check(
+    state: state_module.State, hosts: hosts_module.Hosts
+) -> list[Problem]:
+    """Return what does not hold of a quiet cloud."""
+    problems = [
+        Problem(invariant.__name__.strip('_').replace('_', ' '), text)
+        for invariant in INVARIANTS
+        for text in invariant(state)
+    ]
+    problems += [
+        Problem('offered devices', text)
+        for text in _offered_devices(state, hosts)
+    ]
+    return problems
+
+
+def _device_in_two_guests(state: state_module.State) -> Iterator[str]:
+    for kind, domains in (
+        ('guests', state.guests),
+        ('definitions', state.definitions),
+    ):
+        counts = Counter(
+            (host, address)
+            for (host, _), devices in domains.items()
+            for address in devices
+        )
+        for place, count in counts.items():
+            if count > 1:
+                yield f'{place} is in {count} {kind}'
+
+
+def _guest_of_no_server(state: state_module.State) -> Iterator[str]:
+    for host, uuid in {*state.guests, *state.definitions}:
+        server = state.servers.get(uuid)
+        if server is None:
+            yield f'{uuid} on {host}'
+        elif server.host != host:
+            yield f'{server.name} is on {server.host}, its guest on {host}'
+
+
+def _power(state: state_module.State) -> Iterator[str]:
+    for server in state.servers.values():
+        runs = (server.host, server.uuid) in state.guests
+        if runs and server.vm_state in OFF:
+            yield f'{server.name} is {server.vm_state} and has a guest'
+        if not runs and server.vm_state in RUNNING:
+            yield f'{server.name} is {server.vm_state} and has no guest'
+
+
+def _guest_and_records(state: state_module.State) -> Iterator[str]:
+    """The guest has what the tracker says, but for explained differences."""
+    for server in state.servers.values():
+        own = {
+            device.address
+            for device in state.devices_of(server.uuid)
+            if device.host == server.host
+        }
+        failed = set(server.marks('reattach_error'))
+        for kind, domains in (
+            ('guest', state.guests),
+            ('definition', state.definitions),
+        ):
+            has = domains.get((server.host or '', server.uuid))
+            if has is None:
+                continue
+            if has - own:
+                yield (
+                    f'{server.name}: the {kind} has {sorted(has - own)}, '
+                    'which are not its own'
+                )
+            missing = own - has - failed
+            if server.vm_state in RUNNING and missing:
+                yield f'{server.name}: the {kind} lacks {sorted(missing)}'
+
+
+def _owners(state: state_module.State) -> Iterator[str]:
+    """Each device in use is of a server that is there."""
+    resized = {
+        (each.server, each.source)
+        for each in state.migrations
+        if each.status == 'finished'
+    }
+    for device in state.devices:
+        where = f'{device.address} on {device.host} is {device.status}'
+        server = state.servers.get(device.server or '')
+        if device.status not in _IN_USE:
+            if device.server is not None:
+                yield f'{where} and has the server {device.server}'
+        elif server is None:
+            yield f'{where} for {device.server}, which does not exist'
+        elif server.host != device.host and (
+            server.vm_state != 'resized'
+            or (server.uuid, device.host) not in resized
+        ):
+            yield f'{where} for {server.name}, which is on {server.host}'
+        elif device.status == 'claimed' and not server.marks('reattach_error'):
+            yield f'{where} for {server.name}, which nothing attaches'
+
+
+def _requests(state: state_module.State) -> Iterator[str]:
+    """A server on a host has the devices that it asks for, and no others."""
+    for server in state.servers.values():
+        if server.attaching:
+            yield f'{server.name}: {sorted(server.attaching)} are attaching'
+        if server.host is None:
+            continue
+        counts = Counter(
+            device.request_id
+            for device in state.devices_of(server.uuid)
+            if device.host == server.host
+        )
+        # A server that could not be built may have a host without a claim.
+        if server.vm_state == 'error' and not counts:
+            continue
+        if counts != Counter(server.requests):
+            yield (
+                f'{server.name} asks for {dict(server.requests)} and has '
+                f'{dict(counts)}'
+            )
+
+
+def _marks(state: state_module.State) -> Iterator[str]:
+    """What is kept with a server has a reason."""
+    for server in state.servers.values():
+        guest = state.guests.get((server.host or '', server.uuid), ())
+        for address in server.marks('detach'):
+            if address not in guest:
+                yield f'{server.name}: detach of {address} is not pending'
+        own = {device.address for device in state.devices_of(server.uuid)}
+        for address in server.marks('reattach_error'):
+            if address in guest or address not in own:
+                yield f'{server.name}: reattach of {address} has an error'
+        if server.marks('reattach') and not server.marks('reattach_error'):
+            yield f'{server.name}: {server.marks("reattach")} are pending'
+        for key, value in server.metadata.items():
+            if key in ('pci_ext:operation', 'pci_ext:done') or key.startswith(
+                'pci_ext_asked:'
+            ):
+                yield f'{server.name}: {key} is {value}'
+
+
+def _pools(state: state_module.State) -> Iterator[str]:
+    free = Counter(
+        (device.host, device.product_id)
+        for device in state.devices
+        if device.status == 'available'
+    )
+    for place in {*free, *state.pools}:
+        count = state.pools.get(place, 0)
+        if free[place] != count:
+            yield f'{place}: {free[place]} are free, {count} are in the pools'
+
+
+def _events(state: state_module.State) -> Iterator[str]:
+    """Each operation on devices ends with a result."""
+    for uuid, event, request_id in state.unfinished_events:
+        if uuid in state.servers and event.endswith('_pci'):
+            yield f'{state.servers[uuid].name}: {event} of {request_id}'
+
+
+def _placement(state: state_module.State) -> Iterator[str]:
+    """Placement knows the servers, and their moves."""
+    moves = {
+        each.uuid
+        for each in state.migrations
+        if each.server in state.servers and each.status == 'finished'
+    }
+    for consumer, provider, _, _ in state.allocations:
+        if consumer not in state.servers and consumer not in moves:
+            yield f'{consumer} has allocations of {provider}'
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    _device_in_two_guests,
+    _guest_of_no_server,
+    _power,
+    _guest_and_records,
+    _owners,
+    _requests,
+    _marks,
+    _pools,
+    _events,
+    _placement,
+)
+
+
+def _offered_devices(
+    state: state_module.State, hosts: hosts_module.Hosts
+) -> Iterator[str]:
+    """Free are those devices on offer that no server has."""
+    for host in hosts_module.HOSTS:
+        on_record = {
+            device.address: device
+            for device in state.devices
+            if device.host == host
+        }
+        offered = hosts.offered(host)
+        for address, product_id in offered.items():
+            device = on_record.get(address)
+            if device is None:
+                yield f'{address} on {host} is offered and not on record'
+            elif (
+                device.status == 'available'
+                and device.product_id != product_id
+            ):
+                yield (
+                    f'{address} on {host} is a {product_id}, on record is '
+                    f'a {device.product_id}'
+                )
+        for address in on_record.keys() - offered:
+            if on_record[address].status not in _IN_USE:
+                yield f'{address} on {host} is on record and not offered'
+
+
+def check_new_devices(
+    before: state_module.State,
+    after: state_module.State,
+    hosts: hosts_module.Hosts,
+) -> list[Problem]:
+    """Return the devices that a guest got and that are others on record."""
+    records = {
+        (device.host, device.address): device.product_id
+        for device in after.devices
+    }
+    return [
+        Problem(
+            'model',
+            f'{uuid} got {address} on {host}: on record is '
+            f'{records.get((host, address))}, in the host '
+            f'{hosts.models[host].get(address)}',
+        )
+        for (host, uuid), devices in after.guests.items()
+        for address in devices - before.guests.get((host, uuid), frozenset())
+        if records.get((host, address)) != hosts.models[host].get(address)
+    ]

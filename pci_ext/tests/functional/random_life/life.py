@@ -1,0 +1,246 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Takes steps in a cloud, and checks it after each batch."""
+
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Sequence
+import concurrent.futures
+import os
+import signal
+import time
+
+import urllib3
+
+from pci_ext.tests.functional.random_life import cloud as cloud_module
+from pci_ext.tests.functional.random_life import invariants
+from pci_ext.tests.functional.random_life import state as state_module
+from pci_ext.tests.functional.random_life import steps
+
+#: Seconds in which everything has to agree. Unfinished servers are looked at
+#: after 10 seconds, and then after 20.
+QUIET_TIMEOUT = 60
+_POLL = 0.2
+
+#: Seconds that a task of Nova, interrupted by a restart, has to be resumed.
+_RESUME_TIMEOUT = 12
+
+#: Nova answers with 500 to one of two requests that come at the same time.
+_RACE = 'UnexpectedTaskStateError'
+
+Report = Callable[[str], None]
+
+
+class Disagreement(Exception):
+    """A cloud in which something does not agree.
+
+    :ivar problems: of the last batch
+    """
+
+    def __init__(self, problems: Sequence[invariants.Problem]) -> None:
+        super().__init__('\n'.join(str(problem) for problem in problems))
+        self.problems = problems
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return frozenset(problem.kind for problem in self.problems)
+
+
+class Life:
+    """The life of the servers of one cloud.
+
+    :param report: called with a line for each batch
+    :ivar batches: those taken, the last one included
+    """
+
+    def __init__(self, cloud: cloud_module.Cloud, report: Report) -> None:
+        self._cloud = cloud
+        self._report = report
+        self._state = cloud.state()
+        self._interrupted: set[int] = set()
+        self._restarted_at: float | None = None
+        self.batches: list[steps.Batch] = []
+
+    @property
+    def states(self) -> dict[str, str]:
+        """Return by name the vm_state of each server."""
+        return {
+            server.name: server.vm_state
+            for server in self._state.servers.values()
+        }
+
+    def take(self, batch: steps.Batch) -> None:
+        """Take the steps of a batch at the same time, and check the cloud.
+
+        :raises Disagreement: if something does not agree
+        """
+        self.batches.append(batch)
+        before = self._state
+        self._restarted_at = None
+        started = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(len(batch)) as pool:
+            outcomes = list(pool.map(self._take_step, batch))
+        acted = time.monotonic()
+        self._report(
+            f'{len(self.batches)}: '
+            + '; '.join(
+                f'{step} -> {outcome}'
+                for step, outcome in zip(batch, outcomes, strict=True)
+            )
+        )
+        if self._restarted_at is None:
+            problems = [
+                invariants.Problem('answer', f'{step}: {outcome}')
+                for step, outcome in zip(batch, outcomes, strict=True)
+                if outcome.startswith('5') and _RACE not in outcome
+            ]
+            if problems:
+                raise Disagreement(problems)
+        last = self._settle(before)
+        self._report(
+            f'    {acted - started:.1f} s, {time.monotonic() - acted:.1f} s'
+            + (f', {last}' if last else '')
+        )
+
+    def _take_step(self, step: steps.Step) -> str:
+        """Take one step.
+
+        :returns: the status of the answer, and its message if refused
+        """
+        time.sleep(step.delay)
+        cloud = self._cloud
+        match step.name:
+            case 'kill' | 'terminate':
+                self._restart(lambda: cloud.restart(step.name))
+            case 'evacuate':
+                self._restart(lambda: cloud.evacuate(step.server))
+            case 'offer':
+                cloud.hosts.offer(cloud.allinone, step.argument)
+                assert cloud.allinone.process is not None
+                os.kill(cloud.allinone.process.pid, signal.SIGHUP)
+            case 'hardware':
+                cloud.hosts.change(cloud.allinone, *step.argument)
+            case 'fault':
+                cloud.hosts.inject(**step.argument)
+            case _:
+                return self._operate(step)
+        return 'done'
+
+    def _operate(self, step: steps.Step) -> str:
+        try:
+            response = self._cloud.operate(step)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            # Of a nova-api that a step of the same batch restarts.
+            if len(self.batches[-1]) == 1:
+                raise
+            return type(error).__name__
+        if response is None:
+            return 'skipped'
+        text = str(response.status)
+        if response.status >= 400:
+            text += f' {response.data.decode()[:300]}'
+        return text
+
+    def _restart(self, restart: Callable[[], None]) -> None:
+        self._interrupted |= {
+            each.id
+            for each in self._cloud.state().migrations
+            if each.status in invariants.MIGRATING
+        }
+        restart()
+        self._restarted_at = time.monotonic()
+
+    def _settle(self, before: state_module.State) -> invariants.Problem | None:
+        """Wait until the cloud is quiet, and everything agrees.
+
+        :returns: the last problem before that, if any
+        :raises Disagreement: if that takes too long
+        """
+        deadline = time.monotonic() + QUIET_TIMEOUT
+        last = None
+        while True:
+            self._state = state = self._cloud.state()
+            problems = invariants.check_quiet(state, self._interrupted)
+            if problems:
+                self._delete_interrupted(state)
+            else:
+                problems = self._check(before, state)
+            if not problems:
+                return last
+            last = problems[0]
+            if time.monotonic() > deadline:
+                raise Disagreement(problems)
+            time.sleep(_POLL)
+
+    def _check(
+        self, before: state_module.State, state: state_module.State
+    ) -> list[invariants.Problem]:
+        hosts = self._cloud.hosts
+        return (
+            invariants.check(state, hosts)
+            or invariants.check_new_devices(before, state, hosts)
+            or list(self._check_api(state))
+        )
+
+    def _check_api(
+        self, state: state_module.State
+    ) -> Iterable[invariants.Problem]:
+        acted = {step.server for step in self.batches[-1]}
+        shown = self._cloud.shown()
+        for server in state.servers.values():
+            if server.name not in acted and self._restarted_at is None:
+                continue
+            expected = sorted(
+                device.address
+                for device in state.devices_of(server.uuid)
+                if device.host == server.host
+            )
+            for text, found in (
+                ('shown', shown.get(server.uuid)),
+                ('listed', self._cloud.listed(server.uuid)),
+            ):
+                if found != expected:
+                    yield invariants.Problem(
+                        'API',
+                        f'{server.name} has {expected}, {text} are {found}',
+                    )
+        records = {
+            (device.host, device.address): device.server
+            for device in state.devices
+        }
+        owned = self._cloud.owned()
+        for place in records.keys() | owned:
+            if records.get(place) != owned.get(place, ''):
+                yield invariants.Problem(
+                    'API',
+                    f'{place} has {records.get(place)}, shown is '
+                    f'{owned.get(place, "none")}',
+                )
+
+    def _delete_interrupted(self, state: state_module.State) -> None:
+        """Delete the servers whose task of Nova a restart interrupted.
+
+        Nova resumes some of these tasks; others are left to operators.
+        """
+        if (
+            self._restarted_at is None
+            or time.monotonic() < self._restarted_at + _RESUME_TIMEOUT
+        ):
+            return
+        for server in state.servers.values():
+            is_ours = (server.task_state or '').endswith('ing_pci')
+            if server.task_state is not None and not is_ours:
+                self._report(f'    {server.name}: {server.task_state}')
+                self._cloud.request('DELETE', f'/servers/{server.uuid}')
+            elif server.vm_state == 'building':
+                self._cloud.request('DELETE', f'/servers/{server.uuid}')
