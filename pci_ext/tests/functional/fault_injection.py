@@ -12,6 +12,7 @@
 
 """Base of tests that inject faults into simulated hosts and guests."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -51,3 +52,16 @@ class FaultInjectionTestCase(base.TestCase):
         with open(f'{self.faults}.new', 'w', encoding='utf-8') as stream:
             yaml.safe_dump(faults, stream)
         os.replace(f'{self.faults}.new', self.faults)
+
+    def guests(self, host: str) -> dict[str, list[str]]:
+        """Return the devices of each running guest of a host, by server."""
+        path = self.cloud.domains_file(host)
+        # The file is created with the first domain.
+        if not os.path.exists(path):
+            return {}
+        with open(path, encoding='utf-8') as stream:
+            return {
+                server: domain['guest']
+                for server, domain in json.load(stream).items()
+                if domain['guest'] is not None
+            }

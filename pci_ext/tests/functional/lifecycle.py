@@ -12,8 +12,6 @@
 
 """Servers with boot-time and hot-attached devices, on one or two hosts."""
 
-import json
-import os
 from typing import Any
 from typing import ClassVar
 
@@ -45,12 +43,9 @@ class LifecycleTestCase(test_attach.AttachTestCase):
     def domains(self) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for name in self.HOSTS:
-            path = self.cloud.domains_file(name)
-            if os.path.exists(path):
-                with open(path, encoding='utf-8') as stream:
-                    for server, devices in json.load(stream).items():
-                        self.assertNotIn(server, found, 'runs on two hosts')
-                        found[server] = devices
+            for server, devices in self.guests(name).items():
+                self.assertNotIn(server, found, 'runs on two hosts')
+                found[server] = devices
         return found
 
     def other_host(self, name: str) -> str:

@@ -12,8 +12,6 @@
 
 """Base of the tests of live migration between two hosts, with faults."""
 
-import contextlib
-import json
 import re
 from typing import Any
 from typing import ClassVar
@@ -173,15 +171,9 @@ class LiveMigrationTestCase(fault_injection.FaultInjectionTestCase):
         """Return the devices of the domain of a server, by its host."""
         found = {}
         for host in self.HOSTS:
-            path = self.cloud.domains_file(host)
-            # The file is created with the first domain.
-            with (
-                contextlib.suppress(FileNotFoundError),
-                open(path, encoding='utf-8') as stream,
-            ):
-                domains = json.load(stream)
-                if server in domains:
-                    found[host] = domains[server]
+            guests = self.guests(host)
+            if server in guests:
+                found[host] = guests[server]
         return found
 
     def listed_devices(self, server: str) -> list[dict[str, Any]]:

@@ -14,7 +14,6 @@
 
 import functools
 import json
-import os
 import re
 from typing import Any
 
@@ -92,12 +91,7 @@ class AttachTestCase(fault_injection.FaultInjectionTestCase):
 
     def domains(self) -> dict[str, list[str]]:
         """Return the devices of each domain, by server."""
-        path = self.cloud.domains_file('host-1')
-        # The file is created with the first domain.
-        if not os.path.exists(path):
-            return {}
-        with open(path, encoding='utf-8') as stream:
-            return dict(json.load(stream))
+        return self.guests('host-1')
 
     def domain(self, server: str) -> list[str] | None:
         """Return the devices of the domain of a server, None without one."""

@@ -16,11 +16,12 @@ import os
 from typing import Any
 
 from nova import context as nova_context
-from nova import exception as nova_exception
 from nova import objects
 from nova.compute import power_state
 from oslo_config import cfg
+from oslo_log import log as logging
 from oslo_serialization import jsonutils
+from oslo_utils import excutils
 
 from pci_ext import exception
 from pci_ext.virt import live_migration
@@ -32,10 +33,12 @@ from pci_ext.virt.fake import injected_faults
 from pci_ext.virt.fake import interfaces
 from pci_ext.virt.fake import inventory
 from pci_ext.virt.fake import networks
+from pci_ext.virt.fake import suspend
 from pci_ext.virt.fake import transfer
 from pci_ext.virt.handlers import base
 
 CONF = cfg.CONF
+LOG = logging.getLogger(__name__)
 
 
 class FakeDriver(
@@ -43,6 +46,7 @@ class FakeDriver(
     mixin.PciExtDriverMixin,
     live_migration.LiveMigrationMixin,
     interfaces.InterfacesMixin,
+    suspend.SuspendMixin,
     transfer.TransferDriver,
 ):
     """Nova's fake driver, with the PCI devices of a hardware file.
@@ -61,6 +65,8 @@ class FakeDriver(
         self._domains = hypervisor.Domains(
             os.path.join(CONF.state_path, 'domains.json'),
             injected_faults.Faults(CONF.pci_ext.fake_faults),
+            self._inventory,
+            self.guest_changed,
         )
         hypervisor.HYPERVISORS[host] = self._domains
 
@@ -88,7 +94,6 @@ class FakeDriver(
                 injected_files=[],
                 admin_password=None,
                 allocations={},
-                power_on=instance.power_state == power_state.RUNNING,
             )
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
@@ -114,15 +119,42 @@ class FakeDriver(
     def remove_port_network(self, name: str) -> None:
         self._networks.remove(name)
 
-    def _start_domain(self, instance: 'objects.Instance') -> None:
-        """Define and run a domain, as Nova's libvirt driver does."""
+    def get_info(
+        self, instance: 'objects.Instance', use_cache: bool = True
+    ) -> Any:
+        """Return the power state of the guest, also after a restart."""
+        info = super().get_info(instance, use_cache)
+        if not self.runs_here(instance):
+            info.state = power_state.SHUTDOWN
+        elif self._domains.is_paused(instance.uuid):
+            info.state = power_state.PAUSED
+        else:
+            info.state = power_state.RUNNING
+        return info
+
+    def _define_domain(self, instance: 'objects.Instance') -> None:
+        """Define a domain by the records of its server."""
         self.plug_vifs(instance, instance.get_network_info())
         self._drop_untracked(instance)
-        self._inventory.check_models(instance.get_pci_devices())
-        self._domains.start(
-            instance.uuid,
-            [device.address for device in instance.get_pci_devices()],
+        devices = instance.get_pci_devices()
+        self._inventory.check_models(devices)
+        self._domains.define(
+            instance.uuid, [device.address for device in devices]
         )
+
+    def _start_domain(self, instance: 'objects.Instance') -> None:
+        """Define and run a domain, as Nova's libvirt driver does.
+
+        :raises PciAttachFailed: for a device that the guest cannot have; the
+            domain is removed
+        """
+        self._define_domain(instance)
+        self._domains.stop(instance.uuid)
+        try:
+            self._domains.start(instance.uuid)
+        except exception.PciAttachFailed:
+            with excutils.save_and_reraise_exception():
+                self._domains.remove(instance.uuid)
 
     def spawn(
         self,
@@ -135,12 +167,12 @@ class FakeDriver(
         # The cache of a new server may lack the network info.
         self.plug_vifs(instance, kwargs.get('network_info') or ())
         # After a live migration the domain runs already.
-        if kwargs.get('power_on', True) and not self.runs_here(instance):
-            self._drop_untracked(instance)
-            self._domains.check_usable(
-                device.address for device in instance.get_pci_devices()
-            )
+        if self.runs_here(instance):
+            return
+        if kwargs.get('power_on', True):
             self._start_domain(instance)
+        else:
+            self._define_domain(instance)
 
     def power_on(
         self,
@@ -150,6 +182,7 @@ class FakeDriver(
         **kwargs: Any,
     ) -> None:
         super().power_on(context, instance, *args, **kwargs)
+        self._domains.remove(instance.uuid)
         self._start_domain(instance)
 
     def power_off(
@@ -157,6 +190,37 @@ class FakeDriver(
     ) -> None:
         super().power_off(instance, *args, **kwargs)
         self._domains.stop(instance.uuid)
+
+    def reboot(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        network_info: Any,
+        reboot_type: str,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Reboot a guest, as Nova's libvirt driver does.
+
+        A soft reboot starts it by its definition. A hard reboot, to which a
+        failed one falls back, defines it anew.
+        """
+        if reboot_type != 'SOFT' or not self._soft_reboot(instance):
+            super().reboot(
+                context, instance, network_info, reboot_type, *args, **kwargs
+            )
+
+    def _soft_reboot(self, instance: 'objects.Instance') -> bool:
+        """Reboot a guest by its definition; return whether it did."""
+        if not self.runs_here(instance):
+            return False
+        self._domains.stop(instance.uuid)
+        try:
+            self._domains.start(instance.uuid)
+        except exception.PciAttachFailed as error:
+            LOG.warning('The soft reboot failed: %s', error, instance=instance)
+            return False
+        return True
 
     def destroy(
         self,
@@ -167,7 +231,7 @@ class FakeDriver(
         **kwargs: Any,
     ) -> None:
         super().destroy(context, instance, network_info, *args, **kwargs)
-        self._domains.stop(instance.uuid)
+        self._domains.remove(instance.uuid)
         self.unplug_vifs(instance, network_info)
 
     def migrate_disk_and_power_off(
@@ -186,34 +250,25 @@ class FakeDriver(
         self,
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
-        *args: Any,
-        **kwargs: Any,
+        network_info: Any,
+        migration: 'objects.Migration',
+        block_device_info: Any = None,
+        power_on: bool = True,
+        share_info: Any = None,
     ) -> None:
-        super().finish_revert_migration(context, instance, *args, **kwargs)
-        self._start_domain(instance)
-
-    def suspend(
-        self,
-        context: nova_context.RequestContext,
-        instance: 'objects.Instance',
-    ) -> None:
-        """Detach the devices from the guest, and save it."""
-        super().suspend(context, instance)
-        self._drop_untracked(instance)
-        devices = instance.get_pci_devices()
-        try:
-            self.detach_pci(context, instance, devices)
-        except exception.PciDetachFailed as error:
-            attached = self.attached_pci(instance) or ()
-            self.attach_pci(
-                context,
-                instance,
-                [each for each in devices if each.address not in attached],
-            )
-            raise nova_exception.InstanceFaultRollback(
-                inner_exception=error
-            ) from error
-        self._domains.stop(instance.uuid)
+        super().finish_revert_migration(
+            context,
+            instance,
+            network_info,
+            migration,
+            block_device_info,
+            power_on,
+            share_info,
+        )
+        if power_on:
+            self._start_domain(instance)
+        else:
+            self._define_domain(instance)
 
     def pause(self, instance: 'objects.Instance') -> None:
         super().pause(instance)
@@ -222,16 +277,6 @@ class FakeDriver(
     def unpause(self, instance: 'objects.Instance') -> None:
         super().unpause(instance)
         self._domains.unpause(instance.uuid)
-
-    def resume(
-        self,
-        context: nova_context.RequestContext,
-        instance: 'objects.Instance',
-        *args: Any,
-        **kwargs: Any,
-    ) -> None:
-        super().resume(context, instance, *args, **kwargs)
-        self._start_domain(instance)
 
     def rescue(
         self,

@@ -13,7 +13,6 @@
 """Attach devices to a simulated guest, and detach them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from nova import context as nova_context
 from nova import objects
@@ -29,7 +28,6 @@ class HotplugMixin(base.DeviceHandler):
     The attributes below are those of ``pci_ext.virt.fake.driver``.
     """
 
-    guest_changed: Any
     _domains: hypervisor.Domains
     _inventory: inventory.Inventory
 
@@ -45,9 +43,17 @@ class HotplugMixin(base.DeviceHandler):
         devices: 'Sequence[objects.PciDevice]',
     ) -> None:
         self._inventory.check_models(devices)
-        if self.attached_pci(instance) is not None:
-            for device in devices:
+        definition = self._domains.definition(instance.uuid)
+        if definition is None:
+            # The domain is defined when the server is started.
+            return
+        attached = self.attached_pci(instance) or ()
+        for device in devices:
+            # It may be in one of guest and definition already.
+            if device.address not in attached:
                 self._domains.attach(instance.uuid, device.address)
+            elif device.address not in definition:
+                self._domains.add_to_definition(instance.uuid, device.address)
 
     def detach_pci(
         self,
@@ -55,11 +61,8 @@ class HotplugMixin(base.DeviceHandler):
         instance: 'objects.Instance',
         devices: 'Sequence[objects.PciDevice]',
     ) -> None:
-        if self.attached_pci(instance) is not None:
-            for device in devices:
-                self._domains.detach(
-                    instance.uuid, device.address, self.guest_changed
-                )
+        for device in devices:
+            self._domains.detach(instance.uuid, device.address)
 
     def attached_pci(
         self, instance: 'objects.Instance'
@@ -69,4 +72,8 @@ class HotplugMixin(base.DeviceHandler):
     def persistent_pci(
         self, instance: 'objects.Instance'
     ) -> frozenset[str] | None:
-        return self.attached_pci(instance)
+        """Return the devices in both the guest and its definition."""
+        attached = self.attached_pci(instance)
+        if attached is None:
+            return None
+        return attached & (self._domains.definition(instance.uuid) or set())

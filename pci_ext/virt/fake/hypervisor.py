@@ -10,112 +10,141 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The domains of a simulated hypervisor."""
+"""The domains of a simulated hypervisor, as strict as libvirt's."""
 
 from collections.abc import Callable
 from collections.abc import Iterable
-from collections.abc import Mapping
 import threading
 import time
 
 from pci_ext import exception
 from pci_ext.i18n import _
+from pci_ext.virt.fake import domain
 from pci_ext.virt.fake import injected_faults
+from pci_ext.virt.fake import inventory
 from pci_ext.virt.fake import state_file
 
 
-class TransferFailedError(Exception):
-    """The transfer of a domain to another host failed."""
-
-
 class Domains:
-    """The running domains of a host and the devices in each.
+    """The domains of a host, and the devices of each.
 
     :param path: file that keeps them
+    :param devices: the devices of the host
+    :param on_release: called with the uuid of a domain whose guest released
+        a device after a detach had timed out
     """
 
-    def __init__(self, path: str, faults: injected_faults.Faults) -> None:
+    def __init__(
+        self,
+        path: str,
+        faults: injected_faults.Faults,
+        devices: inventory.Inventory,
+        on_release: Callable[[str], None],
+    ) -> None:
         self._path = path
-        self._faults = faults
+        self.faults = faults
+        self.inventory = devices
+        self._on_release = on_release
         self._lock = threading.Lock()
-        self._devices: dict[str, set[str]] = {
-            uuid: set(found) for uuid, found in state_file.load(path).items()
+        self._domains = {
+            uuid: domain.Domain.load(state)
+            for uuid, state in state_file.load(path).items()
         }
-        # By paused domain, the functions to call when it is unpaused.
-        self._paused: dict[str, list[Callable[[], None]]] = {}
 
     def _save(self) -> None:
         state_file.save(
             self._path,
-            {uuid: sorted(has) for uuid, has in self._devices.items()},
+            {uuid: found.save() for uuid, found in self._domains.items()},
         )
 
-    def start(self, uuid: str, addresses: Iterable[str]) -> None:
-        """Run a domain with the devices of its definition."""
+    def define(self, uuid: str, addresses: Iterable[str]) -> None:
+        """Define a domain, or define one anew; its guest runs on."""
         with self._lock:
-            self._devices[uuid] = set(addresses)
+            definition = set(addresses)
+            found = self._domains.setdefault(uuid, domain.Domain(definition))
+            found.definition = definition
+            self._save()
+
+    def add_to_definition(self, uuid: str, address: str) -> None:
+        """Let a guest have a device after its next start, too."""
+        with self._lock:
+            self._domains[uuid].definition.add(address)
+            self._save()
+
+    def remove(self, uuid: str) -> None:
+        """End the guest of a domain, and remove its definition."""
+        with self._lock:
+            if self._domains.pop(uuid, None) is not None:
+                self._save()
+
+    def start(self, uuid: str) -> None:
+        """Run the guest of a domain by its definition.
+
+        :raises PciAttachFailed: for the first device that it cannot have
+        """
+        with self._lock:
+            found = self._domains[uuid]
+            for address in sorted(found.definition):
+                self._check_usable(address)
+            found.start(set(found.definition))
+            self._save()
+
+    def restore(self, uuid: str) -> None:
+        """Run a guest that was saved, without devices of the host."""
+        with self._lock:
+            self._domains[uuid].start(set())
             self._save()
 
     def stop(self, uuid: str) -> None:
-        """End a domain, if it runs, with its devices."""
+        """End the guest of a domain, if it runs; its definition stays."""
         with self._lock:
-            self._paused.pop(uuid, None)
-            if self._devices.pop(uuid, None) is not None:
+            if uuid in self._domains:
+                self._domains[uuid].stop()
                 self._save()
 
     def pause(self, uuid: str) -> None:
         with self._lock:
-            self._paused.setdefault(uuid, [])
+            self._domains[uuid].is_paused = True
+            self._save()
 
     def unpause(self, uuid: str) -> None:
         """Resume a guest, which then releases devices as requested."""
         with self._lock:
-            pending = self._paused.pop(uuid, ())
-        for do in pending:
-            do()
+            found = self._domains[uuid]
+            found.is_paused = False
+            self._save()
+            releasing = sorted(found.releasing)
+        for address in releasing:
+            delay = self.faults.release_delay(address)
+            if delay is not None:
+                self._release_later(uuid, address, delay)
+
+    def is_paused(self, uuid: str) -> bool:
+        with self._lock:
+            found = self._domains.get(uuid)
+            return found is not None and found.is_paused
 
     def uuids(self) -> frozenset[str]:
-        """Return the running domains."""
+        """Return the domains, running or not."""
         with self._lock:
-            return frozenset(self._devices)
+            return frozenset(self._domains)
 
     def devices(self, uuid: str) -> frozenset[str] | None:
-        """Return the devices of a domain; None if it does not run."""
+        """Return the devices of a guest; None if it does not run."""
         with self._lock:
-            found = self._devices.get(uuid)
-            return None if found is None else frozenset(found)
+            found = self._domains.get(uuid)
+            if found is None or found.guest is None:
+                return None
+            return frozenset(found.guest)
 
-    def prepare(self) -> None:
-        """Prepare for a domain from another host.
+    def definition(self, uuid: str) -> frozenset[str] | None:
+        """Return the devices that a guest is started with.
 
-        :raises TransferFailedError: if it cannot be transferred
+        :returns: None if there is no such domain
         """
-        if self._faults.prepare_fails:
-            raise TransferFailedError('no room on the disk')
-
-    def transfer(
-        self,
-        uuid: str,
-        destination: 'Domains',
-        renamed: Mapping[str, str],
-        aborted: threading.Event,
-    ) -> None:
-        """Move a running domain to another host.
-
-        :param renamed: the device on the destination for each that the
-            hypervisor migrates
-        :raises TransferFailedError: if the domain still runs here
-        """
-        devices = self.devices(uuid) or frozenset()
-        if not devices <= set(renamed):
-            raise TransferFailedError('domain has assigned host devices')
-        if aborted.wait(self._faults.transfer_delay):
-            time.sleep(self._faults.abort_delay)
-            raise TransferFailedError('aborted')
-        if self._faults.transfer_fails:
-            raise TransferFailedError('the connection was reset')
-        destination.start(uuid, [renamed[address] for address in devices])
-        self.stop(uuid)
+        with self._lock:
+            found = self._domains.get(uuid)
+            return None if found is None else frozenset(found.definition)
 
     def check_ports(self, uuid: str, count: int) -> None:
         """Check that a domain has root ports for more devices.
@@ -123,71 +152,89 @@ class Domains:
         :raises PciActionRefused: if not
         """
         used = self.devices(uuid)
-        if used is not None and len(used) + count > self._faults.root_ports:
+        if used is not None and len(used) + count > self.faults.root_ports:
             raise exception.PciActionRefused(
                 reason=_(
                     'The guest has no free PCIe root port for %(count)d more '
                     'devices; [libvirt] num_pcie_ports is %(ports)d.'
                 )
-                % {'count': count, 'ports': self._faults.root_ports}
+                % {'count': count, 'ports': self.faults.root_ports}
             )
 
-    def check_usable(self, addresses: Iterable[str]) -> None:
-        """Check that a domain can be started with devices.
+    def _check_usable(self, address: str) -> None:
+        """Check that a guest can get a device; with the lock held.
 
-        :raises PciAttachFailed: for the first that is in use
+        :raises PciAttachFailed: if the host does not have it, or it is in use
         """
-        for address in addresses:
-            if self._faults.is_busy(address):
+        if not self.inventory.has(address):
+            raise exception.PciAttachFailed(
+                address=address, reason='the host does not have it.'
+            )
+        if self.faults.is_busy(address):
+            raise exception.PciAttachFailed(
+                address=address, reason='in use by the host'
+            )
+        for uuid, other in self._domains.items():
+            if address in (other.guest or ()):
                 raise exception.PciAttachFailed(
-                    address=address, reason='in use by the host'
+                    address=address, reason=f'in use by domain {uuid}'
                 )
 
-    def attach(self, uuid: str, address: str) -> None:
-        """Attach a device to a running domain.
+    def attach(
+        self, uuid: str, address: str, *, persistent: bool = True
+    ) -> None:
+        """Attach a device to a guest, if it runs, and to its definition.
 
-        :raises PciAttachFailed: if it is in use
+        :param persistent: whether to change the definition
+        :raises PciAttachFailed: if the host does not have the device, or it
+            is in use, be it by this guest; the definition is not changed
         """
-        time.sleep(self._faults.attach_delay)
+        time.sleep(self.faults.attach_delay)
         with self._lock:
-            holder = next(
-                (
-                    other
-                    for other, devices in self._devices.items()
-                    if address in devices
-                ),
-                None,
-            )
-            if holder is not None or self._faults.is_busy(address):
-                raise exception.PciAttachFailed(
-                    address=address, reason=f'in use by domain {holder}'
-                )
-            self._devices[uuid].add(address)
+            found = self._domains[uuid]
+            if found.guest is not None:
+                self._check_usable(address)
+                found.guest.add(address)
+            if persistent:
+                found.definition.add(address)
             self._save()
 
-    def detach(
-        self, uuid: str, address: str, late: Callable[[str], None]
-    ) -> None:
-        """Detach a device from a guest, and wait until it is released.
+    def detach(self, uuid: str, address: str) -> None:
+        """Detach a device from a definition, and then from the guest.
 
-        :param late: called with the domain if the guest releases it later
+        As with Nova's libvirt driver, the definition is changed even if the
+        guest does not release the device.
+
         :raises PciDetachFailed: if it is not released in time
         """
-        delay = self._faults.release_delay(address)
-        timeout = self._faults.timeout
+        with self._lock:
+            if uuid in self._domains:
+                self._domains[uuid].definition.discard(address)
+                self._save()
+        self.release(uuid, address)
 
-        def release_late() -> None:
-            self._release(uuid, address)
-            late(uuid)
+    def release(self, uuid: str, address: str) -> None:
+        """Ask a guest for a device, and wait until it is released.
 
-        if uuid in self._paused:
-            self._paused[uuid].append(release_late)
-        elif delay is not None and delay <= timeout:
+        The definition of the domain stays as it is.
+
+        :raises PciDetachFailed: if it is not released in time
+        """
+        with self._lock:
+            found = self._domains.get(uuid)
+            if found is None or address not in (found.guest or ()):
+                return
+            found.releasing.add(address)
+            self._save()
+            is_paused = found.is_paused
+        delay = None if is_paused else self.faults.release_delay(address)
+        timeout = self.faults.timeout
+        if delay is not None and delay <= timeout:
             time.sleep(delay)
             self._release(uuid, address)
             return
-        elif delay is not None:
-            threading.Timer(delay, release_late).start()
+        if delay is not None:
+            self._release_later(uuid, address, delay)
         time.sleep(timeout)
         if address in (self.devices(uuid) or ()):
             raise exception.PciDetachFailed(
@@ -195,10 +242,32 @@ class Domains:
                 reason=f'the guest has it after {timeout:g} s',
             )
 
+    def _release_later(self, uuid: str, address: str, delay: float) -> None:
+        """Let a guest release a device, unless it is started anew before.
+
+        :param delay: seconds until then
+        """
+
+        def release() -> None:
+            with self._lock:
+                found = self._domains.get(uuid)
+                if found is None or address not in found.releasing:
+                    return
+            self._release(uuid, address)
+            self._on_release(uuid)
+
+        if delay:
+            threading.Timer(delay, release).start()
+        else:
+            release()
+
     def _release(self, uuid: str, address: str) -> None:
         with self._lock:
-            self._devices.get(uuid, set()).discard(address)
-            self._save()
+            found = self._domains.get(uuid)
+            if found is not None and found.guest is not None:
+                found.guest.discard(address)
+                found.releasing.discard(address)
+                self._save()
 
 
 #: The simulated hypervisors of this process, by name of the host.

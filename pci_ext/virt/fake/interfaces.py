@@ -28,8 +28,6 @@ class InterfacesMixin:
     The attributes below are those of ``pci_ext.virt.fake.driver``.
     """
 
-    guest_changed: Any
-    runs_here: Any
     _domains: hypervisor.Domains
     _networks: networks.Networks
 
@@ -65,7 +63,7 @@ class InterfacesMixin:
         )
         self.plug_vifs(instance, [vif])
         address = vif['profile'].get('pci_slot')
-        if address and self.runs_here(instance):
+        if address and self._domains.definition(instance.uuid) is not None:
             self._domains.attach(instance.uuid, address)
 
     def detach_interface(
@@ -76,6 +74,6 @@ class InterfacesMixin:
     ) -> None:
         super().detach_interface(context, instance, vif)  # type: ignore[misc]
         address = vif['profile'].get('pci_slot')
-        if address and self.runs_here(instance):
-            self._domains.detach(instance.uuid, address, self.guest_changed)
+        if address:
+            self._domains.detach(instance.uuid, address)
         self.unplug_vifs(instance, [vif])

@@ -69,6 +69,27 @@ class Inventory:
         self._read()
         return self._devices
 
+    def model_of(self, address: str) -> tuple[str, str] | None:
+        """Return the vendor id and the product id of a device.
+
+        :returns: None if the host does not have it
+        :raises InvalidHardware: as the constructor
+        """
+        for device in self.devices():
+            if device['address'] == address:
+                return device['vendor_id'], device['product_id']
+        return None
+
+    def has(self, address: str) -> bool:
+        """Return whether the host has a device; any without a file.
+
+        :raises InvalidHardware: as the constructor
+        """
+        return (
+            not CONF.pci_ext.fake_hardware
+            or self.model_of(address) is not None
+        )
+
     def check_models(self, devices: 'Iterable[objects.PciDevice]') -> None:
         """Check that the hardware has the devices on record.
 
@@ -76,12 +97,8 @@ class Inventory:
         """
         if not CONF.pci_ext.fake_hardware:
             return
-        models = {
-            device['address']: (device['vendor_id'], device['product_id'])
-            for device in self.devices()
-        }
         for device in devices:
-            found = models.get(device.address)
+            found = self.model_of(device.address)
             if found is None:
                 raise exception.PciAttachFailed(
                     address=device.address, reason='the host does not have it.'

@@ -23,6 +23,7 @@ from nova.network import model as network_model
 from nova.virt import fake
 from oslo_log import log as logging
 
+from pci_ext.virt.fake import domain_transfer
 from pci_ext.virt.fake import hypervisor
 
 LOG = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ class TransferDriver(fake.FakeDriverWithoutFakeNodes):
         *args: Any,
         **kwargs: Any,
     ) -> Any:
-        self._domains.prepare()
+        domain_transfer.prepare(self._domains)
         return super().pre_live_migration(context, instance, *args, **kwargs)
 
     def live_migration(
@@ -76,13 +77,14 @@ class TransferDriver(fake.FakeDriverWithoutFakeNodes):
         try:
             for vif in _source_vifs(migrate_data):
                 self.detach_interface(context, instance, vif)
-            self._domains.transfer(
+            domain_transfer.transfer(
                 instance.uuid,
+                self._domains,
                 hypervisor.HYPERVISORS[dest],
                 migrate_data.pci_dev_map_src_dst,
                 aborted,
             )
-        except hypervisor.TransferFailedError as error:
+        except domain_transfer.TransferFailedError as error:
             LOG.error('The transfer failed: %s', error, instance=instance)
             status = 'cancelled' if aborted.is_set() else 'failed'
             recover_method(

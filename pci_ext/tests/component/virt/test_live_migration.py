@@ -12,6 +12,7 @@
 
 """Failed live migrations of simulated hosts whose rollback fails too."""
 
+import os
 from typing import Any
 
 import fixtures
@@ -21,6 +22,7 @@ from nova import objects
 from pci_ext.tests.component.compute.migration import source_server
 from pci_ext.virt.fake import hypervisor
 from pci_ext.virt.fake import injected_faults
+from pci_ext.virt.fake import inventory
 
 _API = 'pci_ext.compute.rpcapi.ComputeAPI'
 _ROLLBACK = 'rollback_live_migration_at_source'
@@ -46,8 +48,16 @@ class FailureTestCase(source_server.SourceTestCase):
         self.useFixture(
             fixtures.MonkeyPatch(
                 'pci_ext.virt.fake.hypervisor.HYPERVISORS',
-                {'dest': hypervisor.Domains('', injected_faults.Faults(None))},
+                {'dest': self.destination()},
             )
+        )
+
+    def destination(self) -> hypervisor.Domains:
+        return hypervisor.Domains(
+            os.path.join(self.directory, 'destination.json'),
+            injected_faults.Faults(None),
+            inventory.Inventory('dest'),
+            self.fail,
         )
 
     def _record(self, name: str) -> Any:

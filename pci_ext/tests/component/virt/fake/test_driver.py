@@ -40,6 +40,8 @@ class FakeDriverTestCase(base.HostTestCase):
         *kept, lost = self.devices(server)
         # As Nova leaves the row of a device that it frees and removes.
         db.pci_device_destroy(self.context, self.node.id, lost)
+        # No other guest gets the device while this one has it.
+        self.compute.driver._domains.stop(server)
         self.start()
         other = self.create_server()
         self.assertEqual([lost], self.devices(other))
@@ -103,8 +105,8 @@ class FakeDriverTestCase(base.HostTestCase):
         return instance
 
     def test_refuses_an_unknown_fault(self) -> None:
-        self.inject_faults(releases={'0000:01:00.0': 1})
         server = self.create_server()
+        self.inject_faults(releases={'0000:01:00.0': 1})
         error = self.assertRaises(
             ValueError,
             self.compute.driver.check_pci_slots,
