@@ -53,9 +53,8 @@ class Domain:
 
     def start(self, devices: set[str]) -> None:
         """Run a guest with devices, whatever the one before had."""
+        self.stop()
         self.guest = devices
-        self.releasing = set()
-        self.is_paused = False
 
     def stop(self) -> None:
         """End the guest, if it runs."""

@@ -392,7 +392,8 @@ class ClaimsTestCase(base.HostTestCase):
 
     def test_keeps_claims_of_a_running_guest(self) -> None:
         domains = self.compute.driver._domains
-        domains.start(self.server.uuid, [])
+        domains.define(self.server.uuid, [])
+        domains.start(self.server.uuid)
         self.release()
         claims = self.compute.rt.pci_tracker.claims[self.server.uuid]
         self.assertEqual(2, len(claims))
@@ -406,7 +407,8 @@ class ClaimsTestCase(base.HostTestCase):
         self.migration.status = 'error'
         tracker, domains = self.restart(), self.compute.driver._domains
         # The guest runs here, but the source has not reported that.
-        domains.start(self.server.uuid, [])
+        domains.define(self.server.uuid, [])
+        domains.start(self.server.uuid)
         tracker.clean_usage([], [self.migration])
         self.assertEqual(2, len(tracker.claims[self.server.uuid]))
         domains.stop(self.server.uuid)
