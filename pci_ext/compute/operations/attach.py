@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
+from oslo_log import log as logging
 
 from pci_ext import exception
 from pci_ext import server_state
@@ -27,6 +28,12 @@ from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import steps
 from pci_ext.i18n import _
 from pci_ext.requests import instance_requests
+
+LOG = logging.getLogger(__name__)
+
+#: The most devices for which an attach claims another one. A fault of the
+#: guest or the hypervisor makes all devices fail.
+_MAX_REPLACED = 3
 
 
 class Attach(operation.Operation):
@@ -50,6 +57,8 @@ class Attach(operation.Operation):
         super().__init__(compute, context, server_uuid, operation_id)
         self.requests = list(requests)
         self.request_ids = {request.request_id for request in requests}
+        # Addresses of the devices that cannot be attached.
+        self._failed: set[str] = set()
         instance_devices.mark_attaching(self.requests, operation_id)
 
     def run(self) -> None:
@@ -90,6 +99,7 @@ class Attach(operation.Operation):
             steps.Step('claim', self._claim, self._unclaim),
             steps.Step('accept', self.accept),
             steps.Step('attach', self._attach, self._detach),
+            steps.Step('release', self._release_failed),
             steps.Step('allocate', self._allocate),
             steps.Step('complete', self.mark_completed, self.clear_completed),
             steps.Step('confirm', self._confirm),
@@ -135,17 +145,7 @@ class Attach(operation.Operation):
         self.report_pools()
 
     def _claim(self) -> None:
-        try:
-            devices = self.rt.claim_pci_devices(
-                self.context,
-                objects.InstancePCIRequests(
-                    instance_uuid=self.server_uuid, requests=self.requests
-                ),
-                self.instance.numa_topology,
-            )
-        except nova_exception.PciDeviceRequestFailed:
-            # Nova's message shows the selectors.
-            devices = []
+        devices = self._try_to_claim(self.requests)
         if len(devices) != self._count:
             raise exception.PciActionRefused(
                 reason=_(
@@ -161,6 +161,24 @@ class Attach(operation.Operation):
                 }
             )
 
+    def _try_to_claim(
+        self, requests: Sequence['objects.InstancePCIRequest']
+    ) -> instance_devices.Devices:
+        """Claim devices; none if not all can be claimed."""
+        try:
+            return list(
+                self.rt.claim_pci_devices(
+                    self.context,
+                    objects.InstancePCIRequests(
+                        instance_uuid=self.server_uuid, requests=requests
+                    ),
+                    self.instance.numa_topology,
+                )
+            )
+        except nova_exception.PciDeviceRequestFailed:
+            # Nova's message shows the selectors.
+            return []
+
     def _claimed(self) -> instance_devices.Devices:
         return [
             device
@@ -174,7 +192,69 @@ class Attach(operation.Operation):
         self._allocate()
 
     def _attach(self) -> None:
-        self.driver.attach_pci(self.context, self.instance, self._claimed())
+        """Attach the devices, or others in place of those that fail.
+
+        A device that failed stays claimed until all are attached, so that it
+        is not claimed again. As long as there is one more device than the
+        requests have, recovery undoes the attach.
+
+        :raises PciAttachFailed: if no other device can be claimed
+        """
+        while True:
+            excluded = self._failed | self.in_guest()
+            try:
+                self.driver.attach_pci(
+                    self.context,
+                    self.instance,
+                    [
+                        device
+                        for device in self._claimed()
+                        if device.address not in excluded
+                    ],
+                )
+                return
+            except exception.PciAttachFailed as error:
+                self._replace(error)
+
+    def _replace(self, error: exception.PciAttachFailed) -> None:
+        """Claim another device in place of one that cannot be attached.
+
+        :raises PciAttachFailed: the error, if there is none
+        """
+        address = error.kwargs['address']
+        request_ids = {
+            device.request_id
+            for device in self._claimed()
+            if device.address == address
+        }
+        [request] = [
+            request.obj_clone()
+            for request in self.requests
+            if request.request_id in request_ids
+        ]
+        request.count = 1
+        if len(self._failed) == _MAX_REPLACED or not self._try_to_claim(
+            [request]
+        ):
+            raise error
+        self._failed.add(address)
+        LOG.warning(
+            '%s Another device is tried.',
+            error.format_message(),
+            instance=self.instance,
+        )
+
+    def _release_failed(self) -> None:
+        """Free the devices that others replace."""
+        failed = [
+            device
+            for device in self._claimed()
+            if device.address in self._failed
+        ]
+        if failed:
+            # A hypervisor may report an error although it attached a device.
+            self.driver.detach_pci(self.context, self.instance, failed)
+            self.free(failed)
 
     def _detach(self) -> None:
         in_guest = self.in_guest()

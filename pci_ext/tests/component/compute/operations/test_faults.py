@@ -43,6 +43,7 @@ ATTACH = (
     'claim',
     'accept',
     'attach',
+    'release',
     'allocate',
     'complete',
     'confirm',
@@ -99,7 +100,7 @@ class Fault(fixtures.Fixture):
         return dataclasses.replace(step, do=do)
 
 
-class FaultsTestCase(base.HostTestCase):
+class OneFaultTestCase(base.HostTestCase):
     def attach(self, server: str) -> operation.Operation:
         return attach.Attach(
             self.compute,
@@ -166,6 +167,8 @@ class FaultsTestCase(base.HostTestCase):
             self.compute.driver._domains.stop(server)
             instance.destroy()
 
+
+class FaultsTestCase(OneFaultTestCase):
     def check_attach(self, step: str, kind: str, after: bool) -> None:
         outcome = self.outcome(self.attach, step, kind, after)
         # Killed with all devices in the guest: the attach is completed.
@@ -190,21 +193,47 @@ class FaultsTestCase(base.HostTestCase):
         self.assertEqual(ATTACH, tuple(step.name for step in steps_of_attach))
 
 
-def _add_tests(check: str, operation_steps: Sequence[str]) -> None:
+class ReplacedDeviceTestCase(OneFaultTestCase):
+    """Another device is attached in place of a busy one."""
+
+    ADDRESSES = tuple(f'0000:0{bus}:00.0' for bus in range(1, 7))
+
+    def attach(self, server: str) -> operation.Operation:
+        used = set(self.devices(server))
+        free = [each for each in self.ADDRESSES if each not in used]
+        # All but these are claimed last.
+        self.inject_faults(busy=[free[0], free[-1]])
+        return super().attach(server)
+
+    def check_attach(self, step: str, kind: str, after: bool) -> None:
+        outcome = self.outcome(self.attach, step, kind, after)
+        # Killed with one more device than requested: the attach is undone.
+        released = (ATTACH.index(step), after) >= (
+            ATTACH.index('release'),
+            True,
+        )
+        done = released and kind == KILLED
+        self.assertEqual('done, 4 devices' if done else 'undone', outcome)
+
+
+def _add_tests(
+    cases: type[OneFaultTestCase], check: str, operation_steps: Sequence[str]
+) -> None:
     """Add a test for each fault at each step."""
     for step in operation_steps:
         for kind in RAISED, KILLED:
             for after in False, True:
                 test = functools.partialmethod(
-                    getattr(FaultsTestCase, f'check_{check}'),
+                    getattr(cases, f'check_{check}'),
                     step,
                     kind,
                     after,
                 )
                 when = 'after' if after else 'before'
                 name = f'test_{check}_{step}_{kind}_{when}'
-                setattr(FaultsTestCase, name, test)
+                setattr(cases, name, test)
 
 
-_add_tests('attach', ATTACH)
-_add_tests('detach', DETACH)
+_add_tests(FaultsTestCase, 'attach', ATTACH)
+_add_tests(FaultsTestCase, 'detach', DETACH)
+_add_tests(ReplacedDeviceTestCase, 'attach', ('attach', 'release', 'allocate'))

@@ -47,6 +47,19 @@ class OperationsTestCase(base.HostTestCase):
             ],
         )
 
+    def record_attempts(self) -> list[str]:
+        """Record the addresses of the devices that are attached from now."""
+        tried = []
+        domains = self.compute.driver._domains
+        original = domains.attach
+
+        def attach(uuid: str, address: str) -> None:
+            tried.append(address)
+            original(uuid, address)
+
+        domains.attach = attach
+        return tried
+
     def event(self, server: str) -> objects.InstanceActionEvent:
         """Return the event of the last operation."""
         action = objects.InstanceAction.get_by_request_id(
@@ -124,6 +137,29 @@ class AttachTestCase(OperationsTestCase):
         self.assertEqual(1, len(self.devices(server)))
         self.assertConsistent(server)
 
+    def test_attaches_another_device_in_place_of_a_busy_one(self) -> None:
+        server = self.create_server(1)
+        before = self.devices(server)
+        free = sorted(set(self.ADDRESSES) - set(before))
+        for busy in free:
+            self.inject_faults(busy=[busy])
+            self.attach(server, 2)
+            self.assertEqual('Success', self.event(server).result)
+            attached = set(self.devices(server)) - set(before)
+            self.assertEqual({*free} - {busy}, attached)
+            self.assertConsistent(server)
+            self.detach(server, *attached)
+
+    def test_tries_each_device_once(self) -> None:
+        server = self.create_server(0)
+        self.inject_faults(busy=list(self.ADDRESSES))
+        tried = self.record_attempts()
+        self.attach(server, 1)
+        self.assertCountEqual(self.ADDRESSES, tried)
+        self.assertFailed(server, 'in use')
+        self.assertEqual([], self.devices(server))
+        self.assertConsistent(server)
+
     def test_unresponsive_guest_keeps_devices(self) -> None:
         server = self.create_server(0)
         self.inject_faults(
@@ -189,6 +225,20 @@ class AttachTestCase(OperationsTestCase):
             operation_id,
             [self.request(1)],
         )
+
+
+class ManyDevicesTestCase(OperationsTestCase):
+    ADDRESSES = tuple(f'0000:0{bus}:00.0' for bus in range(1, 8))
+
+    def test_tries_four_devices_at_most_in_place_of_one(self) -> None:
+        server = self.create_server(0)
+        self.inject_faults(busy=list(self.ADDRESSES))
+        tried = self.record_attempts()
+        self.attach(server, 1)
+        self.assertEqual(4, len(set(tried)))
+        self.assertEqual(4, len(tried))
+        self.assertEqual([], self.devices(server))
+        self.assertConsistent(server)
 
 
 class DetachTestCase(OperationsTestCase):
