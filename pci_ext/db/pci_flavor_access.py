@@ -34,6 +34,10 @@ def add_project(flavor: pci_flavor.PciFlavor, project_id: str) -> None:
         raise exception.PciFlavorAccessExists(
             project_id=project_id, pci_flavor=flavor.name
         ) from error
+    except db_exception.DBReferenceError as error:
+        # PostgreSQL reads and inserts the row at two times: the PCI flavor
+        # may be deleted between them.
+        raise exception.PciFlavorNotFound(pci_flavor=flavor.name) from error
 
 
 @api.retried

@@ -118,7 +118,8 @@ def update_by_uuid(
     """Change a PCI flavor.
 
     :param values: any of name, description, is_public, live_migration, and
-        specs: patterns to set by key, None to remove the key
+        specs: patterns to set by key, None to remove the key. A public PCI
+        flavor has no projects with access
     :returns: the PCI flavor as it is then
     :raises PciFlavorNotFound: if there is none with this uuid
     :raises PciFlavorExists: if another has the new name
@@ -148,6 +149,10 @@ def _update_once(uuid: str, values: Mapping[str, Any]) -> pci_flavor.PciFlavor:
         for name in _COLUMNS:
             if name in values:
                 setattr(row, name, values[name])
+        if values.get('is_public'):
+            # A public PCI flavor shows no list of projects: as a private one
+            # again it would have accesses that nobody sees.
+            row.projects.clear()
         _merge(row, values.get('specs', {}))
         session.flush()
         return _to_object(row)

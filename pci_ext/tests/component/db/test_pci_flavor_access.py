@@ -12,9 +12,12 @@
 
 import threading
 
+from oslo_db import exception as db_exception
 from oslo_utils.fixture import uuidsentinel as uuids
+import sqlalchemy as sa
 
 from pci_ext import exception
+from pci_ext.db import api
 from pci_ext.db import pci_flavor_access
 from pci_ext.db import pci_flavors
 from pci_ext.objects import pci_flavor
@@ -61,6 +64,21 @@ class TestProjects(base.DatabaseTestCase):
                 'a',
             )
             self.assertIn('PCI flavor gone could not', str(error))
+
+    def test_refuses_a_pci_flavor_that_is_deleted_meanwhile(self):
+        def fail(connection, cursor, statement, *args):
+            if statement.startswith('INSERT INTO pci_flavor_projects'):
+                raise db_exception.DBReferenceError(
+                    'pci_flavor_projects', 'key', 'id', 'pci_flavors'
+                )
+
+        sa.event.listen(api.get_engine(), 'before_cursor_execute', fail)
+        self.assertRaises(
+            exception.PciFlavorNotFound,
+            pci_flavor_access.add_project,
+            self.flavor,
+            'a',
+        )
 
     def test_one_of_concurrent_additions_succeeds(self):
         outcomes = []

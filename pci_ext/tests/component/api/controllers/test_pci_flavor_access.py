@@ -172,11 +172,13 @@ class PciFlavorAccessTestCase(base.RouterTestCase):
             409, self.call('DELETE', f'{path}/{base.OWN_PROJECT}'), text
         )
 
-    def test_public_period_does_not_remove_access(self) -> None:
+    def test_public_period_removes_access(self) -> None:
         self.add(base.OWN_PROJECT)
+        db.update_by_uuid(self.flavor.uuid, {'description': 'private'})
+        self.assertEqual([base.OWN_PROJECT], self.projects())
         for is_public in (True, False):
             db.update_by_uuid(self.flavor.uuid, {'is_public': is_public})
-        self.assertEqual([base.OWN_PROJECT], self.projects())
+        self.assertEqual([], self.projects())
 
     def test_unknown_pci_flavor_is_not_found(self) -> None:
         for id in ('nosuch', '0', '_flavor_attrs', uuidsentinel.nosuch):
