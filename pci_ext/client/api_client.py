@@ -26,8 +26,8 @@ _VERSION_HEADER = 'OpenStack-API-Version'
 #: The id under which the API shows the available attributes.
 _AVAILABLE_ATTRIBUTES = '0'
 
-#: Names of PCI flavors that cannot be the last part of an URL: the first two
-#: are removed on the way, the third is the detailed list.
+#: The API accepts none of them as the name of a PCI flavor: the first two are
+#: removed from a path on the way, the third is the detailed list.
 _UNROUTABLE = frozenset(('.', '..', 'detail'))
 
 Body = dict[str, Any]
@@ -187,17 +187,13 @@ class PciClient:
                 break
         return Page(items, sorted(cells_down))
 
-    def _path(self, name_or_uuid: str) -> str:
+    @staticmethod
+    def _path(name_or_uuid: str) -> str:
         if name_or_uuid in _UNROUTABLE or '/' in name_or_uuid:
-            name_or_uuid = self._find_uuid(name_or_uuid)
+            raise exceptions.CommandError(
+                f'PCI flavor {name_or_uuid} could not be found.'
+            )
         return f'{_FLAVORS}/{_quote(name_or_uuid, "PCI flavor")}'
-
-    def _find_uuid(self, name: str) -> str:
-        for flavor in self.list_flavors():
-            if flavor['name'] == name:
-                uuid: str = flavor['uuid']
-                return uuid
-        raise exceptions.CommandError(f'PCI flavor {name} could not be found.')
 
     def _call(
         self,

@@ -42,6 +42,9 @@ _RESERVED_IDS = frozenset(
 #: The path of the detailed list, in the place of a name.
 _DETAIL = 'detail'
 
+#: Parts of a path that are removed on the way.
+_RELATIVE = frozenset(('.', '..'))
+
 
 @validation.validated
 class PciFlavorsController(wsgi.Controller):
@@ -166,6 +169,8 @@ def _verify_name(name: str) -> None:
         reason = _('it reads as a uuid.')
     elif name == _DETAIL:
         reason = _('it is reserved.')
+    elif '/' in name or name in _RELATIVE:
+        reason = _('it cannot be a part of a path.')
     if reason:
         raise exception.InvalidPciFlavor(field='name', reason=reason)
 

@@ -40,7 +40,7 @@ def _expression(text: str) -> str:
         (r'\A', '^'),
         (r'\Z', '$'),
         (r'\ud800-\udfff', ''),
-        (r'\x00', r'\u0000'),
+        (r'\x', r'\u00'),
     ):
         text = text.replace(python, ecma)
     return text

@@ -20,6 +20,12 @@ Schema = dict[str, Any]
 #: surrogate pair.
 STORABLE = r'\A[^\x00\ud800-\udfff]*\Z'
 
+#: Text of one line that is shown on terminals: without control characters, and
+#: without those that change the direction of text.
+PRINTABLE = (
+    r'\A[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*\Z'
+)
+
 #: Of a resource without query parameters.
 NO_QUERY: Schema = {
     'type': 'object',

@@ -26,15 +26,15 @@ _NAME: common.Schema = {
     'type': 'string',
     'description': (
         'Unique; 1 to 255 printable characters, not all of them digits, not a '
-        'uuid, not ``detail`` or ``_flavor_attrs``, none of ``,``, ``;`` and '
-        '``:``, no white space at the ends.'
+        'uuid, not ``detail`` or ``_flavor_attrs``, not ``.`` or ``..``, none '
+        'of ``,``, ``;``, ``:`` and ``/``, no white space at the ends.'
     ),
 }
 _DESCRIPTION: common.Schema = {
     'description': 'Text for users.',
     'type': ['string', 'null'],
     'maxLength': pci_flavor.MAX_DESCRIPTION_LENGTH,
-    'pattern': common.STORABLE,
+    'pattern': common.PRINTABLE,
 }
 #: As in Nova's API.
 PROJECT_ID = parameter_types.project_id
@@ -63,7 +63,7 @@ def _specs(types: list[str]) -> common.Schema:
             r'^[\s\S]+$': {
                 'type': types,
                 'maxLength': pci_flavor.MAX_VALUE_LENGTH,
-                'pattern': common.STORABLE,
+                'pattern': common.PRINTABLE,
             },
         },
         'additionalProperties': False,

@@ -194,23 +194,6 @@ class TestList(AccessTestCase):
             self.json_of('pci', 'flavor', 'access', 'list', 'bigGPU'),
         )
 
-    def test_list_by_a_name_that_is_invalid_in_a_path(self):
-        self.set_responses(
-            {
-                'GET /os-pci-flavors': (
-                    200,
-                    {'pci_flavors': [{'uuid': uuids.gpu, 'name': 'a/b'}]},
-                ),
-                f'GET /os-pci-flavors/{uuids.gpu}/access': (
-                    200,
-                    {'pci_flavor_access': []},
-                ),
-            }
-        )
-        self.assertEqual(
-            [], self.json_of('pci', 'flavor', 'access', 'list', 'a/b')
-        )
-
 
 class TestCreate(AccessTestCase):
     def test_creates_with_projects(self):
