@@ -24,6 +24,7 @@ from pci_ext.activation import driver_namespace
 from pci_ext.activation import seam
 from pci_ext.activation import task_states
 from pci_ext.claims import offered_devices
+from pci_ext.claims import placement_writer
 from pci_ext.claims import resource_tracker
 from pci_ext.claims import stats
 from pci_ext.claims import tracker
@@ -46,6 +47,7 @@ def seams() -> tuple[seam.Seam, ...]:
         stats.SEAM,
         tracker.SEAM,
         resource_tracker.SEAM,
+        placement_writer.SEAM,
         from_flavor.SEAM,
         metadata.SEAM,
         ports.SEAM,

@@ -23,6 +23,7 @@ from nova.objects import fields
 from oslo_log import log as logging
 
 from pci_ext.activation import seam
+from pci_ext.claims import placement_writer
 from pci_ext.requests import moves
 
 LOG = logging.getLogger(__name__)
@@ -88,6 +89,13 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         if not is_live:
             moves.clear_pending_detach(instance)
         return claim
+
+    def _update_to_placement(
+        self, context: Any, compute_node: 'objects.ComputeNode', startup: bool
+    ) -> None:
+        """Update the providers of a host, and the allocations of devices."""
+        with placement_writer.writing_allocations(self.reportclient, context):
+            super()._update_to_placement(context, compute_node, startup)
 
     def update_usage(
         self, context: Any, instance: 'objects.Instance', nodename: str
@@ -175,6 +183,12 @@ SEAM = seam.Seam(
         '__init__': ('self', 'host', 'driver', 'reportclient'),
         '_setup_pci_tracker': ('self', 'context', 'compute_node', 'resources'),
         '_update': ('self', 'context', 'compute_node', 'startup'),
+        '_update_to_placement': (
+            'self',
+            'context',
+            'compute_node',
+            'startup',
+        ),
         'update_usage': ('self', 'context', 'instance', 'nodename'),
         '_move_claim': (
             'self',

@@ -25,6 +25,7 @@ port_flavors           ``ports.passing_port_flavors``        ports
 port_specs             ``port_attach.passing_port_specs``    port_attach
 network_info           ``teaming.for_ports``                 teaming
 last_reason            ``conductor.ComputeTaskManager``      conductor
+allocation_writer      ``placement_writer``                  placement_writer
 =====================  ====================================  ================
 """
 
@@ -62,6 +63,7 @@ class CallArguments:
         attached
     :ivar network_info: the ports of a server that is being started
     :ivar last_reason: error of the last host that could not build the server
+    :ivar allocation_writer: during an update of a host in Placement
     """
 
     find_pci_flavors: FindPciFlavors | None = None
@@ -71,6 +73,7 @@ class CallArguments:
     port_specs: Mapping[str, PortSpec] | None = None
     network_info: Any = None
     last_reason: str | None = None
+    allocation_writer: Any = None
 
 
 _current: contextvars.ContextVar[CallArguments] = contextvars.ContextVar(

@@ -84,7 +84,10 @@ class Services:
         # Before Nova, whose logging has to be set up last.
         yield 'placement'
         os.environ['OS_PLACEMENT_CONFIG_DIR'] = settings.data_dir
-        self._server.mount('placement', placement_wsgi.init_application())
+        self._server.mount(
+            'placement',
+            stub_services.Authentication(placement_wsgi.init_application()),
+        )
 
         yield 'databases'
         self._configure_nova()

@@ -81,7 +81,7 @@ enabled = false
 
 [placement]
 auth_type = admin_token
-token = admin
+token = nova:service:admin,service
 endpoint = ${url}/placement
 endpoint_override = ${url}/placement
 
