@@ -21,6 +21,7 @@ the next update, and do not fail this one.
 """
 
 import collections
+from collections.abc import Collection
 from collections.abc import Iterator
 import contextlib
 import copy
@@ -98,14 +99,21 @@ class AllocationWriter:
         node_name: str,
         pci_tracker: tracker.PciDevTracker,
         allocations: dict[str, Any],
+        excluded: Collection[str],
     ) -> None:
         """Find the devices without an allocation.
 
         :param tree: with the providers of all devices
+        :param excluded: servers to leave out
         """
-        _surplus, self._missing = self._compare(
+        _surplus, missing = self._compare(
             tree, node_name, pci_tracker, allocations
         )
+        self._missing = {
+            server: resources
+            for server, resources in missing.items()
+            if server not in excluded
+        }
 
     def add_missing(self) -> None:
         """Add allocations of the devices that :meth:`find_missing` found.
@@ -242,11 +250,13 @@ def update_provider_tree_for_pci(
             )
         )
     host = provider_tree, nodename, pci_tracker
+    # With these Nova keeps a provider that has lost its last device until the
+    # next update.
+    before = copy.deepcopy(allocations)
     writer.remove_surplus(*host, allocations)
-    _original(
-        *host, copy.deepcopy(allocations), instances_under_same_host_resize
-    )
-    writer.find_missing(*host, allocations)
+    _original(*host, before, instances_under_same_host_resize)
+    # As in Nova, a server has the allocations of one end of its resize.
+    writer.find_missing(*host, allocations, instances_under_same_host_resize)
     return False
 
 
