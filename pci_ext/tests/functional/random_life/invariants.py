@@ -61,7 +61,8 @@ def check_quiet(
     found = [
         f'{each.name} is {each.vm_state}, {each.task_state}'
         for each in state.servers.values()
-        if each.task_state is not None or each.vm_state == 'building'
+        if each.task_state is not None
+        or each.vm_state in ('building', 'deleted')
     ]
     found += [
         f'{state.servers[each.server].name}: migration {each.id} is '

@@ -68,13 +68,12 @@ def _live(
                 alive.take(batch)
         except life.Disagreement as disagreement:
             failed = disagreement
-        return alive.batches, failed
-    finally:
-        if failed is not None:
             report(f'The data of the cloud stay in {directory}\n{failed}')
+    finally:
         cloud.stop()
-        if failed is None:
-            shutil.rmtree(directory)
+    if failed is None:
+        shutil.rmtree(directory)
+    return alive.batches, failed
 
 
 def shrink(
