@@ -70,3 +70,58 @@ class FreeUntrackedTest(base.HostTestCase):
         self.rt.pci_tracker = None
         self.update_usage(vm_states.DELETED)
         self.assertEqual([], self.reports)
+
+
+class RebuildTest(base.HostTestCase):
+    """A server that was resized, and rebuilt in ERROR."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.rt = self.compute.rt
+        self.rt.compute_nodes = {base.HOST: self.node}
+        self.server = self.create_server(2)
+
+    def rebuild(self, source: str, destination: str) -> list[int]:
+        """Rebuild the server; return the counts of its requests.
+
+        In the migration context it has a request for 2 devices on the source,
+        and one for 1 device on the destination.
+        """
+        instance = self.instance(self.server)
+        move = objects.Migration(
+            self.context,
+            instance_uuid=self.server,
+            source_compute=source,
+            dest_compute=destination,
+            status='error',
+            migration_type='resize',
+        )
+        move.create()
+        old, new = (
+            objects.InstancePCIRequests(
+                instance_uuid=self.server,
+                requests=[
+                    objects.InstancePCIRequest(count=count, spec=[base.GPU])
+                ],
+            )
+            for count in (2, 1)
+        )
+        instance.migration_context = objects.MigrationContext(
+            instance_uuid=self.server,
+            migration_id=move.id,
+            old_pci_requests=old,
+            new_pci_requests=new,
+        )
+        instance.save()
+        self.rt.finish_evacuation(
+            self.instance(self.server), base.HOST, migration=None
+        )
+        rebuilt = self.instance(self.server)
+        self.assertIsNone(rebuilt.migration_context)
+        return [each.count for each in rebuilt.pci_requests.requests]
+
+    def test_after_a_failed_revert(self) -> None:
+        self.assertEqual([2], self.rebuild(base.HOST, 'host-2'))
+
+    def test_after_a_failed_resize(self) -> None:
+        self.assertEqual([1], self.rebuild('host-2', base.HOST))
