@@ -163,11 +163,16 @@ class Cloud:
         [service] = shown.json()['services']
         path = f'/os-services/{service["id"]}'
         self.request('PUT', path, {'forced_down': True})
-        self.operate(steps.Step('evacuate', name))
+        response = self.operate(steps.Step('evacuate', name))
+        is_accepted = response is not None and response.status < 300
         deadline = time.monotonic() + TIMEOUT
-        while time.monotonic() < deadline:
+        while is_accepted and time.monotonic() < deadline:
             found = self.find(name)
-            if found is None or found.task_state is None:
+            # Nova stops an evacuated server, and then records its host.
+            if found is None or (
+                found.task_state is None
+                and (found.host != server.host or found.vm_state == 'error')
+            ):
                 break
             time.sleep(0.1)
         self.restart('kill')
