@@ -227,7 +227,7 @@ class AllocationsTest(base.HostTestCase):
         self.assertReported(first, second)
 
     def test_one_failure_keeps_no_other_server_from_its_devices(self) -> None:
-        first, second = self.create_server(1), self.create_server(1)
+        _first, second = self.create_server(1), self.create_server(1)
 
         def fail(consumer: str) -> None:
             if consumer != second:
