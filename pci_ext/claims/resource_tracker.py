@@ -111,32 +111,6 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         ):
             self._free_untracked(context, instance)
 
-    def finish_evacuation(
-        self,
-        instance: 'objects.Instance',
-        node: str | None,
-        migration: 'objects.Migration | None',
-    ) -> None:
-        """Record that a server was rebuilt here.
-
-        A revert that failed on the source leaves the migration context, which
-        Nova would apply: the server would have the requests and devices of
-        the other host.
-        """
-        if migration is None and self._is_source(instance):
-            instance.drop_migration_context()
-        super().finish_evacuation(instance, node, migration)
-
-    def _is_source(self, instance: 'objects.Instance') -> bool:
-        """Return whether this host is the source of the last resize."""
-        if instance.migration_context is None:
-            return False
-        move = objects.Migration.get_by_id(
-            instance._context.elevated(),
-            instance.migration_context.migration_id,
-        )
-        return bool(move.source_compute == self.host != move.dest_compute)
-
     @utils.synchronized(resource_tracker.COMPUTE_RESOURCE_SEMAPHORE, fair=True)
     def _free_untracked(
         self, context: Any, instance: 'objects.Instance'
@@ -216,7 +190,6 @@ SEAM = seam.Seam(
             'startup',
         ),
         'update_usage': ('self', 'context', 'instance', 'nodename'),
-        'finish_evacuation': ('self', 'instance', 'node', 'migration'),
         '_move_claim': (
             'self',
             'context',

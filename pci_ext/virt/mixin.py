@@ -23,6 +23,7 @@ from pci_ext.compute import endpoint
 from pci_ext.compute import instance_devices
 from pci_ext.compute import interface_lock
 from pci_ext.compute import manager
+from pci_ext.compute.migration import failed_reverts
 
 
 class PciExtDriverMixin:
@@ -75,6 +76,22 @@ class PciExtDriverMixin:
         """Attach devices that a guest lacks in the background."""
         if errors and self._pci_manager is not None:
             self._pci_manager.reattach_later(context, instance, errors)
+
+    def rebuild(
+        self,
+        context: nova_context.RequestContext,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        """Forget a move that was reverted; Nova rebuilds the server.
+
+        :raises NotImplementedError: if Nova is to do it without the driver
+        """
+        failed_reverts.forget_move(instance, self.virtapi._compute.host)
+        super().rebuild(  # type: ignore[misc]
+            context, instance, *args, **kwargs
+        )
 
     def guest_changed(self, server_uuid: str) -> None:
         """Heal a server whose guest lost a device, was started or stopped."""
