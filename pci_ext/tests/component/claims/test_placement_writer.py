@@ -131,6 +131,7 @@ class AllocationsTest(base.HostTestCase):
             )
 
     def free(self, server: str) -> None:
+        self.compute.driver._domains.remove(server)
         self.rt.free_pci_device_allocations_for_instance(
             self.context, self.instance(server)
         )
