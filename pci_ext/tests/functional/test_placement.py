@@ -282,7 +282,7 @@ class TestReportedLiveMigration(
         self.assertReported()
         self.assertEqual(2, len(self.reported()))
         self.inject_faults(transfer_fails=True)
-        self.assertEqual('error', self.migrate(server)['status'])
+        self.assertEqual('failed', self.migrate(server)['status'])
         self.assertReported()
         self.assertEqual(2, len(self.reported()))
         self.assertNoFailedScan()
