@@ -19,6 +19,7 @@ the schema of the database anew, which takes longer than most queries.
 import collections
 import sqlite3
 from typing import Any
+import weakref
 
 import sqlalchemy
 from sqlalchemy import event
@@ -30,12 +31,26 @@ _idle: dict[str, list['_Connection']] = collections.defaultdict(list)
 class _Connection(sqlite3.Connection):
     """A connection that is idle after it is closed."""
 
-    path: str
+    def __init__(self, path: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(path, *args, **kwargs)
+        self._path = path
+        self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+
+    def cursor(self, *args: Any) -> Any:
+        cursor = super().cursor(*args)
+        self._cursors.add(cursor)
+        return cursor
 
     def close(self) -> None:
-        if self.in_transaction:
-            self.rollback()
-        _idle[self.path].append(self)
+        if self in _idle[self._path]:
+            return
+        # A cursor with unread rows keeps the state of the database that it
+        # reads, for all others of the connection.
+        for cursor in list(self._cursors):
+            cursor.close()
+        self._cursors.clear()
+        self.rollback()
+        _idle[self._path].append(self)
 
 
 def install() -> None:
@@ -53,6 +68,4 @@ def _connect(
         return _idle[path].pop()
     except IndexError:
         options |= {'factory': _Connection, 'check_same_thread': False}
-        connection: _Connection = sqlite3.connect(path, **options)
-        connection.path = path
-        return connection
+        return sqlite3.connect(path, **options)

@@ -11,6 +11,7 @@
 # under the License.
 
 import concurrent.futures
+import contextlib
 import sqlite3
 import threading
 
@@ -45,6 +46,7 @@ class TestConnections(base.BaseTestCase):
             'do_connect',
             sqlite_connections._connect,
         )
+        self.path = settings.path('pci_ext.db')
         self.manager = enginefacade.transaction_context()
         self.manager.configure(connection=settings.database('pci_ext'))
         with self.manager.writer.using(Context()) as session:
@@ -94,6 +96,34 @@ class TestConnections(base.BaseTestCase):
         self.assertRaises(ZeroDivisionError, fail)
         self.assertEqual(0, self.values())
         self.assertEqual(connection, self.connection())
+
+    def test_closed_twice_is_used_once(self) -> None:
+        with self.manager.reader.using(Context()) as session:
+            connection = session.connection().connection.dbapi_connection
+            assert isinstance(connection, sqlite3.Connection)
+        connection.close()
+        with self.manager.reader.using(Context()) as session:
+            first = session.connection().connection.dbapi_connection
+            with self.manager.reader.using(Context()) as other:
+                second = other.connection().connection.dbapi_connection
+        self.assertIsNot(first, second)
+
+    def test_next_transaction_does_not_read_an_old_snapshot(self) -> None:
+        with self.manager.writer.using(Context()) as session:
+            session.execute(sa.text('INSERT INTO numbers VALUES (1), (2)'))
+        with self.manager.reader.using(Context()) as session:
+            unread = session.execute(sa.text('SELECT * FROM numbers'))
+            unread.cursor.fetchone()
+            connection = session.connection().connection.dbapi_connection
+        with contextlib.closing(sqlite3.connect(self.path)) as other:
+            other.execute('CREATE TABLE letters (value TEXT)')
+            other.commit()
+        with self.manager.reader.using(Context()) as session:
+            session.execute(sa.text('SELECT * FROM letters'))
+            self.assertIs(
+                connection, session.connection().connection.dbapi_connection
+            )
+        self.assertRaises(sqlite3.ProgrammingError, unread.cursor.fetchone)
 
     def test_connections_to_memory_are_not_shared(self) -> None:
         engines = [sa.create_engine('sqlite://') for _ in range(2)]
