@@ -78,9 +78,14 @@ def check_quiet(
 
 
 def check(
-    state: state_module.State, hosts: hosts_module.Hosts
+    state: state_module.State,
+    hosts: hosts_module.Hosts,
+    interrupted: Collection[int] = (),
 ) -> list[Problem]:
-    """Return what does not hold of a quiet cloud."""
+    """Return what does not hold of a quiet cloud.
+
+    :param interrupted: as for `check_quiet`
+    """
     problems = [
         Problem(invariant.__name__.strip('_').replace('_', ' '), text)
         for invariant in INVARIANTS
@@ -89,6 +94,9 @@ def check(
     problems += [
         Problem('offered devices', text)
         for text in _offered_devices(state, hosts)
+    ]
+    problems += [
+        Problem('placement', text) for text in _placement(state, interrupted)
     ]
     return problems
 
@@ -108,13 +116,16 @@ def _device_in_two_guests(state: state_module.State) -> Iterator[str]:
                 yield f'{place} is in {count} {kind}'
 
 
-def _guest_of_no_server(state: state_module.State) -> Iterator[str]:
+def _domain_of_no_server(state: state_module.State) -> Iterator[str]:
+    """A resized server has a domain on its old host until it is confirmed."""
     for host, uuid in {*state.guests, *state.definitions}:
         server = state.servers.get(uuid)
         if server is None:
             yield f'{uuid} on {host}'
-        elif server.host != host:
-            yield f'{server.name} is on {server.host}, its guest on {host}'
+        elif server.host != host and (
+            (host, uuid) in state.guests or server.vm_state != 'resized'
+        ):
+            yield f'{server.name} is on {server.host}, its domain on {host}'
 
 
 def _power(state: state_module.State) -> Iterator[str]:
@@ -237,21 +248,9 @@ def _events(state: state_module.State) -> Iterator[str]:
             yield f'{state.servers[uuid].name}: {event} of {request_id}'
 
 
-def _placement(state: state_module.State) -> Iterator[str]:
-    """Placement knows the servers, and their moves."""
-    moves = {
-        each.uuid
-        for each in state.migrations
-        if each.server in state.servers and each.status == 'finished'
-    }
-    for consumer, provider, _, _ in state.allocations:
-        if consumer not in state.servers and consumer not in moves:
-            yield f'{consumer} has allocations of {provider}'
-
-
 INVARIANTS: tuple[Invariant, ...] = (
     _device_in_two_guests,
-    _guest_of_no_server,
+    _domain_of_no_server,
     _power,
     _guest_and_records,
     _owners,
@@ -259,7 +258,6 @@ INVARIANTS: tuple[Invariant, ...] = (
     _marks,
     _pools,
     _events,
-    _placement,
 )
 
 
@@ -289,6 +287,24 @@ def _offered_devices(
         for address in on_record.keys() - offered:
             if on_record[address].status not in _IN_USE:
                 yield f'{address} on {host} is on record and not offered'
+
+
+def _placement(
+    state: state_module.State, interrupted: Collection[int]
+) -> Iterator[str]:
+    """Placement knows the servers, and their moves.
+
+    Nova leaves the allocations of a move that a restart interrupted.
+    """
+    moves = {
+        each.uuid
+        for each in state.migrations
+        if each.id in interrupted
+        or (each.server in state.servers and each.status == 'finished')
+    }
+    for consumer, provider, name, _ in state.allocations:
+        if consumer not in state.servers and consumer not in moves:
+            yield f'{consumer} has allocations of {name} on {provider}'
 
 
 def check_new_devices(

@@ -187,7 +187,7 @@ class Life:
     ) -> list[invariants.Problem]:
         hosts = self._cloud.hosts
         return (
-            invariants.check(state, hosts)
+            invariants.check(state, hosts, self._interrupted)
             or invariants.check_new_devices(before, state, hosts)
             or list(self._check_api(state))
         )

@@ -204,8 +204,10 @@ def _read_domains(
     except FileNotFoundError:
         # It is written with the first domain.
         return
-    for uuid, devices in domains.items():
-        guests[host, uuid] = definitions[host, uuid] = frozenset(devices)
+    for uuid, domain in domains.items():
+        definitions[host, uuid] = frozenset(domain['definition'])
+        if domain['guest'] is not None:
+            guests[host, uuid] = frozenset(domain['guest'])
 
 
 def _pools(cloud: process.AllInOne) -> dict[tuple[str, str], int]:
