@@ -129,9 +129,9 @@ class MetadataKeys:
             instance.save()
 
 
-#: By address, the operation that detaches the device: a guest may release it
-#: minutes after the request, or never. Written by compute.operations; read by
-#: compute.recovery, compute.migration and api.
+#: By address, a PendingDetach: a guest may release a device minutes after the
+#: request, or never. Written by compute.operations; read by compute.recovery,
+#: compute.migration, requests.moves and api.
 PENDING_DETACH = MetadataKeys('pci_ext:detach:')
 
 #: By request, the operation that detached its devices for a live migration;
@@ -220,18 +220,73 @@ def reserved(metadata: Mapping[str, str]) -> Counter[str]:
     return devices
 
 
-def pending_detach(
-    instance: 'objects.Instance', operation: str | None = None
-) -> frozenset[str]:
-    """Return the addresses of the devices with a pending detach.
+@dataclasses.dataclass(frozen=True)
+class PendingDetach:
+    """The mark of a device that its guest was requested to release.
 
-    :param operation: id of an operation; only the devices that it detaches
+    It names the device by more than the address, at which another host, or
+    another request, may have another device.
+
+    :ivar operation: id of the operation that detaches the device
+    :ivar node_id: id of the compute node that has it, as text
+    :ivar request_id: the request that it was claimed for
     """
-    return frozenset(
-        address
-        for address, value in PENDING_DETACH.get(instance).items()
-        if operation in (None, value)
+
+    operation: str
+    node_id: str
+    request_id: str
+
+    @classmethod
+    def of_device(
+        cls, device: 'objects.PciDevice', operation: str
+    ) -> 'PendingDetach':
+        return cls(
+            operation, str(device.compute_node_id), str(device.request_id)
+        )
+
+
+def mark_pending_detach(
+    instance: 'objects.Instance',
+    devices: 'Iterable[objects.PciDevice]',
+    operation: str,
+) -> None:
+    """Mark devices, and save the instance if that changes it."""
+    PENDING_DETACH.add(
+        instance,
+        {
+            device.address: ' '.join(
+                dataclasses.astuple(PendingDetach.of_device(device, operation))
+            )
+            for device in devices
+        },
     )
+
+
+def pending_detaches(
+    instance: 'objects.Instance',
+) -> dict[str, PendingDetach]:
+    """Return all marks by address, also those of devices of another host."""
+    return {
+        address: PendingDetach(*value.split(' '))
+        for address, value in PENDING_DETACH.get(instance).items()
+    }
+
+
+def pending_detach(
+    instance: 'objects.Instance', devices: 'Iterable[objects.PciDevice]'
+) -> dict[str, str]:
+    """Return the operation of each device whose detach is pending.
+
+    :param devices: of the server
+    :returns: by address
+    """
+    marks = pending_detaches(instance)
+    return {
+        device.address: mark.operation
+        for device in devices
+        if (mark := marks.get(device.address))
+        and mark == PendingDetach.of_device(device, mark.operation)
+    }
 
 
 def pending_reattach(instance: 'objects.Instance') -> frozenset[str]:

@@ -29,7 +29,9 @@ def refusal_reason(
 
     :returns: None if nova-api knows of none
     """
-    if server_state.pending_detach(instance):
+    if server_state.pending_detach(
+        instance, [each.device.row for each in devices]
+    ):
         return _(
             'A PCI device of the server is being detached: its guest has not '
             'released it.'

@@ -77,7 +77,7 @@ class ResourceTracker(resource_tracker.ResourceTracker):
     ) -> claims.MoveClaim:
         is_live = bool(migration and migration.is_live_migration)
         with moves.moving(instance, is_live):
-            claim = super()._move_claim(
+            return super()._move_claim(
                 context,
                 instance,
                 new_flavor,
@@ -86,9 +86,13 @@ class ResourceTracker(resource_tracker.ResourceTracker):
                 allocations,
                 **kwargs,
             )
-        if not is_live:
-            moves.clear_pending_detach(instance)
-        return claim
+
+    def instance_claim(
+        self, context: Any, instance: 'objects.Instance', *args: Any
+    ) -> claims.Claim:
+        """Claim for a server that is built, or unshelved."""
+        moves.drop_pending_detach(instance)
+        return super().instance_claim(context, instance, *args)
 
     def _update_to_placement(
         self, context: Any, compute_node: 'objects.ComputeNode', startup: bool
@@ -190,6 +194,14 @@ SEAM = seam.Seam(
             'startup',
         ),
         'update_usage': ('self', 'context', 'instance', 'nodename'),
+        'instance_claim': (
+            'self',
+            'context',
+            'instance',
+            'nodename',
+            'allocations',
+            'limits',
+        ),
         '_move_claim': (
             'self',
             'context',

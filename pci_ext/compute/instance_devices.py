@@ -94,6 +94,33 @@ def drop_untracked(
         instance.obj_reset_changes(['pci_devices'])
 
 
+def drop_pending_detach(
+    context: nova_context.RequestContext, instance: 'objects.Instance'
+) -> bool:
+    """Remove from an instance the devices that its guest was to release.
+
+    To be called before its guest is started anew, by which it has released
+    them.
+
+    :param context: of an administrator
+    :returns: whether the server has devices to be freed
+    """
+    devices = list(instance.pci_devices or ())
+    if not devices:
+        return False
+    # Nova's instance may have been loaded a while ago.
+    current = objects.Instance.get_by_uuid(
+        context, instance.uuid, expected_attrs=['system_metadata']
+    )
+    pending = server_state.pending_detach(current, devices)
+    if pending:
+        instance.pci_devices = objects.PciDeviceList(
+            objects=[each for each in devices if each.address not in pending]
+        )
+        instance.obj_reset_changes(['pci_devices'])
+    return bool(pending)
+
+
 def pool_keys(
     rt: nova_compute.ResourceTracker, device: 'objects.PciDevice'
 ) -> dict[str, Any]:

@@ -168,7 +168,7 @@ class Manager:
         return run
 
     def guest_changed(self, server_uuid: str) -> None:
-        """Heal a server whose guest lost a device, was started or stopped.
+        """Heal a server whose guest lost a device.
 
         Its devices are known without a query: most servers have none.
         """
@@ -178,6 +178,20 @@ class Manager:
             or tracker.claims.get(server_uuid)
         ):
             self.heal(server_uuid)
+
+    def guest_restarted(self, server_uuid: str) -> None:
+        """Heal a server whose guest was started or stopped.
+
+        Only those that wait for something, such as the release of a device.
+        """
+        if server_uuid in self._unhealthy:
+            self.heal_soon(server_uuid)
+            self.guest_changed(server_uuid)
+
+    def heal_soon(self, server_uuid: str) -> None:
+        """Heal a server after a short delay."""
+        self._unhealthy.discard(server_uuid)
+        self._unhealthy.add(server_uuid)
 
     def reattach(
         self, context: nova_context.RequestContext, server_uuid: str

@@ -62,8 +62,9 @@ def adjust_for_move(
         return instance_requests.list_without_ports(instance)
     owned = [
         each
-        for each in instance_requests.list_without_ports(instance)
-        if _is_attached(each)
+        for request in instance_requests.list_without_ports(instance)
+        if _is_attached(request)
+        and (each := _reduce(request.obj_clone(), instance)).count
     ]
     if flavor.id == instance.flavor.id:
         requests = _cap_counts(requests, owned)
@@ -122,15 +123,36 @@ def sync_request_spec(
     )
 
 
-def clear_pending_detach(instance: 'objects.Instance') -> None:
-    """Clear the pending detaches of a server that moves.
+def drop_pending_detach(instance: 'objects.Instance') -> None:
+    """Remove from a server without a host what its guest was to release.
 
-    Its guest is started again, on the new host or the old one, and the new
-    domain has received no request to release a device.
+    Its devices are free, and others are claimed for its requests.
     """
-    server_state.PENDING_DETACH.remove(
-        instance, server_state.PENDING_DETACH.get(instance)
+    pending = server_state.pending_detaches(instance)
+    if pending:
+        instance.pci_requests = objects.InstancePCIRequests(
+            instance_uuid=instance.uuid,
+            requests=[
+                request
+                for request in instance_requests.list_requests(instance)
+                if _reduce(request, instance).count
+            ],
+        )
+        server_state.PENDING_DETACH.remove(instance, pending)
+
+
+def _reduce(
+    request: 'objects.InstancePCIRequest', instance: 'objects.Instance'
+) -> 'objects.InstancePCIRequest':
+    """Leave devices with a pending detach out of the count of a request.
+
+    The guest is started anew, and so has released them.
+    """
+    request.count -= sum(
+        mark.request_id == request.request_id
+        for mark in server_state.pending_detaches(instance).values()
     )
+    return request
 
 
 def _has_requests(spec: 'objects.RequestSpec') -> bool:

@@ -67,6 +67,17 @@ class PciExtDriverMixin:
             instance,
         )
 
+    def _prepare_devices(self, instance: 'objects.Instance') -> None:
+        """Leave in an instance the devices with which its guest is started."""
+        self._drop_untracked(instance)
+        if (
+            instance_devices.drop_pending_detach(
+                nova_context.get_admin_context(), instance
+            )
+            and self._pci_manager is not None
+        ):
+            self._pci_manager.heal_soon(instance.uuid)
+
     def _reattach_later(
         self,
         context: nova_context.RequestContext,
@@ -94,6 +105,11 @@ class PciExtDriverMixin:
         )
 
     def guest_changed(self, server_uuid: str) -> None:
-        """Heal a server whose guest lost a device, was started or stopped."""
+        """Heal a server whose guest lost a device."""
         if self._pci_manager is not None:
             self._pci_manager.guest_changed(server_uuid)
+
+    def guest_restarted(self, server_uuid: str) -> None:
+        """Heal a server whose guest was started or stopped, if it waits."""
+        if self._pci_manager is not None:
+            self._pci_manager.guest_restarted(server_uuid)

@@ -109,8 +109,7 @@ class ServerDevice:
     @property
     def state(self) -> str:
         """One of `State`."""
-        address = self.device.row.address
-        if address in server_state.pending_detach(self.instance):
+        if server_state.pending_detach(self.instance, [self.device.row]):
             return State.DETACHING
         if self.request in instance_devices.incomplete_requests(self.instance):
             return State.ATTACHING
@@ -167,12 +166,12 @@ def list_server_devices(instance: 'objects.Instance') -> list[ServerDevice]:
     devices = reader.devices_in_cell(
         instance._context, cell_queries.DeviceFilter(server_uuid=instance.uuid)
     )
-    errors = _detach_errors(instance)
     requests = instance_requests.by_id(
         instance_requests.list_requests(instance)
     )
     if server_queries.is_in_resize(instance.vm_state, instance.task_state):
         devices = [each for each in devices if each.row.request_id in requests]
+    errors = _detach_errors(instance, [each.row for each in devices])
     return [
         ServerDevice(
             instance,
@@ -184,13 +183,15 @@ def list_server_devices(instance: 'objects.Instance') -> list[ServerDevice]:
     ]
 
 
-def _detach_errors(instance: 'objects.Instance') -> dict[str, str]:
+def _detach_errors(
+    instance: 'objects.Instance', rows: 'list[objects.PciDevice]'
+) -> dict[str, str]:
     """Return by address the errors of the pending detaches of a server.
 
     A device with a pending detach is recorded with the operation, whose
     error is in the event of its action.
     """
-    operations = server_state.PENDING_DETACH.get(instance)
+    operations = server_state.pending_detach(instance, rows)
     errors = {
         operation_id: _error_of_operation(instance, operation_id)
         for operation_id in set(operations.values())

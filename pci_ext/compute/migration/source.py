@@ -63,7 +63,7 @@ class SourceMigration(server_task.ServerTask):
         :raises nova.exception.MigrationPreCheckError: if one does
         """
         self.reload()
-        if server_state.pending_detach(self.instance):
+        if self.pending_detach():
             raise nova_exception.MigrationPreCheckError(
                 reason=_('A PCI device of the server is being detached.')
             )

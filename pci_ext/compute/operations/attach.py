@@ -137,9 +137,9 @@ class Attach(operation.Operation):
         devices stay marked as those of an attach, so that recovery undoes it.
         """
         self.sync_requests(self.request_ids)
-        remaining = {device.address for device in self._claimed()}
-        if remaining and remaining <= server_state.pending_detach(
-            self.instance
+        remaining = self._claimed()
+        if remaining and len(remaining) == len(
+            server_state.pending_detach(self.instance, remaining)
         ):
             self._confirm()
         self.report_pools()

@@ -90,7 +90,8 @@ class Detach(operation.Operation):
         :raises PciDetachFailed: if the guest does not release a device
         """
         self.reload()
-        pending = server_state.pending_detach(self.instance, self.operation_id)
+        # Those of devices that are free already are among them.
+        pending = self._marked()
         if not pending and not self.is_completed():
             self.release_server()
             return False
@@ -156,9 +157,19 @@ class Detach(operation.Operation):
         return [device.address for device in self.devices]
 
     def _mark(self) -> None:
-        server_state.PENDING_DETACH.mark(
-            self.instance, self._addresses(), self.operation_id
+        server_state.mark_pending_detach(
+            self.instance, self.devices, self.operation_id
         )
+
+    def _marked(self) -> set[str]:
+        """Return the addresses of all devices that this detach has marked."""
+        return {
+            address
+            for address, mark in server_state.pending_detaches(
+                self.instance
+            ).items()
+            if mark.operation == self.operation_id
+        }
 
     def _unmark(self) -> None:
         server_state.PENDING_DETACH.remove(
@@ -208,7 +219,5 @@ class Detach(operation.Operation):
         self.sync_requests(self._request_ids)
         owned = {device.address for device in self.owned()}
         server_state.PENDING_DETACH.remove(
-            self.instance,
-            server_state.pending_detach(self.instance, self.operation_id)
-            - owned,
+            self.instance, self._marked() - owned
         )

@@ -104,7 +104,7 @@ class Reattach(operation.Operation):
         attached = self.driver.persistent_pci(self.instance)
         if attached is None:
             return []
-        excluded = attached | server_state.pending_detach(self.instance)
+        excluded = attached | self.pending_detach()
         request_ids = server_state.pending_reattach(self.instance)
         return [
             device
@@ -129,7 +129,7 @@ class Reattach(operation.Operation):
             request.request_id
             for request in instance_devices.incomplete_requests(self.instance)
         }
-        excluded = attached | server_state.pending_detach(self.instance)
+        excluded = attached | self.pending_detach()
         return {
             device.request_id
             for device in self.owned()

@@ -98,6 +98,12 @@ class ServerTask:
         """Return the devices that are claimed or allocated for the server."""
         return instance_devices.get_devices(self.rt, self.instance)
 
+    def pending_detach(self) -> frozenset[str]:
+        """Return the addresses of the devices with a pending detach."""
+        return frozenset(
+            server_state.pending_detach(self.instance, self.owned())
+        )
+
     def in_guest(self) -> frozenset[str]:
         """Return the addresses of the devices in the guest, if it runs."""
         return self.driver.attached_pci(self.instance) or frozenset()
@@ -119,13 +125,9 @@ class ServerTask:
         guest releases them.
         """
         in_guest = self.in_guest()
-        server_state.PENDING_DETACH.mark(
+        server_state.mark_pending_detach(
             self.instance,
-            [
-                device.address
-                for device in devices
-                if device.address in in_guest
-            ],
+            [device for device in devices if device.address in in_guest],
             self.operation_id,
         )
         for device in devices:

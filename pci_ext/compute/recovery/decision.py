@@ -92,10 +92,8 @@ def _heal_idle(
         yield healing_actions.UndoAttach(attach)
     if state.operation:
         yield healing_actions.EndEvent(state.operation)
-    addresses = {device.address for device in state.devices}
-    gone = state.pending_detach.keys() - addresses
-    if gone:
-        yield healing_actions.ClearPendingDetach(frozenset(gone))
+    if state.void_detach:
+        yield healing_actions.ClearPendingDetach(state.void_detach)
     yield from _sync_requests(state)
     yield from _allocate(state)
     if state.guest is observed_state.Guest.MISSING:

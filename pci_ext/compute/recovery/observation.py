@@ -60,6 +60,7 @@ def observe(
     }
     operation = server_state.operation_id(instance)
     errors = server_state.reattach_errors(instance).values()
+    pending = server_state.pending_detach(instance, owned)
     return observed_state.State(
         task_state=(
             _RESIZED
@@ -89,7 +90,10 @@ def observe(
             _request(each)
             for each in instance_requests.list_without_ports(instance)
         ),
-        pending_detach=server_state.PENDING_DETACH.get(instance),
+        pending_detach=pending,
+        void_detach=frozenset(
+            server_state.PENDING_DETACH.get(instance).keys() - pending.keys()
+        ),
         pending_reattach=server_state.PENDING_REATTACH.get(instance),
         gave_up_reattach=not retry_failed
         and any(error.state == server_state.FAILED for error in errors),

@@ -68,7 +68,10 @@ class State:
         freed, and only its outcome is to be recorded
     :ivar is_stale: whether the operation that has the server does not run
     :ivar devices: those of ports are not among them
-    :ivar pending_detach: by address, the operation that detaches the device
+    :ivar pending_detach: by address, the operation that detaches the device,
+        of some of the devices
+    :ivar void_detach: addresses of marks of devices that are free, or were on
+        another host
     :ivar pending_reattach: by request, the operation that is to reattach it
     :ivar gave_up_reattach: whether all attempts to reattach have failed
     :ivar foreign: addresses in the guest of devices that are not the server's
@@ -82,6 +85,7 @@ class State:
     devices: tuple[Device, ...] = ()
     requests: tuple[Request, ...] = ()
     pending_detach: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    void_detach: frozenset[str] = frozenset()
     pending_reattach: Mapping[str, str] = dataclasses.field(
         default_factory=dict
     )

@@ -35,6 +35,9 @@ class UnhealthyServers:
     def __init__(self) -> None:
         self._schedules: dict[str, _Schedule] = {}
 
+    def __contains__(self, server_uuid: str) -> bool:
+        return server_uuid in self._schedules
+
     def add(self, server_uuid: str) -> None:
         """Let a server be healed again; each time after a longer delay.
 

@@ -58,18 +58,52 @@ class TestMoves(lifecycle.LifecycleTestCase):
 
     def test_cold_migration_reverted(self) -> None:
         before = self.devices(self.server)
-        address = max(before)
-        self.inject_faults(release_delay={address: 'never'}, timeout=0.2)
-        self.assertEqual('Error', self.detach(self.server, address))
-        self.inject_faults()
         self.migrate(self.server)
-        self.assertEqual([], self.pending_detaches())
         self.revert(self.server)
         self.assertHasDevices(self.server, self.source)
         self.assertEqual(before, self.devices(self.server))
         for address in before:
             self.assertEqual('Success', self.detach(self.server, address))
         self.assertNoOtherDevicesInUse(self.server)
+
+    def fail_to_detach(self) -> str:
+        """Let a detach time out, and return the address of the device."""
+        address = max(self.devices(self.server))
+        self.inject_faults(release_delay={address: 'never'}, timeout=0.2)
+        self.assertEqual('Error', self.detach(self.server, address))
+        self.inject_faults()
+        self.assertEqual(1, len(self.pending_detaches()))
+        return address
+
+    def test_migrates_without_a_device_that_is_to_be_detached(self) -> None:
+        self.fail_to_detach()
+        self.migrate(self.server)
+        self.assertEqual(2, len(self.devices(self.server)))
+        self.confirm(self.server)
+        self.assertEqual(2, len(self.devices(self.server)))
+        self.assertEqual(2, len(self.devices_in_use()))
+
+    def test_reverts_without_a_device_that_is_to_be_detached(self) -> None:
+        before = self.devices(self.server)
+        address = self.fail_to_detach()
+        self.migrate(self.server)
+        self.revert(self.server)
+        self.assertNotIn(address, self.domain(self.server))
+        self.wait_until(lambda: not self.pending_detaches())
+        del before[address]
+        self.assertEqual(before, self.devices(self.server))
+        self.assertEqual(2, len(self.devices_in_use()))
+
+    def test_unshelves_without_a_device_that_is_to_be_detached(self) -> None:
+        self.fail_to_detach()
+        self.act_and_wait(self.server, 'shelve', None, 'SHELVED')
+        self.act_and_wait(
+            self.server, 'shelveOffload', None, 'SHELVED_OFFLOADED'
+        )
+        self.act_and_wait(self.server, 'unshelve', None, 'ACTIVE')
+        self.assertEqual([], self.pending_detaches())
+        self.assertEqual(2, len(self.devices(self.server)))
+        self.assertEqual(2, len(self.devices_in_use()))
 
     def pending_detaches(self) -> list[str]:
         """Return the metadata keys of the devices with a pending detach."""

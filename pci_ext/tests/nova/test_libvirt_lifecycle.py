@@ -12,10 +12,13 @@
 
 """Attached devices in the lifecycle of a libvirt domain."""
 
+import os
+import time
 from typing import Any
 
 import fixtures
 from nova.tests.fixtures import libvirt as fakelibvirt
+from nova.virt.libvirt import utils as libvirt_utils
 
 from pci_ext import server_state
 from pci_ext.tests.nova import test_libvirt_attach
@@ -198,3 +201,65 @@ class LibvirtLifecycleTest(test_libvirt_attach.LibvirtAttachTestCase):
         self.migrate()
         self._revert_resize(self.server)
         self.assertSameDevices()
+
+
+class PendingDetachTest(test_libvirt_attach.LibvirtAttachTestCase):
+    """A new start of the guest releases a device that it was to release."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.attach('2:accelerator')
+        self.flags(
+            group='libvirt', device_detach_attempts=1, device_detach_timeout=1
+        )
+        before = self.devices_of(self.server)
+        self.address = max(before)
+        self.remaining = before - {self.address}
+        domain = self.domain()
+        original = domain.detachDeviceFlags
+        # An unresponsive guest causes neither an error nor an event.
+        domain.detachDeviceFlags = lambda xml, flags: None
+        self.detach(self.address, result='error')
+        domain.detachDeviceFlags = original
+        self.assertIn(self.address, self.hostdevs_of('compute1', self.server))
+
+    def assertReleased(self) -> None:
+        self.assertEqual(
+            self.remaining, self.hostdevs_of('compute1', self.server)
+        )
+        # Its turn comes seconds after the start.
+        manager = self.computes['compute1'].driver._pci_manager
+        self.assertIn(self.server['id'], manager._unhealthy)
+        manager.guest_restarted(self.server['id'])
+        deadline = time.monotonic() + 30
+        while manager.workers.is_busy(self.server['id']):
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.05)
+        self.assertEqual(self.remaining, self.devices_of(self.server))
+
+    def test_hard_reboot(self) -> None:
+        self._reboot_server(self.server, hard=True)
+        self.assertReleased()
+
+    def test_stop_and_start(self) -> None:
+        self._stop_server(self.server)
+        self._start_server(self.server)
+        self.assertReleased()
+
+    def test_rebuild(self) -> None:
+        self._rebuild_server(
+            self.server, '155d900f-4e14-4e4c-a73d-069cbf4541e6'
+        )
+        self.assertReleased()
+
+    def test_rescue_and_unrescue(self) -> None:
+        os.makedirs(libvirt_utils.get_instance_path(self.instance()))
+        self.api.post_server_action(self.server['id'], {'rescue': {}})
+        self._wait_for_state_change(self.server, 'RESCUE')
+        self.assertReleased()
+        # The domain before the rescue had the device.
+        self.api.post_server_action(self.server['id'], {'unrescue': None})
+        self._wait_for_state_change(self.server, 'ACTIVE')
+        self.assertEqual(
+            self.remaining, self.hostdevs_of('compute1', self.server)
+        )

@@ -135,7 +135,7 @@ class FakeDriver(
     def _define_domain(self, instance: 'objects.Instance') -> None:
         """Define a domain by the records of its server."""
         self.plug_vifs(instance, instance.get_network_info())
-        self._drop_untracked(instance)
+        self._prepare_devices(instance)
         devices = instance.get_pci_devices()
         self._inventory.check_models(devices)
         self._domains.define(

@@ -38,6 +38,7 @@ class SuspendMixin:
     _domains: hypervisor.Domains
     _drop_untracked: Any
     _inventory: inventory.Inventory
+    _prepare_devices: Any
 
     def suspend(
         self,
@@ -72,7 +73,7 @@ class SuspendMixin:
     ) -> None:
         super().resume(context, instance, *args, **kwargs)  # type: ignore[misc]
         self.plug_vifs(instance, instance.get_network_info())
-        self._drop_untracked(instance)
+        self._prepare_devices(instance)
         devices = instance.get_pci_devices()
         self._inventory.check_models(devices)
         self._domains.restore(instance.uuid)

@@ -12,6 +12,7 @@
 
 """PCI devices and root ports in the XML of a libvirt domain."""
 
+from collections.abc import Collection
 from typing import Any
 
 from lxml import etree
@@ -45,6 +46,26 @@ def hostdev_addresses(xml: str) -> frozenset[str]:
         "devices/hostdev[@type='pci']/source/address"
     )
     return frozenset(map(address, found))
+
+
+def without_hostdevs(xml: str, excluded: Collection[str]) -> str:
+    """Remove PCI devices from the XML of a domain.
+
+    :param excluded: their addresses on the host
+    """
+    domain = etree.fromstring(xml)
+    found = [
+        (devices, hostdev)
+        for devices in domain.iterfind('devices')
+        for hostdev in devices.iterfind("hostdev[@type='pci']")
+        if (source := hostdev.find('source/address')) is not None
+        and address(source) in excluded
+    ]
+    if not found:
+        return xml
+    for devices, hostdev in found:
+        devices.remove(hostdev)
+    return str(etree.tostring(domain, encoding='unicode'))
 
 
 def all_addresses(xml: str) -> frozenset[str]:

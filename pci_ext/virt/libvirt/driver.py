@@ -28,6 +28,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 from oslo_serialization import jsonutils
 
+from pci_ext.compute import instance_devices
 from pci_ext.requests import teaming
 from pci_ext.virt import live_migration
 from pci_ext.virt import mixin
@@ -43,6 +44,11 @@ from pci_ext.virt.libvirt import vif
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
+
+_RESTARTS = (
+    virtevent.EVENT_LIFECYCLE_STARTED,
+    virtevent.EVENT_LIFECYCLE_STOPPED,
+)
 
 #: Prefix of libvirt's aliases of host devices.
 _HOSTDEV = 'hostdev'
@@ -129,7 +135,7 @@ class LibvirtDriver(
         self, guest: vconfig.LibvirtConfigGuest, instance: 'objects.Instance'
     ) -> None:
         """Check the devices of a guest that is to start, and describe them."""
-        self._drop_untracked(instance)
+        self._prepare_devices(instance)
         self._check_models(instance.get_pci_devices())
         devices = instance.get_pci_devices(
             source=objects.InstancePCIRequest.FLAVOR_ALIAS
@@ -139,6 +145,30 @@ class LibvirtDriver(
         )
         self._check_virtual_functions(devices)
         super()._guest_add_pci_devices(guest, instance)
+
+    def _create_guest(
+        self,
+        context: nova_context.RequestContext,
+        xml: str,
+        instance: 'objects.Instance',
+        *args: Any,
+        **kwargs: Any,
+    ) -> Any:
+        """Leave devices out that are not the server's any more.
+
+        Nova resumes and unrescues a guest by the XML of an earlier domain.
+        """
+        self._prepare_devices(instance)
+        tracked = instance_devices.tracked_devices(self.virtapi._compute.rt)
+        own = {device.address for device in instance.pci_devices or ()}
+        lost = {device.address for device in tracked} - own
+        return super()._create_guest(
+            context,
+            domain_xml.without_hostdevs(xml, lost),
+            instance,
+            *args,
+            **kwargs,
+        )
 
     def _get_guest_config(
         self,
@@ -200,8 +230,16 @@ class LibvirtDriver(
             )
 
     def emit_event(self, event: virtevent.InstanceEvent) -> None:
-        """Handle the event that a device left a guest."""
+        """Handle the events of a device that left a guest, and of restarts.
+
+        A guest that is stopped or started anew has released its devices.
+        """
         super().emit_event(event)
+        if (
+            isinstance(event, virtevent.LifecycleEvent)
+            and event.get_transition() in _RESTARTS
+        ):
+            self.guest_restarted(event.uuid)
         if isinstance(
             event, libvirtevent.DeviceRemovedEvent
         ) and event.dev.startswith(_HOSTDEV):

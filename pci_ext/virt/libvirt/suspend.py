@@ -61,6 +61,7 @@ class SuspendMixin:
     _find_guest: Any
     _find_hostdev: Any
     _get_mdevs_from_guest_config: Any
+    _prepare_devices: Any
     _reattach_later: Any
 
     def suspend(
@@ -96,7 +97,7 @@ class SuspendMixin:
 
         :raises PciAttachFailed: for a device that is another one now, or gone
         """
-        self._drop_untracked(instance)
+        self._prepare_devices(instance)
         self._check_models(instance.get_pci_devices())
         super().resume(context, instance, *args, **kwargs)  # type: ignore[misc]
         self._reattach_missing(context, instance)

@@ -18,6 +18,7 @@ from nova import objects
 from nova.compute import api as compute_api
 from oslo_utils.fixture import uuidsentinel
 
+from pci_ext import server_state
 from pci_ext.policies import pci_devices as policies
 from pci_ext.tests.component.api import base
 
@@ -134,9 +135,22 @@ class LiveMigrationsTestCase(ServerTestCase):
             instance = objects.Instance.get_by_uuid(
                 cell_context, self.server, expected_attrs=['system_metadata']
             )
-            instance.system_metadata['pci_ext:detach:0000:00:00.0'] = 'req-1'
-            instance.save()
+            [device] = instance.pci_devices
+            server_state.mark_pending_detach(instance, [device], 'req-1')
         self.assertIn('being detached', self.migrate(409))
+
+    def test_ignores_the_pending_detach_of_another_host(self) -> None:
+        self.add_device(NVIDIA, HOTPLUG)
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            instance = objects.Instance.get_by_uuid(
+                cell_context, self.server, expected_attrs=['system_metadata']
+            )
+            device = instance.pci_devices[0].obj_clone()
+            device.compute_node_id += 1
+            server_state.mark_pending_detach(instance, [device], 'req-1')
+        self.migrate(202)
 
     def test_policy_hides_addresses(self) -> None:
         self.add_device(INTEL, FORBID)

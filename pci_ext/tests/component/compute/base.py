@@ -250,6 +250,23 @@ class HostTestCase(test.TestCase):
         )
         return str(self.context.request_id)
 
+    def mark_pending(self, server: str, *addresses: str) -> None:
+        """Mark devices of a server, as a detach does."""
+        instance = self.instance(server)
+        server_state.mark_pending_detach(
+            instance,
+            [
+                device
+                for device in instance.pci_devices
+                if device.address in addresses
+            ],
+            'req-1',
+        )
+
+    def pending(self, server: str) -> set[str]:
+        """Return the addresses of all marks of a pending detach."""
+        return set(server_state.pending_detaches(self.instance(server)))
+
     def instance(self, server: str) -> objects.Instance:
         return objects.Instance.get_by_uuid(
             self.context,

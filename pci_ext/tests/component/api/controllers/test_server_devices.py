@@ -158,6 +158,15 @@ class ServerDevicesTestCase(base.RouterTestCase):
         self.assertNotIn('dev_id', shown)
         self.assertEqual('IntelGPU', shown['pci_flavor'])
 
+    def recorded(
+        self, instance: objects.Instance, address: str
+    ) -> objects.PciDevice:
+        """Return a device of the server."""
+        [device] = [
+            each for each in instance.pci_devices if each.address == address
+        ]
+        return device
+
     def start_detach(self, slot: int, error: str | None) -> None:
         """Start to detach a device.
 
@@ -171,8 +180,10 @@ class ServerDevicesTestCase(base.RouterTestCase):
             instance = objects.Instance.get_by_uuid(
                 cell_context, self.server, expected_attrs=['system_metadata']
             )
-            server_state.PENDING_DETACH.mark(
-                instance, [f'0000:0{slot}:00.0'], cell_context.request_id
+            server_state.mark_pending_detach(
+                instance,
+                [self.recorded(instance, f'0000:0{slot}:00.0')],
+                cell_context.request_id,
             )
             objects.InstanceAction.action_start(
                 cell_context, self.server, 'detach_pci', want_result=False
@@ -259,14 +270,11 @@ class ServerDevicesTestCase(base.RouterTestCase):
         with nova_context.target_cell(
             self.context, self.cell_mappings['cell1']
         ) as cell_context:
-            server_state.PENDING_DETACH.mark(
-                objects.Instance.get_by_uuid(
-                    cell_context,
-                    self.server,
-                    expected_attrs=['system_metadata'],
-                ),
-                ['0000:01:00.0'],
-                'req-none',
+            instance = objects.Instance.get_by_uuid(
+                cell_context, self.server, expected_attrs=['system_metadata']
+            )
+            server_state.mark_pending_detach(
+                instance, [self.recorded(instance, '0000:01:00.0')], 'req-none'
             )
         self.assertEqual([None], self.last_errors())
 

@@ -210,9 +210,7 @@ class ReattachTestCase(base.HostTestCase):
         self,
     ) -> None:
         [address, other] = self.devices(self.server)
-        server_state.PENDING_DETACH.mark(
-            self.instance(self.server), [address], 'req-1'
-        )
+        self.mark_pending(self.server, address)
         self.compute.driver._domains._release(self.server, address)
         self.manager.guest_changed(self.server)
         self.assertEqual([other], self.devices(self.server))
@@ -304,9 +302,7 @@ class SourceMigrationTestCase(source_server.SourceTestCase):
 
     def test_check_refuses_a_pending_detach(self) -> None:
         self.set_policy(live_migration='hotplug')
-        server_state.PENDING_DETACH.mark(
-            self.instance(self.server), [self.domain()[0]], 'req-1'
-        )
+        self.mark_pending(self.server, self.domain()[0])
         self.assertRaises(
             nova_exception.MigrationPreCheckError, self.migration().check
         )

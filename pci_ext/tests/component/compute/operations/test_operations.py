@@ -174,7 +174,7 @@ class AttachTestCase(OperationsTestCase):
         self.assertEqual(
             domain, {device.address for device in instance.pci_devices}
         )
-        self.assertEqual(domain, server_state.pending_detach(instance))
+        self.assertEqual(domain, self.pending(server))
         [request] = instance_requests.list_requests(instance)
         self.assertEqual(len(domain), request.count)
 
@@ -290,10 +290,7 @@ class DetachTestCase(OperationsTestCase):
         # The first device, which was detached, is attached again.
         self.assertEqual(self.all, self.devices(self.server))
         self.assertConsistent(self.server)
-        self.assertEqual(
-            {self.all[1]},
-            server_state.pending_detach(self.instance(self.server)),
-        )
+        self.assertEqual({self.all[1]}, self.pending(self.server))
 
     def test_late_detach_frees_the_device(self) -> None:
         self.test_unresponsive_guest_has_a_pending_detach()
@@ -301,10 +298,7 @@ class DetachTestCase(OperationsTestCase):
         self.compute.driver.guest_changed(self.server)
         self.assertEqual(self.all[:1], self.devices(self.server))
         self.assertConsistent(self.server)
-        self.assertEqual(
-            frozenset(),
-            server_state.pending_detach(self.instance(self.server)),
-        )
+        self.assertEqual(set(), self.pending(self.server))
 
     def test_suspend_is_not_a_late_detach(self) -> None:
         self.test_unresponsive_guest_has_a_pending_detach()
@@ -315,13 +309,51 @@ class DetachTestCase(OperationsTestCase):
         self.compute.driver.guest_changed(self.server)
         self.assertEqual(2, len(self.instance(self.server).pci_devices))
 
-    def test_move_clears_the_pending_detach(self) -> None:
+    def test_new_start_of_the_guest_releases_the_device(self) -> None:
         self.test_unresponsive_guest_has_a_pending_detach()
-        moves.clear_pending_detach(self.instance(self.server))
+        self.compute.driver._domains.stop(self.server)
+        self.compute.driver._start_domain(self.instance(self.server))
         self.assertEqual(
-            frozenset(),
-            server_state.pending_detach(self.instance(self.server)),
+            set(self.all[:1]),
+            self.compute.driver._domains.devices(self.server),
         )
+        self.compute.driver.guest_restarted(self.server)
+        self.assertEqual(self.all[:1], self.devices(self.server))
+        self.assertConsistent(self.server)
+        self.assertEqual(set(), self.pending(self.server))
+
+    def test_start_of_a_guest_that_waits_for_nothing_heals_nothing(
+        self,
+    ) -> None:
+        self.compute.driver._domains._release(self.server, self.all[0])
+        self.compute.driver.guest_restarted(self.server)
+        self.assertEqual(
+            set(self.all[1:]),
+            self.compute.driver._domains.devices(self.server),
+        )
+
+    def test_unshelved_server_has_no_pending_detach(self) -> None:
+        self.test_unresponsive_guest_has_a_pending_detach()
+        instance = self.instance(self.server)
+        moves.drop_pending_detach(instance)
+        self.assertEqual(set(), self.pending(self.server))
+        [request] = self.instance(self.server).pci_requests.requests
+        self.assertEqual(1, request.count)
+
+    def test_mark_of_another_host_does_not_apply(self) -> None:
+        instance = self.instance(self.server)
+        device = instance.pci_devices[0].obj_clone()
+        device.compute_node_id += 1
+        server_state.mark_pending_detach(instance, [device], 'req-1')
+        self.compute.driver._domains.stop(self.server)
+        self.compute.driver._start_domain(instance)
+        self.assertEqual(
+            set(self.all), self.compute.driver._domains.devices(self.server)
+        )
+        self.compute.driver._domains._release(self.server, device.address)
+        self.compute.driver.guest_changed(self.server)
+        self.assertEqual(set(), self.pending(self.server))
+        self.assertEqual(2, len(self.instance(self.server).pci_devices))
 
     def test_restart_frees_a_device_after_a_late_detach(self) -> None:
         self.test_unresponsive_guest_has_a_pending_detach()

@@ -117,13 +117,8 @@ class HealerTest(base.HostTestCase):
         self.heal()
         self.assertIsNone(self.domains.devices(self.server))
 
-    def pend(self, *addresses: str) -> None:
-        server_state.PENDING_DETACH.mark(
-            self.instance(self.server), addresses, 'req-1'
-        )
-
     def test_releases_of_a_stopped_server_are_freed(self) -> None:
-        self.pend(self.first)
+        self.mark_pending(self.server, self.first)
         instance = self.instance(self.server)
         instance.vm_state = vm_states.STOPPED
         instance.save()
@@ -132,7 +127,7 @@ class HealerTest(base.HostTestCase):
         self.assertEqual([self.second], self.devices(self.server))
 
     def test_killed_between_freeing_and_recording(self) -> None:
-        self.pend(self.first)
+        self.mark_pending(self.server, self.first)
         self.domains._release(self.server, self.first)
         instance = self.instance(self.server)
         [device] = [
@@ -142,10 +137,7 @@ class HealerTest(base.HostTestCase):
         ]
         self.compute.rt.unclaim_pci_devices(self.context, device, instance)
         self.heal()
-        self.assertEqual(
-            frozenset(),
-            server_state.pending_detach(self.instance(self.server)),
-        )
+        self.assertEqual(set(), self.pending(self.server))
 
     def test_failed_attach_is_not_completed_by_a_restart(self) -> None:
         self.inject_faults(
@@ -167,8 +159,7 @@ class HealerTest(base.HostTestCase):
         self.assertRaises(exception.PciAttachFailed, operation.run)
         operation.forget()
         self.start()
-        instance = self.instance(self.server)
-        pending = server_state.pending_detach(instance)
+        pending = self.pending(self.server)
         self.assertEqual(1, len(pending))
         self.assertLessEqual(pending, set(self.devices(self.server)))
         self.inject_faults()

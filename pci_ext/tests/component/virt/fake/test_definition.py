@@ -15,7 +15,6 @@
 from nova.compute import power_state
 
 from pci_ext import exception
-from pci_ext import server_state
 from pci_ext.tests.component.compute import base
 
 
@@ -93,12 +92,20 @@ class DefinitionTestCase(base.HostTestCase):
         self.assertRebootKeeps(self.kept, self.other)
 
     def test_soft_reboot_frees_a_device_with_a_pending_detach(self) -> None:
-        server_state.PENDING_DETACH.mark(
-            self.instance(self.server), [self.kept], 'req-1'
-        )
+        self.mark_pending(self.server, self.kept)
         self.reboot('SOFT')
         self.manager.heal(self.server)
         self.assertEqual([self.other], self.devices(self.server))
+        self.assertConsistent(self.server)
+
+    def test_hard_reboot_frees_a_device_with_a_pending_detach(self) -> None:
+        self.start()
+        self.mark_pending(self.server, self.kept)
+        self.reboot('HARD')
+        self.assertRebootKeeps(self.other)
+        self.manager.heal(self.server)
+        self.assertEqual([self.other], self.devices(self.server))
+        self.assertEqual(set(), self.pending(self.server))
         self.assertConsistent(self.server)
 
 

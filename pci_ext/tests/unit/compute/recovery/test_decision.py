@@ -42,7 +42,7 @@ requests = st.builds(
     attach=st.sampled_from((None, *OPERATIONS)),
     is_hot=st.booleans(),
 )
-states = st.builds(
+any_states = st.builds(
     observed_state.State,
     task_state=st.sampled_from(
         (None, 'rebuilding', *server_state.TASK_STATES)
@@ -64,6 +64,28 @@ states = st.builds(
     gave_up_reattach=st.booleans(),
     foreign=st.sets(st.just('0000:09:00.0')).map(frozenset),
 )
+
+
+def observed(state: observed_state.State) -> observed_state.State:
+    """Return a state with the marks as they are observed.
+
+    A mark of a device that the server does not have is void.
+    """
+    addresses = {device.address for device in state.devices}
+    return dataclasses.replace(
+        state,
+        pending_detach={
+            address: operation
+            for address, operation in state.pending_detach.items()
+            if address in addresses
+        },
+        void_detach=frozenset(
+            state.void_detach | (state.pending_detach.keys() - addresses)
+        ),
+    )
+
+
+states = any_states.map(observed)
 
 
 def released(
@@ -143,6 +165,7 @@ def without(
             for address, operation in state.pending_detach.items()
             if address not in addresses
         },
+        void_detach=state.void_detach - addresses,
     )
 
 
@@ -302,6 +325,7 @@ class DecideTestCase(base.BaseTestCase):
             state.task_state is not None
             or state.operation
             or state.pending_detach
+            or state.void_detach
             or state.pending_reattach
             or any(each.attach for each in state.requests)
         )

@@ -89,6 +89,17 @@ class DomainXmlTestCase(base.BaseTestCase):
         )
         self.assertEqual(set(), domain_xml.hostdev_addresses(I440FX))
 
+    def test_without_hostdevs(self) -> None:
+        xml = domain_xml.without_hostdevs(Q35, {'0000:3b:00.7'})
+        self.assertEqual({'10000:e1:1f.0'}, domain_xml.hostdev_addresses(xml))
+        self.assertEqual(
+            domain_xml.all_addresses(Q35) - {'0000:3b:00.7'},
+            domain_xml.all_addresses(xml),
+        )
+        self.assertEqual(
+            Q35, domain_xml.without_hostdevs(Q35, {'0000:99:00.0'})
+        )
+
     def test_free_root_ports(self) -> None:
         # Bus 1 has the disk and bus 10 a device; bus 2 of the host
         # is not bus 2 of the guest.
