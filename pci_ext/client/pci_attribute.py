@@ -13,7 +13,6 @@
 """``openstack pci attribute``: list."""
 
 import argparse
-from collections.abc import Iterator
 
 from osc_lib.command import command
 
@@ -28,6 +27,6 @@ class ListPciAttribute(command.Lister):
 
     def take_action(
         self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
+    ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
         attributes = plugin.client_of(self).list_attributes()
-        return ('Attribute',), ((attribute,) for attribute in attributes)
+        return ('Attribute',), tuple((each,) for each in attributes)

@@ -13,7 +13,6 @@
 """``openstack pci flavor``: create, list, show, set, unset, delete."""
 
 import argparse
-from collections.abc import Iterator
 import logging
 from typing import Any
 
@@ -26,7 +25,7 @@ from pci_ext.client import projects
 
 LOG = logging.getLogger(__name__)
 
-_Table = tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]
+_Table = tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]
 
 
 class CreatePciFlavor(command.ShowOne):
@@ -88,7 +87,7 @@ class ListPciFlavor(command.Lister):
         flavors = plugin.client_of(self).list_flavors(
             detailed=parsed_args.long
         )
-        return tuple(columns.values()), (
+        return tuple(columns.values()), tuple(
             tuple(pci_flavor_fields.cell(flavor, key) for key in columns)
             for flavor in flavors
         )

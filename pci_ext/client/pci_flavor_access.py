@@ -13,7 +13,6 @@
 """``openstack pci flavor access``: add, remove, list."""
 
 import argparse
-from collections.abc import Iterator
 
 from osc_lib.command import command
 
@@ -81,8 +80,8 @@ class ListPciFlavorAccess(command.Lister):
 
     def take_action(
         self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], Iterator[tuple[str, ...]]]:
+    ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
         project_ids = plugin.client_of(self).list_access(
             parsed_args.pci_flavor
         )
-        return ('Project ID',), ((each,) for each in project_ids)
+        return ('Project ID',), tuple((each,) for each in project_ids)

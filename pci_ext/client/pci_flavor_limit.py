@@ -13,8 +13,8 @@
 """``openstack pci flavor limit``: set, unset, list."""
 
 import argparse
-from collections.abc import Iterator
 
+from cliff import columns
 from osc_lib import exceptions
 from osc_lib.command import command
 
@@ -24,6 +24,13 @@ from pci_ext.client import projects
 
 #: The unlimited value, in the API and on the command line.
 _UNLIMITED = -1
+
+
+class _Limit(columns.FormattableColumn[int]):
+    """A limit: a number, as which the machine-readable formats have it."""
+
+    def human_readable(self) -> str:
+        return 'unlimited' if self._value == _UNLIMITED else str(self._value)
 
 
 def _add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,12 +117,11 @@ class ListPciFlavorLimit(command.Lister):
 
     def take_action(
         self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], Iterator[tuple[str, str | int]]]:
+    ) -> tuple[tuple[str, ...], tuple[tuple[str, _Limit], ...]]:
         limits = plugin.client_of(self).show_limits(parsed_args.pci_flavor)
         rows = sorted(limits['projects'].items())
         if limits['default'] is not None:
             rows.insert(0, ('', limits['default']))
-        return ('Project ID', 'Limit'), (
-            (project_id, 'unlimited' if limit == _UNLIMITED else limit)
-            for project_id, limit in rows
+        return ('Project ID', 'Limit'), tuple(
+            (project_id, _Limit(limit)) for project_id, limit in rows
         )

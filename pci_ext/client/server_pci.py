@@ -13,7 +13,6 @@
 """``openstack server pci``: list, migration plan."""
 
 import argparse
-from collections.abc import Iterator
 from typing import Any
 
 from osc_lib import exceptions
@@ -66,7 +65,7 @@ class ListServerPci(command.Lister):
 
     def take_action(
         self, parsed_args: argparse.Namespace
-    ) -> tuple[tuple[str, ...], Iterator[tuple[Any, ...]]]:
+    ) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
         manager: Any = self.app.client_manager
         found = manager.compute.find_server(
             parsed_args.server, ignore_missing=False, details=False
@@ -85,7 +84,7 @@ class ListServerPci(command.Lister):
                     f'server {parsed_args.server}.'
                 )
             devices = server['pci_devices']
-        return tuple(columns.values()), (
+        return tuple(columns.values()), tuple(
             tuple(_cell(device, key) for key in columns) for device in devices
         )
 

@@ -82,10 +82,24 @@ class LimitTestCase(base.ShellTestCase):
             [
                 {'Project ID': '', 'Limit': 4},
                 {'Project ID': 'a', 'Limit': 0},
-                {'Project ID': 'b', 'Limit': 'unlimited'},
+                {'Project ID': 'b', 'Limit': -1},
             ],
             self.json_of('pci', 'flavor', 'limit', 'list', 'bigGPU'),
         )
+
+    def test_sorts_limits_as_numbers(self):
+        self.set_limits('GET', 4, a=10, b=-1)
+        text = self.run_limit(
+            *('list', 'bigGPU', '--sort-column', 'Limit', '-f', 'value')
+        )
+        self.assertEqual(
+            ['b -1', ' 4', 'a 10'],
+            [line for line in text.splitlines() if line],
+        )
+
+    def test_table_has_a_word_for_unlimited(self):
+        self.set_limits('GET', b=-1)
+        self.assertIn('| unlimited |', self.run_limit('list', 'bigGPU'))
 
     def test_list_without_limits(self):
         self.set_limits('GET')
