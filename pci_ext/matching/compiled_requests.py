@@ -86,11 +86,14 @@ class CompiledRequests:
         counts: dict[costs.Alternatives, int] = {}
         for item in self.requests:
             counts[item.selectors] = counts.get(item.selectors, 0) + item.count
-        self._alternatives = tuple(counts)
+        alternatives = tuple(counts)
         self._counts = tuple(counts.values())
+        places = {each: place for place, each in enumerate(alternatives)}
+        #: For each request the place of its alternatives.
+        self._places = tuple(places[item.selectors] for item in self.requests)
         #: Devices of all requests together.
         self.total = sum(self._counts)
-        self._costs = costs.CostTable(self._alternatives)
+        self._costs = costs.CostTable(alternatives)
         self._cost_of_kind = functools.lru_cache(_HOST_KINDS)(
             self._assign_kind
         )
@@ -102,10 +105,7 @@ class CompiledRequests:
             device would be, None if it does not match
         """
         found = self._costs.costs_of(pool)
-        return tuple(
-            found[self._alternatives.index(item.selectors)]
-            for item in self.requests
-        )
+        return tuple(found[place] for place in self._places)
 
     def fit(self, pools: Sequence[Mapping[str, Any]]) -> HostFit | None:
         """Match the requests with the pools of a host.

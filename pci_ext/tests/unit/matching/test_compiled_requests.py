@@ -11,6 +11,7 @@
 # under the License.
 
 from typing import Any
+from unittest import mock
 
 import hypothesis
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from oslotest import base
 
 from pci_ext.matching import assignment
 from pci_ext.matching import compiled_requests
+from pci_ext.matching import selectors
 
 A = {'product_id': '000a', 'pci_flavor': 'a'}
 B = {'product_id': '000b', 'pci_flavor': 'b'}
@@ -48,6 +50,15 @@ def pool(product: str, count: int = 1, **values: Any) -> dict[str, Any]:
 
 
 class CostsTest(base.BaseTestCase):
+    def test_time_is_linear_in_the_requests(self) -> None:
+        requests = compile_all(
+            *((1, [{'product_id': f'{number:04x}'}]) for number in range(99))
+        )
+        with mock.patch.object(selectors.Selector, '__eq__') as compare:
+            found = requests.pool_costs(pool('0062'))
+        self.assertEqual((*([None] * 98), 0), found)
+        compare.assert_not_called()
+
     def cost(self, spec: list[dict[str, str]], **values: Any) -> int | None:
         return compile_all((1, spec)).pool_costs(pool('000b', **values))[0]
 
