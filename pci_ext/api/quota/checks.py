@@ -31,18 +31,25 @@ CONF = cfg.CONF
 class PciFlavorLimitExceeded(nova_exception.OverQuota):
     """Over quota; the API answers 403, as for Nova's own quotas."""
 
-    def __init__(self, infos: Sequence[limits.LimitExceededInfo]) -> None:
+    def __init__(
+        self,
+        infos: Sequence[limits.LimitExceededInfo],
+        text: str = _(
+            'Quota exceeded for PCI flavor %(name)s: requested %(requested)d, '
+            'but already used %(used)d of %(limit)d devices.'
+        ),
+    ) -> None:
         super().__init__(
-            ' '.join(
-                _(
-                    'Quota exceeded for PCI flavor %(name)s: requested '
-                    '%(requested)d, but already used %(used)d of %(limit)d '
-                    'devices.'
-                )
-                % dataclasses.asdict(info)
-                for info in infos
-            )
+            ' '.join(text % dataclasses.asdict(info) for info in infos)
         )
+
+
+#: The text where requests at the same time exceed a limit together. Those that
+#: are refused do not use devices, so that their number would mislead.
+_TOGETHER = _(
+    'Quota exceeded for PCI flavor %(name)s: requested %(requested)d, and other '
+    'requests at the same time take the rest of %(limit)d devices. Try again.'
+)
 
 
 def check_boot(
@@ -117,13 +124,10 @@ def recheck(
     except limits.LimitExceeded as error:
         raise PciFlavorLimitExceeded(
             [
-                dataclasses.replace(
-                    info,
-                    used=info.used - requested[info.uuid],
-                    requested=requested[info.uuid],
-                )
+                dataclasses.replace(info, requested=requested[info.uuid])
                 for info in error.infos
-            ]
+            ],
+            _TOGETHER,
         ) from error
 
 

@@ -262,7 +262,7 @@ class QuotaTestCase(AttachmentsTestCase):
         self.after_quota_check(lambda: answers.append(self.attach(self.other)))
         response = self.attach(self.server)
         self.assertEqual(403, response.status_int, response.text)
-        self.assertIn('requested 1, but already used 1 of 1', response.text)
+        self.assertIn('requested 1, and other requests at', response.text)
         self.assertReleased(self.server)
         self.assertEqual([202], [each.status_int for each in answers])
         # Its host was not called, and it has no unfinished action.

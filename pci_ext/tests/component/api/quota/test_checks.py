@@ -149,8 +149,8 @@ class Rules:
         checks.recheck_boot(self.context, requests(item), 1)
         self.request_server('another', item)
         self.assertOver(
-            'Quota exceeded for PCI flavor IntelGPU: requested 2, but already '
-            'used 3 of 3 devices.',
+            'Quota exceeded for PCI flavor IntelGPU: requested 2, and other '
+            'requests at the same time take the rest of 3 devices. Try again.',
             checks.recheck_boot,
             self.context,
             requests(item),
