@@ -47,8 +47,9 @@ class PciFlavorLimitExceeded(nova_exception.OverQuota):
 #: The text where requests at the same time exceed a limit together. Those that
 #: are refused do not use devices, so that their number would mislead.
 _TOGETHER = _(
-    'Quota exceeded for PCI flavor %(name)s: requested %(requested)d, and other '
-    'requests at the same time take the rest of %(limit)d devices. Try again.'
+    'Quota exceeded for PCI flavor %(name)s: requested %(requested)d, and '
+    'other requests at the same time take the rest of %(limit)d devices. Try '
+    'again.'
 )
 
 

@@ -54,7 +54,9 @@ class CostsTest(base.BaseTestCase):
         requests = compile_all(
             *((1, [{'product_id': f'{number:04x}'}]) for number in range(99))
         )
-        with mock.patch.object(selectors.Selector, '__eq__') as compare:
+        with mock.patch.object(
+            selectors.Selector, '__eq__', autospec=True
+        ) as compare:
             found = requests.pool_costs(pool('0062'))
         self.assertEqual((*([None] * 98), 0), found)
         compare.assert_not_called()
