@@ -69,11 +69,13 @@ class ComputeManager(Protocol):
     """Nova's compute manager, with a compute driver of pci_ext.
 
     :ivar host: the name of the host
+    :ivar network_api: Nova's client of Neutron
     :ivar additional_endpoints: served with Nova's own RPC endpoint
     """
 
     host: str
     driver: base.DeviceHandler
+    network_api: Any
     rt: ResourceTracker
     additional_endpoints: list[Any]
 

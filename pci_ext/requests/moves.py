@@ -104,8 +104,14 @@ def sync_request_spec(
     """Set the requests of a request spec to those of the server.
 
     Requests of ports in the request spec are not changed: those of the server
-    may name physical networks or devices of its current host.
+    may name physical networks or devices of its current host. Those of ports
+    that the server does not have any more are removed.
     """
+    ports = {
+        each.requester_id
+        for each in instance_requests.list_requests(instance)
+        if instance_requests.is_for_port(each)
+    }
     spec.pci_requests = objects.InstancePCIRequests(
         instance_uuid=instance.uuid,
         requests=[
@@ -119,6 +125,7 @@ def sync_request_spec(
                 spec.pci_requests.requests if _has_requests(spec) else ()
             )
             if instance_requests.is_for_port(each)
+            and each.requester_id in {None, *ports}
         ],
     )
 

@@ -19,6 +19,7 @@ from nova import context as nova_context
 from nova import objects
 
 from pci_ext.activation import activator
+from pci_ext.compute import deleted_ports
 from pci_ext.compute import endpoint
 from pci_ext.compute import instance_devices
 from pci_ext.compute import interface_lock
@@ -48,6 +49,7 @@ class PciExtDriverMixin:
         if compute is not None:
             interface_lock.install(compute)
             self._pci_manager = manager.Manager(compute)
+            deleted_ports.install(compute, self._pci_manager.guest_changed)
             compute.additional_endpoints.append(
                 endpoint.Endpoint(compute, self._pci_manager)
             )

@@ -112,7 +112,7 @@ class Network:
                 json={collection: _filter(items, request.GET)}
             )
         if id not in items:
-            raise webob.exc.HTTPNotFound()
+            return _not_found(collection, id)
         if rest:
             return self._answer_for_bindings(request, items[id], rest)
         if request.method == 'DELETE':
@@ -164,6 +164,17 @@ class Network:
     def _save(self) -> None:
         with open(self._path, 'w', encoding='utf-8') as stream:
             json.dump(self._kept, stream)
+
+
+def _not_found(collection: str, id: str) -> webob.Response:
+    kind = collection[:-1].capitalize()
+    error = {
+        # By which Neutron's client knows the error.
+        'type': f'{kind}NotFound',
+        'message': f'{kind} {id} could not be found.',
+        'detail': '',
+    }
+    return webob.Response(json={'NeutronError': error}, status=404)
 
 
 def _project_of(request: webob.Request) -> str:

@@ -21,6 +21,7 @@ from oslo_utils import excutils
 from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
+from pci_ext.compute import deleted_ports
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
@@ -101,7 +102,7 @@ class Detach(operation.Operation):
         # Devices that are free already have lost their request ids.
         self._request_ids = {
             request.request_id
-            for request in instance_requests.list_without_ports(self.instance)
+            for request in self._detachable_requests()
             if request.request_id is not None
         }
         self._describe()
@@ -130,20 +131,49 @@ class Detach(operation.Operation):
             for device in self.owned()
             if device.status == fields.PciDeviceStatus.ALLOCATED
         }
-        ports = {
-            request.request_id
-            for request in instance_requests.list_requests(self.instance)
-            if instance_requests.is_for_port(request)
+        detachable = {
+            request.request_id for request in self._detachable_requests()
         }
         for dev_id in dict.fromkeys(self.dev_ids):
             if dev_id not in by_dev_id:
                 raise exception.PciDeviceNotAttached(dev_id=dev_id)
-            if by_dev_id[dev_id].request_id in ports:
+            if by_dev_id[dev_id].request_id not in detachable:
                 raise exception.PciDeviceOfPort(dev_id=dev_id)
             self.devices.append(by_dev_id[dev_id])
+        self._check_interfaces()
         # A device loses its request id when it is freed.
         self._request_ids = {device.request_id for device in self.devices}
         self._describe()
+
+    def _detachable_requests(self) -> instance_devices.Requests:
+        """Return the requests but those of ports that exist."""
+        deleted = deleted_ports.find(self.compute, self.instance)
+        return [
+            request
+            for request in instance_requests.list_requests(self.instance)
+            if not instance_requests.is_for_port(request)
+            or request.request_id in deleted
+        ]
+
+    def _check_interfaces(self) -> None:
+        """Check that no device is still an interface of the guest.
+
+        :raises PciActionRefused: for one that is; its port is deleted, so
+            that Nova cannot detach the interface
+        """
+        interfaces = (
+            self.driver.all_attached_pci(self.instance) or frozenset()
+        ) - self.in_guest()
+        for device in self.devices:
+            if device.address in interfaces:
+                raise exception.PciActionRefused(
+                    reason=_(
+                        'The port of PCI device %(dev_id)s is deleted, but '
+                        'the guest still has its interface: reboot the '
+                        'server with --hard, then the device is freed.'
+                    )
+                    % {'dev_id': device.dev_id}
+                )
 
     def _describe(self) -> None:
         self._subject = action_notifications.Subject.of_devices(

@@ -163,13 +163,20 @@ def _free(state: observed_state.State) -> Iterator[healing_actions.Action]:
     """Free what the guest has released.
 
     A guest that was stopped or started anew has released all: a new domain
-    is made without the devices with a pending detach.
+    is made without the devices with a pending detach, and without ports that
+    are deleted.
     """
     pending = {
         device.address: device.in_guest
         and state.guest is observed_state.Guest.RUNNING
-        for device in state.devices
-        if device.address in state.pending_detach
+        for device in (
+            *(
+                device
+                for device in state.devices
+                if device.address in state.pending_detach
+            ),
+            *state.devices_of_deleted_ports,
+        )
     }
     released = frozenset(
         address for address, in_guest in pending.items() if not in_guest

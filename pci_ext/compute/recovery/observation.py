@@ -17,6 +17,7 @@ from nova import objects
 from nova.compute import vm_states
 
 from pci_ext import server_state
+from pci_ext.compute import deleted_ports
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import server_task
@@ -58,6 +59,7 @@ def observe(
         for request in instance_requests.list_requests(instance)
         if instance_requests.is_for_port(request)
     }
+    deleted = deleted_ports.find(compute, instance)
     operation = server_state.operation_id(instance)
     errors = server_state.reattach_errors(instance).values()
     pending = server_state.pending_detach(instance, owned)
@@ -85,6 +87,16 @@ def observe(
             )
             for device in owned
             if device.request_id not in ports
+        ),
+        devices_of_deleted_ports=tuple(
+            observed_state.Device(
+                address=device.address,
+                request_id=device.request_id,
+                in_guest=device.address
+                in (compute.driver.all_attached_pci(instance) or ()),
+            )
+            for device in owned
+            if device.request_id in deleted
         ),
         requests=tuple(
             _request(each)

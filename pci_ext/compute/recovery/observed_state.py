@@ -68,6 +68,8 @@ class State:
         freed, and only its outcome is to be recorded
     :ivar is_stale: whether the operation that has the server does not run
     :ivar devices: those of ports are not among them
+    :ivar devices_of_deleted_ports: those of ports that Neutron does not have
+        any more
     :ivar pending_detach: by address, the operation that detaches the device,
         of some of the devices
     :ivar void_detach: addresses of marks of devices that are free, or were on
@@ -83,6 +85,7 @@ class State:
     is_stale: bool = False
     guest: Guest = Guest.RUNNING
     devices: tuple[Device, ...] = ()
+    devices_of_deleted_ports: tuple[Device, ...] = ()
     requests: tuple[Request, ...] = ()
     pending_detach: Mapping[str, str] = dataclasses.field(default_factory=dict)
     void_detach: frozenset[str] = frozenset()

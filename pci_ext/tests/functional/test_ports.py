@@ -125,6 +125,34 @@ pci_information = [{"address": "0000:5e:*.*"}, {"e.physical_network": "blue"}]
 
 
 class TestPorts(PortsTestCase):
+    def test_device_of_a_deleted_port_is_freed(self) -> None:
+        created = self.neutron(
+            'POST',
+            '/ports',
+            {
+                'port': {
+                    'network_id': self.red,
+                    'binding:vnic_type': 'direct',
+                    'binding:profile': {'pci_flavor': 'AnyVF'},
+                }
+            },
+        )
+        port = created['port']['id']
+        server = self.boot_with({'port': port})
+        self.assertEqual(1, len(self.allocations(server)))
+        self.neutron('DELETE', f'/ports/{port}')
+        event = {
+            'name': 'network-vif-deleted',
+            'server_uuid': server,
+            'tag': port,
+        }
+        response = self.request(
+            'POST', '/os-server-external-events', {'events': [event]}
+        )
+        self.assertEqual(200, response.status, response.data)
+        self.wait_until(lambda: not self.allocations(server))
+        self.assertEqual({}, self.ports_of(server))
+
     def test_claims_by_the_binding_profile(self) -> None:
         port = self.create_port(self.red, profile={'pci_flavor': 'AnyVF'})
         server = self.openstack(

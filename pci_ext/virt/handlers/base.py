@@ -89,6 +89,12 @@ class DeviceHandler(abc.ABC):
         :returns: None if the server is not running
         """
 
+    def all_attached_pci(
+        self, instance: 'objects.Instance'
+    ) -> frozenset[str] | None:
+        """Return what :meth:`attached_pci` does, with the devices of ports."""
+        return self.attached_pci(instance)
+
     @abc.abstractmethod
     def persistent_pci(
         self, instance: 'objects.Instance'

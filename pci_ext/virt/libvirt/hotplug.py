@@ -144,6 +144,14 @@ class HotplugMixin(base.DeviceHandler):
             return None
         return domain_xml.hostdev_addresses(guest.get_xml_desc())
 
+    def all_attached_pci(
+        self, instance: 'objects.Instance'
+    ) -> frozenset[str] | None:
+        guest = self._find_guest(instance)
+        if guest is None or not guest.is_active():
+            return None
+        return domain_xml.all_addresses(guest.get_xml_desc())
+
     def persistent_pci(
         self, instance: 'objects.Instance'
     ) -> frozenset[str] | None:

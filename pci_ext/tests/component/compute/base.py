@@ -21,6 +21,7 @@ from typing import Any
 
 import fixtures
 from nova import context as nova_context
+from nova import exception as nova_exception
 from nova import objects
 from nova import test
 from nova.compute import power_state
@@ -84,6 +85,7 @@ class HostTestCase(test.TestCase):
             fake_faults=os.path.join(self.directory, 'faults.yaml'),
         )
         self.context = nova_context.RequestContext('user', 'project')
+        self.deleted_ports: set[str] = set()
         self.node = self.create_node()
         self.start()
 
@@ -114,6 +116,8 @@ class HostTestCase(test.TestCase):
             add_periodic_task=lambda task: None,
             _attach_interface=self.attach_interface,
             _detach_interface=self.detach_interface,
+            _process_instance_vif_deleted_event=self.process_vif_deleted,
+            network_api=types.SimpleNamespace(show_port=self.show_port),
             live_migration_abort=self.live_migration_abort,
         )
         virtapi = types.SimpleNamespace(_compute=self.compute)
@@ -164,6 +168,21 @@ class HostTestCase(test.TestCase):
             if request.request_id != port_id
         ]
         instance.save()
+
+    def process_vif_deleted(
+        self,
+        context: nova_context.RequestContext,
+        instance: objects.Instance,
+        deleted_vif_id: str,
+    ) -> None:
+        """Do nothing; Nova's manager removes the interface of the guest."""
+
+    def show_port(
+        self, context: nova_context.RequestContext, port_id: str
+    ) -> dict[str, Any]:
+        if port_id in self.deleted_ports:
+            raise nova_exception.PortNotFound(port_id=port_id)
+        return {'port': {'id': port_id}}
 
     def live_migration_abort(
         self,

@@ -202,3 +202,13 @@ class MovesTest(base.BaseTestCase):
             [each.requester_id for each in spec.pci_requests.requests],
         )
         self.assertEqual([{'vendor_id': '8086'}], port.spec)
+        self.instance.pci_requests.requests = [
+            each
+            for each in self.instance.pci_requests.requests
+            if each.requester_id != uuidsentinel.port
+        ]
+        moves.sync_request_spec(spec, self.instance)
+        self.assertNotIn(
+            uuidsentinel.port,
+            [each.requester_id for each in spec.pci_requests.requests],
+        )

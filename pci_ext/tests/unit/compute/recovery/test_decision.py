@@ -52,6 +52,15 @@ any_states = st.builds(
     is_stale=st.booleans(),
     guest=st.sampled_from(observed_state.Guest),
     devices=st.lists(devices, unique_by=lambda each: each.address).map(tuple),
+    devices_of_deleted_ports=st.lists(
+        st.builds(
+            observed_state.Device,
+            address=st.just('0000:08:00.0'),
+            request_id=st.just('port-request'),
+            in_guest=st.booleans(),
+        ),
+        max_size=1,
+    ).map(tuple),
     requests=st.lists(requests, unique_by=lambda each: each.request_id).map(
         tuple
     ),
@@ -186,6 +195,11 @@ def freed(
                     for each in state.devices
                     if each.address not in addresses
                 ),
+                devices_of_deleted_ports=tuple(
+                    each
+                    for each in state.devices_of_deleted_ports
+                    if each.address not in addresses
+                ),
             ),
             addresses,
         ),
@@ -282,7 +296,7 @@ class DecideTestCase(base.BaseTestCase):
     ) -> None:
         in_guest = {
             device.address
-            for device in state.devices
+            for device in (*state.devices, *state.devices_of_deleted_ports)
             if not released(state, device)
         }
         for action in decision.decide(state):
@@ -290,13 +304,14 @@ class DecideTestCase(base.BaseTestCase):
                 self.assertEqual(frozenset(), action.addresses & in_guest)
 
     @given(states)
-    def test_only_devices_with_a_pending_detach_are_freed(
+    def test_frees_pending_detaches_and_deleted_ports_only(
         self, state: observed_state.State
     ) -> None:
+        of_ports = {each.address for each in state.devices_of_deleted_ports}
         for action in decision.decide(state):
             if isinstance(action, healing_actions.Free):
                 self.assertLessEqual(
-                    action.addresses, state.pending_detach.keys()
+                    action.addresses, state.pending_detach.keys() | of_ports
                 )
 
     @given(states)
@@ -326,6 +341,7 @@ class DecideTestCase(base.BaseTestCase):
             or state.operation
             or state.pending_detach
             or state.void_detach
+            or state.devices_of_deleted_ports
             or state.pending_reattach
             or any(each.attach for each in state.requests)
         )
