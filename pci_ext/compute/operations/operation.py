@@ -161,16 +161,25 @@ class Operation(server_task.ServerTask, abc.ABC):
 
         A server that still has the id tells of an event that is not ended.
         """
-        instance = server_task.find_instance(self.context, self.server_uuid)
-        if (
-            instance is None
-            or instance.task_state in server_state.TASK_STATES
-            or server_state.operation_id(instance) != self.operation_id
-        ):
+        while True:
+            instance = server_task.find_instance(
+                self.context, self.server_uuid
+            )
+            if (
+                instance is None
+                or instance.task_state in server_state.TASK_STATES
+                or server_state.operation_id(instance) != self.operation_id
+            ):
+                return
+            for key in (server_state.OPERATION, server_state.COMPLETED):
+                instance.system_metadata.pop(key, None)
+            # The server is released: nova-api may record the next operation
+            # at any time, whose id is not to be removed.
+            try:
+                instance.save(expected_task_state=[instance.task_state])
+            except nova_exception.UnexpectedTaskStateError:
+                continue
             return
-        for key in (server_state.OPERATION, server_state.COMPLETED):
-            instance.system_metadata.pop(key, None)
-        instance.save()
 
     def announce(self) -> None:
         """Send the notification of the start."""

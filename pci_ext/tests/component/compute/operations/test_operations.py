@@ -12,6 +12,9 @@
 
 """Attach and detach through the endpoint, with faults of guests."""
 
+from typing import Any
+from unittest import mock
+
 from nova import exception as nova_exception
 from nova import objects
 from nova.compute import task_states
@@ -20,6 +23,9 @@ from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import endpoint
 from pci_ext.compute import rpcapi
+from pci_ext.compute.operations import detach
+from pci_ext.compute.operations import server_task
+from pci_ext.matching import addresses
 from pci_ext.requests import instance_requests
 from pci_ext.requests import moves
 from pci_ext.tests.component.compute import base
@@ -282,6 +288,33 @@ class DetachTestCase(OperationsTestCase):
         answer = self.detach(self.server, self.all[0])
         self.assertRaises(exception.PciDeviceOfPort, rpcapi.unpack, answer)
         self.assertEqual(2, len(self.instance(self.server).pci_devices))
+
+    def test_the_end_of_an_operation_leaves_the_next_one_alone(self) -> None:
+        [device, *_] = self.devices(self.server)
+        first = detach.Detach(
+            self.compute,
+            self.context,
+            self.server,
+            self.acquire(self.server, server_state.DETACHING_PCI),
+            [addresses.node_device_name(device)],
+        )
+        first.run()
+        read = server_task.find_instance
+        following = []
+
+        def find_instance(*args: Any) -> Any:
+            instance = read(*args)
+            if not following:
+                following.append(
+                    self.acquire(self.server, server_state.ATTACHING_PCI)
+                )
+            return instance
+
+        with mock.patch.object(server_task, 'find_instance', find_instance):
+            first.forget()
+        instance = self.instance(self.server)
+        self.assertEqual(following, [server_state.operation_id(instance)])
+        self.assertEqual(server_state.ATTACHING_PCI, instance.task_state)
 
     def test_unresponsive_guest_has_a_pending_detach(self) -> None:
         self.inject_faults(release_delay={self.all[1]: 'never'}, timeout=0)
