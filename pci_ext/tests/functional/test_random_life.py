@@ -13,7 +13,9 @@
 
 """The lives of servers at random, from a fixed seed.
 
-``python -m pci_ext.tests.functional.random_life`` takes more steps.
+One step at a time: the same steps then meet the same states each time.
+``python -m pci_ext.tests.functional.random_life`` takes more steps, also
+several at the same time.
 """
 
 import os
@@ -25,29 +27,18 @@ from pci_ext.tests.functional.random_life import runs
 from pci_ext.tests.functional.random_life import steps
 
 
-class RandomLifeTestCase(base.BaseTestCase):
+class TestRandomLife(base.BaseTestCase):
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
         if os.environ.get('PCI_EXT_TEST_DEPLOYMENT'):
             raise unittest.SkipTest('changes hosts simulated in one process')
 
-    def assertAgreement(self, count: int, seed: int, parallel: int) -> None:
-        """Take steps, and check that everything agrees after each batch."""
+    def test_everything_agrees_after_each_step(self) -> None:
         lines: list[str] = []
-        batches, disagreement = runs.run(count, seed, parallel, lines.append)
+        batches, disagreement = runs.run(
+            100, seed=1, parallel=1, report=lines.append
+        )
         if disagreement is not None:
             log = '\n'.join(lines)
-            self.fail(
-                f'seed {seed}: {disagreement}\n{log}\n{steps.dumps(batches)}'
-            )
-
-
-class TestOneAtATime(RandomLifeTestCase):
-    def test_everything_agrees_after_each_step(self) -> None:
-        self.assertAgreement(100, seed=1, parallel=1)
-
-
-class TestAtTheSameTime(RandomLifeTestCase):
-    def test_everything_agrees_after_each_batch(self) -> None:
-        self.assertAgreement(150, seed=2, parallel=3)
+            self.fail(f'{disagreement}\n{log}\n{steps.dumps(batches)}')
