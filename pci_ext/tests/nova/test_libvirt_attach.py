@@ -270,9 +270,7 @@ class LibvirtAttachTest(LibvirtAttachTestCase):
         self.assertEqual(2, len(refused))
         self.assertEqual(before, self.devices_of(self.server))
         self.assertEqual(before, self.hostdevs_of('compute1', self.server))
-        self.assertEqual(
-            frozenset(), server_state.pending_detach(self.instance())
-        )
+        self.assertEqual({}, server_state.pending_detaches(self.instance()))
 
     def test_gives_up_a_guest_that_stays_busy(self) -> None:
         self.flags(
