@@ -184,7 +184,7 @@ def request_too_many_gpus(cloud: demo_cloud.Cloud) -> dict[str, Any]:
     print(f'    {server["name"]} is in status ERROR: {reason}')
     if 'No valid host' not in reason:
         raise DemoError(f'another reason was expected: {reason}')
-    lines = re.findall(rf'No host .*PCI flavors .*{server_id}.*', cloud.log())
+    lines = re.findall(rf'No host .*PCI flavor .*{server_id}.*', cloud.log())
     if not lines:
         raise DemoError('the log does not name the request without a host')
     print(f'    nova-scheduler writes into its log: {lines[-1]}', flush=True)
