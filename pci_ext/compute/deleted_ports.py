@@ -18,6 +18,7 @@ is deleted. The healer frees them.
 """
 
 from collections.abc import Callable
+from collections.abc import Collection
 from typing import Any
 
 from nova import context as nova_context
@@ -62,17 +63,23 @@ def install(
 
 
 def find(
-    compute: nova_compute.ComputeManager, instance: 'objects.Instance'
+    compute: nova_compute.ComputeManager,
+    instance: 'objects.Instance',
+    request_ids: Collection[str] | None = None,
 ) -> set[str]:
     """Return the ids of the requests whose ports do not exist any more.
 
-    A port counts as existing if Neutron does not answer.
+    Asks Neutron for each port. A port counts as existing if Neutron does not
+    answer.
+
+    :param request_ids: the requests to check; by default all of ports
     """
     return {
         request.request_id
         for request in instance_requests.list_requests(instance)
         if instance_requests.is_for_port(request)
         and request.requester_id
+        and (request_ids is None or request.request_id in request_ids)
         and _is_deleted(compute, instance, request.requester_id)
     }
 

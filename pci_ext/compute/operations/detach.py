@@ -12,6 +12,7 @@
 
 """Detach PCI devices from a server: all that are named, or none."""
 
+from collections.abc import Collection
 from collections.abc import Sequence
 
 from nova import context as nova_context
@@ -102,9 +103,9 @@ class Detach(operation.Operation):
         # Devices that are free already have lost their request ids.
         self._request_ids = {
             request.request_id
-            for request in self._detachable_requests()
+            for request in instance_requests.list_requests(self.instance)
             if request.request_id is not None
-        }
+        } - self._existing_ports()
         self._describe()
         steps.run(
             (
@@ -131,29 +132,34 @@ class Detach(operation.Operation):
             for device in self.owned()
             if device.status == fields.PciDeviceStatus.ALLOCATED
         }
-        detachable = {
-            request.request_id for request in self._detachable_requests()
-        }
         for dev_id in dict.fromkeys(self.dev_ids):
             if dev_id not in by_dev_id:
                 raise exception.PciDeviceNotAttached(dev_id=dev_id)
-            if by_dev_id[dev_id].request_id not in detachable:
-                raise exception.PciDeviceOfPort(dev_id=dev_id)
             self.devices.append(by_dev_id[dev_id])
+        ports = self._existing_ports(
+            {device.request_id for device in self.devices}
+        )
+        for device in self.devices:
+            if device.request_id in ports:
+                raise exception.PciDeviceOfPort(dev_id=device.dev_id)
         self._check_interfaces()
         # A device loses its request id when it is freed.
         self._request_ids = {device.request_id for device in self.devices}
         self._describe()
 
-    def _detachable_requests(self) -> instance_devices.Requests:
-        """Return the requests but those of ports that exist."""
-        deleted = deleted_ports.find(self.compute, self.instance)
-        return [
-            request
+    def _existing_ports(
+        self, request_ids: Collection[str] | None = None
+    ) -> set[str]:
+        """Return the ids of the requests whose ports exist.
+
+        :param request_ids: of those only, as Neutron is asked for each port
+        """
+        return {
+            request.request_id
             for request in instance_requests.list_requests(self.instance)
-            if not instance_requests.is_for_port(request)
-            or request.request_id in deleted
-        ]
+            if instance_requests.is_for_port(request)
+            and (request_ids is None or request.request_id in request_ids)
+        } - deleted_ports.find(self.compute, self.instance, request_ids)
 
     def _check_interfaces(self) -> None:
         """Check that no device is still an interface of the guest.

@@ -60,6 +60,8 @@ def observe(
         if instance_requests.is_for_port(request)
     }
     deleted = deleted_ports.find(compute, instance)
+    # Reads the definition of the guest once more.
+    interfaces = compute.driver.all_attached_pci(instance) if deleted else None
     operation = server_state.operation_id(instance)
     errors = server_state.reattach_errors(instance).values()
     pending = server_state.pending_detach(instance, owned)
@@ -92,8 +94,7 @@ def observe(
             observed_state.Device(
                 address=device.address,
                 request_id=device.request_id,
-                in_guest=device.address
-                in (compute.driver.all_attached_pci(instance) or ()),
+                in_guest=device.address in (interfaces or ()),
             )
             for device in owned
             if device.request_id in deleted

@@ -136,6 +136,29 @@ class DeletedPortsTest(base.HostTestCase):
         self.assertIsNone(self.detach())
         self.assertFreed()
 
+    def test_detach_of_another_device_asks_nothing_of_neutron(self) -> None:
+        asked = []
+
+        def show_port(context: object, port_id: str) -> dict[str, object]:
+            asked.append(port_id)
+            return {}
+
+        self.compute.network_api.show_port = show_port
+        self.device = next(
+            device
+            for device in self.instance(self.server).pci_devices
+            if device.address == self.of_flavor
+        )
+        self.assertIsNone(self.detach())
+        self.assertEqual([], asked)
+
+    def test_detaches_a_device_without_a_request(self) -> None:
+        instance = self.instance(self.server)
+        instance.pci_requests.requests = []
+        instance.save()
+        self.assertIsNone(self.detach())
+        self.assertEqual([self.of_flavor], self.devices(self.server))
+
     def test_refuses_to_detach_an_interface_of_the_guest(self) -> None:
         self.deleted_ports = {uuidsentinel.port}
         self.plug()
