@@ -9,6 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+
 """Compare the allocations of PCI resource providers with the tracker.
 
 Pure: it knows the form of Placement's allocations, and calls nothing.

@@ -9,13 +9,14 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+
 """Seam: the allocations of PCI devices in Placement.
 
 With ``[pci] report_in_placement`` Nova adds an allocation for each device of a
 server, by a reshape of all providers and allocations of the host, which fails
 if any of them changes meanwhile. It never removes the allocation of a device
 that was freed. Here each update of the host makes the allocations equal to the
-records of the tracker, whatever has freed or claimed a device: it writes only
+records of the tracker, by each way to claim or free a device. It writes only
 those of the servers concerned. Allocations that cannot be written are left to
 the next update, and do not fail this one.
 """

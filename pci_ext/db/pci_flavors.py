@@ -151,7 +151,7 @@ def _update_once(uuid: str, values: Mapping[str, Any]) -> pci_flavor.PciFlavor:
                 setattr(row, name, values[name])
         if values.get('is_public'):
             # A public PCI flavor shows no list of projects: as a private one
-            # again it would have accesses that nobody sees.
+            # again it would have accesses that its list did not show.
             row.projects.clear()
         _merge(row, values.get('specs', {}))
         session.flush()

@@ -52,7 +52,7 @@ class Domain:
         }
 
     def start(self, devices: set[str]) -> None:
-        """Run a guest with devices, whatever the one before had."""
+        """End the guest, if it runs, and run one with other devices."""
         self.stop()
         self.guest = devices
 

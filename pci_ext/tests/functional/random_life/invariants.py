@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What has to hold once a cloud is quiet: functions of its state."""
+"""Invariants of a quiet cloud: functions of its state."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -210,7 +210,7 @@ def _requests(state: state_module.State) -> Iterator[str]:
 
 
 def _marks(state: state_module.State) -> Iterator[str]:
-    """What is kept with a server has a reason."""
+    """Each mark of a server has a reason."""
     for server in state.servers.values():
         guest = state.guests.get((server.host or '', server.uuid), ())
         for address in server.marks('detach'):

@@ -117,7 +117,7 @@ class Migration:
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """What databases and hypervisors say.
+    """The contents of databases and hypervisors.
 
     :ivar servers: by uuid
     :ivar guests: by host and server, the devices of each running guest
