@@ -85,15 +85,15 @@ class LiveMigrationMixin:
 
     def check_source_migrate_data_at_dest(
         self,
-        context: nova_context.RequestContext,
+        ctxt: nova_context.RequestContext,
         instance: 'objects.Instance',
         *args: Any,
         **kwargs: Any,
     ) -> Any:
         """At the destination, after devices are claimed."""
-        with destination.verified_claims(self._compute, context, instance):
+        with destination.verified_claims(self._compute, ctxt, instance):
             return super().check_source_migrate_data_at_dest(  # type: ignore[misc]
-                context, instance, *args, **kwargs
+                ctxt, instance, *args, **kwargs
             )
 
     def pre_live_migration(

@@ -254,7 +254,7 @@ class FakeDriver(
         migration: 'objects.Migration',
         block_device_info: Any = None,
         power_on: bool = True,
-        share_info: Any = None,
+        **kwargs: Any,
     ) -> None:
         super().finish_revert_migration(
             context,
@@ -263,7 +263,7 @@ class FakeDriver(
             migration,
             block_device_info,
             power_on,
-            share_info,
+            **kwargs,
         )
         if power_on:
             self._start_domain(instance)
