@@ -39,6 +39,11 @@ MAX_VERSION = VERSIONS[-1]
 _HEADER = wsgi.API_VERSION_REQUEST_HEADER
 
 
+def requested(request: wsgi.Request) -> str | None:
+    """Return the version that a request names, supported or not."""
+    return microversion_parse.get_version(request.headers, SERVICE_TYPE)
+
+
 class Resource(wsgi.Resource):
     """A resource as in Nova, under the versions of pci_ext."""
 
@@ -112,7 +117,7 @@ def _refuse_path() -> wsgi.Fault:
 def _refuse(
     error: TypeError | ValueError, request: wsgi.Request
 ) -> wsgi.Fault:
-    requested = microversion_parse.get_version(request.headers, SERVICE_TYPE)
+    version = requested(request)
     if isinstance(error, TypeError):
         return wsgi.Fault(
             webob.exc.HTTPBadRequest(
@@ -120,7 +125,7 @@ def _refuse(
                     'Version %(requested)r of the PCI API is not of the form '
                     'X.Y, two numbers, and not "latest".'
                 )
-                % {'requested': requested}
+                % {'requested': version}
             )
         )
     return wsgi.Fault(
@@ -129,6 +134,6 @@ def _refuse(
                 'Version %(requested)s of the PCI API is not supported. The '
                 'minimum is %(min)s and the maximum %(max)s.'
             )
-            % {'requested': requested, 'min': MIN_VERSION, 'max': MAX_VERSION}
+            % {'requested': version, 'min': MIN_VERSION, 'max': MAX_VERSION}
         )
     )

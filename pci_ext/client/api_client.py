@@ -146,10 +146,6 @@ class PciClient:
         plan: Body = answer['pci_migration_plan']
         return plan
 
-    def show_server(self, uuid: str) -> Body:
-        server: Body = self._call('GET', f'/servers/{uuid}')['server']
-        return server
-
     def act_on_server(self, uuid: str, action: Body) -> str:
         """Begin an action of a server, and return the id of the request."""
         response = self._request('POST', f'/servers/{uuid}/action', action)

@@ -15,7 +15,6 @@
 import argparse
 from typing import Any
 
-from osc_lib import exceptions
 from osc_lib.cli import format_columns
 from osc_lib.command import command
 
@@ -70,20 +69,8 @@ class ListServerPci(command.Lister):
         found = manager.compute.find_server(
             parsed_args.server, ignore_missing=False, details=False
         )
-        client = plugin.client_of(self)
-        if parsed_args.long:
-            columns = _LONG_COLUMNS
-            devices = client.list_server_devices(found.id)
-        else:
-            columns = _COLUMNS
-            server = client.show_server(found.id)
-            # The key is missing if the user may not see the devices.
-            if 'pci_devices' not in server:
-                raise exceptions.CommandError(
-                    f'The compute service does not show the PCI devices of '
-                    f'server {parsed_args.server}.'
-                )
-            devices = server['pci_devices']
+        columns = _LONG_COLUMNS if parsed_args.long else _COLUMNS
+        devices = plugin.client_of(self).list_server_devices(found.id)
         return tuple(columns.values()), tuple(
             tuple(_cell(device, key) for key in columns) for device in devices
         )

@@ -15,12 +15,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from nova import context as nova_context
 from nova.api import validation
 from nova.api.openstack import wsgi
 from nova.api.openstack.compute import servers
 
 from pci_ext.api import compute_api
+from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api.inventory import server_devices
 from pci_ext.api.inventory import server_summaries
@@ -55,7 +55,7 @@ class ServersController(servers.ServersController):
     def show(self, req: wsgi.Request, id: str) -> View:
         """Show a server, with its PCI devices."""
         view = super().show(req, id)
-        _add_devices(req.environ['nova.context'], [view['server']])
+        _add_devices(req, [view['server']])
         return view
 
     @wsgi.expected_errors((400, 403))
@@ -63,7 +63,7 @@ class ServersController(servers.ServersController):
     def detail(self, req: wsgi.Request) -> View:
         """List servers, with their PCI devices."""
         view = super().detail(req)
-        _add_devices(req.environ['nova.context'], view['servers'])
+        _add_devices(req, view['servers'])
         return view
 
 
@@ -80,10 +80,15 @@ def _remove_flavors_of_ports(body: View) -> dict[str, str]:
     }
 
 
-def _add_devices(
-    context: nova_context.RequestContext, views: Sequence[View]
-) -> None:
-    """Add devices to servers, as far as the policies for their projects go."""
+def _add_devices(req: wsgi.Request, views: Sequence[View]) -> None:
+    """Add devices to servers, as far as the policies for their projects go.
+
+    Clients that do not know pci_ext may refuse a key that Nova does not have:
+    a server without devices has it only for a client that names a version of
+    the PCI API.
+    """
+    context = req.environ['nova.context']
+    knows_key = microversions.requested(req) is not None
     # A server in a cell that is down may be shown without its project.
     project_of = {
         view['id']: view.get('tenant_id', context.project_id) for view in views
@@ -106,9 +111,9 @@ def _add_devices(
         [uuid for uuid, project in project_of.items() if project in shown],
     )
     for view in views:
-        if view['id'] not in found:
+        devices = found.get(view['id'])
+        if devices is None or not (devices or knows_key):
             continue
-        devices = found[view['id']]
         if project_of[view['id']] not in located:
             for device in devices:
                 for key in server_devices.LOCATION:

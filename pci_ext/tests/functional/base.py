@@ -128,7 +128,7 @@ class TestCase(base.BaseTestCase):
             f'{self.cloud.compute_url}{path}',
             json=body,
             headers={
-                'OpenStack-API-Version': 'compute 2.96',
+                'OpenStack-API-Version': 'compute 2.96, pci 1.0',
                 'X-Auth-Token': self.cloud.token('pci-ext'),
                 **headers,
             },

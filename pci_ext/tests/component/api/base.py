@@ -306,17 +306,22 @@ class RouterTestCase(CellsTestCase):
         context: context.RequestContext | None = None,
         version: str = '2.1',
         legacy_v2: bool = False,
+        pci_version: str | None = None,
     ) -> webob.Response:
         """Send a request.
 
         :param body: sent as JSON; bytes are sent without a change
         :param context: the user of the request; None: the administrator
+        :param pci_version: the version of the PCI API, if the client knows it
         """
         request = wsgi.Request.blank(
             path, method=method, base_url='http://localhost/v2.1'
         )
         request.environ['nova.context'] = context or self.context
-        request.headers['OpenStack-API-Version'] = f'compute {version}'
+        versions = [f'compute {version}']
+        if pci_version:
+            versions.append(f'pci {pci_version}')
+        request.headers['OpenStack-API-Version'] = ', '.join(versions)
         if legacy_v2:
             request.set_legacy_v2()
         if body is not None:

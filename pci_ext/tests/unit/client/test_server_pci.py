@@ -23,10 +23,13 @@ DEVICE = {
 
 
 class TestList(base.ShellTestCase):
-    def set_server(self, **values):
-        self.api.responses[f'GET /servers/{uuids.server}'] = (
+    def set_devices(self, *devices):
+        path = f'/servers/{uuids.server}'
+        server = {'id': uuids.server, 'name': 'web'}
+        self.api.responses[f'GET {path}'] = 200, {'server': server}
+        self.api.responses[f'GET {path}/os-pci-devices'] = (
             200,
-            {'server': {'id': uuids.server, 'name': 'web', **values}},
+            {'pci_devices': list(devices)},
         )
 
     def set_names(self, *names):
@@ -41,7 +44,7 @@ class TestList(base.ShellTestCase):
         )
 
     def test_by_id(self):
-        self.set_server(pci_devices=[DEVICE])
+        self.set_devices(DEVICE)
         self.assertEqual(
             [
                 {
@@ -56,23 +59,18 @@ class TestList(base.ShellTestCase):
 
     def test_long(self):
         self.set_names('server')
-        self.api.responses[f'GET /servers/{uuids.server}/os-pci-devices'] = (
-            200,
+        self.set_devices(
             {
-                'pci_devices': [
-                    {
-                        **DEVICE,
-                        'pci_flavor': 'NvGPU',
-                        'alternatives': ['IntelGPU', 'NvGPU'],
-                        'status': 'allocated',
-                        'attached': 'hot',
-                        'state': 'attached',
-                        'last_error': None,
-                        'port_id': None,
-                        'failover_port_id': None,
-                    }
-                ]
-            },
+                **DEVICE,
+                'pci_flavor': 'NvGPU',
+                'alternatives': ['IntelGPU', 'NvGPU'],
+                'status': 'allocated',
+                'attached': 'hot',
+                'state': 'attached',
+                'last_error': None,
+                'port_id': None,
+                'failover_port_id': None,
+            }
         )
         (shown,) = self.json_of('server', 'pci', 'list', '--long', 'web')
         self.assertEqual(
@@ -94,23 +92,14 @@ class TestList(base.ShellTestCase):
         )
 
     def test_keeps_the_order_of_alternatives(self):
-        self.api.responses[f'GET /servers/{uuids.server}'] = (
-            200,
-            {'server': {'id': uuids.server, 'name': 'web'}},
-        )
-        self.api.responses[f'GET /servers/{uuids.server}/os-pci-devices'] = (
-            200,
-            {'pci_devices': [{**DEVICE, 'alternatives': ['b', 'a', 'c']}]},
-        )
+        self.set_devices({**DEVICE, 'alternatives': ['b', 'a', 'c']})
         self.assertIn(
             ' b, a, c ',
             self.output_of('server', 'pci', 'list', '--long', uuids.server),
         )
 
     def test_lists_devices_without_their_addresses(self):
-        self.set_server(
-            pci_devices=[{'vendor_id': '8086', 'product_id': '10c9'}]
-        )
+        self.set_devices({'vendor_id': '8086', 'product_id': '10c9'})
         (shown,) = self.json_of('server', 'pci', 'list', uuids.server)
         self.assertEqual(
             (None, '8086'), (shown['Address'], shown['Vendor ID'])
@@ -118,7 +107,7 @@ class TestList(base.ShellTestCase):
 
     def test_by_name(self):
         self.set_names('server')
-        self.set_server(pci_devices=[DEVICE])
+        self.set_devices(DEVICE)
         self.assertEqual(
             '0000:02:00.0\n',
             self.output_of(
@@ -128,17 +117,9 @@ class TestList(base.ShellTestCase):
         )
 
     def test_no_devices(self):
-        self.set_server(pci_devices=[])
+        self.set_devices()
         self.assertEqual(
             [], self.json_of('server', 'pci', 'list', uuids.server)
-        )
-
-    def test_reports_that_devices_are_not_shown(self):
-        self.set_server()
-        self.assertEqual(
-            f'The compute service does not show the PCI devices of server '
-            f'{uuids.server}.\n',
-            self.error_of('server', 'pci', 'list', uuids.server),
         )
 
     def test_unknown_server(self):

@@ -54,6 +54,7 @@ class ServersTestCase(base.RouterTestCase):
         return response.json['server']
 
     def detail(self, query: str = '', **options: Any) -> dict[str, Any]:
+        """Return the servers by id."""
         response = self.call('GET', f'/servers/detail{query}', **options)
         self.assertEqual(200, response.status_int, response.text)
         return {each['id']: each for each in response.json['servers']}
@@ -78,9 +79,20 @@ class PciDevicesTestCase(ServersTestCase):
             self.assertEqual([DEVICE], server['pci_devices'])
             self.assertEqual('server', server['name'])
 
-    def test_server_without_devices_shows_an_empty_list(self) -> None:
+    def test_client_of_nova_sees_no_key_without_devices(self) -> None:
         plain = self.create_server('cell2', 'plain', self.host2)
-        self.assertEqual([], self.show(plain)['pci_devices'])
+        for version in ('2.1', RECENT):
+            self.assertNotIn('pci_devices', self.show(plain, version=version))
+            servers = self.detail(version=version)
+            self.assertNotIn('pci_devices', servers[plain])
+            self.assertEqual([DEVICE], servers[self.server]['pci_devices'])
+
+    def test_client_of_pci_ext_sees_an_empty_list(self) -> None:
+        plain = self.create_server('cell2', 'plain', self.host2)
+        shown = self.show(plain, pci_version='1.0')
+        self.assertEqual([], shown['pci_devices'])
+        servers = self.detail(pci_version='1.0')
+        self.assertEqual([], servers[plain]['pci_devices'])
 
     def test_unknown_server_is_not_found(self) -> None:
         response = self.call('GET', '/servers/nosuch')
@@ -89,7 +101,9 @@ class PciDevicesTestCase(ServersTestCase):
     def test_list_with_details_shows_devices(self) -> None:
         plain = self.create_server('cell2', 'plain', self.host2)
         for version in ('2.1', RECENT):
-            servers = self.detail(context=self.reader, version=version)
+            servers = self.detail(
+                context=self.reader, version=version, pci_version='1.0'
+            )
             self.assertEqual(
                 {self.server: [DEVICE], plain: []},
                 {uuid: each['pci_devices'] for uuid, each in servers.items()},
@@ -188,7 +202,7 @@ class PciDevicesTestCase(ServersTestCase):
             )
         )
         self.assertNotIn('pci_devices', self.show(self.server))
-        servers = self.detail()
+        servers = self.detail(pci_version='1.0')
         self.assertNotIn('pci_devices', servers[self.server])
         self.assertEqual([], servers[plain]['pci_devices'])
 
