@@ -35,6 +35,16 @@ class _Connection(sqlite3.Connection):
         super().__init__(path, *args, **kwargs)
         self._path = path
         self._cursors: weakref.WeakSet[sqlite3.Cursor] = weakref.WeakSet()
+        self._functions: set[str] = set()
+
+    def create_function(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Create a function, unless an earlier user of the connection did.
+
+        A new one makes SQLite compile all statements again.
+        """
+        if name not in self._functions:
+            self._functions.add(name)
+            super().create_function(name, *args, **kwargs)
 
     def cursor(self, *args: Any) -> Any:
         cursor = super().cursor(*args)

@@ -70,6 +70,15 @@ class TestConnections(base.BaseTestCase):
     def test_later_transactions_use_the_same_connection(self) -> None:
         self.assertEqual(self.connection(), self.connection())
 
+    def test_functions_are_created_once(self) -> None:
+        connection = sqlite3.connect(
+            ':memory:', factory=sqlite_connections._Connection
+        )
+        connection.create_function('answer', 0, lambda: 1)
+        connection.create_function('answer', 0, lambda: 2)
+        answer = connection.execute('SELECT answer()').fetchone()
+        self.assertEqual((1,), answer)
+
     def test_concurrent_transactions_have_connections_of_their_own(
         self,
     ) -> None:
