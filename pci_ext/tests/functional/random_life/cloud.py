@@ -12,7 +12,6 @@
 
 """An all-in-one whose servers, hosts and faults steps change."""
 
-import os
 import time
 from typing import Any
 
@@ -42,6 +41,7 @@ class Cloud:
         self.allinone = process.AllInOne(
             directory, self.hosts.cards, self.hosts.config
         )
+        self._reader = state_module.Reader(self.allinone)
         self._http = urllib3.PoolManager(maxsize=8)
         self._flavors: dict[str, str] = {}
 
@@ -89,7 +89,14 @@ class Cloud:
         )
 
     def state(self) -> state_module.State:
-        return state_module.read(self.allinone)
+        return self._reader.read()
+
+    def wait_for_change(self, timeout: float) -> None:
+        """Wait until the state changes, but not for ever.
+
+        :param timeout: the most seconds to wait
+        """
+        self._reader.wait_for_change(timeout)
 
     def find(self, name: str) -> state_module.Server | None:
         """Return the server with a name, if there is one."""
@@ -174,7 +181,7 @@ class Cloud:
                 and (found.host != server.host or found.vm_state == 'error')
             ):
                 break
-            time.sleep(0.1)
+            self.wait_for_change(1)
         self.restart('kill')
         self.request('PUT', path, {'forced_down': False})
 
@@ -187,22 +194,21 @@ class Cloud:
             self.allinone.start(self.allinone.port)
         self._http.clear()
 
-    def shown(self) -> dict[str, list[str]]:
-        """Return by server the devices in nova-api, of each of its views."""
+    def detailed(self) -> dict[str, list[str]]:
+        """Return by server the devices in the list of servers."""
         servers = self.request('GET', '/servers/detail').json()['servers']
-        found: dict[str, list[str]] = {}
-        for server in servers:
-            found[server['id']] = sorted(
-                device['address'] for device in server['pci_devices']
-            )
-        return found
+        return {server['id']: _addresses(server) for server in servers}
+
+    def shown(self, server: str) -> list[str]:
+        """Return the devices of a server that is shown."""
+        return _addresses(
+            self.request('GET', f'/servers/{server}').json()['server']
+        )
 
     def listed(self, server: str) -> list[str]:
         """Return the devices in the list of one server."""
         response = self.request('GET', f'/servers/{server}/os-pci-devices')
-        return sorted(
-            device['address'] for device in response.json()['pci_devices']
-        )
+        return _addresses(response.json())
 
     def owned(self) -> dict[tuple[str, str], str | None]:
         """Return by host and address the server of each device in the API."""
@@ -214,9 +220,9 @@ class Cloud:
         }
 
     def stop(self) -> None:
+        self._reader.close()
         self.allinone.stop()
 
-    def log_size(self) -> int:
-        """Return the size of the log of Nova, in bytes."""
-        path = os.path.join(self.allinone.data_dir, 'nova.log')
-        return os.path.getsize(path)
+
+def _addresses(answer: dict[str, Any]) -> list[str]:
+    return sorted(device['address'] for device in answer['pci_devices'])

@@ -30,7 +30,13 @@ from pci_ext.tests.functional.random_life import steps
 #: Seconds in which everything has to agree. Unfinished servers are looked at
 #: after 10 seconds, and then after 20.
 QUIET_TIMEOUT = 60
-_POLL = 0.2
+
+#: Seconds without a change until a cloud with a problem is looked at again,
+#: and seconds from a change to that.
+_PATIENCE, _PAUSE = 0.5, 0.04
+
+#: After so many batches, servers that no step was about are looked at too.
+_ALL_SERVERS = 10
 
 #: Seconds that a task of Nova, interrupted by a restart, has to be resumed.
 _RESUME_TIMEOUT = 12
@@ -180,7 +186,8 @@ class Life:
             last = problems[0]
             if time.monotonic() > deadline:
                 raise Disagreement(problems)
-            time.sleep(_POLL)
+            self._cloud.wait_for_change(_PATIENCE)
+            time.sleep(_PAUSE)
 
     def _check(
         self, before: state_module.State, state: state_module.State
@@ -189,26 +196,36 @@ class Life:
         return (
             invariants.check(state, hosts, self._interrupted)
             or invariants.check_new_devices(before, state, hosts)
-            or list(self._check_api(state))
+            or list(self._check_api(before, state))
         )
 
     def _check_api(
-        self, state: state_module.State
+        self, before: state_module.State, state: state_module.State
     ) -> Iterable[invariants.Problem]:
+        if state == before and self._restarted_at is None:
+            # As for a request that is refused: nothing else to show.
+            return
         acted = {step.server for step in self.batches[-1]}
-        shown = self._cloud.shown()
+        is_all = (
+            self._restarted_at is not None
+            or len(self.batches) % _ALL_SERVERS == 0
+        )
+        detailed = self._cloud.detailed() if is_all else {}
         for server in state.servers.values():
-            if server.name not in acted and self._restarted_at is None:
+            if not is_all and server.name not in acted:
                 continue
             expected = sorted(
                 device.address
                 for device in state.devices_of(server.uuid)
                 if device.host == server.host
             )
-            for text, found in (
-                ('shown', shown.get(server.uuid)),
-                ('listed', self._cloud.listed(server.uuid)),
-            ):
+            views = {
+                'shown': self._cloud.shown(server.uuid),
+                'listed': self._cloud.listed(server.uuid),
+            }
+            if is_all:
+                views['in detail'] = detailed.get(server.uuid, ['none'])
+            for text, found in views.items():
                 if found != expected:
                     yield invariants.Problem(
                         'API',

@@ -12,17 +12,25 @@
 
 """Everything that is on record about devices, read at one time."""
 
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
-import contextlib
 import dataclasses
 import json
 import os
-import sqlite3
+import threading
+import time
 from typing import Any
 
 from pci_ext.tests.functional import process
+from pci_ext.tests.functional.random_life import databases
 from pci_ext.tests.functional.random_life import hosts
+
+#: Seconds between looks for a change.
+_POLL = 0.01
+
+#: How often to read a state that changes meanwhile.
+_ATTEMPTS = 4
 
 _METADATA_PREFIX = 'pci_ext'
 
@@ -142,43 +150,95 @@ class State:
         return [each for each in self.devices if each.server == server]
 
 
-def read(cloud: process.AllInOne) -> State:
-    """Read the state of a cloud."""
-    # Before the servers, which leave it when they are in a cell.
-    [(unscheduled,)] = _query(cloud, 'nova_api', _UNSCHEDULED)
-    servers = {
-        server.uuid: server
-        for name in ('nova_cell0', 'nova_cell1')
-        for server in _servers(cloud, name)
-    }
-    guests: dict[tuple[str, str], frozenset[str]] = {}
-    definitions: dict[tuple[str, str], frozenset[str]] = {}
-    for host in hosts.HOSTS:
-        _read_domains(cloud, host, guests, definitions)
-    return State(
-        servers=servers,
-        devices=tuple(Device(*row) for row in cloud.query(_DEVICES)),
-        guests=guests,
-        definitions=definitions,
-        migrations=tuple(Migration(*row) for row in cloud.query(_MIGRATIONS)),
-        pools=_pools(cloud),
-        unfinished_events=tuple(cloud.query(_EVENTS)),  # type: ignore[arg-type]
-        allocations=tuple(_query(cloud, 'placement', _CONSUMERS)),
-        unscheduled=unscheduled,
-    )
+class Reader:
+    """Reads the state of a cloud.
+
+    :param cloud: it need not be started yet
+    """
+
+    def __init__(self, cloud: process.AllInOne) -> None:
+        self._databases = databases.Databases(cloud.data_dir)
+        self._files = {host: cloud.domains_file(host) for host in hosts.HOSTS}
+        self._lock = threading.Lock()
+        self._version: tuple[object, ...] = ()
+        self._state: State | None = None
+
+    def read(self) -> State:
+        """Read the state; the same object as long as nothing changes."""
+        with self._lock:
+            for _ in range(_ATTEMPTS):
+                version = self._current_version()
+                if self._state is not None and version == self._version:
+                    return self._state
+                state = self._read()
+                if self._current_version() == version:
+                    self._version, self._state = version, state
+                    break
+            return state
+
+    def wait_for_change(self, timeout: float) -> None:
+        """Wait until the state that was read last is no longer the state.
+
+        :param timeout: the most seconds to wait
+        """
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            time.sleep(_POLL)
+            with self._lock:
+                if self._current_version() != self._version:
+                    return
+
+    def close(self) -> None:
+        self._databases.close()
+
+    def _current_version(self) -> tuple[object, ...]:
+        found: list[object] = [self._databases.version()]
+        for path in self._files.values():
+            try:
+                status = os.stat(path)
+            except FileNotFoundError:
+                found.append(None)
+            else:
+                found.append((status.st_ino, status.st_mtime_ns))
+        return tuple(found)
+
+    def _read(self) -> State:
+        query = self._databases.query
+        # Before the servers, which leave it when they are in a cell.
+        [(unscheduled,)] = query('nova_api', _UNSCHEDULED)
+        servers = {
+            server.uuid: server
+            for name in ('nova_cell0', 'nova_cell1')
+            for server in _servers(
+                query(name, _SERVERS), query(name, _METADATA)
+            )
+        }
+        guests: dict[tuple[str, str], frozenset[str]] = {}
+        definitions: dict[tuple[str, str], frozenset[str]] = {}
+        for host, path in self._files.items():
+            _read_domains(path, host, guests, definitions)
+        devices = query('nova_cell1', _DEVICES)
+        migrations = query('nova_cell1', _MIGRATIONS)
+        return State(
+            servers=servers,
+            devices=tuple(Device(*row) for row in devices),
+            guests=guests,
+            definitions=definitions,
+            migrations=tuple(Migration(*row) for row in migrations),
+            pools=_pools(query('nova_cell1', _POOLS)),
+            unfinished_events=tuple(query('nova_cell1', _EVENTS)),
+            allocations=tuple(query('placement', _CONSUMERS)),
+            unscheduled=unscheduled,
+        )
 
 
-def _query(cloud: process.AllInOne, name: str, statement: str) -> list[Any]:
-    uri = f'file:{os.path.join(cloud.data_dir, name)}.db?mode=ro'
-    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
-        return list(connection.execute(statement))
-
-
-def _servers(cloud: process.AllInOne, database: str) -> Iterator[Server]:
+def _servers(
+    servers: Iterable[Any], rows: Iterable[tuple[str, str, str]]
+) -> Iterator[Server]:
     metadata: dict[str, dict[str, str]] = {}
-    for uuid, key, value in _query(cloud, database, _METADATA):
+    for uuid, key, value in rows:
         metadata.setdefault(uuid, {})[key] = value
-    for *row, text in _query(cloud, database, _SERVERS):
+    for *row, text in servers:
         requests = json.loads(text or '[]')
         yield Server(
             *row,
@@ -193,13 +253,13 @@ def _servers(cloud: process.AllInOne, database: str) -> Iterator[Server]:
 
 
 def _read_domains(
-    cloud: process.AllInOne,
+    path: str,
     host: str,
     guests: dict[tuple[str, str], frozenset[str]],
     definitions: dict[tuple[str, str], frozenset[str]],
 ) -> None:
     try:
-        with open(cloud.domains_file(host), encoding='utf-8') as stream:
+        with open(path, encoding='utf-8') as stream:
             domains = json.load(stream)
     except FileNotFoundError:
         # It is written with the first domain.
@@ -210,9 +270,9 @@ def _read_domains(
             guests[host, uuid] = frozenset(domain['guest'])
 
 
-def _pools(cloud: process.AllInOne) -> dict[tuple[str, str], int]:
+def _pools(rows: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
     found: dict[tuple[str, str], int] = {}
-    for host, text in cloud.query(_POOLS):
+    for host, text in rows:
         pools = json.loads(text)['nova_object.data']['objects'] if text else []
         for pool in pools:
             values = pool['nova_object.data']
