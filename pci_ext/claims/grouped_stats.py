@@ -13,11 +13,12 @@
 """The pools of a host: their devices, and the report to the scheduler."""
 
 import collections
+from collections.abc import Collection
+from collections.abc import Iterable
 from collections.abc import Iterator
 from typing import Any
 
 from nova import objects
-from nova.objects import fields
 from nova.pci import stats
 from nova.pci import whitelist
 from oslo_config import cfg
@@ -97,24 +98,40 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         self._ensure_remote_managed_tag(dev, pool)
         return pool
 
-    def update_device(self, dev: 'objects.PciDevice') -> None:
-        """Put a device into the pool that it belongs to now.
+    def update_devices(
+        self,
+        updated: 'Iterable[objects.PciDevice]',
+        removed: 'Iterable[objects.PciDevice]',
+    ) -> None:
+        """Put devices into the pools that they belong to now.
 
-        Nova does so only if the device type changes. The selectors of pci_ext
-        may match any property that the hypervisor reports, which an earlier
-        record of Nova's may lack.
+        Nova looks for each in all pools, and moves it only if the device type
+        changes. The selectors of pci_ext may match any property that the
+        hypervisor reports, which an earlier record of Nova's may lack.
+
+        :param updated: records that a scan updated or created
+        :param removed: records that it removed
         """
-        super().update_device(dev)
+        pools = {
+            id(dev): pool for pool in self.pools for dev in pool['devices']
+        }
+        moved = [
+            dev for dev in updated if not self._is_in(pools.get(id(dev)), dev)
+        ]
+        self._take_out([*moved, *removed])
+        for dev in moved:
+            if dev.is_available():
+                self.add_device(dev)
+
+    def _is_in(
+        self, pool: dict[str, Any] | None, dev: 'objects.PciDevice'
+    ) -> bool:
+        """Return whether a device is in its pool, after an update."""
         offered_devices.drop_attributes(dev, self.dev_filter.get_devspec(dev))
-        if dev.status != fields.PciDeviceStatus.AVAILABLE:
-            return
-        pool = self._pool_with(dev)
-        if pool is not None:
-            keys = self._create_pool_keys_from_dev(dev)
-            if keys is not None and self._find_pool(keys) is pool:
-                return
-            self._take_out(pool, dev)
-        self.add_device(dev)
+        if pool is None or not dev.is_available():
+            return False
+        keys = self._create_pool_keys_from_dev(dev)
+        return keys is not None and self._find_pool(keys) is pool
 
     def remove_device(self, dev: 'objects.PciDevice') -> None:
         """Remove a device from its pool.
@@ -122,26 +139,19 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         Nova looks for the pool that the device belongs to now. That is another
         pool or none if the entry for the device has changed.
         """
-        pool = self._pool_with(dev)
-        if pool is None:
-            super().remove_device(dev)
+        if any(free is dev for free in self.get_free_devs()):
+            self._take_out([dev])
         else:
-            self._take_out(pool, dev)
+            super().remove_device(dev)
 
-    def _pool_with(self, dev: 'objects.PciDevice') -> dict[str, Any] | None:
-        for pool in self.pools:
-            if any(device is dev for device in pool['devices']):
-                found: dict[str, Any] = pool
-                return found
-        return None
-
-    def _take_out(
-        self, pool: dict[str, Any], dev: 'objects.PciDevice'
-    ) -> None:
-        pool['devices'] = [
-            device for device in pool['devices'] if device is not dev
-        ]
-        self._decrease_pool_count(self.pools, pool)
+    def _take_out(self, devices: 'Collection[objects.PciDevice]') -> None:
+        ids = {id(dev) for dev in devices}
+        for pool in list(self.pools):
+            kept = [dev for dev in pool['devices'] if id(dev) not in ids]
+            taken = len(pool['devices']) - len(kept)
+            if taken:
+                pool['devices'] = kept
+                self._decrease_pool_count(self.pools, pool, taken)
 
     def _handle_device_dependents(self, pci_dev: 'objects.PciDevice') -> None:
         """Remove the physical function of a virtual one from its pool.

@@ -196,6 +196,19 @@ class Whitelist(whitelist.Whitelist):
             return None
         return super().device_assignable(dev)
 
+    def get_devspec(
+        self, pci_dev: 'objects.PciDevice'
+    ) -> devspec.PciDeviceSpec | None:
+        """Return the first entry that matches a device."""
+        properties = properties_of(pci_dev)
+        for spec in self.specs:
+            if isinstance(spec, OfferedDeviceSpec):
+                if spec.entry.selector.matches(properties):
+                    return spec
+            elif spec.match_pci_obj(pci_dev):
+                return spec
+        return None
+
 
 SEAM = seam.Seam(
     module='nova.pci.whitelist',

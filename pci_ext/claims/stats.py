@@ -191,7 +191,6 @@ SEAM = seam.Seam(
         '__init__': ('self', 'numa_topology', 'stats', 'dev_filter'),
         '_create_pool_keys_from_dev': ('self', 'dev'),
         '_ensure_remote_managed_tag': ('dev', 'pool'),
-        'update_device': ('self', 'dev'),
         'add_device': ('self', 'dev'),
         'remove_device': ('self', 'dev'),
         'support_requests': (

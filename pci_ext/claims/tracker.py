@@ -12,7 +12,8 @@
 """Seam: the tracker of the devices of a compute host.
 
 The options ``pci_devices`` and ``pci_information`` may change while
-nova-compute runs. Each scan uses their current values. A device that is no
+nova-compute runs. Each scan uses their current values, and updates the devices
+that changed; all of them if the options have changed. A device that is no
 longer offered but in use stays until it is freed, as in Nova, and is marked
 as withdrawn in its record, so that operators can see it. The same happens to
 devices of a card while others of the card are in use.
@@ -36,6 +37,7 @@ from oslo_utils import excutils
 from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.activation import seam
+from pci_ext.claims import device_scan
 from pci_ext.claims import offered_devices
 from pci_ext.claims import sriov_status
 
@@ -91,6 +93,7 @@ class PciDevTracker(manager.PciDevTracker):
     ) -> None:
         super().__init__(context, compute_node)
         self._host = compute_node.host
+        self._scan = device_scan.DeviceScan(self)
         # Of all devices of the host at the last scan, by address.
         self._models: dict[str, str] = {}
         # Servers with an interface attach in progress; scans must leave their
@@ -113,8 +116,11 @@ class PciDevTracker(manager.PciDevTracker):
             )
             for device in jsonutils.loads(devices_json)
         }
+        options = _options()
+        if self._scanned is not None and self._scanned[1] != options:
+            self._scan.forget_reports()
         super().update_devices_from_hypervisor_resources(devices_json)
-        self._scanned = (devices_json, _options())
+        self._scanned = (devices_json, options)
 
     def _is_replaced(self, device: 'objects.PciDevice') -> bool:
         """Return whether a device in use has made way for another model.
@@ -249,8 +255,12 @@ class PciDevTracker(manager.PciDevTracker):
         super()._build_device_tree(devices)
         all_devs.objects = devices
 
+    def _update_records(self, devices: list[dict[str, Any]]) -> None:
+        self._scan.update_changed(devices, self.stats)
+        self._build_device_tree(self.pci_devs)
+
     def _set_hvdevs(self, devices: list[dict[str, Any]]) -> None:
-        super()._set_hvdevs(devices)
+        self._update_records(devices)
         offered = {device['address'] for device in devices}
         for device in self.pci_devs:
             is_offered = device.address in offered
@@ -275,15 +285,33 @@ class PciDevTracker(manager.PciDevTracker):
         still names a server, Nova lists the device among those of the server
         whenever it loads them lazily, and would give it to the guest again.
         """
-        for device in self.pci_devs:
-            if device.status == fields.PciDeviceStatus.REMOVED:
-                device.status = fields.PciDeviceStatus.AVAILABLE
-                try:
-                    with device.obj_alternate_context(context):
-                        device.save()
-                finally:
-                    device.status = fields.PciDeviceStatus.REMOVED
+        removed = [
+            device
+            for device in self.pci_devs
+            if device.status == fields.PciDeviceStatus.REMOVED
+        ]
+        try:
+            for device in removed:
+                with device.obj_alternate_context(context):
+                    if 'instance_uuid' in device.obj_what_changed():
+                        self._save_as_free(device)
+                    device.save()
+        finally:
+            if removed:
+                # Nova would look for each in the list.
+                self.pci_devs.objects = [
+                    device
+                    for device in self.pci_devs
+                    if device.status != fields.PciDeviceStatus.DELETED
+                ]
         super().save(context)
+
+    def _save_as_free(self, device: 'objects.PciDevice') -> None:
+        device.status = fields.PciDeviceStatus.AVAILABLE
+        try:
+            device.save()
+        finally:
+            device.status = fields.PciDeviceStatus.REMOVED
 
     def _free_device(
         self,

@@ -214,8 +214,8 @@ class GroupingTest(StatsTest):
         host = self.stats(device)
         self.assertEqual([], host.pools)
         device.update_device({'class': '030000'})
-        host.update_device(device)
-        host.update_device(device)
+        host.update_devices([device], [])
+        host.update_devices([device], [])
         self.assertEqual([1], [pool['count'] for pool in host.pools])
 
     def test_removes_attributes_that_are_no_longer_configured(self) -> None:
@@ -224,11 +224,11 @@ class GroupingTest(StatsTest):
         device.obj_reset_changes()
         self.offer('[{"vendor_id": "8086"}, {"e.rack": "7"}]')
         host = self.stats(device)
-        host.update_device(device)
+        host.update_devices([device], [])
         self.assertEqual({'e.rack': '7'}, device.extra_info)
         self.assertEqual({'extra_info'}, device.obj_what_changed())
         device.obj_reset_changes()
-        host.update_device(device)
+        host.update_devices([device], [])
         self.assertEqual(set(), device.obj_what_changed())
 
 
