@@ -19,9 +19,12 @@ from nova import objects
 from nova import rpc
 from nova.compute import rpcapi as nova_rpcapi
 from nova.objects import base
+from oslo_config import cfg
 import oslo_messaging as messaging
 
 from pci_ext import exception
+
+CONF = cfg.CONF
 
 NAMESPACE = 'pci_ext'
 VERSION = '1.0'
@@ -172,5 +175,11 @@ class ComputeAPI:
         method: str,
         **arguments: Any,
     ) -> None:
-        client = self._router.client(context).prepare(server=instance.host)
+        # As in Nova, a host that works at the call may take long to answer,
+        # for instance while a scan has the devices.
+        client = self._router.client(context).prepare(
+            server=instance.host,
+            timeout=CONF.long_rpc_timeout,
+            call_monitor_timeout=CONF.rpc_response_timeout,
+        )
         unpack(client.call(context, method, instance=instance, **arguments))

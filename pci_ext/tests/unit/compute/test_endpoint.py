@@ -13,7 +13,10 @@
 """The methods that nova-compute serves for pci_ext."""
 
 import inspect
+import types
+from typing import Any
 
+from nova import context as nova_context
 from nova import test
 
 from pci_ext.compute import endpoint
@@ -42,3 +45,21 @@ class EndpointTestCase(test.NoDBTestCase):
         target = endpoint.Endpoint.target
         self.assertEqual('pci_ext', target.namespace)
         self.assertEqual('1.0', target.version)
+
+
+class ClientTestCase(test.NoDBTestCase):
+    def test_waits_for_a_busy_host_as_long_as_nova(self) -> None:
+        self.flags(long_rpc_timeout=1000, rpc_response_timeout=7)
+        sent = []
+
+        def send(transport: object, *args: object, **options: Any) -> None:
+            sent.append((options['timeout'], options['call_monitor_timeout']))
+
+        self.stub_out('oslo_messaging.transport.Transport._send', send)
+        client = rpcapi.ComputeAPI()
+        context = nova_context.RequestContext()
+        instance = types.SimpleNamespace(host='host')
+        client.attach_pci(context, instance, 'operation', [])
+        client.detach_pci(context, instance, 'operation', [])
+        client.reattach_pci(context, instance, 'operation')
+        self.assertEqual([(1000, 7)] * 3, sent)
