@@ -23,6 +23,7 @@ from nova import utils
 from nova.compute import utils as compute_utils
 from oslo_log import log as logging
 
+from pci_ext.compute import host_scan
 from pci_ext.compute import nova_compute
 from pci_ext.compute import shutdown
 from pci_ext.compute.migration import destination
@@ -67,6 +68,7 @@ class Workers:
         self._compute = compute
         self.shutdown = shutdown.Shutdown(compute)
         self._on_failure = on_failure
+        self._scan = host_scan.HostScan(compute)
         # Servers whose devices a thread tries to reattach.
         self._reattaching: set[str] = set()
         # The server of each thread that has its lock or waits for it.
@@ -166,7 +168,7 @@ class Workers:
     def report_pools(self, instance: 'objects.Instance') -> None:
         """Report the pools in a thread, once a live migration has ended."""
         start_thread(
-            destination.report_pools, self._compute, instance, self.shutdown
+            destination.report_pools, self._scan, instance, self.shutdown
         )
 
     def _run(self, begun: operation.Operation) -> None:

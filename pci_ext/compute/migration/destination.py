@@ -24,6 +24,7 @@ from nova import objects
 from nova.compute import task_states
 from oslo_log import log as logging
 
+from pci_ext.compute import host_scan
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.compute import shutdown
@@ -59,7 +60,7 @@ def release_claims(
 
 
 def report_pools(
-    compute: nova_compute.ComputeManager,
+    scan: host_scan.HostScan,
     instance: 'objects.Instance',
     end: shutdown.Shutdown,
 ) -> None:
@@ -77,7 +78,7 @@ def report_pools(
             instance = objects.Instance.get_by_uuid(context, instance.uuid)
     except nova_exception.InstanceNotFound:
         LOG.debug('The server is deleted already', instance=instance)
-    compute.update_available_resource(context)
+    scan.run()
 
 
 @contextlib.contextmanager
