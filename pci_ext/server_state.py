@@ -33,7 +33,8 @@ PREFIX = 'pci_ext:'
 #: compute.operations and compute.recovery; read by api.quota.
 ATTACHING_PCI = 'attaching_pci'
 
-#: Written by api.operation_record; cleared and read as ATTACHING_PCI.
+#: Written by api.operation_record, and by compute.operations while recovery
+#: changes the records of a server; cleared and read as ATTACHING_PCI.
 DETACHING_PCI = 'detaching_pci'
 
 TASK_STATES = (ATTACHING_PCI, DETACHING_PCI)

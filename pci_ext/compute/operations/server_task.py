@@ -12,17 +12,23 @@
 
 """Base of everything that changes the PCI devices of a server."""
 
+from collections.abc import Iterator
+import contextlib
+
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
 from nova import rpc
 from nova.compute import task_states
+from nova.compute import vm_states
 from oslo_log import log as logging
 
+from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
+from pci_ext.i18n import _
 from pci_ext.virt.handlers import base
 
 LOG = logging.getLogger(__name__)
@@ -31,6 +37,12 @@ LOG = logging.getLogger(__name__)
 _DEVICES_ARE_OUT = (task_states.SUSPENDING, task_states.RESUMING)
 
 _ATTRS = ['system_metadata', 'pci_requests', 'numa_topology', 'flavor']
+
+
+class ServerNotIdle(exception.PciExtException):
+    """Nova has the server, or has moved it to another host."""
+
+    msg_fmt = _('A task of Nova has the server')
 
 
 def _load(
@@ -93,6 +105,43 @@ class ServerTask:
 
     def _read(self) -> 'objects.Instance':
         return _load(self.context, self.server_uuid)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Load the server, and let no task of Nova begin with it meanwhile.
+
+        To be called with the instance lock held. A server that an operation
+        has stays with it. If nova-compute is killed, its next start finds a
+        detach that had not begun.
+
+        :raises ServerNotIdle: if a task of Nova has it, or moved it away
+        """
+        self.reload()
+        instance = self.instance
+        if instance.task_state in server_state.TASK_STATES:
+            yield
+            return
+        if (
+            instance.host != self.compute.host
+            or instance.vm_state == vm_states.RESIZED
+        ):
+            raise ServerNotIdle()
+        instance.task_state = server_state.DETACHING_PCI
+        try:
+            instance.save(
+                expected_task_state=[None],
+                expected_vm_state=[instance.vm_state],
+            )
+        except nova_exception.InstanceUpdateConflict as error:
+            raise ServerNotIdle() from error
+        try:
+            yield
+        finally:
+            instance = self._read()
+            instance.task_state = None
+            # A delete may have replaced the task state.
+            with contextlib.suppress(nova_exception.UnexpectedTaskStateError):
+                instance.save(expected_task_state=[server_state.DETACHING_PCI])
 
     def owned(self) -> instance_devices.Devices:
         """Return the devices that are claimed or allocated for the server."""

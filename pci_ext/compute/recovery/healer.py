@@ -166,6 +166,13 @@ class Healer:
         )
         try:
             self._do(action)
+        except server_task.ServerNotIdle as error:
+            LOG.info(
+                '%s: healing is tried again later',
+                error,
+                instance_uuid=self._server_uuid,
+            )
+            return False
         except Exception:
             LOG.exception(
                 'Healing the PCI devices of the server failed, and is tried '
@@ -176,28 +183,41 @@ class Healer:
         return True
 
     def _do(self, action: healing_actions.Action) -> None:
-        task = server_task.ServerTask(
-            self._compute, self._context, self._server_uuid, ''
-        )
-        task.reload()
         match action:
             case healing_actions.Free(addresses):
                 late_detach.LateDetach(
                     self._compute, self._context, self._server_uuid, ''
                 ).free_released(addresses)
-            case healing_actions.ClearPendingDetach(addresses):
-                server_state.PENDING_DETACH.remove(task.instance, addresses)
-            case healing_actions.SyncRequests(request_ids):
-                task.sync_requests(set(request_ids))
-            case healing_actions.Allocate():
-                task.rt.allocate_pci_devices_for_instance(
-                    self._context, task.instance
-                )
-            case healing_actions.ClearPendingReattach():
-                server_state.record_reattach(
-                    task.instance, {}, server_state.FAILED
-                )
             case healing_actions.Ending(operation):
-                _END[type(action)](
-                    self._compute, task.instance, operation, self._cause.value
-                )
+                self._end(action, operation)
+            case _:
+                self._record(action)
+
+    def _end(self, action: healing_actions.Ending, operation: str) -> None:
+        instance = server_task.find_instance(self._context, self._server_uuid)
+        if instance is not None:
+            _END[type(action)](
+                self._compute, instance, operation, self._cause.value
+            )
+
+    def _record(self, action: healing_actions.Action) -> None:
+        """Correct the records of a server that Nova does not have."""
+        task = server_task.ServerTask(
+            self._compute, self._context, self._server_uuid, ''
+        )
+        with task.held():
+            match action:
+                case healing_actions.ClearPendingDetach(addresses):
+                    server_state.PENDING_DETACH.remove(
+                        task.instance, addresses
+                    )
+                case healing_actions.SyncRequests(request_ids):
+                    task.sync_requests(set(request_ids))
+                case healing_actions.Allocate():
+                    task.rt.allocate_pci_devices_for_instance(
+                        self._context, task.instance
+                    )
+                case healing_actions.ClearPendingReattach():
+                    server_state.record_reattach(
+                        task.instance, {}, server_state.FAILED
+                    )

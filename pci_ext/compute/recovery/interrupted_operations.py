@@ -65,7 +65,8 @@ def undo_attach(
     """Free the devices of an attach that is not completed."""
     task = _attach(compute, instance, operation_id)
     had_server = task.is_current(instance)
-    task.undo()
+    with task.held():
+        task.undo()
     if had_server:
         _decided(task, 'undone: not all devices were attached', cause)
 

@@ -10,7 +10,12 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Free devices whose guest released them after the detach had timed out."""
+"""Free devices whose guest released them after the detach had timed out.
+
+Nova may be about to start the guest anew, or to move the server, with devices
+and records that it has read before. So the server is held until all is
+recorded; as long as Nova has it, its devices are not freed.
+"""
 
 from collections.abc import Collection
 
@@ -20,7 +25,7 @@ from pci_ext.compute.operations import server_task
 
 
 class LateDetach(server_task.ServerTask):
-    """The late end of a detach, when the server has no task state for it."""
+    """The late end of a detach."""
 
     action = action_notifications.DETACH
     _subject = action_notifications.Subject([], [])
@@ -30,8 +35,15 @@ class LateDetach(server_task.ServerTask):
 
         They are removed from the definition of the guest, too, and from the
         metadata that it reads.
+
+        :raises ServerNotIdle: if Nova has the server
         """
-        self.reload()
+        with self.held():
+            self._free_released(addresses)
+        self.report_pools()
+        self.notify(action_notifications.END)
+
+    def _free_released(self, addresses: Collection[str]) -> None:
         devices = [
             device for device in self.owned() if device.address in addresses
         ]
@@ -44,8 +56,6 @@ class LateDetach(server_task.ServerTask):
         self.free(devices)
         self.sync_requests(request_ids)
         server_state.PENDING_DETACH.remove(self.instance, addresses)
-        self.report_pools()
-        self.notify(action_notifications.END)
 
     def subject(self) -> action_notifications.Subject:
         return self._subject

@@ -10,7 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+from typing import Any
+from unittest import mock
+
 import fixtures
+from nova import exception as nova_exception
 from nova import objects
 from nova.compute import task_states
 from nova.compute import vm_states
@@ -18,7 +22,10 @@ from nova.objects import fields
 
 from pci_ext import exception
 from pci_ext import server_state
+from pci_ext.compute import instance_devices
 from pci_ext.compute.operations import attach
+from pci_ext.compute.recovery import decision
+from pci_ext.compute.recovery import observed_state
 from pci_ext.compute.recovery import periodic_tasks
 from pci_ext.tests.component.compute import base
 
@@ -138,6 +145,101 @@ class HealerTest(base.HostTestCase):
         self.compute.rt.unclaim_pci_devices(self.context, device, instance)
         self.heal()
         self.assertEqual(set(), self.pending(self.server))
+
+    def release_late(self) -> None:
+        """Let the guest release a device whose detach is pending."""
+        self.mark_pending(self.server, self.first)
+        self.domains._release(self.server, self.first)
+
+    def set_task_state(self, task_state: str) -> None:
+        instance = self.instance(self.server)
+        instance.task_state = task_state
+        instance.save(expected_task_state=[None])
+
+    def test_frees_nothing_once_nova_has_the_server(self) -> None:
+        self.release_late()
+        decide = decision.decide
+
+        def begin_after(state: observed_state.State) -> Any:
+            actions = decide(state)
+            if state.task_state is None:
+                self.set_task_state(task_states.POWERING_ON)
+            return actions
+
+        with mock.patch.object(decision, 'decide', begin_after):
+            self.heal()
+        instance = self.instance(self.server)
+        self.assertEqual(task_states.POWERING_ON, instance.task_state)
+        self.assertEqual(2, len(instance.pci_devices))
+        self.assertEqual({self.first}, self.pending(self.server))
+        self.assertIn(self.server, self.manager._unhealthy)
+        instance.task_state = None
+        instance.save()
+        self.heal()
+        self.assertEqual([self.second], self.devices(self.server))
+        self.assertConsistent(self.server)
+
+    def test_nova_begins_nothing_while_a_device_is_freed(self) -> None:
+        self.release_late()
+        detach_pci = self.compute.driver.detach_pci
+        refused = []
+
+        def refuse(*args: Any) -> None:
+            refused.append(
+                self.assertRaises(
+                    nova_exception.UnexpectedTaskStateError,
+                    self.set_task_state,
+                    task_states.POWERING_ON,
+                )
+            )
+            detach_pci(*args)
+
+        self.compute.driver.detach_pci = refuse
+        self.heal()
+        self.assertEqual(1, len(refused))
+        self.assertEqual([self.second], self.devices(self.server))
+
+    def test_server_that_was_resized_since_is_left_alone(self) -> None:
+        self.release_late()
+        decide = decision.decide
+
+        def resize_after(state: observed_state.State) -> Any:
+            actions = decide(state)
+            instance = self.instance(self.server)
+            instance.vm_state = vm_states.RESIZED
+            instance.save()
+            return actions
+
+        with mock.patch.object(decision, 'decide', resize_after):
+            self.heal()
+        instance = self.instance(self.server)
+        self.assertIsNone(instance.task_state)
+        self.assertEqual(2, len(instance.pci_devices))
+
+    def test_delete_of_a_server_whose_device_is_freed(self) -> None:
+        self.release_late()
+        sync_requests = instance_devices.sync_requests
+
+        def delete_before(*args: Any) -> None:
+            instance = self.instance(self.server)
+            instance.task_state = task_states.DELETING
+            instance.save()
+            sync_requests(*args)
+
+        with mock.patch.object(
+            instance_devices, 'sync_requests', delete_before
+        ):
+            self.heal()
+        self.assertEqual(
+            task_states.DELETING, self.instance(self.server).task_state
+        )
+
+    def test_killed_while_a_device_is_freed(self) -> None:
+        self.release_late()
+        self.set_task_state(server_state.DETACHING_PCI)
+        self.start()
+        self.assertEqual([self.second], self.devices(self.server))
+        self.assertConsistent(self.server)
 
     def test_failed_attach_is_not_completed_by_a_restart(self) -> None:
         self.inject_faults(
