@@ -33,6 +33,7 @@ from pci_ext.requests import conductor
 from pci_ext.requests import from_flavor
 from pci_ext.requests import nova_compute_api
 from pci_ext.requests import ports
+from pci_ext.requests import saved_metadata
 from pci_ext.requests import saved_requests
 
 LOG = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ def seams() -> tuple[seam.Seam, ...]:
         metadata.SEAM,
         ports.SEAM,
         conductor.SEAM,
+        *saved_metadata.SEAMS,
         *saved_requests.SEAMS,
     )
 

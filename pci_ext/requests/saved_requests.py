@@ -28,6 +28,8 @@ from nova.objects import instance as instance_module
 from nova.objects import instance_pci_requests
 
 from pci_ext.activation import seam
+from pci_ext.requests import call_arguments
+from pci_ext.requests import saved_metadata
 
 _FIELD = 'pci_requests'
 
@@ -83,7 +85,7 @@ def save(
     expected_task_state: Any = None,
     admin_state_reset: bool = False,
 ) -> None:
-    """Save a server, and its PCI requests if they have changed.
+    """Save a server, with its PCI requests and metadata as they changed.
 
     On a compute host the conductor saves: it cannot tell a change in place
     from what it is sent, so that such a change is marked here.
@@ -98,6 +100,9 @@ def save(
                 # Nova saves the requests that it finds.
                 delattr(self, attribute)
                 stack.callback(setattr, self, attribute, requests)
+        stack.enter_context(
+            call_arguments.passing(loaded_metadata=saved_metadata.loaded(self))
+        )
         _save(
             self,
             expected_vm_state=expected_vm_state,

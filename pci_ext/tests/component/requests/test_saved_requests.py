@@ -17,12 +17,48 @@ from typing import Any
 import fixtures
 from nova import exception as nova_exception
 from nova import objects
+from nova.conductor import manager
 from nova.objects import base as objects_base
 
 from pci_ext.requests import instance_requests
 from pci_ext.tests.component.compute import base
 
 INDIRECTION = 'nova.objects.base.NovaObject.indirection_api'
+
+
+class Conductor:
+    """Calls methods of objects, and saves what it is sent, as nova-conductor.
+
+    Nothing that it calls is remote.
+    """
+
+    _object_dispatch = manager.ConductorManager._object_dispatch
+    _object_action = manager.ConductorManager.object_action
+
+    def object_action(
+        self, context: Any, instance: Any, *call: Any
+    ) -> tuple[dict[str, Any], Any]:
+        serializer = objects_base.NovaObjectSerializer()
+        sent = serializer.serialize_entity(context, instance)
+        with fixtures.MonkeyPatch(INDIRECTION, None):
+            return self._object_action(
+                context, serializer.deserialize_entity(context, sent), *call
+            )
+
+    def object_class_action_versions(
+        self,
+        context: Any,
+        name: str,
+        method: str,
+        versions: dict[str, str],
+        args: Any,
+        kwargs: Any,
+    ) -> Any:
+        with fixtures.MonkeyPatch(INDIRECTION, None):
+            called = objects_base.NovaObject.obj_class_from_name(
+                name, versions[name]
+            )
+            return getattr(called, method)(context, *args, **kwargs)
 
 
 class SavedRequestsTestCase(base.HostTestCase):
@@ -72,25 +108,10 @@ class SavedRequestsTestCase(base.HostTestCase):
         self.assertEqual([1, 1], self.counts())
 
     def test_a_change_saved_by_the_conductor_is_saved(self) -> None:
-        serializer = objects_base.NovaObjectSerializer()
-
-        class Conductor:
-            """Saves the copy that it is sent, as nova-conductor does."""
-
-            @staticmethod
-            def object_action(
-                context: Any, instance: Any, method: str, *args: Any
-            ) -> Any:
-                sent = serializer.serialize_entity(context, instance)
-                with fixtures.MonkeyPatch(INDIRECTION, None):
-                    received = serializer.deserialize_entity(context, sent)
-                    getattr(received, method)(*args[0], **args[1])
-                return {}, None
-
         current = self.instance(self.server)
         current.pci_requests.requests.append(self.request(2))
         self.stale.display_name = 'new name'
-        with fixtures.MonkeyPatch(INDIRECTION, Conductor):
+        with fixtures.MonkeyPatch(INDIRECTION, Conductor()):
             current.save()
             self.stale.save()
         self.assertEqual([1, 1, 2], self.counts())
