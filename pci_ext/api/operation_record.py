@@ -17,6 +17,7 @@ from typing import Any
 from nova import exception as nova_exception
 from nova.compute import vm_states
 from oslo_log import log as logging
+from oslo_utils import excutils
 
 from pci_ext import server_state
 from pci_ext.api.quota import usage
@@ -42,13 +43,13 @@ def begin(
     instance.task_state = task_state
     try:
         instance.save(expected_vm_state=VM_STATES, expected_task_state=[None])
-        # Only now no other process writes these, and earlier values may be
-        # old.
-        instance.refresh()
-        instance.system_metadata[server_state.OPERATION] = operation_id
-        server_state.reserve(instance, devices)
-        # A delete may replace any task state.
-        instance.save(expected_task_state=[task_state])
+        try:
+            _record(instance, task_state, operation_id, devices)
+        except nova_exception.InstanceUpdateConflict:
+            raise
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                _try_to_release(instance, task_state, operation_id)
     except nova_exception.InstanceUpdateConflict as error:
         instance.refresh()
         attr = 'task_state' if instance.task_state else 'vm_state'
@@ -60,19 +61,51 @@ def begin(
         ) from error
 
 
+def _record(
+    instance: Any, task_state: str, operation_id: str, devices: usage.Usage
+) -> None:
+    """Record the operation and its reservation.
+
+    :raises nova.exception.UnexpectedTaskStateError: if a delete has replaced
+        the task state
+    """
+    # Only now no other process writes these, and earlier values may be old.
+    instance.refresh()
+    instance.system_metadata[server_state.OPERATION] = operation_id
+    server_state.reserve(instance, devices)
+    instance.save(expected_task_state=[task_state])
+
+
+def _try_to_release(instance: Any, task_state: str, operation_id: str) -> None:
+    """Reset the task state of a server whose operation is not recorded."""
+    try:
+        # The save that failed may have been committed.
+        instance.refresh()
+        _release(instance, task_state, operation_id)
+    except Exception:
+        LOG.exception(
+            'The server keeps its task state until its host finds that the '
+            'operation does not run',
+            instance=instance,
+        )
+
+
+def _release(instance: Any, task_state: str, operation_id: str) -> None:
+    instance.task_state = None
+    if server_state.operation_id(instance) == operation_id:
+        del instance.system_metadata[server_state.OPERATION]
+    server_state.release_reservation(instance)
+    try:
+        instance.save(expected_task_state=[task_state])
+    except nova_exception.UnexpectedTaskStateError:
+        LOG.info('Another task has the server', instance=instance)
+
+
 def cancel(instance: Any, task_state: str, operation_id: str) -> None:
     """Reset the task state of a server whose host does not answer.
 
     The host undoes the operation if it starts it later.
     """
     instance.refresh()
-    metadata = instance.system_metadata
-    if metadata.get(server_state.OPERATION) != operation_id:
-        return
-    instance.task_state = None
-    del metadata[server_state.OPERATION]
-    server_state.release_reservation(instance)
-    try:
-        instance.save(expected_task_state=[task_state])
-    except nova_exception.UnexpectedTaskStateError:
-        LOG.info('Another task has the server', instance=instance)
+    if server_state.operation_id(instance) == operation_id:
+        _release(instance, task_state, operation_id)

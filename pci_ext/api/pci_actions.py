@@ -202,12 +202,12 @@ class PciActions:
         )
         try:
             checks.recheck(context, instance.project_id, devices)
+            objects.InstanceAction.action_start(
+                context, instance.uuid, action, want_result=False
+            )
         except Exception:
             with excutils.save_and_reraise_exception():
                 operation_record.cancel(instance, task_state, operation_id)
-        objects.InstanceAction.action_start(
-            context, instance.uuid, action, want_result=False
-        )
         try:
             call(operation_id)
         except exception.PciActionRefused:

@@ -17,10 +17,12 @@ from typing import Any
 
 from nova import context as nova_context
 from nova import objects
+from oslo_db import exception as db_exc
 import oslo_messaging as messaging
 
 from pci_ext import exception
 from pci_ext import server_state
+from pci_ext.api import operation_record
 from pci_ext.api.quota import checks
 from pci_ext.compute import rpcapi
 from pci_ext.db import pci_flavor_limits as limits_db
@@ -179,6 +181,41 @@ class AttachmentsTestCase(base.RouterTestCase):
         self.assertIn('task_state deleting', response.text)
         self.assertEqual([], self.called)
         self.assertEqual('deleting', self.instance().task_state)
+
+    def fail(self) -> None:
+        raise db_exc.DBError('the database is away')
+
+    def test_releases_a_server_whose_operation_is_not_recorded(self) -> None:
+        self.stub_host(lambda: None)
+        self.before_save(2, self.fail)
+        self.assertEqual(500, self.detach().status_int)
+        self.assertEqual([], self.called)
+        self.assertReleased()
+        self.assertEqual(202, self.detach().status_int)
+
+    def test_releases_a_server_whose_record_was_saved_with_an_error(
+        self,
+    ) -> None:
+        self.stub_host(lambda: None)
+        record = operation_record._record
+
+        def fail_after(*args: Any) -> None:
+            record(*args)
+            self.fail()
+
+        self.stub_out('pci_ext.api.operation_record._record', fail_after)
+        self.assertEqual(500, self.detach().status_int)
+        self.assertReleased()
+
+    def test_releases_a_server_whose_action_is_not_recorded(self) -> None:
+        self.stub_host(lambda: None)
+        self.stub_out(
+            'nova.objects.InstanceAction.action_start',
+            lambda *args, **kwargs: self.fail(),
+        )
+        self.assertEqual(500, self.detach().status_int)
+        self.assertEqual([], self.called)
+        self.assertReleased()
 
     def test_keeps_a_concurrent_change_of_metadata(self) -> None:
         self.stub_host(lambda: None)
