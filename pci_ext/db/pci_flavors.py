@@ -30,6 +30,9 @@ from pci_ext.db import exact_text
 from pci_ext.db import models
 from pci_ext.objects import pci_flavor
 
+#: A condition on PCI flavors, as of `visible_to`.
+Condition = sa.ColumnElement[bool]
+
 #: Fields that an update replaces; it merges specs.
 _COLUMNS = ('name', 'description', 'is_public', 'live_migration')
 
@@ -71,23 +74,38 @@ def _create(flavor: pci_flavor.PciFlavor) -> pci_flavor.PciFlavor:
         return _to_object(row)
 
 
-def get_by_uuid(uuid: str) -> pci_flavor.PciFlavor:
+def visible_to(project_id: str | None) -> Condition:
+    """Return the condition that a project sees a PCI flavor.
+
+    :param project_id: None if the user has chosen no project
+    """
+    access = models.PciFlavorProject
+    has_access = sa.exists().where(
+        access.pci_flavor_id == models.PciFlavor.id,
+        exact_text.equals(access.project_id, project_id or ''),
+    )
+    return sa.or_(models.PciFlavor.is_public, has_access)
+
+
+def get_by_uuid(uuid: str, *conditions: Condition) -> pci_flavor.PciFlavor:
     """Get a PCI flavor.
 
-    :raises PciFlavorNotFound: if there is none with this uuid
+    :raises PciFlavorNotFound: if none with this uuid meets the conditions
     """
-    return _get(models.PciFlavor.uuid, uuid)
+    return _get(models.PciFlavor.uuid, uuid, *conditions)
 
 
-def get_by_name(name: str) -> pci_flavor.PciFlavor:
+def get_by_name(name: str, *conditions: Condition) -> pci_flavor.PciFlavor:
     """Get a PCI flavor.
 
-    :raises PciFlavorNotFound: if there is none with this name
+    :raises PciFlavorNotFound: if none with this name meets the conditions
     """
-    return _get(models.PciFlavor.name, name)
+    return _get(models.PciFlavor.name, name, *conditions)
 
 
-def get_by_names(names: Collection[str]) -> list[pci_flavor.PciFlavor]:
+def get_by_names(
+    names: Collection[str], *conditions: Condition
+) -> list[pci_flavor.PciFlavor]:
     """Get the PCI flavors with these names, in the order of names.
 
     Names without a PCI flavor are missing from the result.
@@ -95,7 +113,7 @@ def get_by_names(names: Collection[str]) -> list[pci_flavor.PciFlavor]:
     known = [name for name in names if exact_text.is_storable(name)]
     if not known:
         return []
-    return _list(models.PciFlavor.name.in_(known))
+    return _list(models.PciFlavor.name.in_(known), *conditions)
 
 
 def get_names(uuids: Collection[str]) -> dict[str, str]:
@@ -107,9 +125,9 @@ def get_names(uuids: Collection[str]) -> dict[str, str]:
         return {row.uuid: row.name for row in session.execute(statement)}
 
 
-def get_all() -> list[pci_flavor.PciFlavor]:
-    """Get all PCI flavors, public or not, in the order of names."""
-    return _list()
+def get_all(*conditions: Condition) -> list[pci_flavor.PciFlavor]:
+    """Get all PCI flavors that meet conditions, in the order of names."""
+    return _list(*conditions)
 
 
 def update_by_uuid(
@@ -177,16 +195,17 @@ def _select() -> sa.Select[tuple[models.PciFlavor]]:
 
 
 def _get(
-    column: orm.InstrumentedAttribute[str], text: str
+    column: orm.InstrumentedAttribute[str], text: str, *conditions: Condition
 ) -> pci_flavor.PciFlavor:
+    chosen = exact_text.equals(column, text)
     with api.reader() as session:
-        row = session.scalar(_select().where(exact_text.equals(column, text)))
+        row = session.scalar(_select().where(chosen, *conditions))
         if row is None:
             raise exception.PciFlavorNotFound(pci_flavor=text)
         return _to_object(row)
 
 
-def _list(*conditions: sa.ColumnElement[bool]) -> list[pci_flavor.PciFlavor]:
+def _list(*conditions: Condition) -> list[pci_flavor.PciFlavor]:
     with api.reader() as session:
         rows = session.scalars(_select().where(*conditions))
         # Not sorted by the databases: each has an order of its own.

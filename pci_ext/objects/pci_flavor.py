@@ -64,13 +64,3 @@ class PciFlavor(base.PciExtObject):
         'created_at': fields.DateTimeField(nullable=True),
         'updated_at': fields.DateTimeField(nullable=True),
     }
-
-    def is_visible_to(self, project_id: str | None, is_admin: bool) -> bool:
-        """Tell whether a project sees the PCI flavor, and so can use it.
-
-        The rule of Nova's flavors, with one difference: administrators see
-        every PCI flavor.
-
-        :param project_id: None if the user has chosen none
-        """
-        return self.is_public or is_admin or project_id in self.projects

@@ -18,6 +18,7 @@ from nova.api.openstack.compute import flavors as nova_flavors
 from nova.api.validation.extra_specs import validators
 from nova.pci import request as pci_request
 
+from pci_ext import exception
 from pci_ext.api import router
 from pci_ext.api import visible_flavors
 from pci_ext.db import pci_flavors as db
@@ -72,6 +73,38 @@ class VisibilityTestCase(base.CellsTestCase):
             )
             with visible_flavors.for_request(context):
                 self.assertEqual(expected, self.usable())
+
+    def test_hidden_pci_flavor_takes_the_statements_of_a_missing_one(
+        self,
+    ) -> None:
+        hidden = db.get_by_name('private')
+
+        def find(name: str) -> None:
+            self.assertRaises(
+                exception.PciFlavorNotFound,
+                visible_flavors.find,
+                self.member,
+                name,
+            )
+
+        def request(name: str) -> None:
+            with visible_flavors.for_request(self.member):
+                self.assertRaises(
+                    from_flavor.InvalidPciRequest,
+                    from_flavor.resolve,
+                    {from_flavor.PCI_FLAVOR: name},
+                )
+
+        for use, names in (
+            (find, (hidden.name, hidden.uuid)),
+            (request, (hidden.name,)),
+        ):
+            with base.statements('pci_flavor') as expected:
+                use('missing')
+            for name in names:
+                with base.statements('pci_flavor') as sent:
+                    use(name)
+                self.assertEqual(expected, sent)
 
     def test_request_without_a_user_uses_public_flavors_only(self) -> None:
         with visible_flavors.for_request(None):

@@ -146,6 +146,23 @@ class TestGet(base.DatabaseTestCase):
             self.assertEqual([], pci_flavors.get_by_names([]))
         self.assertEqual([], statements.sent)
 
+    def test_visibility_of_pci_flavors(self):
+        create('public', projects=['own'])
+        create('private', is_public=False, projects=['own', 'more'])
+        for project_id, expected in (
+            ('own', ['private', 'public']),
+            ('OWN', ['public']),
+            ('own ', ['public']),
+            ('', ['public']),
+            (None, ['public']),
+        ):
+            visible = pci_flavors.visible_to(project_id)
+            for found in (
+                pci_flavors.get_all(visible),
+                pci_flavors.get_by_names(['public', 'private'], visible),
+            ):
+                self.assertEqual(expected, [each.name for each in found])
+
     def test_sorts_by_name(self):
         for name in ('b', 'a', 'B'):
             create(name)

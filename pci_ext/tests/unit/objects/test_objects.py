@@ -87,22 +87,6 @@ class TestPlainData(base.BaseTestCase):
         pci_flavor.PciFlavor().specs['vendor_id'] = '8086'
         self.assertEqual({}, pci_flavor.PciFlavor().specs)
 
-    def test_visibility_of_a_pci_flavor(self):
-        public = pci_flavor.PciFlavor(name='GPU', projects=['own'])
-        private = pci_flavor.PciFlavor(
-            name='GPU', is_public=False, projects=['own']
-        )
-        for flavor, project_id, is_admin, expected in (
-            (public, 'own', False, True),
-            (public, 'other', False, True),
-            (public, None, False, True),
-            (private, 'own', False, True),
-            (private, 'other', False, False),
-            (private, None, False, False),
-            (private, 'other', True, True),
-        ):
-            self.assertIs(expected, flavor.is_visible_to(project_id, is_admin))
-
     def test_live_migration_accepts_three_values(self):
         for value in ('forbid', 'hotplug', 'native'):
             pci_flavor.PciFlavor(live_migration=value)
