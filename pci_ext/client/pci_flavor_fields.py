@@ -120,8 +120,11 @@ def given_values(parsed_args: argparse.Namespace) -> dict[str, Any]:
 
 def cell(flavor: dict[str, Any], key: str) -> Any:
     """Return the value of a column of a PCI flavor."""
-    value = flavor[key]
-    return format_columns.DictColumn(value) if key in _MAPPINGS else value
+    # Not all users may see the usage.
+    value = flavor.get(key)
+    return (
+        format_columns.DictColumn(value or {}) if key in _MAPPINGS else value
+    )
 
 
 def fields_of(flavor: dict[str, Any]) -> Fields:

@@ -21,6 +21,7 @@ POLICY_ROOT = 'os_compute_api:os-pci-flavors:%s'
 INDEX = POLICY_ROOT % 'index'
 DETAIL = POLICY_ROOT % 'detail'
 SHOW = POLICY_ROOT % 'show'
+USAGE = POLICY_ROOT % 'usage'
 CREATE = POLICY_ROOT % 'create'
 UPDATE = POLICY_ROOT % 'update'
 DELETE = POLICY_ROOT % 'delete'
@@ -48,6 +49,20 @@ _RULES = [
             'Show a PCI flavor, or the attributes available to PCI flavors'
         ),
         operations=[{'method': 'GET', 'path': '/os-pci-flavors/{pci_flavor}'}],
+        scope_types=['project'],
+    ),
+    policy.DocumentedRuleDefault(
+        name=USAGE,
+        check_str=base.PROJECT_READER_OR_ADMIN,
+        description=(
+            'See how many devices of the cloud match a PCI flavor, and how '
+            'many of them are free: the response for other users has no key '
+            '``usage``'
+        ),
+        operations=[
+            {'method': 'GET', 'path': '/os-pci-flavors/detail'},
+            {'method': 'GET', 'path': '/os-pci-flavors/{pci_flavor}'},
+        ],
         scope_types=['project'],
     ),
     policy.DocumentedRuleDefault(

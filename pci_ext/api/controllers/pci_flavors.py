@@ -12,6 +12,8 @@
 
 """The resource os-pci-flavors of the API."""
 
+from collections.abc import Collection
+
 from nova import context as nova_context
 from nova.api import validation
 from nova.api.openstack import identity
@@ -68,7 +70,7 @@ class PciFlavorsController(wsgi.Controller):
         policy.authorize(context, policies.DETAIL)
         flavors = visible_flavors.get_all(context)
         return self._view_builder.detail(
-            req, flavors, capacity.count_flavors(context, flavors)
+            req, flavors, _count(context, flavors)
         )
 
     @wsgi.expected_errors(404)
@@ -84,8 +86,8 @@ class PciFlavorsController(wsgi.Controller):
             )
         with errors.as_http():
             flavor = visible_flavors.find(context, id)
-        used = capacity.count_flavors(context, [flavor])
-        return self._view_builder.show(req, flavor, used[flavor.name])
+        usage = _count(context, [flavor])
+        return self._view_builder.show(req, flavor, usage.get(flavor.name))
 
     @wsgi.response(201)
     @wsgi.expected_errors((400, 409))
@@ -159,6 +161,16 @@ class PciFlavorsController(wsgi.Controller):
         pci_flavor_notifications.notify(
             context, pci_flavor_notifications.DELETE, flavor
         )
+
+
+def _count(
+    context: nova_context.RequestContext,
+    flavors: Collection[pci_flavor.PciFlavor],
+) -> dict[str, capacity.Capacity]:
+    """Count the devices of PCI flavors, if the user may see the numbers."""
+    if not policy.authorize(context, policies.USAGE, fatal=False):
+        return {}
+    return capacity.count_flavors(context, flavors)
 
 
 def _verify_name(name: str) -> None:

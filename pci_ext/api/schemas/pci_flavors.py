@@ -186,7 +186,9 @@ _WITH_USAGE = common.all_of(
             },
             'partial',
         ),
-    }
+    },
+    # Not shown to all users.
+    'usage',
 )
 
 show_response: common.Schema = {

@@ -88,11 +88,13 @@ class ViewBuilder(common.ViewBuilder):
     ) -> View:
         """Show all fields of PCI flavors.
 
-        :param usage: by the name of the PCI flavor
+        :param usage: by the name of the PCI flavor; empty if not shown
         """
         return {
             'pci_flavors': [
-                self.show(request, flavor, usage[flavor.name])['pci_flavor']
+                self.show(request, flavor, usage.get(flavor.name))[
+                    'pci_flavor'
+                ]
                 for flavor in flavors
             ]
         }

@@ -145,6 +145,14 @@ class TestList(base.ShellTestCase):
             self.json_of('pci', 'flavor', 'list', '--long'),
         )
 
+    def test_long_for_users_who_may_not_see_the_usage(self):
+        self.api.responses['GET /os-pci-flavors/detail'] = (
+            200,
+            {'pci_flavors': [FULL]},
+        )
+        (row,) = self.json_of('pci', 'flavor', 'list', '--long')
+        self.assertEqual({}, row['Usage'])
+
     def test_explains_a_compute_service_without_pci_flavors(self):
         self.assertIn(
             'it seems to be without PCI flavors',

@@ -20,6 +20,7 @@ class PciFlavorsPolicyTestCase(base.PolicyTestCase):
             pci_flavors.INDEX,
             pci_flavors.DETAIL,
             pci_flavors.SHOW,
+            pci_flavors.USAGE,
         ):
             self.assertEqual(
                 {'admin', 'member', 'reader'}, self.allowed(rule, None), rule

@@ -18,6 +18,7 @@ from pci_ext.api.inventory import capacity
 from pci_ext.api.inventory import reader
 from pci_ext.db import pci_flavors as db
 from pci_ext.objects import pci_flavor
+from pci_ext.policies import pci_flavors as policies
 from pci_ext.tests.component.api import base
 
 VF = {
@@ -108,6 +109,24 @@ class UsageTestCase(base.RouterTestCase):
     def test_list_without_details_has_no_usage(self) -> None:
         for flavor in self.call('GET', '/os-pci-flavors').json['pci_flavors']:
             self.assertNotIn('usage', flavor)
+
+    def test_hides_the_usage_from_users_without_its_policy(self) -> None:
+        self.policy.set_rules(
+            {
+                policies.USAGE: 'role:admin',
+                policies.SHOW: '',
+                policies.DETAIL: '',
+            },
+            overwrite=False,
+        )
+        reader = self.context_of('reader')
+        with base.statements('pci_devices') as statements:
+            one = self.call('GET', '/os-pci-flavors/intel', context=reader)
+            listed = self.call('GET', '/os-pci-flavors/detail', context=reader)
+        self.assertEqual([], statements)
+        for flavor in (one.json['pci_flavor'], *listed.json['pci_flavors']):
+            self.assertNotIn('usage', flavor)
+        self.assertEqual(4, self.usage()['intel']['total'])
 
     def test_unreachable_cell_makes_the_usage_partial(self) -> None:
         cell = self.cell_mappings['cell1']
