@@ -17,6 +17,7 @@ import threading
 
 from nova import context as nova_context
 from nova import policy as nova_policy
+from oslo_policy import policy
 
 from pci_ext import policies
 
@@ -35,6 +36,16 @@ def register_rules() -> None:
         for rule in policies.list_rules():
             if rule.name not in enforcer.registered_rules:
                 enforcer.register_default(rule)
+
+
+def get_enforcer() -> policy.Enforcer:
+    """Return the enforcer of Nova for the commands of oslo.policy.
+
+    It has the policies of Nova and of pci_ext, and the policy file of Nova.
+    """
+    enforcer: policy.Enforcer = nova_policy.get_enforcer()
+    register_rules()
+    return enforcer
 
 
 def authorize(

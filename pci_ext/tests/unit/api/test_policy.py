@@ -10,11 +10,18 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import configparser
+from importlib import metadata
+import pathlib
+
 from nova import context
 from nova import exception
 from nova import policy as nova_policy
 from nova import test
+from nova.policies import servers as nova_servers
 
+import pci_ext
+from pci_ext import policies
 from pci_ext.api import policy
 from pci_ext.policies import pci_flavors
 
@@ -44,6 +51,18 @@ class RegisterRulesTestCase(test.NoDBTestCase):
             pci_flavors.CREATE,
             target={},
         )
+
+    def test_commands_of_oslo_policy_find_the_rules(self) -> None:
+        setup = configparser.ConfigParser()
+        setup.read(pathlib.Path(pci_ext.__file__).parents[1] / 'setup.cfg')
+        entry_points = setup['entry_points']['oslo.policy.enforcer']
+        (entry_point,) = entry_points.strip().splitlines()
+        name, _, target = entry_point.partition(' = ')
+        loaded = metadata.EntryPoint(name, target, 'oslo.policy.enforcer')
+        registered = loaded.load()().registered_rules
+        for rule in policies.list_rules():
+            self.assertIn(rule.name, registered)
+        self.assertIn(nova_servers.SERVERS % 'show', registered)
 
     def test_the_policy_file_overrides_the_default(self) -> None:
         self.policy.set_rules({pci_flavors.INDEX: 'role:auditor'})
