@@ -33,6 +33,7 @@ def exact_string(length: int) -> sa.types.TypeEngine[str]:
 
 
 def upgrade() -> None:
+    # MySQL keeps the tables of an interrupted upgrade, without its version.
     op.create_table(
         'pci_flavors',
         sa.Column('id', sa.Integer(), primary_key=True),
@@ -45,6 +46,7 @@ def upgrade() -> None:
         sa.Column('updated_at', sa.DateTime()),
         sa.UniqueConstraint('uuid', name='uniq_pci_flavors0uuid'),
         sa.UniqueConstraint('name', name='uniq_pci_flavors0name'),
+        if_not_exists=True,
     )
     op.create_table(
         'pci_flavor_specs',
@@ -62,6 +64,7 @@ def upgrade() -> None:
             'key',
             name='uniq_pci_flavor_specs0pci_flavor_id0key',
         ),
+        if_not_exists=True,
     )
     op.create_table(
         'pci_flavor_projects',
@@ -78,6 +81,7 @@ def upgrade() -> None:
             'project_id',
             name='uniq_pci_flavor_projects0pci_flavor_id0project_id',
         ),
+        if_not_exists=True,
     )
     op.create_table(
         'pci_flavor_limits',
@@ -95,4 +99,5 @@ def upgrade() -> None:
             'project_id',
             name='uniq_pci_flavor_limits0pci_flavor_id0project_id',
         ),
+        if_not_exists=True,
     )

@@ -83,6 +83,19 @@ class TestMigration(base.BaseTestCase):
             before, sa.inspect(api.get_engine()).get_table_names()
         )
 
+    def test_completes_an_interrupted_upgrade(self):
+        migration.upgrade()
+        tables = models.Base.metadata.sorted_tables
+        for created in range(len(tables)):
+            with api.get_engine().begin() as connection:
+                connection.execute(sa.text('DELETE FROM alembic_version'))
+                for table in reversed(tables[created:]):
+                    table.drop(connection)
+            self.assertIsNone(migration.version())
+            migration.upgrade()
+            self.assertEqual(migration.head(), migration.version())
+            self.assertEqual([], self.compare())
+
     def test_upgrades_each_earlier_version(self):
         directory = alembic_script.ScriptDirectory.from_config(
             migration._config()
