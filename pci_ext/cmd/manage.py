@@ -31,6 +31,7 @@ from pci_ext.db import migration
 #: Errors with a reason that an operator can remove.
 _EXPECTED = (
     alembic_util.CommandError,
+    cfg.Error,
     db_exception.DBError,
     exception.DatabaseUnusable,
     # oslo.db does not translate all errors, such as a wrong password.
@@ -74,15 +75,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     conf.register_cli_opt(
         cfg.SubCommandOpt('command', title='Commands', handler=_add_commands)
     )
-    conf(
-        sys.argv[1:] if argv is None else argv,
-        project='nova',
-        version=metadata.version('pci_ext'),
-    )
-    if conf.command.name is None:
-        conf.print_help()
-        return 1
     try:
+        conf(
+            sys.argv[1:] if argv is None else argv,
+            project='nova',
+            version=metadata.version('pci_ext'),
+        )
+        if conf.command.name is None:
+            conf.print_help()
+            return 1
         api.configure(conf)
         conf.command.action()
     except _EXPECTED as error:

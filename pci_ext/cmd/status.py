@@ -19,6 +19,7 @@ from nova import objects
 import nova.conf
 from nova.db.api import api as nova_api_db
 from nova.db.main import api as nova_main_db
+from oslo_config import cfg
 from oslo_upgradecheck import upgradecheck
 
 from pci_ext import conf as pci_ext_conf
@@ -64,12 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the checks, with the configuration files of Nova.
 
     :param argv: what follows the name of the program; default: its own
-    :returns: the exit code: 0 if all is well, 1 for a warning, 2 for a failure
+    :returns: the exit code: 0 if all is well, 1 for a warning, 2 for a
+        failure, 255 if nothing was checked
     """
     pci_ext_conf.register_opts(CONF)
-    return upgradecheck.main(
-        CONF,
-        project='nova',
-        upgrade_command=Checks(),
-        argv=list(sys.argv[1:] if argv is None else argv),
-    )
+    try:
+        return upgradecheck.main(
+            CONF,
+            project='nova',
+            upgrade_command=Checks(),
+            argv=list(sys.argv[1:] if argv is None else argv),
+        )
+    except cfg.Error as error:
+        print(error, file=sys.stderr)
+        return 255

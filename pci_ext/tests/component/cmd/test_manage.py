@@ -96,6 +96,18 @@ class TestDb(base.ProgramTestCase):
         )
         self.assertEqual((0, 'later\n', ''), self.manage('db', 'version'))
 
+    def test_reports_an_error_of_the_configuration(self):
+        os.unlink(self.conf_file)
+        missing = self.conf_file
+        self.assertEqual(
+            (1, '', f'Failed to find some config files: {missing}\n'),
+            self.manage('db', 'sync'),
+        )
+        self.write_conf('max_retries = many')
+        code, stdout, stderr = self.manage('db', 'sync')
+        self.assertEqual((1, ''), (code, stdout))
+        self.assertIn('max_retries', stderr)
+
     def test_prints_help_without_a_command(self):
         code, stdout, _ = self.manage()
         self.assertEqual(1, code)

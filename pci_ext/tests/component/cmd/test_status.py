@@ -35,11 +35,13 @@ class TestUpgradeCheck(base.BaseTestCase):
     def run_program(self, configuration, *arguments):
         """Run the program in a process of its own: it configures all of Nova.
 
+        :param configuration: text of its nova.conf; None for no file
         :returns: the exit code and stdout
         """
         path = self.folder.join('nova.conf')
-        with open(path, 'w') as file:
-            file.write(configuration.format(folder=self.folder.path))
+        if configuration is not None:
+            with open(path, 'w') as file:
+                file.write(configuration.format(folder=self.folder.path))
         done = subprocess.run(
             [
                 *(sys.executable, '-c', PROGRAM, '--config-file', path),
@@ -49,10 +51,16 @@ class TestUpgradeCheck(base.BaseTestCase):
                 **os.environ,
                 'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'true',
             },
-            stdout=subprocess.PIPE,
+            capture_output=True,
             text=True,
         )
+        self.stderr = done.stderr
         return done.returncode, done.stdout
+
+    def test_reports_a_missing_configuration_file(self):
+        self.assertEqual((255, ''), self.run_program(None))
+        self.assertIn(self.folder.join('nova.conf'), self.stderr)
+        self.assertNotIn('Traceback', self.stderr)
 
     def test_fails_on_a_controller_without_pci_ext(self):
         self.useFixture(db_base.Database())
