@@ -66,6 +66,17 @@ def _say(error: Exception) -> str:
     return f'{type(error).__name__}: {text}'
 
 
+def _path(text: str) -> str:
+    """Read a path; oslo.config replaces the name of an option after a $."""
+    path = os.path.abspath(text)
+    if '$' in path:
+        raise argparse.ArgumentTypeError(
+            f'{path} has the character $, which the services cannot read in '
+            'the paths of their files'
+        )
+    return path
+
+
 def parse_args(
     argv: Sequence[str],
 ) -> tuple[argparse.Namespace, list[str]]:
@@ -79,7 +90,7 @@ def parse_args(
     parser.add_argument(
         '--data-dir',
         required=True,
-        type=os.path.abspath,
+        type=_path,
         help='directory of the configuration, databases and log; made where '
         'it does not exist, and gone on with where it does',
     )
@@ -98,14 +109,14 @@ def parse_args(
     parser.add_argument(
         '--hardware',
         required=True,
-        type=os.path.abspath,
+        type=_path,
         help='hardware file: the hosts and their PCI devices',
     )
     parser.add_argument(
         '--config-file',
         action='append',
         default=[],
-        type=os.path.abspath,
+        type=_path,
         help='configuration file of Nova, read after the one that is '
         'generated; may be repeated',
     )

@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
+import contextlib
+import io
 import os
 from typing import Any
 
@@ -150,3 +152,17 @@ class TestArguments(base.BaseTestCase):
         self.assertEqual(os.path.abspath('data'), args.data_dir)
         self.assertEqual([os.path.abspath('a'), '/b'], args.config_file)
         self.assertIsNone(args.computes)
+
+    def test_refuses_paths_with_a_dollar_sign(self) -> None:
+        paths = {'--data-dir': 'data', '--hardware': 'x', '--config-file': 'y'}
+        for option in paths:
+            given = paths | {option: 'a$host'}
+            stderr = io.StringIO()
+            with contextlib.redirect_stderr(stderr):
+                self.assertRaises(
+                    SystemExit,
+                    allinone.parse_args,
+                    [text for item in given.items() for text in item],
+                )
+            self.assertIn(f'{option}: ', stderr.getvalue())
+            self.assertIn('a$host', stderr.getvalue())
