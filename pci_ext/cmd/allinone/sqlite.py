@@ -12,6 +12,8 @@
 
 """The SQLite databases of the all-in-one.
 
+A configuration file of the user may name another database for PCI flavors.
+
 Many threads write to one file, which SQLite allows one at a time. A
 transaction that has read and then wants to write fails at once, with
 'database is locked', where another has written in between. So no transaction
@@ -48,13 +50,16 @@ def install_locking() -> None:
 
 
 def _begin_later(connection: Any) -> None:
-    # oslo.db begins a transaction here, unless this is set.
-    connection.info['in_transaction'] = True
+    if connection.dialect.name == 'sqlite':
+        # oslo.db begins a transaction here, unless this is set.
+        connection.info['in_transaction'] = True
 
 
 def _begin_to_write(
     connection: Any, cursor: Any, statement: str, *args: Any
 ) -> None:
+    if connection.dialect.name != 'sqlite':
+        return
     dbapi_connection = connection.connection.dbapi_connection
     if dbapi_connection.in_transaction or not connection.in_transaction():
         return

@@ -121,6 +121,19 @@ class TestLocking(base.BaseTestCase):
             savepoint.rollback()
         self.assertEqual(1, self.value())
 
+    def test_other_databases_begin_transactions_themselves(self) -> None:
+        self.install()
+        engine = sa.create_engine('sqlite://')
+        engine.dialect.name = 'mysql'
+        sent: list[str] = []
+        with engine.connect() as connection:
+            dbapi_connection = connection.connection.dbapi_connection
+            assert isinstance(dbapi_connection, sqlite3.Connection)
+            dbapi_connection.set_trace_callback(sent.append)
+            connection.execute(sa.text('CREATE TABLE other (value INTEGER)'))
+            self.assertNotIn('in_transaction', connection.info)
+        self.assertEqual(['CREATE TABLE other (value INTEGER)'], sent)
+
     def test_readers_do_not_wait(self) -> None:
         self.install()
         with self.manager.writer.using(Context()) as session:
