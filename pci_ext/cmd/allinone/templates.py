@@ -103,25 +103,39 @@ endpoint_override = ${url}/network
 """
 
 API_PASTE = """\
-# Written by pci-ext-allinone at each start. Nova's own api-paste.ini with two
-# changes: the application is that of pci_ext, and authentication a stub.
+# Written by pci-ext-allinone at each start. Nova's own api-paste.ini without
+# the metadata service and with two changes: the application is that of
+# pci_ext, and authentication a stub.
 
 [composite:osapi_compute]
 use = call:nova.api.openstack.urlmap:urlmap_factory
 /: oscomputeversions
+/v2: oscomputeversion_legacy_v2
 /v2.1: oscomputeversion_v2
+/v2/+: openstack_compute_api_v21_legacy_v2_compatible
 /v2.1/+: openstack_compute_api_v21
 
 [composite:openstack_compute_api_v21]
 use = call:nova.api.auth:pipeline_factory_v21
-keystone = compute_req_id faultwrap request_log sizelimit authtoken \
-keystonecontext osapi_compute_app_v21
+keystone = cors http_proxy_to_wsgi compute_req_id faultwrap request_log \
+sizelimit osprofiler authtoken keystonecontext osapi_compute_app_v21
+
+[composite:openstack_compute_api_v21_legacy_v2_compatible]
+use = call:nova.api.auth:pipeline_factory_v21
+keystone = cors http_proxy_to_wsgi compute_req_id faultwrap request_log \
+sizelimit osprofiler authtoken keystonecontext legacy_v2_compatible \
+osapi_compute_app_v21
 
 [pipeline:oscomputeversions]
-pipeline = faultwrap request_log oscomputeversionapp
+pipeline = cors faultwrap request_log http_proxy_to_wsgi oscomputeversionapp
 
 [pipeline:oscomputeversion_v2]
-pipeline = compute_req_id faultwrap request_log oscomputeversionapp_v2
+pipeline = cors compute_req_id faultwrap request_log http_proxy_to_wsgi \
+oscomputeversionapp_v2
+
+[pipeline:oscomputeversion_legacy_v2]
+pipeline = cors compute_req_id faultwrap request_log http_proxy_to_wsgi \
+legacy_v2_compatible oscomputeversionapp_v2
 
 [app:osapi_compute_app_v21]
 use = egg:pci_ext#osapi_compute_app_v21
@@ -132,23 +146,37 @@ paste.app_factory = nova.api.openstack.compute.versions:Versions.factory
 [app:oscomputeversionapp_v2]
 paste.app_factory = nova.api.openstack.compute.versions:VersionsV2.factory
 
+[filter:authtoken]
+paste.filter_factory = pci_ext.cmd.allinone.stub_services:auth_filter_factory
+
 [filter:compute_req_id]
 paste.filter_factory = nova.api.compute_req_id:ComputeReqIdMiddleware.factory
 
+[filter:cors]
+paste.filter_factory = oslo_middleware.cors:filter_factory
+oslo_config_project = nova
+
 [filter:faultwrap]
 paste.filter_factory = nova.api.openstack:FaultWrapper.factory
+
+[filter:http_proxy_to_wsgi]
+paste.filter_factory = \
+oslo_middleware.http_proxy_to_wsgi:HTTPProxyToWSGI.factory
+
+[filter:keystonecontext]
+paste.filter_factory = nova.api.auth:NovaKeystoneContext.factory
+
+[filter:legacy_v2_compatible]
+paste.filter_factory = nova.api.openstack:LegacyV2CompatibleWrapper.factory
+
+[filter:osprofiler]
+paste.filter_factory = nova.profiler:WsgiMiddleware.factory
 
 [filter:request_log]
 paste.filter_factory = nova.api.openstack.requestlog:RequestLog.factory
 
 [filter:sizelimit]
 paste.filter_factory = oslo_middleware:RequestBodySizeLimiter.factory
-
-[filter:keystonecontext]
-paste.filter_factory = nova.api.auth:NovaKeystoneContext.factory
-
-[filter:authtoken]
-paste.filter_factory = pci_ext.cmd.allinone.stub_services:auth_filter_factory
 """
 
 PLACEMENT = """\
