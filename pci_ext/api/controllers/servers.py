@@ -34,7 +34,7 @@ View = dict[str, Any]
 
 class ServersController(servers.ServersController):
     # Nova checks its own errors and responses before these methods add to
-    # them.
+    # them: an error of status 500 has the text that Nova gave it.
     _view_builder_class = views.ViewBuilder
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class ServersController(servers.ServersController):
         self.compute_api = compute_api.ComputeAPI()
 
     @wsgi.response(202)
-    @wsgi.expected_errors((400, 403, 409))
+    @wsgi.expected_errors((400, 403, 409, 500))
     @validation.schema(schema.create)
     @validation.response_body_schema(schema.create_response)
     def create(self, req: wsgi.Request, body: View) -> Any:
@@ -50,7 +50,7 @@ class ServersController(servers.ServersController):
         with ports.passing_port_flavors(_remove_flavors_of_ports(body)):
             return super().create(req, body=body)
 
-    @wsgi.expected_errors(404)
+    @wsgi.expected_errors((404, 500))
     @validation.response_body_schema(schema.show_response)
     def show(self, req: wsgi.Request, id: str) -> View:
         """Show a server, with its PCI devices."""
@@ -58,7 +58,7 @@ class ServersController(servers.ServersController):
         _add_devices(req, [view['server']])
         return view
 
-    @wsgi.expected_errors((400, 403))
+    @wsgi.expected_errors((400, 403, 500))
     @validation.response_body_schema(schema.detail_response)
     def detail(self, req: wsgi.Request) -> View:
         """List servers, with their PCI devices."""

@@ -16,6 +16,7 @@ from unittest import mock
 from nova.tests import fixtures as nova_fixtures
 
 from pci_ext import server_state
+from pci_ext.api import compute_api
 from pci_ext.api.inventory import server_summaries
 from pci_ext.policies import pci_devices as policies
 from pci_ext.tests.component.api import base
@@ -108,6 +109,40 @@ class PciDevicesTestCase(ServersTestCase):
                 {self.server: [DEVICE], plain: []},
                 {uuid: each['pci_devices'] for uuid, each in servers.items()},
             )
+
+    def test_unexpected_error_has_the_text_of_nova_and_is_logged_once(
+        self,
+    ) -> None:
+        body = {
+            'server': {
+                'name': 'new',
+                'flavorRef': '1',
+                'imageRef': nova_fixtures.GlanceFixture.image1['id'],
+                'networks': 'none',
+            }
+        }
+        for method, path, name in (
+            ('GET', f'/servers/{self.server}', 'get'),
+            ('GET', '/servers/detail', 'get_all'),
+            ('POST', '/servers', 'create'),
+        ):
+            with mock.patch.object(
+                compute_api.ComputeAPI,
+                name,
+                autospec=True,
+                side_effect=ZeroDivisionError,
+            ):
+                response = self.call(
+                    method,
+                    path,
+                    body if method == 'POST' else None,
+                    version='2.37',
+                )
+            self.assertEqual(500, response.status_int, response.text)
+            self.assertIn('ZeroDivisionError', response.text)
+        self.assertEqual(
+            3, self.stdlog.logger.output.count('Unexpected exception in API')
+        )
 
     def test_list_with_details_can_be_empty(self) -> None:
         other = self.context_of('reader', project_id=base.OTHER_PROJECT)
