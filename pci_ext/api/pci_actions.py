@@ -37,6 +37,7 @@ from pci_ext.api.quota import usage
 from pci_ext.compute import rpcapi
 from pci_ext.i18n import _
 from pci_ext.matching import request_grammar
+from pci_ext.requests import from_flavor
 
 CONF = cfg.CONF
 
@@ -62,7 +63,7 @@ def resolve(
     ).requests
     count = sum(request.count for request in requests)
     if not 1 <= count <= request_grammar.MAX_COUNT:
-        raise nova_exception.PciInvalidAlias(
+        raise from_flavor.InvalidPciRequest(
             reason=_('%(count)d devices, and not 1 to %(max)d.')
             % {'count': count, 'max': request_grammar.MAX_COUNT}
         )

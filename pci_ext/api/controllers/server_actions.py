@@ -17,13 +17,13 @@ from typing import Any
 from nova import context as nova_context
 from nova import objects
 from nova.api import validation
-from nova.api.openstack import common
 from nova.api.openstack import wsgi
 from nova.compute import api as compute_api
 
 from pci_ext.api import errors
 from pci_ext.api import pci_actions
 from pci_ext.api import policy
+from pci_ext.api.inventory import server_devices
 from pci_ext.api.schemas import server_actions as schema
 from pci_ext.policies import pci_devices as policies
 from pci_ext.requests import from_flavor
@@ -100,11 +100,8 @@ class ServerActionsController(wsgi.Controller):
         self, req: wsgi.Request, id: str, *rules: str
     ) -> 'tuple[nova_context.RequestContext, objects.Instance]':
         context = req.environ['nova.context']
-        instance = common.get_instance(
-            self._compute_api,
-            context,
-            id,
-            expected_attrs=['flavor', 'system_metadata'],
+        instance = server_devices.find_server(
+            self._compute_api, context, id, ('flavor', 'system_metadata')
         )
         for rule in rules:
             policy.authorize(

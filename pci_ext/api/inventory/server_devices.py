@@ -12,6 +12,7 @@
 
 """The devices of a server, each with the request that it serves."""
 
+from collections.abc import Sequence
 import dataclasses
 
 from nova import context as nova_context
@@ -136,18 +137,18 @@ def find_server(
     api: compute_api.API,
     context: nova_context.RequestContext,
     server_id: str,
+    fields: Sequence[str] = ('pci_requests', 'system_metadata', 'info_cache'),
 ) -> 'objects.Instance':
-    """Find a server, with the fields that its devices are read from.
+    """Find a server.
 
+    :param fields: that are loaded; by default those that its devices are read
+        from
     :raises webob.exc.HTTPNotFound: if there is none
     :raises webob.exc.HTTPServiceUnavailable: if its cell does not answer
     """
     try:
         return common.get_instance(
-            api,
-            context,
-            server_id,
-            expected_attrs=['pci_requests', 'system_metadata', 'info_cache'],
+            api, context, server_id, expected_attrs=list(fields)
         )
     except nova_exception.NovaException as error:
         raise webob.exc.HTTPServiceUnavailable(

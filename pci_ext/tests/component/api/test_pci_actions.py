@@ -66,6 +66,25 @@ class AttachmentsTestCase(base.RouterTestCase):
             self.context, server, expected_attrs=['system_metadata']
         )
 
+    def test_unreachable_cell_returns_503(self) -> None:
+        self.useFixture(
+            base.fixtures.MockPatchObject(
+                objects.Instance,
+                'get_by_uuid',
+                side_effect=OSError('no route to the database'),
+            )
+        )
+        for body in (
+            {'attach_pci': {'pci_passthrough:pci_flavor': '1:gpu'}},
+            {'detach_pci': [{'dev_id': 'pci_0000_01_00_0'}]},
+            {'reattach_pci': None},
+        ):
+            response = self.call(
+                'POST', f'/servers/{self.server}/action', body
+            )
+            self.assertEqual(503, response.status_int, response.text)
+            self.assertIn(self.cell_mappings['cell1'].uuid, response.text)
+
     def stub_host(self, answer: Callable[[], None]) -> None:
         def call(*args: Any, **kwargs: Any) -> None:
             self.called.append(self.instance().task_state)
@@ -293,6 +312,20 @@ class QuotaTestCase(AttachmentsTestCase):
             return checked
 
         self.stub_out('pci_ext.api.quota.checks.check_attach', check_attach)
+
+    def test_refuses_too_many_devices(self) -> None:
+        alias = '{"name": "card", "vendor_id": "8086", "product_id": "10c9"}'
+        self.flags(group='pci', alias=[alias])
+        response = self.call(
+            'POST',
+            f'/servers/{self.server}/action',
+            {'attach_pci': {'pci_passthrough:alias': 'card:257'}},
+        )
+        self.assertEqual(400, response.status_int, response.text)
+        self.assertEqual(
+            'Invalid request for PCI devices: 257 devices, and not 1 to 256.',
+            response.json['badRequest']['message'],
+        )
 
     def test_recheck_refuses_one_of_two_attaches(self) -> None:
         answers = []
