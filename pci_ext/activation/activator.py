@@ -12,14 +12,11 @@
 
 """Activation of pci_ext in a service of Nova."""
 
-import functools
 import threading
 
-from oslo_config import cfg
-from oslo_log import log as logging
-
 from pci_ext import conf
-from pci_ext import exception
+from pci_ext.activation import active
+from pci_ext.activation import api_router
 from pci_ext.activation import driver_namespace
 from pci_ext.activation import seam
 from pci_ext.activation import task_states
@@ -35,8 +32,7 @@ from pci_ext.requests import nova_compute_api
 from pci_ext.requests import ports
 from pci_ext.requests import saved_metadata
 from pci_ext.requests import saved_requests
-
-LOG = logging.getLogger(__name__)
+from pci_ext.scheduler import enabled_filters
 
 _lock = threading.Lock()
 
@@ -55,12 +51,9 @@ def seams() -> tuple[seam.Seam, ...]:
         conductor.SEAM,
         *saved_metadata.SEAMS,
         *saved_requests.SEAMS,
+        enabled_filters.SEAM,
+        *api_router.seams(),
     )
-
-
-def is_active() -> bool:
-    """Tell whether all seams are installed in this process."""
-    return all(seam.installed for seam in seams())
 
 
 def check_shape() -> list[seam.Seam]:
@@ -90,35 +83,6 @@ def activate() -> None:
         offered_devices.list_offered()
         for each in check_shape():
             each.install()
+        active.set_installed(seams())
         task_states.register()
         driver_namespace.make_importable()
-
-
-@functools.cache
-def _announce() -> None:
-    """Log once that pci_ext is active.
-
-    Services are activated before they set up their logging.
-    """
-    LOG.info(
-        'pci_ext is active: it replaces %s',
-        ', '.join(seam.qualified_name for seam in seams()),
-    )
-
-
-def require(part: str) -> None:
-    """Refuse to start a part of pci_ext without activation.
-
-    :param part: name of the part that was loaded, as operators know it
-    :raises NotActivated: if the service lacks the activating line
-    :raises UnsupportedConfiguration: if PCI devices are scheduled by
-        Placement, which does not know PCI flavors
-    """
-    if not is_active():
-        raise exception.NotActivated(part=part)
-    if cfg.CONF.filter_scheduler.pci_in_placement:
-        raise exception.UnsupportedConfiguration(
-            reason='[filter_scheduler] pci_in_placement = true does not '
-            'work with PCI flavors yet: set it to false'
-        )
-    _announce()

@@ -21,16 +21,20 @@ from nova.api import openstack
 from nova.api import wsgi
 from nova.api.openstack.compute import routes as nova_routes
 from oslo_config import cfg
+from oslo_log import log as logging
 from routes import middleware
 from stevedore import extension as stevedore_extension
 
 from pci_ext import conf
-from pci_ext.activation import activator
+from pci_ext import exception
+from pci_ext.activation import active
 from pci_ext.api import microversions
 from pci_ext.api import policy
 from pci_ext.api import routes
 from pci_ext.api import visible_flavors
 from pci_ext.db import api as db_api
+
+LOG = logging.getLogger(__name__)
 
 #: Each entry point names a sequence of routes, in the form of
 #: :data:`pci_ext.api.routes.ROUTES`.
@@ -112,13 +116,39 @@ def load_routes() -> list[routes.Route]:
     ]
 
 
-def app_factory(global_config: Any, **local_config: str) -> APIRouter:
-    """Return the application of nova-api; called by paste, once a version.
+def create_router() -> nova_routes.APIRouterV21:
+    """Return the application of nova-api.
 
+    :returns: that of Nova, if there is no database of PCI flavors
     :raises NotActivated: if nova.conf lacks the line that activates pci_ext
     """
     conf.register_opts()
-    activator.require('the API router')
+    active.require('the API router')
+    try:
+        db_api.configure(cfg.CONF)
+    except exception.DatabaseNotConfigured as error:
+        # Nova's own API, so that the activating line can come first.
+        _report_no_flavors(error.format_message())
+        return nova_routes.APIRouterV21()
     policy.register_rules()
-    db_api.configure(cfg.CONF)
     return APIRouter(load_routes())
+
+
+@functools.cache
+def _report_no_flavors(reason: str) -> None:
+    LOG.error(
+        'nova-api serves no PCI flavors. %s Then run "pci-ext-manage db sync" '
+        'and restart nova-api.',
+        reason,
+    )
+
+
+def app_factory(
+    global_config: Any, **local_config: str
+) -> nova_routes.APIRouterV21:
+    """Return the application for a paste file that names it."""
+    LOG.info(
+        'api-paste.ini need not name pci_ext any more: restore the section '
+        'osapi_compute_app_v21 of Nova'
+    )
+    return create_router()

@@ -35,7 +35,7 @@ CONF = nova.conf.CONF
 CHECKS = (
     (_('Database Schema'), databases.schema),
     (_('Activation'), configuration.activated),
-    (_('Scheduler Filter'), configuration.filter_enabled),
+    (_('Scheduler'), configuration.scheduler_starts),
     (_('Attributes of PCI Flavors'), cloud.attributes_reported),
     (_('Extra Specs of Flavors'), cloud.extra_specs_known),
     (_('Offered Devices'), offered_devices.entries_match),

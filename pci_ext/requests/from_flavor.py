@@ -171,8 +171,8 @@ def _find(names: Collection[str]) -> dict[str, pci_flavor.PciFlavor]:
 def _not_resolved() -> InvalidPciRequest:
     return InvalidPciRequest(
         reason=_(
-            'the flavor was not resolved by nova-api: check that its '
-            'api-paste.ini is set up for pci_ext'
+            'the flavor was not resolved by nova-api: check by '
+            'pci-ext-status that it serves PCI flavors'
         )
     )
 

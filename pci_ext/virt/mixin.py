@@ -18,7 +18,7 @@ from typing import Any
 from nova import context as nova_context
 from nova import objects
 
-from pci_ext.activation import activator
+from pci_ext.activation import active
 from pci_ext.compute import deleted_ports
 from pci_ext.compute import endpoint
 from pci_ext.compute import instance_devices
@@ -42,7 +42,7 @@ class PciExtDriverMixin:
         :raises NotActivated: naming the missing line of nova.conf
         :raises SeamChanged: if Nova's compute manager is not as expected
         """
-        activator.require(f'The compute driver {type(self).__name__}')
+        active.require(f'The compute driver {type(self).__name__}')
         super().init_host(host)  # type: ignore[misc]
         # Nova begins to serve the additional endpoints after this.
         compute = getattr(self.virtapi, '_compute', None)

@@ -35,13 +35,10 @@ live_migration_wait_for_vif_plug = false
 [oslo_messaging_notifications]
 driver = pci_ext
 
-# PciFlavorFilter replaces PciPassthroughFilter.
 [filter_scheduler]
-available_filters = nova.scheduler.filters.all_filters
-available_filters = pci_ext.scheduler.filters.all_filters
 enabled_filters = ComputeFilter,ComputeCapabilitiesFilter,\
 ImagePropertiesFilter,ServerGroupAntiAffinityFilter,\
-ServerGroupAffinityFilter,NUMATopologyFilter,PciFlavorFilter
+ServerGroupAffinityFilter,NUMATopologyFilter
 weight_classes = nova.scheduler.weights.all_weighers,\
 pci_ext.scheduler.weights.all_weighers
 
@@ -60,7 +57,6 @@ sqlite_synchronous = false
 connection = ${nova_cell1_db}
 sqlite_synchronous = false
 
-# Its application osapi_compute_app_v21 is that of pci_ext.
 [wsgi]
 api_paste_config = ${data_dir}/api-paste.ini
 
@@ -104,8 +100,7 @@ endpoint_override = ${url}/network
 
 API_PASTE = """\
 # Written by pci-ext-allinone at each start. Nova's own api-paste.ini without
-# the metadata service and with two changes: the application is that of
-# pci_ext, and authentication a stub.
+# the metadata service, and with a stub for authentication.
 
 [composite:osapi_compute]
 use = call:nova.api.openstack.urlmap:urlmap_factory
@@ -138,7 +133,7 @@ pipeline = cors compute_req_id faultwrap request_log http_proxy_to_wsgi \
 legacy_v2_compatible oscomputeversionapp_v2
 
 [app:osapi_compute_app_v21]
-use = egg:pci_ext#osapi_compute_app_v21
+paste.app_factory = nova.api.openstack.compute:APIRouterV21.factory
 
 [app:oscomputeversionapp]
 paste.app_factory = nova.api.openstack.compute.versions:Versions.factory

@@ -21,7 +21,7 @@ from nova.scheduler import utils
 from nova.scheduler.filters import pci_passthrough_filter
 from oslo_log import log as logging
 
-from pci_ext.activation import activator
+from pci_ext.activation import active
 from pci_ext.matching import compiled_requests
 from pci_ext.matching import explanation
 from pci_ext.requests import compiler
@@ -38,7 +38,7 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
     """
 
     def __init__(self) -> None:
-        activator.require('The scheduler filter PciFlavorFilter')
+        active.require('The scheduler filter PciFlavorFilter')
         super().__init__()
 
     def filter_all(

@@ -27,6 +27,7 @@ from nova.tests import functional  # noqa: F401
 from oslotest import base
 
 from pci_ext.activation import activator
+from pci_ext.activation import active
 
 MODULES = (
     'nova.tests.functional.libvirt.test_pci_sriov_servers',
@@ -46,7 +47,7 @@ class TestActivation(base.BaseTestCase):
     """The verdicts of this worker are valid."""
 
     def test_seams_are_as_configured(self) -> None:
-        self.assertIs(ACTIVATE, activator.is_active())
+        self.assertIs(ACTIVATE, active.is_active())
 
 
 def load_tests(

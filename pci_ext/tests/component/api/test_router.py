@@ -20,6 +20,7 @@ import fixtures
 from nova import policy as nova_policy
 from nova import test
 from nova.api.openstack import wsgi
+from nova.api.openstack import wsgi_app  # noqa: F401
 from nova.api.openstack.compute import routes as nova_routes
 from oslo_config import cfg
 from stevedore import extension as stevedore_extension
@@ -273,6 +274,28 @@ class AppFactoryTestCase(test.NoDBTestCase):
         self.useFixture(pci_ext_fixtures.Activation())
         self.useFixture(base.Database())
         for app in (router.app_factory({}), router.app_factory({})):
-            self.assertIsInstance(app, nova_routes.APIRouterV21)
+            self.assertIsInstance(app, router.APIRouter)
         self.assertIn(policies.CREATE, nova_policy._ENFORCER.registered_rules)
         self.assertIn('connection', cfg.CONF.pci_ext_database)
+
+    def test_nova_creates_it(self) -> None:
+        self.useFixture(pci_ext_fixtures.Activation())
+        self.useFixture(base.Database())
+        app = nova_routes.APIRouterV21.factory({})
+        self.assertIsInstance(app, router.APIRouter)
+
+    def test_without_a_database_it_is_that_of_nova(self) -> None:
+        self.useFixture(pci_ext_fixtures.Activation())
+        self.useFixture(
+            fixtures.MockPatchObject(
+                router.db_api,
+                'configure',
+                side_effect=exception.DatabaseNotConfigured,
+            )
+        )
+        router._report_no_flavors.cache_clear()
+        log = self.useFixture(fixtures.FakeLogger())
+        for _ in range(2):
+            app = router.create_router()
+            self.assertNotIsInstance(app, router.APIRouter)
+        self.assertEqual(1, log.output.count('set [pci_ext_database] conn'))

@@ -73,7 +73,7 @@ class TestUpgradeCheck(base.BaseTestCase):
             {
                 'Database Schema': 2,
                 'Activation': 2,
-                'Scheduler Filter': 2,
+                'Scheduler': 0,
                 'Attributes of PCI Flavors': 1,
                 'Extra Specs of Flavors': 1,
                 'Offered Devices': 0,

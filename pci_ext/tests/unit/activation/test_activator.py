@@ -22,6 +22,7 @@ from oslotest import base
 
 from pci_ext import exception
 from pci_ext.activation import activator
+from pci_ext.activation import active
 from pci_ext.tests import fixtures as pci_ext_fixtures
 
 # Starts nova-scheduler after a signature of Nova has been changed.
@@ -49,13 +50,13 @@ CONFIG = """
 class ActivationTest(base.BaseTestCase):
     def test_installs_every_seam(self) -> None:
         self.useFixture(pci_ext_fixtures.Activation())
-        self.assertTrue(activator.is_active())
+        self.assertTrue(active.is_active())
         for seam in activator.seams():
             self.assertIs(seam.replacement, seam.current)
 
     def test_installs_no_seam_if_one_does_not_match(self) -> None:
         with pci_ext_fixtures.Activation():
-            self.assertTrue(activator.is_active())
+            self.assertTrue(active.is_active())
         self.useFixture(
             fixtures.MonkeyPatch(
                 'nova.pci.stats.PciDeviceStats.apply_requests', None
@@ -119,38 +120,3 @@ class ActivationTest(base.BaseTestCase):
             'nova.pci.stats.PciDeviceStats.consume_requests is expected to be',
             done.stderr,
         )
-
-
-class RequireTest(base.BaseTestCase):
-    def test_error_names_the_missing_configuration_line(self) -> None:
-        with pci_ext_fixtures.Activation():
-            self.assertTrue(activator.is_active())
-        error = self.assertRaises(
-            exception.NotActivated, activator.require, 'The part'
-        )
-        self.assertIn('The part', error.format_message())
-        self.assertIn('driver = pci_ext', error.format_message())
-        self.assertIn('[oslo_messaging_notifications]', error.format_message())
-
-    def test_logs_once_that_pci_ext_is_active(self) -> None:
-        activator._announce.cache_clear()
-        self.useFixture(pci_ext_fixtures.Activation())
-        # Set up after activation, as a service sets up its logging.
-        log = self.useFixture(fixtures.FakeLogger())
-        for _ in range(2):
-            activator.require('The part')
-        self.assertEqual(
-            1,
-            log.output.count(
-                'pci_ext is active: it replaces nova.pci.whitelist.Whitelist, '
-            ),
-        )
-
-    def test_refuses_pci_in_placement(self) -> None:
-        fixture = self.useFixture(pci_ext_fixtures.Activation())
-        activator.require('The part')
-        fixture.conf.config(group='filter_scheduler', pci_in_placement=True)
-        error = self.assertRaises(
-            exception.UnsupportedConfiguration, activator.require, 'The part'
-        )
-        self.assertIn('pci_in_placement', error.format_message())

@@ -24,7 +24,7 @@ CONF = nova.conf.CONF
 METADATA = {'composite:metadata', 'pipeline:meta', 'app:metaapp'}
 
 #: What the all-in-one replaces.
-REPLACED = {'app:osapi_compute_app_v21', 'filter:authtoken'}
+REPLACED = {'filter:authtoken'}
 
 
 def read(path: str) -> dict[str, dict[str, str]]:

@@ -66,56 +66,35 @@ class FilterTestCase(base.CheckTestCase):
             available_filters=list(available),
         )
 
-    def test_succeeds_if_the_filter_is_enabled(self) -> None:
+    def test_succeeds_with_the_filters_of_nova(self) -> None:
+        for enabled in ((), ('PciPassthroughFilter',)):
+            self.configure(*enabled, available=(NOVA_FILTERS,))
+            self.assert_success(configuration.scheduler_starts)
+
+    def test_succeeds_if_the_filter_is_named(self) -> None:
         for ours in (
             OUR_FILTERS,
             'pci_ext.scheduler.filters.pci_flavor_filter.PciFlavorFilter',
         ):
             self.configure('PciFlavorFilter', available=(NOVA_FILTERS, ours))
-            self.assert_success(configuration.filter_enabled)
+            self.assert_success(configuration.scheduler_starts)
 
-    def test_fails_if_the_filter_is_not_enabled(self) -> None:
-        self.configure()
-        details = self.assert_problem(
-            base.FAILURE,
-            configuration.filter_enabled,
-            'Add PciFlavorFilter to enabled_filters.',
-        )
-        self.assertNotIn('available_filters', details)
-
-    def test_fails_if_the_filter_of_nova_is_enabled(self) -> None:
-        self.configure('PciPassthroughFilter')
+    def test_fails_if_a_named_filter_is_not_available(self) -> None:
+        self.configure('PciFlavorFilter', available=(NOVA_FILTERS,))
         self.assert_problem(
             base.FAILURE,
-            configuration.filter_enabled,
-            'Put PciFlavorFilter in place of PciPassthroughFilter in '
-            'enabled_filters.',
+            configuration.scheduler_starts,
+            'available_filters does not have',
+            ': PciFlavorFilter. ',
         )
-
-    def test_fails_if_the_filter_is_not_available(self) -> None:
-        self.configure('PciFlavorFilter', available=(NOVA_FILTERS,))
-        details = self.assert_problem(
-            base.FAILURE,
-            configuration.filter_enabled,
-            f'Add the line "available_filters = {OUR_FILTERS}"',
-        )
-        self.assertNotIn('enabled_filters', details)
 
     def test_fails_if_filters_cannot_be_loaded(self) -> None:
         self.configure('PciFlavorFilter', available=('pci_ext.no.filters',))
         self.assert_problem(
             base.FAILURE,
-            configuration.filter_enabled,
+            configuration.scheduler_starts,
             'available_filters cannot be loaded: ',
             'pci_ext.no',
-        )
-
-    def test_warns_if_both_filters_are_enabled(self) -> None:
-        self.configure('PciPassthroughFilter', 'PciFlavorFilter')
-        self.assert_problem(
-            base.WARNING,
-            configuration.filter_enabled,
-            'Remove PciPassthroughFilter',
         )
 
     def test_fails_with_pci_in_placement(self) -> None:
@@ -123,7 +102,7 @@ class FilterTestCase(base.CheckTestCase):
         self.flags(group='filter_scheduler', pci_in_placement=True)
         self.assert_problem(
             base.FAILURE,
-            configuration.filter_enabled,
+            configuration.scheduler_starts,
             'pci_in_placement = true',
             'Set it to false.',
         )
@@ -131,4 +110,4 @@ class FilterTestCase(base.CheckTestCase):
     def test_is_not_checked_on_a_compute_host(self) -> None:
         self.configure()
         self.flags(connection=None, group='api_database')
-        self.assert_not_checked(configuration.filter_enabled)
+        self.assert_not_checked(configuration.scheduler_starts)

@@ -61,16 +61,6 @@ class TestNovaConf(ConfigTestCase):
             ['pci_ext'], conf['oslo_messaging_notifications']['driver']
         )
         self.assertEqual(
-            [
-                'nova.scheduler.filters.all_filters',
-                'pci_ext.scheduler.filters.all_filters',
-            ],
-            conf['filter_scheduler']['available_filters'],
-        )
-        (enabled,) = conf['filter_scheduler']['enabled_filters']
-        self.assertIn('PciFlavorFilter', enabled.split(','))
-        self.assertNotIn('PciPassthroughFilter', enabled.split(','))
-        self.assertEqual(
             ['/tmp/hardware.yaml'], conf['pci_ext']['fake_hardware']
         )
 
