@@ -32,9 +32,12 @@ _NOT_OF_NOVA = (401, 413)
 
 
 def statuses(operation: operations.Operation) -> set[int]:
-    """List the statuses of the errors that an operation may answer."""
+    """List the statuses of the errors that an operation may answer.
+
+    Without 500, which subclasses of controllers of Nova let pass.
+    """
     return {
-        *operation.errors,
+        *(status for status in operation.errors if status != 500),
         *_ERRORS,
         *(_ERRORS_VERSIONED if operation.versioned else ()),
         *(_ERRORS_WITH_BODY if operation.body else ()),

@@ -23,6 +23,7 @@ from pci_ext import exception
 from pci_ext.api import router
 from pci_ext.api import routes as api_routes
 from pci_ext.api.openapi import document
+from pci_ext.api.openapi import faults
 from pci_ext.api.openapi import operations
 from pci_ext.tests.component.api import base
 
@@ -116,7 +117,9 @@ class EveryRouteTestCase(test.NoDBTestCase):
                     each.query, f'{each.id}: {ADVICE % "query_schema"}'
                 )
             self.assertTrue(each.description, f'{each.id} has no docstring')
-            self.assertNotIn(500, each.errors)
+            self.assertNotIn(500, faults.statuses(each))
+            if each.versioned:
+                self.assertNotIn(500, each.errors)
 
     def test_document_has_every_route(self) -> None:
         def paths(mapper: Any) -> set[tuple[str, str]]:
