@@ -136,6 +136,17 @@ class DatabaseVersionUnknown(DatabaseUnusable):
     )
 
 
+class DatabaseUnavailable(DatabaseUnusable):
+    msg_fmt = _('The database of PCI flavors does not answer.')
+
+
+class DatabaseNotSynced(DatabaseUnusable):
+    msg_fmt = _(
+        'The database of PCI flavors lacks tables: run "pci-ext-manage db '
+        'sync".'
+    )
+
+
 class PciActionRefused(PciExtException):
     """An attach or detach that cannot be, now or at all; nothing changed."""
 

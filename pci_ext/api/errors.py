@@ -54,6 +54,7 @@ _ANSWERS: tuple[
             '%(attr)s %(state)s'
         ),
     ),
+    (exception.DatabaseUnusable, webob.exc.HTTPServiceUnavailable, None),
     (exception.HostUnreachable, webob.exc.HTTPServiceUnavailable, None),
     (
         nova_exception.ServiceUnavailable,

@@ -23,6 +23,7 @@ import contextlib
 from nova import context as nova_context
 
 from pci_ext import exception
+from pci_ext.api import errors
 from pci_ext.db import pci_flavors as db
 from pci_ext.objects import pci_flavor
 from pci_ext.requests import from_flavor
@@ -51,8 +52,12 @@ def for_request(
 def get_all(
     context: nova_context.RequestContext,
 ) -> list[pci_flavor.PciFlavor]:
-    """List the PCI flavors that a user sees, sorted by name."""
-    return db.get_all(*_conditions(context))
+    """List the PCI flavors that a user sees, sorted by name.
+
+    :raises webob.exc.HTTPServiceUnavailable: if their database is not usable
+    """
+    with errors.as_http():
+        return db.get_all(*_conditions(context))
 
 
 def find(

@@ -13,6 +13,7 @@
 """Sessions on the database of PCI flavors."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
 import contextlib
 from typing import Any
 from typing import cast
@@ -21,7 +22,9 @@ from typing import TypeVar
 
 from oslo_config import cfg
 from oslo_db import api as oslo_db_api
+from oslo_db import exception as db_exception
 from oslo_db.sqlalchemy import enginefacade
+from oslo_log import log as logging
 import sqlalchemy as sa
 from sqlalchemy import orm
 
@@ -30,6 +33,17 @@ from pci_ext.conf import database
 
 _P = ParamSpec('_P')
 _R = TypeVar('_R')
+
+
+LOG = logging.getLogger(__name__)
+
+#: oslo.db does not translate all errors, such as a wrong password.
+_UNAVAILABLE = (
+    db_exception.DBConnectionError,
+    db_exception.DBNonExistentDatabase,
+    sa.exc.OperationalError,
+    sa.exc.TimeoutError,
+)
 
 
 class _Database:
@@ -75,19 +89,36 @@ def _manager() -> Any:
 
 
 def reader() -> contextlib.AbstractContextManager[orm.Session]:
-    """Begin a session that only reads."""
-    session: contextlib.AbstractContextManager[orm.Session] = (
-        _manager().reader.using(_Context())
-    )
-    return session
+    """Begin a session that only reads.
+
+    :raises DatabaseUnusable: if the database does not answer or lacks tables
+    """
+    return _session(_manager().reader)
 
 
 def writer() -> contextlib.AbstractContextManager[orm.Session]:
-    """Begin a session whose changes are committed at its end."""
-    session: contextlib.AbstractContextManager[orm.Session] = (
-        _manager().writer.using(_Context())
-    )
-    return session
+    """Begin a session whose changes are committed at its end.
+
+    :raises DatabaseUnusable: if the database does not answer or lacks tables
+    """
+    return _session(_manager().writer)
+
+
+@contextlib.contextmanager
+def _session(kind: Any) -> Iterator[orm.Session]:
+    """Begin a session.
+
+    :param kind: reader or writer of oslo.db
+    """
+    try:
+        with kind.using(_Context()) as session:
+            yield session
+    except _UNAVAILABLE as error:
+        LOG.error('The database of PCI flavors does not answer: %s', error)
+        raise exception.DatabaseUnavailable() from error
+    except db_exception.DBNonExistentTable as error:
+        LOG.error('The database of PCI flavors lacks tables: %s', error)
+        raise exception.DatabaseNotSynced() from error
 
 
 def retried(function: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -39,7 +39,7 @@ View = dict[str, Any]
 @validation.validated
 class EvaluationsController(wsgi.Controller):
     @wsgi.response(200)
-    @wsgi.expected_errors(400)
+    @wsgi.expected_errors((400, 503))
     @validation.schema(schema.create)
     @validation.response_body_schema(schema.create_response)
     def create(self, req: wsgi.Request, body: View) -> View:

@@ -48,7 +48,7 @@ _SORT_KEYS = {key: _read(key) for key in schema.SORT_KEYS}
 class PciDevicesController(wsgi.Controller):
     _view_builder_class = views.ViewBuilder
 
-    @wsgi.expected_errors(400)
+    @wsgi.expected_errors((400, 503))
     @validation.query_schema(schema.index_query)
     @validation.response_body_schema(schema.index_response)
     def index(self, req: wsgi.Request) -> views.View:

@@ -41,7 +41,7 @@ class PciFlavorAccessController(wsgi.Controller):
     be listed, added or removed.
     """
 
-    @wsgi.expected_errors(404)
+    @wsgi.expected_errors((404, 503))
     @validation.query_schema(schema.index_query)
     @validation.response_body_schema(schema.index_response)
     def index(self, req: wsgi.Request, pci_flavor_id: str) -> View:
@@ -59,7 +59,7 @@ class PciFlavorAccessController(wsgi.Controller):
         }
 
     @wsgi.response(201)
-    @wsgi.expected_errors((400, 404, 409))
+    @wsgi.expected_errors((400, 404, 409, 503))
     @validation.schema(schema.create)
     @validation.response_body_schema(schema.create_response)
     def create(
@@ -80,7 +80,7 @@ class PciFlavorAccessController(wsgi.Controller):
         return {'pci_flavor_access': {'project_id': project_id}}
 
     @wsgi.response(204)
-    @wsgi.expected_errors((404, 409))
+    @wsgi.expected_errors((404, 409, 503))
     @validation.response_body_schema(schema.delete_response)
     def delete(self, req: wsgi.Request, pci_flavor_id: str, id: str) -> None:
         """Remove the access of a project.

@@ -35,7 +35,7 @@ View = dict[str, Any]
 
 @validation.validated
 class PciFlavorLimitsController(wsgi.Controller):
-    @wsgi.expected_errors(404)
+    @wsgi.expected_errors((404, 503))
     @validation.query_schema(schema.index_query)
     @validation.response_body_schema(schema.index_response)
     def index(self, req: wsgi.Request, pci_flavor_id: str) -> View:
@@ -45,7 +45,7 @@ class PciFlavorLimitsController(wsgi.Controller):
         with errors.as_http():
             return _show(visible_flavors.find(context, pci_flavor_id))
 
-    @wsgi.expected_errors((400, 404, 409))
+    @wsgi.expected_errors((400, 404, 409, 503))
     @validation.schema(schema.update)
     @validation.response_body_schema(schema.update_response)
     def update(
@@ -77,7 +77,7 @@ class PciFlavorLimitsController(wsgi.Controller):
             changes[db.DEFAULT] = given['default']
         with errors.as_http():
             db.update(flavor.uuid, changes)
-        return _show(flavor)
+            return _show(flavor)
 
 
 def _show(flavor: pci_flavor.PciFlavor) -> View:

@@ -52,7 +52,7 @@ _RELATIVE = frozenset(('.', '..'))
 class PciFlavorsController(wsgi.Controller):
     _view_builder_class = views.ViewBuilder
 
-    @wsgi.expected_errors(())
+    @wsgi.expected_errors(503)
     @validation.query_schema(schema.index_query)
     @validation.response_body_schema(schema.index_response)
     def index(self, req: wsgi.Request) -> views.View:
@@ -61,7 +61,7 @@ class PciFlavorsController(wsgi.Controller):
         policy.authorize(context, policies.INDEX)
         return self._view_builder.index(req, visible_flavors.get_all(context))
 
-    @wsgi.expected_errors(())
+    @wsgi.expected_errors(503)
     @validation.query_schema(schema.detail_query)
     @validation.response_body_schema(schema.detail_response)
     def detail(self, req: wsgi.Request) -> views.View:
@@ -73,7 +73,7 @@ class PciFlavorsController(wsgi.Controller):
             req, flavors, _count(context, flavors)
         )
 
-    @wsgi.expected_errors(404)
+    @wsgi.expected_errors((404, 503))
     @validation.query_schema(schema.show_query)
     @validation.response_body_schema(schema.show_response)
     def show(self, req: wsgi.Request, id: str) -> views.View:
@@ -90,7 +90,7 @@ class PciFlavorsController(wsgi.Controller):
         return self._view_builder.show(req, flavor, usage.get(flavor.name))
 
     @wsgi.response(201)
-    @wsgi.expected_errors((400, 409))
+    @wsgi.expected_errors((400, 409, 503))
     @validation.schema(schema.create)
     @validation.response_body_schema(schema.create_response)
     def create(
@@ -118,7 +118,7 @@ class PciFlavorsController(wsgi.Controller):
         response['Location'] = view['pci_flavor']['links'][0]['href']
         return response
 
-    @wsgi.expected_errors((400, 404, 409))
+    @wsgi.expected_errors((400, 404, 409, 503))
     @validation.schema(schema.update)
     @validation.response_body_schema(schema.update_response)
     def update(
@@ -148,7 +148,7 @@ class PciFlavorsController(wsgi.Controller):
         return self._view_builder.show(req, flavor)
 
     @wsgi.response(204)
-    @wsgi.expected_errors((400, 404))
+    @wsgi.expected_errors((400, 404, 503))
     @validation.response_body_schema(schema.delete_response)
     def delete(self, req: wsgi.Request, id: str) -> None:
         """Delete a PCI flavor. Servers that have its devices keep them."""

@@ -31,7 +31,7 @@ from pci_ext.policies import pci_pools as policies
 class PciPoolsController(wsgi.Controller):
     _view_builder_class = views.ViewBuilder
 
-    @wsgi.expected_errors(400)
+    @wsgi.expected_errors((400, 503))
     @validation.query_schema(schema.index_query)
     @validation.response_body_schema(schema.index_response)
     def index(self, req: wsgi.Request) -> views.View:

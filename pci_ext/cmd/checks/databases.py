@@ -94,12 +94,11 @@ def of_the_cloud(
     def check() -> upgradecheck.Result:
         if not expected():
             return not_here()
+        see_schema = [_('Not checked: see Database Schema.')]
         try:
-            found = (
-                [_('Not checked: see Database Schema.')]
-                if _problem_of_schema()
-                else list(problems())
-            )
+            found = see_schema if _problem_of_schema() else list(problems())
+        except exception.DatabaseUnusable:
+            found = see_schema
         except _NO_ANSWER as error:
             found = [
                 _('Not checked: a database cannot be read: %s.')

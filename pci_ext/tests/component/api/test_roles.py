@@ -32,11 +32,13 @@ from oslo_utils.fixture import uuidsentinel
 import webob
 
 from pci_ext.api import router
+from pci_ext.db import api as db_api
 from pci_ext.db import pci_flavor_limits as limits_db
 from pci_ext.db import pci_flavors as db
 from pci_ext.objects import pci_flavor
 from pci_ext.tests import fixtures
 from pci_ext.tests.component.api import base
+from pci_ext.tests.component.db import base as db_base
 
 #: Project and roles by user.
 USERS = {
@@ -163,6 +165,14 @@ MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
             (200, 403, 403, 404, 403),
         ),
     )
+)
+
+#: Paths whose resources are not in the database of PCI flavors.
+NOT_STORED = (
+    '/os-pci',
+    '/os-pci/openapi.json',
+    '/os-pci-flavors/0',
+    f'/os-pci-devices/{uuidsentinel.device}',
 )
 
 SERVER = f'/servers/{uuidsentinel.server}'
@@ -343,6 +353,29 @@ class RolesTestCase(base.CellsTestCase):
             (each.obj_to_primitive(), limits_db.get(each.uuid))
             for each in db.get_all()
         ]
+
+    def assert_unavailable(self, text: str) -> None:
+        """Check the answers of all routes without their database."""
+        for method, _, path, body, expected in MATRIX:
+            response = self.call(method, path, body, 'admin')
+            if path in NOT_STORED or path.startswith('/servers/'):
+                self.assertEqual(
+                    expected['admin'], response.status_int, f'{method} {path}'
+                )
+            else:
+                self.assertEqual(503, response.status_int, f'{method} {path}')
+                self.assertIn(text, response.text)
+        attach = {'attach_pci': {'pci_passthrough:pci_flavor': '1:public'}}
+        response = self.call('POST', f'{SERVER}/action', attach, 'admin')
+        self.assertEqual(503, response.status_int, response.text)
+
+    def test_routes_without_their_database(self) -> None:
+        self.create_server('cell1', 'server')
+        db_base.empty(db_api.get_engine())
+        self.assert_unavailable('lacks tables')
+        db_api.configure(db_base.config('sqlite:////nowhere/at/all'))
+        self.assert_unavailable('does not answer')
+        self.assertIn('unable to open', self.stdlog.logger.output)
 
     def test_refuses_an_unknown_token(self) -> None:
         for method, _, path, body, _ in MATRIX:
