@@ -50,9 +50,15 @@ class Page:
 class PciClient:
     """Calls the API; every method raises CommandError with its message."""
 
-    def __init__(self, compute: ksa_adapter.Adapter) -> None:
-        """Use an adapter for the compute service."""
+    def __init__(
+        self, compute: ksa_adapter.Adapter, version: str | None = None
+    ) -> None:
+        """Use an adapter for the compute service.
+
+        :param version: of the PCI API; None for the oldest
+        """
         self._compute = compute
+        self._version = version
 
     def create_flavor(self, values: Body) -> Body:
         flavor: Body = self._call('POST', _FLAVORS, {'pci_flavor': values})[
@@ -212,9 +218,12 @@ class PciClient:
         :param version: microversion of Nova, as in the header; if None the
             one that the user has chosen
         """
-        headers = {_VERSION_HEADER: version} if version else None
         response = self._compute.request(
-            path, method, json=body, headers=headers, raise_exc=False
+            path,
+            method,
+            json=body,
+            headers=self._headers(version),
+            raise_exc=False,
         )
         if response.status_code >= 400:
             raise exceptions.CommandError(
@@ -222,6 +231,17 @@ class PciClient:
                 or _message_without_reason(response.status_code)
             )
         return response
+
+    def _headers(self, version: str | None) -> dict[str, str] | None:
+        if self._version is None:
+            return {_VERSION_HEADER: version} if version else None
+        chosen = self._compute.default_microversion
+        if version is None and chosen:
+            version = f'compute {chosen}'
+        versions = [version] if version else []
+        return {
+            _VERSION_HEADER: ', '.join([*versions, f'pci {self._version}'])
+        }
 
 
 def _quote(name_or_id: str, resource: str) -> str:

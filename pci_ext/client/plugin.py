@@ -25,8 +25,9 @@ from pci_ext.client import api_client
 
 API_NAME = 'pci'
 API_VERSION_OPTION = 'os_pci_api_version'
-API_VERSIONS = ('1',)
 DEFAULT_API_VERSION = '1'
+#: The major version alone chooses no microversion.
+API_VERSIONS = (DEFAULT_API_VERSION, '1.0')
 
 
 def make_client(instance: Any) -> api_client.PciClient:
@@ -37,7 +38,11 @@ def make_client(instance: Any) -> api_client.PciClient:
 
     :param instance: the client manager of python-openstackclient
     """
-    return api_client.PciClient(instance.sdk_connection.compute)
+    version = instance._api_version[API_NAME]
+    return api_client.PciClient(
+        instance.sdk_connection.compute,
+        None if version == DEFAULT_API_VERSION else version,
+    )
 
 
 def client_of(cmd: command.Command) -> api_client.PciClient:
@@ -56,8 +61,8 @@ def build_option_parser(
         metavar='<pci-api-version>',
         default=utils.env('OS_PCI_API_VERSION'),
         help=(
-            f'PCI API version, default={DEFAULT_API_VERSION} '
-            f'(Env: OS_PCI_API_VERSION)'
+            f'PCI API version, default={DEFAULT_API_VERSION}, the oldest '
+            f'version that the cloud supports (Env: OS_PCI_API_VERSION)'
         ),
     )
     return parser

@@ -75,6 +75,7 @@ class ComputeApi(fixtures.Fixture):
     :ivar responses: (status, body) by 'METHOD /path'; a body that is a str
         is sent unchanged, others as JSON
     :ivar requests: received requests: ('METHOD /path', body)
+    :ivar versions: the header that chooses versions, of each request
 
     Paths are relative to the endpoint; paths of the identity service start
     with its version.
@@ -83,6 +84,7 @@ class ComputeApi(fixtures.Fixture):
     def __init__(self):
         self.responses = {}
         self.requests = []
+        self.versions = []
 
     def _setUp(self):
         api = self
@@ -98,6 +100,9 @@ class ComputeApi(fixtures.Fixture):
                     status, content = 200, document
                 else:
                     api.requests.append((request, body))
+                    api.versions.append(
+                        self.headers.get('OpenStack-API-Version')
+                    )
                     status, content = api.responses.get(
                         request, (404, '<h1>404 Not Found</h1>')
                     )

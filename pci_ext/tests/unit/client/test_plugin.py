@@ -59,6 +59,23 @@ class TestShell(base.ShellTestCase):
                 'it in a directive autoprogram-cliff there.',
             )
 
+    def test_sends_the_chosen_api_version(self):
+        self.api.responses['GET /os-pci-flavors'] = (200, {'pci_flavors': []})
+        compute = ('--os-compute-api-version', '2.90')
+        for options, expected in (
+            ((), None),
+            (compute, 'compute 2.90'),
+            (('--os-pci-api-version', '1'), None),
+            (('--os-pci-api-version', '1.0'), 'pci 1.0'),
+            (
+                ('--os-pci-api-version', '1.0', *compute),
+                'compute 2.90, pci 1.0',
+            ),
+        ):
+            code, _, stderr = self.run_shell(*options, 'pci', 'flavor', 'list')
+            self.assertEqual((0, ''), (code, stderr))
+            self.assertEqual(expected, self.api.versions[-1], options)
+
     def test_warns_of_an_unknown_api_version(self):
         _, _, stderr = self.run_shell(
             '--os-pci-api-version', '7', 'pci', 'flavor', 'list'
