@@ -43,6 +43,11 @@ def main() -> int:
         help='the most steps at the same time',
     )
     parser.add_argument(
+        '--report-in-placement',
+        action='store_true',
+        help='let Nova report the devices in Placement',
+    )
+    parser.add_argument(
         '--output',
         default='random-life.json',
         help='file for the steps of a disagreement',
@@ -53,14 +58,19 @@ def main() -> int:
     )
     args = parser.parse_args()
     if args.shrink:
-        batches = runs.shrink(_read(args.shrink), _write)
+        batches = runs.shrink(
+            _read(args.shrink), _write, args.report_in_placement
+        )
         _save(args.output, batches)
         return 1
     if args.replay:
         batches, found = _read(args.replay), None
-        found = runs.replay(batches, _write)
+        found = runs.replay(batches, _write, args.report_in_placement)
     else:
-        batches, found = runs.run(args.steps, args.seed, args.parallel, _write)
+        batches, found = runs.run(
+            *(args.steps, args.seed, args.parallel, _write),
+            args.report_in_placement,
+        )
     count = sum(len(batch) for batch in batches)
     if found is None:
         _write(f'{count} steps without a disagreement')

@@ -34,10 +34,11 @@ class Cloud:
     """The all-in-one, its hosts and their faults.
 
     :param directory: an empty directory
+    :param is_reported: whether Nova reports the devices in Placement
     """
 
-    def __init__(self, directory: str) -> None:
-        self.hosts = hosts.Hosts(directory)
+    def __init__(self, directory: str, is_reported: bool) -> None:
+        self.hosts = hosts.Hosts(directory, is_reported)
         self.allinone = process.AllInOne(
             directory, self.hosts.cards, self.hosts.config
         )
@@ -120,6 +121,8 @@ class Cloud:
         path = f'/servers/{server.uuid}'
         if step.name == 'delete':
             return self.request('DELETE', path)
+        if step.name == 'abort':
+            return self._abort(server, path)
         argument = step.argument
         if step.name == 'resize':
             argument = self._flavors[argument]
@@ -139,6 +142,19 @@ class Cloud:
             'networks': 'none',
         }
         return self.request('POST', '/servers', {'server': server})
+
+    def _abort(
+        self, server: state_module.Server, path: str
+    ) -> urllib3.BaseHTTPResponse:
+        """Abort the last migration of a server."""
+        ids = [
+            each.id
+            for each in self.state().migrations
+            if each.server == server.uuid
+        ]
+        return self.request(
+            'DELETE', f'{path}/migrations/{max(ids, default=0)}'
+        )
 
     def _detach_body(
         self, server: state_module.Server, numbers: list[int]

@@ -28,6 +28,9 @@ _RESTART, _EVACUATION, _SURROUNDINGS = 0.008, 0.008, 0.09
 #: Share of operations that do not fit the state of their server.
 _UNFIT = 0.05
 
+#: Share of live migrations that are aborted.
+_ABORTED = 0.25
+
 #: Most seconds between the steps of a batch.
 _SPREAD = 0.6
 
@@ -76,6 +79,16 @@ class Generator:
         for number in range(count):
             delay = self._random.uniform(0, _SPREAD) if number else 0
             found.append(self._operation(states, round(delay, 2)))
+            if (
+                found[-1].name == 'live migrate'
+                and self._random.random() < _ABORTED
+            ):
+                delay += self._random.uniform(0.2, _SPREAD)
+                found.append(
+                    steps.Step(
+                        'abort', found[-1].server, delay=round(delay, 2)
+                    )
+                )
         return found
 
     def _operation(
@@ -129,8 +142,10 @@ class Generator:
             {'release_delay': {address: 'never'}},
             {'release_delay': {address: 0.6}},
             {'busy': [address]},
+            {'root_ports': 2},
             {'attach_delay': 0.5},
             {'transfer_delay': 0.7},
+            {'transfer_delay': 0.7, 'abort_delay': 0.4},
             {'transfer_fails': True},
             {'prepare_fails': True},
         )

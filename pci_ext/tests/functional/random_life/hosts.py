@@ -80,6 +80,7 @@ reattach_delay = 0.3
 fake_faults = {faults}
 
 [pci]
+report_in_placement = {is_reported}
 alias = {{"vendor_id": "8086", "product_id": "0443", "name": "crypto", \
 "device_type": "type-PCI"}}
 """
@@ -92,9 +93,11 @@ class Hosts:
     """The hosts of one cloud.
 
     :param directory: for the file of faults
+    :param is_reported: whether Nova reports the devices in Placement
     """
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, is_reported: bool) -> None:
+        self.is_reported = is_reported
         self._faults_path = f'{directory}/faults.yaml'
         #: By host and address, the product id of the device there.
         self.models = {host: dict(found) for host, found in USUAL.items()}
@@ -105,7 +108,9 @@ class Hosts:
     @property
     def config(self) -> str:
         return CONFIG.format(
-            offer=OFFERS[self._offer][0], faults=self._faults_path
+            offer=OFFERS[self._offer][0],
+            faults=self._faults_path,
+            is_reported=self.is_reported,
         )
 
     @property

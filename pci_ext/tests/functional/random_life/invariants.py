@@ -98,6 +98,11 @@ def check(
     problems += [
         Problem('placement', text) for text in _placement(state, interrupted)
     ]
+    if hosts.is_reported:
+        problems += [
+            Problem('reported devices', text)
+            for text in _reported_devices(state, interrupted)
+        ]
     return problems
 
 
@@ -305,6 +310,34 @@ def _placement(
     for consumer, provider, name, _ in state.allocations:
         if consumer not in state.servers and consumer not in moves:
             yield f'{consumer} has allocations of {name} on {provider}'
+
+
+def _reported_devices(
+    state: state_module.State, interrupted: Collection[int]
+) -> Iterator[str]:
+    """The allocations of devices are those of the records.
+
+    Those of a migration are of its server.
+    """
+    servers = {each.uuid: each.server for each in state.migrations}
+    left = {each.uuid for each in state.migrations if each.id in interrupted}
+    reported = Counter(
+        {
+            (provider, servers.get(consumer, consumer)): used
+            for consumer, provider, name, used in state.allocations
+            if name.startswith('CUSTOM_PCI_') and consumer not in left
+        }
+    )
+    recorded = Counter(
+        (f'{device.host}_{device.address.upper()}', device.server)
+        for device in state.devices
+        if device.server is not None
+    )
+    for provider, server in (reported - recorded) + (recorded - reported):
+        yield (
+            f'{provider} has {reported[provider, server]} allocations of '
+            f'{server}, on record are {recorded[provider, server]}'
+        )
 
 
 def check_new_devices(

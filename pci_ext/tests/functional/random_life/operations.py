@@ -122,6 +122,8 @@ SERVER: dict[str, Operation] = {
         weight=3,
         argument={'host': None, 'block_migration': 'auto'},
     ),
+    # The generator puts it beside a live migration.
+    'abort': Operation(frozenset(), 0),
     'shelve': _action(
         'shelve', 'active', 'stopped', 'paused', 'suspended', weight=1
     ),
