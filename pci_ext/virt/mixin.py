@@ -18,6 +18,7 @@ from typing import Any
 from nova import context as nova_context
 from nova import objects
 
+from pci_ext import server_state
 from pci_ext.activation import active
 from pci_ext.compute import deleted_ports
 from pci_ext.compute import endpoint
@@ -72,12 +73,13 @@ class PciExtDriverMixin:
     def _prepare_devices(self, instance: 'objects.Instance') -> None:
         """Leave in an instance the devices with which its guest is started."""
         self._drop_untracked(instance)
-        if (
-            instance_devices.drop_pending_detach(
-                nova_context.get_admin_context(), instance
-            )
-            and self._pci_manager is not None
-        ):
+        dropped = instance_devices.drop_pending_detach(
+            nova_context.get_admin_context(), instance
+        )
+        # The new guest may have devices that the last one lacked, also on
+        # another host.
+        is_marked = dropped or server_state.pending_reattach(instance)
+        if is_marked and self._pci_manager is not None:
             self._pci_manager.heal_soon(instance.uuid)
 
     def _reattach_later(

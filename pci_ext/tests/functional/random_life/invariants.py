@@ -215,8 +215,13 @@ def _requests(state: state_module.State) -> Iterator[str]:
 
 
 def _marks(state: state_module.State) -> Iterator[str]:
-    """Each mark of a server has a reason."""
+    """Each mark of a server has a reason.
+
+    The next host of an offloaded server removes its marks.
+    """
     for server in state.servers.values():
+        if server.vm_state == 'shelved_offloaded':
+            continue
         guest = state.guests.get((server.host or '', server.uuid), ())
         for address in server.marks('detach'):
             if address not in guest:

@@ -131,6 +131,20 @@ class ReattachTestCase(base.HostTestCase):
         self.start()
         self.assertAllAttached()
 
+    def test_failed_device_is_there_after_a_new_start(self) -> None:
+        self.test_failed_device_is_not_attached_at_once()
+        self.compute.driver._domains.stop(self.server)
+        self.compute.driver._start_domain(self.instance(self.server))
+        self.compute.driver.guest_restarted(self.server)
+        self.assertAllAttached()
+
+    def test_failed_device_is_not_attached_at_once(self) -> None:
+        self.detach_devices()
+        self.inject_faults(busy=list(self.ADDRESSES))
+        self.reattach()
+        self.assertEqual([server_state.FAILED] * 2, self.states())
+        self.inject_faults()
+
     def test_refuses_a_server_without_missing_devices(self) -> None:
         answer = self.request_reattach()
         assert answer is not None
