@@ -121,10 +121,28 @@ def _device_in_two_guests(state: state_module.State) -> Iterator[str]:
                 yield f'{place} is in {count} {kind}'
 
 
+def _failed_migrations(
+    state: state_module.State,
+) -> list[state_module.Migration]:
+    """Return failed migrations of servers that do not exist any more.
+
+    If a server is deleted while a resize is reverted, Nova leaves an empty
+    domain on the source, and the allocations of the migration.
+    """
+    return [
+        each
+        for each in state.migrations
+        if each.status == 'error' and each.server not in state.servers
+    ]
+
+
 def _domain_of_no_server(state: state_module.State) -> Iterator[str]:
     """A resized server has a domain on its old host until it is confirmed."""
+    left = {(each.source, each.server) for each in _failed_migrations(state)}
     for host, uuid in {*state.guests, *state.definitions}:
         server = state.servers.get(uuid)
+        if (host, uuid) in left and (host, uuid) not in state.guests:
+            continue
         if server is None:
             yield f'{uuid} on {host}'
         elif server.host != host and (
@@ -164,6 +182,9 @@ def _guest_and_records(state: state_module.State) -> Iterator[str]:
                     'which are not its own'
                 )
             missing = own - has - failed
+            if kind == 'definition':
+                # A detach changes it first.
+                missing -= server.marks('detach').keys()
             if server.vm_state in RUNNING and missing:
                 yield f'{server.name}: the {kind} lacks {sorted(missing)}'
 
@@ -311,7 +332,7 @@ def _placement(
         for each in state.migrations
         if each.id in interrupted
         or (each.server in state.servers and each.status == 'finished')
-    }
+    } | {each.uuid for each in _failed_migrations(state)}
     for consumer, provider, name, _ in state.allocations:
         if consumer not in state.servers and consumer not in moves:
             yield f'{consumer} has allocations of {name} on {provider}'
