@@ -52,6 +52,7 @@ _DEVICES = """
 _MIGRATIONS = """
     SELECT id, instance_uuid, uuid, status, source_compute, dest_compute
     FROM migrations WHERE deleted = 0
+    OR status NOT IN ('completed', 'confirmed', 'done', 'reverted')
 """
 _EVENTS = """
     SELECT actions.instance_uuid, event, request_id
