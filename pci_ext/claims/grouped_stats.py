@@ -61,10 +61,12 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         """Use the pools that a host reported, if there are any.
 
         The scheduler constructs this for every host on every request. Nova
-        serializes each pool, which takes most of the time of a request.
+        serializes each pool, which takes most of the time of a request, and
+        sorts them: the scheduler would not take from them in the order in
+        which the host does.
         """
         super().__init__(numa_topology, None, dev_filter)
-        self.pools = sorted(map(_pool_of, stats or ()), key=len)
+        self.pools = list(map(_pool_of, stats or ()))
 
     def _create_pool_keys_from_dev(
         self, dev: 'objects.PciDevice'

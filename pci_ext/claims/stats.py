@@ -106,21 +106,35 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
     ) -> tuple[tuple[int, int, int], ...] | None:
         """Assign the requests of a server to pools.
 
+        Of pools that cost the same, those come first whose devices exclude no
+        others. The scheduler keeps the pool of each card, the host does not
+        once its PF is taken: so both take devices of the same pools.
+
         :returns: triples of request, pool (by index) and number of devices
         """
+        excluding = {
+            index for pair in grouping.exclusions(pools) for index in pair
+        }
+        order = sorted(range(len(pools)), key=excluding.__contains__)
+        ordered = [pools[index] for index in order]
         found = assignment.assign(
-            tuple(pool['count'] for pool in pools),
+            tuple(pool['count'] for pool in ordered),
             tuple(
                 assignment.Request(request.count, costs)
                 for request, costs in zip(
                     requests,
-                    self._costs(pools, requests, numa_cells),
+                    self._costs(ordered, requests, numa_cells),
                     strict=True,
                 )
             ),
-            grouping.exclusions(pools),
+            grouping.exclusions(ordered),
         )
-        return None if found is None else found.taken
+        if found is None:
+            return None
+        return tuple(
+            (request, order[index], count)
+            for request, index, count in found.taken
+        )
 
     def _costs(
         self,

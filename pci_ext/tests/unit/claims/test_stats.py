@@ -50,7 +50,10 @@ class StatsTest(base.BaseTestCase):
 
     def reported(self, *free: objects.PciDevice) -> stats.PciDeviceStats:
         """Return the pools that the host reports to the scheduler."""
-        pools = self.stats(*free).to_device_pools_obj()
+        return self.report_of(self.stats(*free))
+
+    def report_of(self, host: stats.PciDeviceStats) -> stats.PciDeviceStats:
+        pools = host.to_device_pools_obj()
         return stats.PciDeviceStats(
             objects.NUMATopology(),
             stats=objects.PciDevicePoolList.obj_from_primitive(
