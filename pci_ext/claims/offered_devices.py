@@ -17,6 +17,7 @@ entries of ``[pci_ext] pci_devices`` and ``pci_information`` before those of
 ``[pci] device_spec``.
 """
 
+from collections.abc import Callable
 import functools
 from typing import Any
 
@@ -87,9 +88,6 @@ class OfferedDeviceSpec(devspec.PciDeviceSpec):
 
     def match(self, dev_dict: dict[str, Any]) -> bool:
         return self.entry.selector.matches(properties_of(dev_dict))
-
-    def match_pci_obj(self, pci_obj: 'objects.PciDevice') -> bool:
-        return self.entry.selector.matches(properties_of(pci_obj))
 
     def get_tags(self) -> dict[str, str]:
         """Return the tags of Nova that are sent to Neutron with a device."""
@@ -194,18 +192,33 @@ class Whitelist(whitelist.Whitelist):
                 },
             )
             return None
-        return super().device_assignable(dev)
+        return self._find(properties_of(dev), lambda spec: spec.match(dev))
 
     def get_devspec(
         self, pci_dev: 'objects.PciDevice'
     ) -> devspec.PciDeviceSpec | None:
-        """Return the first entry that matches a device."""
-        properties = properties_of(pci_dev)
+        return self._find(
+            properties_of(pci_dev), lambda spec: spec.match_pci_obj(pci_dev)
+        )
+
+    def _find(
+        self,
+        properties: dict[str, str | None],
+        match: Callable[[devspec.PciDeviceSpec], bool],
+    ) -> devspec.PciDeviceSpec | None:
+        """Find the first entry that matches a device.
+
+        The properties are the same for all entries, of which there may be one
+        a device.
+
+        :param match: tells whether an entry of Nova does
+        """
         for spec in self.specs:
             if isinstance(spec, OfferedDeviceSpec):
-                if spec.entry.selector.matches(properties):
-                    return spec
-            elif spec.match_pci_obj(pci_dev):
+                found = spec.entry.selector.matches(properties)
+            else:
+                found = match(spec)
+            if found:
                 return spec
         return None
 

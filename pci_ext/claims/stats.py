@@ -13,6 +13,7 @@
 """Seam: the pools of a host and the claims on them."""
 
 from collections.abc import Iterator
+import itertools
 from typing import Any
 
 from nova import exception as nova_exception
@@ -148,14 +149,26 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         together.
         """
         step = numa_costs.MAX_COST * sum(item.count for item in requests) + 1
+        by_flavor = [
+            request
+            for request in requests
+            if compiled_requests.is_by_pci_flavor(request.spec)
+        ]
+        # All together: the cache of compiled requests holds few servers.
+        compiled = compiler.compile_requests(by_flavor)
+        pool_costs = [compiled.pool_costs(pool) for pool in pools]
+        places = itertools.count()
         for request in requests:
             node_cost = numa_costs.node_costs(
                 request, numa_cells, self.numa_topology
             )
+            if compiled_requests.is_by_pci_flavor(request.spec):
+                place = next(places)
+                steps = [each[place] for each in pool_costs]
+            else:
+                steps = self._costs_in_nova(pools, request)
             costs: list[int | None] = []
-            for pool, cost in zip(
-                pools, self._alternative_costs(pools, request), strict=True
-            ):
+            for pool, cost in zip(pools, steps, strict=True):
                 extra = node_cost(pool['numa_node'])
                 costs.append(
                     None
@@ -164,15 +177,12 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
                 )
             yield tuple(costs)
 
-    def _alternative_costs(
+    def _costs_in_nova(
         self,
         pools: list[dict[str, Any]],
         request: 'objects.InstancePCIRequest',
     ) -> list[int | None]:
-        if compiled_requests.is_by_pci_flavor(request.spec):
-            compiled = compiler.compile_requests([request])
-            return [compiled.pool_costs(pool)[0] for pool in pools]
-        # By alias or for a port: the pools that Nova itself would allow.
+        """Return 0 for the pools that Nova allows, by alias or for a port."""
         allowed = self._filter_pools_for_spec(pools, request)
         for filter_pools in (
             self._filter_pools_for_unrequested_pfs,

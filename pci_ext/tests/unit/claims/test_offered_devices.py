@@ -12,10 +12,13 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 from nova.pci import whitelist
 from oslotest import base
 
 from pci_ext import exception
+from pci_ext.claims import offered_devices
 from pci_ext.tests import fixtures
 from pci_ext.tests.unit.claims import devices
 
@@ -76,6 +79,22 @@ class WhitelistTest(base.BaseTestCase):
         self.assertEqual({'e.n': '2'}, self.attributes(product_id='10ee'))
         self.conf.config(group='pci_ext', pci_devices=['01:00.0|10GE'])
         self.assertEqual({'e.name': '10GE'}, self.attributes())
+
+    def test_reads_the_properties_once_for_all_entries(self) -> None:
+        self.conf.config(
+            group='pci_ext',
+            pci_devices=[f'0{bus}:00.1|10GE' for bus in range(2, 9)],
+        )
+        specs = whitelist.Whitelist([])
+        record = devices.device('0000:01:00.0')
+        with mock.patch.object(
+            offered_devices,
+            'properties_of',
+            wraps=offered_devices.properties_of,
+        ) as properties_of:
+            specs.get_devspec(record)
+            specs.device_assignable(REPORTED)
+        self.assertEqual(2, properties_of.call_count)
 
     def test_attributes_are_recorded_with_the_device(self) -> None:
         self.offer('[{"vendor_id": "8086"}, {"e.group": "gpu"}]')

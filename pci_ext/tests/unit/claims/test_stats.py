@@ -12,6 +12,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 from fixtures import FakeLogger
 from nova import exception as nova_exception
 from nova import objects
@@ -21,6 +23,7 @@ from nova.pci import whitelist
 from oslo_utils.fixture import uuidsentinel as uuids
 from oslotest import base
 
+from pci_ext.matching import compiled_requests
 from pci_ext.tests import fixtures
 from pci_ext.tests.unit.claims import devices
 
@@ -236,6 +239,19 @@ class GroupingTest(StatsTest):
 
 
 class AssignmentTest(StatsTest):
+    def test_compiles_many_different_requests_once(self) -> None:
+        host = self.stats(devices.device('0000:01:00.0'))
+        requests = [
+            devices.request(1, {'product_id': f'{number:04x}'})
+            for number in range(40)
+        ]
+        self.assertFalse(host.support_requests(requests, None))
+        with mock.patch.object(
+            compiled_requests, 'compile_request', autospec=True
+        ) as compile_request:
+            host.support_requests(requests, None)
+        compile_request.assert_not_called()
+
     def test_request_order_does_not_matter(self) -> None:
         host = self.stats(
             devices.device('0000:01:00.0', product_id='000a'),
