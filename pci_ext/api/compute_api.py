@@ -67,6 +67,10 @@ _RESERVE = {
 class ComputeAPI(api.API):
     """Nova's compute API, with PCI flavors.
 
+    Before it changes the request spec of a server it checks the lock and the
+    task state, as Nova does later: the conductor may be using the request spec
+    for a move that is in progress.
+
     :raises SeamChanged: if a method of Nova has other parameters
     """
 
@@ -144,6 +148,8 @@ class ComputeAPI(api.API):
         )
         reservation.prepare(checks.check_unshelve(context, instance))
 
+    @api.check_instance_lock
+    @api.check_instance_state()
     def resize(
         self,
         context: nova_context.RequestContext,
@@ -156,6 +162,8 @@ class ComputeAPI(api.API):
         with reservation.scope(), moves.moving(instance):
             super().resize(context, instance, *args, **kwargs)
 
+    @api.check_instance_lock
+    @api.check_instance_state()
     def live_migrate(
         self,
         context: nova_context.RequestContext,
@@ -186,6 +194,8 @@ class ComputeAPI(api.API):
         request_specs.sync(context, instance)
         super().evacuate(context, instance, *args, **kwargs)
 
+    @api.check_instance_lock
+    @api.check_instance_state()
     def unshelve(
         self,
         context: nova_context.RequestContext,

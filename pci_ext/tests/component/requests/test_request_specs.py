@@ -11,10 +11,12 @@
 # under the License.
 
 from nova import context as nova_context
+from nova import exception as nova_exception
 from nova import objects
 from nova import test
 from nova.compute import instance_actions
 from nova.tests import fixtures as nova_fixtures
+from oslo_utils import timeutils
 from oslo_utils.fixture import uuidsentinel
 
 from pci_ext.api import compute_api
@@ -82,3 +84,30 @@ class MovesTestCase(test.TestCase):
                 self.requests_after_start(action),
                 action,
             )
+
+    def test_refused_moves_leave_the_request_spec(self) -> None:
+        synced: list[object] = []
+
+        def sync(context: object, instance: object) -> None:
+            synced.append(instance)
+
+        self.stub_out('pci_ext.requests.request_specs.sync', sync)
+        self.instance.launched_at = timeutils.utcnow()
+        nova_api = compute_api.ComputeAPI()
+        for values, error in (
+            (
+                {'task_state': 'resize_prep'},
+                nova_exception.InstanceInvalidState,
+            ),
+            ({'locked': True}, nova_exception.InstanceIsLocked),
+        ):
+            self.instance.update({'task_state': None, **values})
+            for move, arguments in (
+                (nova_api.resize, ()),
+                (nova_api.live_migrate, (False, False, 'host')),
+                (nova_api.unshelve, ()),
+            ):
+                self.assertRaises(
+                    error, move, self.context, self.instance, *arguments
+                )
+        self.assertEqual([], synced)
