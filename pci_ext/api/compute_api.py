@@ -43,8 +43,8 @@ from pci_ext.requests import nova_compute_api
 from pci_ext.requests import port_attach
 from pci_ext.requests import request_specs
 
-#: Actions whose host uses the PCI requests that nova-api sends.
-_SEND_REQUESTS = frozenset(
+#: Actions whose host uses the PCI requests and devices that nova-api sends.
+_SEND_DEVICES = frozenset(
     (
         instance_actions.REBUILD,
         instance_actions.RESIZE,
@@ -270,6 +270,6 @@ class ComputeAPI(api.API):
         """Record an action; the server has its task state by now."""
         if action in _RESERVE:
             reservation.recheck(context, instance, _RESERVE[action])
-        if action in _SEND_REQUESTS:
-            request_specs.refresh_requests(instance)
+        if action in _SEND_DEVICES:
+            request_specs.refresh(instance)
         super()._record_action_start(context, instance, action)

@@ -49,15 +49,20 @@ def sync(
         spec.save()
 
 
-def refresh_requests(instance: 'objects.Instance') -> None:
-    """Read the PCI requests of a server that has its task state for a move.
+def refresh(instance: 'objects.Instance') -> None:
+    """Read the requests and devices of a server that has its task state.
 
     An attach or detach may have ended since they were read; none can begin
-    now.
+    now. The host uses those that nova-api sends: for the guest that it starts
+    anew, and for the move context, by which it frees the devices later.
     """
-    if 'pci_requests' not in instance:
-        return
-    instance.pci_requests = objects.InstancePCIRequests.get_by_instance_uuid(
-        instance._context, instance.uuid
-    )
-    instance.obj_reset_changes(['pci_requests'])
+    for field, kind in (
+        ('pci_requests', objects.InstancePCIRequests),
+        ('pci_devices', objects.PciDeviceList),
+    ):
+        if field in instance:
+            current = kind.get_by_instance_uuid(
+                instance._context, instance.uuid
+            )
+            setattr(instance, field, current)
+            instance.obj_reset_changes([field])
