@@ -66,13 +66,13 @@ class TestMoves(lifecycle.LifecycleTestCase):
             self.assertEqual('Success', self.detach(self.server, address))
         self.assertNoOtherDevicesInUse(self.server)
 
-    def fail_to_detach(self) -> str:
-        """Let a detach time out, and return the address of the device."""
-        address = max(self.devices(self.server))
+    def fail_to_detach(self, address: str = '') -> str:
+        """Let the detach of a device time out, and return its address."""
+        address = address or max(self.devices(self.server))
         self.inject_faults(release_delay={address: 'never'}, timeout=0.2)
         self.assertEqual('Error', self.detach(self.server, address))
         self.inject_faults()
-        self.assertEqual(1, len(self.pending_detaches()))
+        self.assertIn(f'pci_ext:detach:{address}', self.pending_detaches())
         return address
 
     def test_migrates_without_a_device_that_is_to_be_detached(self) -> None:
@@ -212,7 +212,8 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.assertHasDevices(self.server, self.target)
         self.assertNoOtherDevicesInUse(self.server)
 
-    def test_evacuation(self) -> None:
+    def evacuate(self) -> None:
+        """Evacuate the server from its host, and start it and the host."""
         [service] = self.openstack(
             'compute', 'service', 'list', '--host', self.source
         )
@@ -228,8 +229,27 @@ class TestMoves(lifecycle.LifecycleTestCase):
         response = self.request('PUT', path, {'forced_down': False})
         self.assertEqual(200, response.status, response.data)
         self.act_and_wait(self.server, 'os-start', None, 'ACTIVE')
+
+    def test_evacuation(self) -> None:
+        self.evacuate()
         self.assertHasDevices(self.server, self.target)
         self.assertNoOtherDevicesInUse(self.server)
+
+    def test_evacuates_without_devices_that_are_to_be_detached(self) -> None:
+        for template in lifecycle.TWO, lifecycle.CRYPTO:
+            self.fail_to_detach(template.format(self.DOMAINS[self.source]))
+        self.evacuate()
+        self.assertEqual(self.target, self.host_of(self.server))
+        self.assertEqual(['hot'], list(self.devices(self.server).values()))
+        self.assertEqual(
+            sorted(self.devices(self.server)), self.domain(self.server)
+        )
+        self.wait_until(lambda: not self.pending_detaches())
+        self.assertNoOtherDevicesInUse(self.server)
+        # Its requests are those of its devices.
+        self.migrate(self.server)
+        self.confirm(self.server)
+        self.assertEqual(['hot'], list(self.devices(self.server).values()))
 
 
 class TestSameHost(lifecycle.LifecycleTestCase):
