@@ -102,7 +102,7 @@ class Attach(operation.Operation):
             steps.Step('release', self._release_failed),
             steps.Step('allocate', self._allocate),
             steps.Step('complete', self.mark_completed, self.clear_completed),
-            steps.Step('confirm', self._confirm),
+            steps.Step('confirm', self._confirm, self._unconfirm),
             steps.Step('finish', self.finish),
         )
 
@@ -136,6 +136,8 @@ class Attach(operation.Operation):
         Such a device is like one whose detach is pending. Requests of other
         devices stay marked as those of an attach, so that recovery undoes it.
         """
+        if self.is_deleting():
+            return
         self.sync_requests(self.request_ids)
         remaining = self._claimed()
         if remaining and len(remaining) == len(
@@ -187,6 +189,8 @@ class Attach(operation.Operation):
         ]
 
     def _unclaim(self) -> None:
+        if self.is_deleting():
+            return
         self.free(self._claimed())
         # Devices that the guest does not release stay the server's.
         self._allocate()
@@ -257,6 +261,8 @@ class Attach(operation.Operation):
             self.free(failed)
 
     def _detach(self) -> None:
+        if self.is_deleting():
+            return
         in_guest = self.in_guest()
         attached = [
             device for device in self._claimed() if device.address in in_guest
@@ -270,3 +276,15 @@ class Attach(operation.Operation):
     def _confirm(self) -> None:
         instance_devices.mark_attached(self.instance, self.request_ids)
         instance_devices.update_request_spec(self.context, self.instance)
+
+    def _unconfirm(self) -> None:
+        """Let recovery undo the attach, if it is not undone now."""
+        instance_devices.mark_attaching(
+            [
+                request
+                for request in instance_requests.list_requests(self.instance)
+                if request.request_id in self.request_ids
+            ],
+            self.operation_id,
+        )
+        self.instance.save()

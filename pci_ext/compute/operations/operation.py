@@ -20,6 +20,7 @@ import contextlib
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
+from nova.compute import task_states
 from oslo_log import log as logging
 from oslo_utils import excutils
 
@@ -31,6 +32,8 @@ from pci_ext.compute.operations import server_task
 from pci_ext.i18n import _
 
 LOG = logging.getLogger(__name__)
+
+_DELETING = (task_states.DELETING, task_states.SOFT_DELETING)
 
 
 class Operation(server_task.ServerTask, abc.ABC):
@@ -129,6 +132,22 @@ class Operation(server_task.ServerTask, abc.ABC):
             is not None
         ):
             instance.save()
+
+    def is_deleting(self) -> bool:
+        """Return whether Nova deletes the server, and waits for its lock.
+
+        The guest is destroyed and its devices are freed then: it is not asked
+        for them before, for which it may take minutes. If the delete fails,
+        recovery undoes the operation.
+        """
+        try:
+            instance = server_task.find_instance(
+                self.context, self.server_uuid
+            )
+        except Exception:
+            LOG.exception('The operation is undone', instance=self.instance)
+            return False
+        return instance is None or instance.task_state in _DELETING
 
     def is_completed(self) -> bool:
         """Return whether only the outcome remains to be recorded."""

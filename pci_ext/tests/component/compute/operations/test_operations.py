@@ -125,6 +125,57 @@ class AttachTestCase(OperationsTestCase):
         self.assertEqual(1, len(self.devices(server)))
         self.assertConsistent(server)
 
+    def delete_during_attach(self, server: str, task_state: str) -> list[str]:
+        """Let Nova wait for the lock of a server when its devices are in.
+
+        :returns: the addresses that the guest was asked to release
+        """
+        driver = self.compute.driver
+        attach_pci = driver.attach_pci
+        asked: list[str] = []
+
+        def delete_after(*args: Any) -> None:
+            attach_pci(*args)
+            instance = self.instance(server)
+            instance.task_state = task_state
+            instance.save()
+
+        driver.attach_pci = delete_after
+        driver.detach_pci = lambda context, instance, devices: asked.extend(
+            device.address for device in devices
+        )
+        self.assertIsNone(self.attach(server, 2))
+        self.assertFailed(server, task_state)
+        del driver.attach_pci, driver.detach_pci
+        return asked
+
+    def test_delete_does_not_wait_for_the_guest(self) -> None:
+        server = self.create_server(1)
+        self.assertEqual(
+            [], self.delete_during_attach(server, task_states.DELETING)
+        )
+        instance = self.instance(server)
+        self.assertEqual(task_states.DELETING, instance.task_state)
+        self.assertEqual(3, len(instance.pci_devices))
+        # As Nova does when it has destroyed the guest.
+        self.compute.driver._domains.remove(server)
+        self.compute.rt.pci_tracker.free_instance(self.context, instance)
+        self.compute.rt.pci_tracker.save(self.context)
+        instance.destroy()
+        self.manager.heal(server)
+        self.assertConsistent()
+
+    def test_failed_delete_is_followed_by_the_undo(self) -> None:
+        server = self.create_server(1)
+        self.delete_during_attach(server, task_states.SOFT_DELETING)
+        self.assertIn(server, self.manager._unhealthy)
+        instance = self.instance(server)
+        instance.task_state = None
+        instance.save()
+        self.manager.heal(server)
+        self.assertEqual(1, len(self.devices(server)))
+        self.assertConsistent(server)
+
     def test_refuses_more_devices_than_root_ports(self) -> None:
         server = self.create_server(1)
         self.inject_faults(root_ports=2)
@@ -198,25 +249,6 @@ class AttachTestCase(OperationsTestCase):
         instance = self.instance(server)
         self.assertEqual(server_state.ATTACHING_PCI, instance.task_state)
         self.assertEqual(1, len(instance.pci_devices))
-
-    def test_deletion_during_attach_undoes_the_attach(self) -> None:
-        server = self.create_server(1)
-        original = self.compute.driver.attach_pci
-
-        def attach_pci(*args: object) -> None:
-            original(*args)
-            instance = self.instance(server)
-            instance.task_state = task_states.DELETING
-            instance.save()
-
-        self.compute.driver.attach_pci = attach_pci
-        self.attach(server, 2)
-        instance = self.instance(server)
-        self.assertEqual(task_states.DELETING, instance.task_state)
-        self.assertEqual(1, len(instance.pci_devices))
-        instance.task_state = None
-        instance.save()
-        self.assertConsistent(server)
 
     def test_attach_fails_for_a_deleted_server(self) -> None:
         server = self.create_server(0)
