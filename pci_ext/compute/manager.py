@@ -40,6 +40,9 @@ LOG = logging.getLogger(__name__)
 #: Seconds between two looks at the servers that are to be healed.
 _HEALING_INTERVAL = 10
 
+#: Seconds between two searches for leftover networks of ports.
+_NETWORKS_INTERVAL = 600
+
 
 class Manager:
     """Starts the threads that work at servers, for RPC, driver and Nova.
@@ -59,7 +62,7 @@ class Manager:
         host.
         """
         context = nova_context.get_admin_context()
-        workers.start_thread(self._remove_leftover_networks)
+        workers.start_thread(self._remove_networks_at_start)
         workers.start_thread(
             self._recover,
             unfinished_servers.find(context, self._compute.host),
@@ -80,10 +83,22 @@ class Manager:
             _HEALING_INTERVAL,
             self._heal_due,
         )
+        periodic_tasks.schedule(
+            self._compute,
+            'remove_leftover_pci_networks',
+            _NETWORKS_INTERVAL,
+            self._remove_leftover_networks,
+        )
 
-    def _remove_leftover_networks(self) -> None:
+    def _remove_networks_at_start(self) -> None:
         """Remove the networks; no server waits for it, or depends on it."""
-        if not self.workers.wait_for_tracker():
+        if self.workers.wait_for_tracker():
+            self._remove_leftover_networks(nova_context.get_admin_context())
+
+    def _remove_leftover_networks(
+        self, context: nova_context.RequestContext
+    ) -> None:
+        if self._compute.rt.pci_tracker is None:
             return
         try:
             leftover_networks.remove(self._compute)

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Remove the networks of ports that an earlier nova-compute left.
+"""Remove the networks of ports that could not be removed with their port.
 
 A network stays as long as its device is claimed or allocated on this host for
 the server of the port.

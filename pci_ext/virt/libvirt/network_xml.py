@@ -30,6 +30,24 @@ def address_in(xml: str) -> str | None:
     return None if device is None else device.get('address')
 
 
+def are_alike(xml: str, other: str) -> bool:
+    """Return whether two networks give a guest the same device and VLAN.
+
+    libvirt adds to the description of a network that it has made.
+    """
+    return _essentials(xml) == _essentials(other)
+
+
+def _essentials(xml: str) -> tuple[object, ...]:
+    network = etree.fromstring(xml)
+    return (
+        address_in(xml),
+        network.xpath('forward/@mode'),
+        network.xpath('forward/interface/@dev'),
+        network.xpath('vlan/tag/@id'),
+    )
+
+
 def describe(
     name: str, address: str, vlan: int = 0, interface: str | None = None
 ) -> str:

@@ -92,13 +92,6 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
     ) -> None:
         name = port_networks.name_of(instance.uuid, vif['id'])
         address = vif['profile']['pci_slot']
-        connection = self.host.get_connection()
-        with _if_exists():
-            network = connection.networkLookupByName(name)
-            if network_xml.address_in(network.XMLDesc(0)) == address:
-                return
-            # The port has another device than before.
-            network.destroy()
         xml = network_xml.describe(
             name,
             address,
@@ -109,12 +102,19 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
                 else None
             ),
         )
+        connection = self.host.get_connection()
+        with _if_exists():
+            network = connection.networkLookupByName(name)
+            if network_xml.are_alike(network.XMLDesc(0), xml):
+                return
+            # The port has another device or VLAN than before.
+            network.destroy()
         LOG.info('Making network %s of %s', name, address, instance=instance)
         # Not defined: it does not outlive a restart of the host.
         connection.networkCreateXML(xml)
 
     def _try_to_remove(self, name: str) -> None:
-        """Remove the network of a port, or leave it to the next start.
+        """Remove the network of a port, or leave it to nova-compute.
 
         A host need not have libvirt's network driver, and a network that stays
         does no harm.
@@ -122,14 +122,7 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
         try:
             self.remove_network(name)
         except driver.libvirt.libvirtError as error:
-            LOG.log(
-                logging.WARNING
-                if CONF.pci_ext.port_plug == 'network'
-                else logging.DEBUG,
-                'Network %s was not removed: %s',
-                name,
-                error,
-            )
+            _log_error('Network %s was not removed: %s', name, error)
 
     def networks(self) -> dict[str, str]:
         """Return by name the device address of each network of a port.
@@ -143,7 +136,7 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
                     address = network_xml.address_in(network.XMLDesc(0))
                     found[network.name()] = address or ''
         except driver.libvirt.libvirtError as error:
-            LOG.warning('libvirt does not list its networks: %s', error)
+            _log_error('libvirt does not list its networks: %s', error)
         return found
 
     def remove_network(self, name: str) -> None:
@@ -151,6 +144,17 @@ class VifDriver(libvirt_vif.LibvirtGenericVIFDriver):
         with _if_exists():
             self.host.get_connection().networkLookupByName(name).destroy()
             LOG.info('Removed network %s', name)
+
+
+def _log_error(text: str, *values: object) -> None:
+    """Log a warning on a host whose ports have networks."""
+    LOG.log(
+        logging.WARNING
+        if CONF.pci_ext.port_plug == 'network'
+        else logging.DEBUG,
+        text,
+        *values,
+    )
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ import fixtures
 from oslo_utils.fixture import uuidsentinel as uuids
 
 from pci_ext import server_state
+from pci_ext.compute.recovery import periodic_tasks
 from pci_ext.tests.component.compute import base
 from pci_ext.virt import port_networks
 from pci_ext.virt.fake import driver
@@ -45,6 +46,16 @@ class SweepTest(base.HostTestCase):
         self.make_network(server, other)
         self.start()
         self.assertEqual([], self.names())
+
+    def test_removes_a_network_that_was_left_since_the_start(self) -> None:
+        server = self.create_server()
+        [address] = self.devices(server)
+        claimed = self.make_network(server, address)
+        self.make_network(uuids.gone, '0000:04:00.0')
+        periodic_tasks.run(
+            self.compute, self.context, 'remove_leftover_pci_networks'
+        )
+        self.assertEqual([claimed], self.names())
 
     def test_failed_removal_does_not_stop_the_others(
         self,

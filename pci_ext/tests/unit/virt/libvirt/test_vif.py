@@ -180,6 +180,44 @@ class NetworkTest(VifTestCase):
         self.driver.plug(self.instance, port)
         self.assertEqual({self.NAME: '0000:3b:02.2'}, self.driver.networks())
 
+    def test_another_vlan_another_network(self) -> None:
+        port = self.port(uuids.port)
+        self.driver.plug(self.instance, port)
+        port['details']['vlan'] = 43
+        self.driver.plug(self.instance, port)
+        self.assertEqual('43', self.network().find('vlan/tag').get('id'))
+
+    def test_another_interface_another_network(self) -> None:
+        names = iter(('ens3v1', 'ens3v2'))
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'nova.pci.utils.get_ifname_by_pci_address',
+                lambda address, pf_interface=False: next(names),
+            )
+        )
+        self.useFixture(
+            fixtures.MonkeyPatch(
+                'nova.virt.libvirt.vif.set_vf_interface_vlan',
+                lambda *args, **kwargs: None,
+            )
+        )
+        port = self.port(uuids.port, 'macvtap')
+        self.driver.plug(self.instance, port)
+        self.driver.plug(self.instance, port)
+        [interface] = self.network().find('forward')
+        self.assertEqual('ens3v2', interface.get('dev'))
+
+    def test_what_libvirt_adds_does_not_matter(self) -> None:
+        port = self.port(uuids.port)
+        self.driver.plug(self.instance, port)
+        [network] = self.connection.networks.values()
+        made = network.XMLDesc(0)
+        network._xml = made.replace(
+            '<forward ', f'<uuid>{uuids.network}</uuid><forward dev="ens3" '
+        ).replace('<interface ', '<interface connections="1" ')
+        self.driver.plug(self.instance, port)
+        self.assertEqual([network], [*self.connection.networks.values()])
+
     def test_the_network_of_a_running_port_is_kept(self) -> None:
         port = self.port(uuids.port)
         self.driver.plug(self.instance, port)
