@@ -12,6 +12,7 @@
 
 """Seam: scans and moves in the resource tracker of a compute host."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from nova import objects
@@ -149,6 +150,23 @@ class ResourceTracker(resource_tracker.ResourceTracker):
             return
         tracker.free_instance_claims(context, instance)
         self._save_and_report(context)
+
+    @utils.synchronized(resource_tracker.COMPUTE_RESOURCE_SEMAPHORE, fair=True)
+    def free_pci_devices(
+        self,
+        context: Any,
+        devices: 'Iterable[objects.PciDevice]',
+        instance: 'objects.Instance',
+    ) -> None:
+        """Free devices of a server: all, even if they cannot be saved.
+
+        The tracker saves again what it could not save.
+
+        :raises Exception: if the records cannot be saved now
+        """
+        for device in devices:
+            self.pci_tracker.free_device(device, instance)
+        self.pci_tracker.save(context)
 
     def _save_and_report(self, context: Any) -> None:
         self.pci_tracker.save(context)

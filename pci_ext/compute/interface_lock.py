@@ -141,12 +141,13 @@ def _unclaim(
 
     :param request_ids: the requests that Nova added for the port
     """
-    for device in instance_devices.get_devices(compute.rt, instance):
-        if (
-            device.status == fields.PciDeviceStatus.CLAIMED
-            and device.request_id in request_ids
-        ):
-            compute.rt.unclaim_pci_devices(context, device, instance)
+    claimed = [
+        device
+        for device in instance_devices.get_devices(compute.rt, instance)
+        if device.status == fields.PciDeviceStatus.CLAIMED
+        and device.request_id in request_ids
+    ]
+    compute.rt.free_pci_devices(context, claimed, instance)
 
 
 def _refuse_while_busy(

@@ -12,6 +12,7 @@
 
 """The parts of Nova's compute manager that operations use."""
 
+from collections.abc import Iterable
 from typing import Any
 from typing import Protocol
 
@@ -37,10 +38,10 @@ class ResourceTracker(Protocol):
         instance_numa_topology: 'objects.InstanceNUMATopology | None',
     ) -> 'list[objects.PciDevice]': ...
 
-    def unclaim_pci_devices(
+    def free_pci_devices(
         self,
         context: nova_context.RequestContext,
-        pci_device: 'objects.PciDevice',
+        devices: 'Iterable[objects.PciDevice]',
         instance: 'objects.Instance',
     ) -> None: ...
 

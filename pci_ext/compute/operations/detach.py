@@ -189,9 +189,6 @@ class Detach(operation.Operation):
     def subject(self) -> action_notifications.Subject:
         return self._subject
 
-    def _addresses(self) -> list[str]:
-        return [device.address for device in self.devices]
-
     def _mark(self) -> None:
         server_state.mark_pending_detach(
             self.instance, self.devices, self.operation_id
@@ -208,8 +205,14 @@ class Detach(operation.Operation):
         }
 
     def _unmark(self) -> None:
+        """Remove the marks, but those of devices that are free already.
+
+        By them recovery finds the requests of these devices.
+        """
         server_state.PENDING_DETACH.remove(
-            self.instance, set(self._addresses()) - self._not_released
+            self.instance,
+            {device.address for device in self._still_owned()}
+            - self._not_released,
         )
 
     def _detach(self) -> None:

@@ -174,25 +174,27 @@ class ServerTask:
         guest releases them.
         """
         in_guest = self.in_guest()
+        remaining = [each for each in devices if each.address in in_guest]
         server_state.mark_pending_detach(
-            self.instance,
-            [device for device in devices if device.address in in_guest],
-            self.operation_id,
+            self.instance, remaining, self.operation_id
         )
-        for device in devices:
-            if device.address in in_guest:
-                LOG.error(
-                    'PCI device %s stays allocated: the guest has it',
-                    device.address,
-                    instance=self.instance,
-                )
-            else:
-                self.rt.unclaim_pci_devices(
-                    self.context, device, self.instance
-                )
+        for device in remaining:
+            LOG.error(
+                'PCI device %s stays allocated: the guest has it',
+                device.address,
+                instance=self.instance,
+            )
+        self.rt.free_pci_devices(
+            self.context,
+            [each for each in devices if each.address not in in_guest],
+            self.instance,
+        )
 
     def sync_requests(self, request_ids: set[str]) -> None:
         """Set the count of requests to the devices that the server has."""
+        # Saves what could not be saved before: after a restart a freed device
+        # would be the server's again, without a request.
+        self.rt.free_pci_devices(self.context, [], self.instance)
         instance_devices.sync_requests(
             self.instance, request_ids, self.owned()
         )

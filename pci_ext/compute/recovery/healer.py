@@ -208,6 +208,10 @@ class Healer:
         with task.held():
             match action:
                 case healing_actions.ClearPendingDetach(addresses):
+                    marks = server_state.pending_detaches(task.instance)
+                    task.sync_requests(
+                        {marks[address].request_id for address in addresses}
+                    )
                     server_state.PENDING_DETACH.remove(
                         task.instance, addresses
                     )

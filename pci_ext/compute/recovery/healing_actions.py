@@ -54,7 +54,10 @@ class Free:
 
 @dataclasses.dataclass(frozen=True)
 class ClearPendingDetach:
-    """Remove the marks of devices that the server does not have any more."""
+    """Remove the marks of devices that the server does not have any more.
+
+    Their requests may still count them.
+    """
 
     addresses: frozenset[str]
 

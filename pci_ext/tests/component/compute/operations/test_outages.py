@@ -1,0 +1,147 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+"""Services that are away during an attach or detach.
+
+All calls of nova-compute fail from one of them on, until the operation has
+ended. When the service is back, periodic tasks heal the server.
+"""
+
+from collections.abc import Callable
+import contextlib
+import functools
+import itertools
+
+import fixtures
+from nova import objects
+
+from pci_ext import server_state
+from pci_ext.compute import instance_devices
+from pci_ext.compute.recovery import periodic_tasks
+from pci_ext.tests.component.compute import base
+from pci_ext.tests.component.compute import outages
+
+CONDUCTOR, LIBVIRT = 'conductor', 'libvirt'
+
+#: By name: how many calls fail, and whether the first one has its effect.
+OUTAGES = {
+    'until_the_end': (None, False),
+}
+
+
+class OutagesTestCase(base.HostTestCase):
+    """The methods of operations return what nova-compute is to do."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        # A stale operation is ended at once.
+        self.conf.config(rpc_response_timeout=0)
+        self.inject_faults(timeout=0)
+
+    def attach(self, server: str) -> Callable[[], object]:
+        operation_id = self.acquire(server, server_state.ATTACHING_PCI)
+        return functools.partial(
+            self.endpoint.attach_pci,
+            self.context,
+            self.instance(server),
+            operation_id,
+            [self.request(2)],
+        )
+
+    def detach(self, server: str) -> Callable[[], object]:
+        operation_id = self.acquire(server, server_state.DETACHING_PCI)
+        instance = self.instance(server)
+        return functools.partial(
+            self.endpoint.detach_pci,
+            self.context,
+            instance,
+            operation_id,
+            [device.dev_id for device in instance.pci_devices],
+        )
+
+    def outage(self, service: str, *args: object) -> outages.Outage:
+        if service == CONDUCTOR:
+            return outages.ConductorOutage(*args)
+        return outages.LibvirtOutage(*args, self.compute.driver)
+
+    def check(
+        self,
+        operation: str,
+        service: str,
+        length: int | None,
+        has_effect: bool,
+    ) -> None:
+        """Check an operation with an outage from each of its calls on."""
+        for first in itertools.count(1):
+            server = self.create_server(2)
+            run = getattr(self, operation)(server)
+            with self.outage(service, first, length, has_effect) as outage:
+                # nova-api gets the error.
+                with contextlib.suppress(Exception):
+                    run()
+            self.heal(server)
+            self.assertEnded(server)
+            self.release(server)
+            if not outage.failed:
+                break
+
+    def heal(self, server: str) -> None:
+        unhealthy = self.manager._unhealthy
+        with fixtures.MockPatchObject(
+            unhealthy, 'due', lambda: [server] if server in unhealthy else []
+        ):
+            for name in ('end_stale_pci_operations', 'heal_pci_servers') * 2:
+                periodic_tasks.run(self.compute, self.context, name)
+
+    def assertEnded(self, server: str) -> None:
+        """Check that all agree, and that nothing of the operation remains."""
+        # nova-api does so before the server moves.
+        instance_devices.update_request_spec(
+            self.context, self.instance(server)
+        )
+        self.assertConsistent(server)
+        action = objects.InstanceAction.get_by_request_id(
+            self.context, server, self.context.request_id
+        )
+        for event in objects.InstanceActionEventList.get_by_action(
+            self.context, action.id
+        ):
+            self.assertIsNotNone(event.finish_time, event)
+        # A device that the guest was asked for may be released later.
+        pending = self.pending(server)
+        self.assertLessEqual(pending, set(self.devices(server)))
+        keys = self.instance(server).system_metadata
+        self.assertEqual(
+            len(pending),
+            len([key for key in keys if key.startswith(server_state.PREFIX)]),
+        )
+
+    def release(self, server: str) -> None:
+        instance = self.instance(server)
+        self.compute.rt.pci_tracker.free_instance(self.context, instance)
+        self.compute.rt.pci_tracker.save(self.context)
+        self.compute.driver._domains.stop(server)
+        instance.destroy()
+
+
+def _add_tests() -> None:
+    """Add a test for each operation, service and kind of outage."""
+    for operation, service, (kind, how) in itertools.product(
+        ('attach', 'detach'), (CONDUCTOR, LIBVIRT), OUTAGES.items()
+    ):
+        test = functools.partialmethod(
+            OutagesTestCase.check, operation, service, *how
+        )
+        setattr(OutagesTestCase, f'test_{operation}_{service}_{kind}', test)
+
+
+_add_tests()
