@@ -40,6 +40,7 @@ from pci_ext.activation import seam
 from pci_ext.claims import device_scan
 from pci_ext.claims import offered_devices
 from pci_ext.claims import sriov_status
+from pci_ext.claims import unmatched_entries
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -110,17 +111,37 @@ class PciDevTracker(manager.PciDevTracker):
                 'The host continues to offer the same PCI devices: %s',
                 error.format_message(),
             )
+        reports = jsonutils.loads(devices_json)
         self._models = {
             device['address']: _model(
                 device['vendor_id'], device['product_id']
             )
-            for device in jsonutils.loads(devices_json)
+            for device in reports
         }
         options = _options()
-        if self._scanned is not None and self._scanned[1] != options:
+        is_new = self._scanned is None or self._scanned[1] != options
+        if is_new:
             self._scan.forget_reports()
         super().update_devices_from_hypervisor_resources(devices_json)
         self._scanned = (devices_json, options)
+        if is_new:
+            self._log_offer(reports)
+
+    def _log_offer(self, reports: list[dict[str, Any]]) -> None:
+        """Log what the options offer, once for each value of them."""
+        offered = [
+            device
+            for device in self.pci_devs
+            if device.status != fields.PciDeviceStatus.REMOVED
+            and server_state.WITHDRAWN not in device.extra_info
+        ]
+        LOG.info(
+            'The host has %(devices)d PCI devices, and offers %(offered)d of '
+            'them by [pci_ext] pci_information and pci_devices and [pci] '
+            'device_spec',
+            {'devices': len(reports), 'offered': len(offered)},
+        )
+        unmatched_entries.warn(reports)
 
     def _is_replaced(self, device: 'objects.PciDevice') -> bool:
         """Return whether a device in use has made way for another model.

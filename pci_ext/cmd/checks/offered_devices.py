@@ -12,18 +12,13 @@
 
 """Upgrade check of the devices that a compute host offers."""
 
-from collections.abc import Iterable
-from collections.abc import Sequence
-from typing import Any
-
 from nova import exception as nova_exception
 import nova.conf
-from nova.pci import devspec
-from nova.pci import whitelist
 from oslo_upgradecheck import upgradecheck
 
 from pci_ext import exception
 from pci_ext.claims import offered_devices
+from pci_ext.claims import unmatched_entries
 from pci_ext.i18n import _
 from pci_ext.virt import host_devices
 
@@ -50,8 +45,7 @@ def entries_match() -> upgradecheck.Result:
             _('This configuration offers no PCI devices.'),
         )
     try:
-        entries = _all_entries(specs)
-        devices = host_devices.devices()
+        problems = unmatched_entries.explain(host_devices.devices())
     except (exception.PciExtException, nova_exception.NovaException) as error:
         return upgradecheck.Result(
             upgradecheck.Code.WARNING,
@@ -61,7 +55,6 @@ def entries_match() -> upgradecheck.Result:
             )
             % error.format_message(),
         )
-    problems = _unused(entries, devices)
     if problems:
         return upgradecheck.Result(
             upgradecheck.Code.WARNING,
@@ -72,53 +65,3 @@ def entries_match() -> upgradecheck.Result:
             % ' '.join(problems),
         )
     return upgradecheck.Result(upgradecheck.Code.SUCCESS)
-
-
-def _all_entries(
-    specs: Sequence[offered_devices.OfferedDeviceSpec],
-) -> list[tuple[str, devspec.PciDeviceSpec]]:
-    """List the entries in the order they are tried, with their texts."""
-    parse = whitelist.Whitelist._parse_white_list_from_config
-    texts = [*CONF.pci_ext.pci_devices, *CONF.pci_ext.pci_information]
-    return [
-        *zip(texts, specs, strict=True),
-        *(
-            (f'{text} of [pci] device_spec', spec)
-            for text in CONF.pci.device_spec
-            for spec in parse([text])
-        ),
-    ]
-
-
-def _unused(
-    entries: Iterable[tuple[str, devspec.PciDeviceSpec]],
-    devices: Sequence[dict[str, Any]],
-) -> list[str]:
-    """Explain each entry that no device belongs to."""
-    problems = []
-    recordable = [
-        device
-        for device in devices
-        if offered_devices.too_long_address(device) is None
-    ]
-    left = list(recordable)
-    for text, spec in entries:
-        matched = [device for device in left if spec.match(device)]
-        # A device belongs to the first entry that matches it.
-        left = [device for device in left if device not in matched]
-        if matched:
-            continue
-        if any(spec.match(device) for device in recordable):
-            reason = _(
-                'All devices that the entry %s matches belong to entries '
-                'before it.'
-            )
-        elif any(spec.match(device) for device in devices):
-            reason = _(
-                'All devices that the entry %s matches have a PCI domain of '
-                'more than 16 bits, which Nova cannot record.'
-            )
-        else:
-            reason = _('The entry %s matches no device of this host.')
-        problems.append(reason % text)
-    return problems

@@ -64,6 +64,25 @@ class TrackerTest(base.HostTestCase):
             for pool in self.compute.rt.pci_tracker.stats.pools
         }
 
+    def test_logs_once_what_the_host_offers(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger())
+        for _scan in range(2):
+            self.scan('01:00.0|10GE', '1f:00.0|gone')
+        self.assertEqual(
+            1,
+            log.output.count('offers 1 of them by [pci_ext] pci_information'),
+        )
+        self.assertEqual(
+            1,
+            log.output.count(
+                'The entry 1f:00.0|gone matches no device of this host. '
+                'Correct the entry'
+            ),
+        )
+        self.scan('02:00.0|10GE', '03:00.0|10GE')
+        self.assertIn('offers 2 of them', log.output)
+        self.assertNotIn('0|10GE matches no device', log.output)
+
     def test_scan_adds_removes_and_renames_free_devices(self) -> None:
         self.scan('01:00.0|10GE', '02:00.0|10GE')
         self.assertEqual({'10GE': 2}, self.pools())

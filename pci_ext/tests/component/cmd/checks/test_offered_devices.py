@@ -69,6 +69,16 @@ class OfferedTestCase(base.CheckTestCase):
         )
         self.assertNotIn('[{"vendor_id": "10de"}, {}]', details)
 
+    def test_names_a_property_that_no_device_has(self) -> None:
+        entry = '[{"vender_id": "10de"}, {}]'
+        self.offer(entry)
+        self.assert_problem(
+            base.WARNING,
+            offered_devices.entries_match,
+            f'The entry {entry} matches no device: none has a property '
+            'vender_id.',
+        )
+
     def test_warns_of_an_entry_hidden_by_earlier_entries(self) -> None:
         entry = '[{"product_id": "20b0"}, {}]'
         self.offer('[{"vendor_id": "10de"}, {}]', entry)
