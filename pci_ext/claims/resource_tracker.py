@@ -21,12 +21,15 @@ from nova.compute import claims
 from nova.compute import resource_tracker
 from nova.compute import vm_states
 from nova.objects import fields
+from oslo_config import cfg
 from oslo_log import log as logging
 
 from pci_ext.activation import seam
+from pci_ext.claims import offered_devices
 from pci_ext.claims import placement_writer
 from pci_ext.requests import moves
 
+CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
 
 _DEVICES = 'pci_passthrough_devices'
@@ -60,6 +63,13 @@ class ResourceTracker(resource_tracker.ResourceTracker):
             # Drivers of Nova do not have the method.
             if hasattr(self.driver, 'runs_here'):
                 self.pci_tracker.runs_here = self.driver.runs_here
+            elif offered_devices.list_offered():
+                LOG.error(
+                    '[DEFAULT] compute_driver = %s does not serve the devices '
+                    'of [pci_ext] pci_information and pci_devices: set it to '
+                    'pci_ext.LibvirtDriver, or remove these options.',
+                    CONF.compute_driver,
+                )
         elif _DEVICES in resources:
             self.pci_tracker.rescan(resources.pop(_DEVICES))
             compute_node.pci_device_pools = (

@@ -19,6 +19,7 @@ with libvirt need not have the packages of the simulation.
 import importlib
 from typing import Any
 
+#: The modules of the drivers, by the names for ``compute_driver``.
 _DRIVERS = {
     'LibvirtDriver': 'pci_ext.virt.libvirt.driver',
     'FakeDriver': 'pci_ext.virt.fake.driver',
@@ -27,5 +28,9 @@ _DRIVERS = {
 
 def __getattr__(name: str) -> Any:
     if name not in _DRIVERS:
-        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+        raise AttributeError(
+            f'pci_ext has no {name}: the value of [DEFAULT] compute_driver is '
+            f'one of {", ".join(f"pci_ext.{each}" for each in _DRIVERS)}',
+            name=name,
+        )
     return getattr(importlib.import_module(_DRIVERS[name]), name)

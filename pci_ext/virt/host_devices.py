@@ -32,12 +32,13 @@ def devices() -> list[dict[str, Any]]:
 
     Changes nothing in the hypervisor.
 
-    :raises UnsupportedConfiguration: for a compute driver of Nova
+    :raises UnsupportedConfiguration: for a driver that is not of pci_ext, or
+        without libvirt-python
     :raises InvalidHardware: if the hardware file cannot be read
     :raises nova.exception.NovaException: if libvirt does not answer
     """
     if CONF.compute_driver == 'pci_ext.LibvirtDriver':
-        driver = virt.LibvirtDriver(None, read_only=True)
+        driver = _libvirt_driver()
         _connect(driver)
         reported: list[dict[str, Any]] = jsonutils.loads(
             driver._get_pci_passthrough_devices()
@@ -53,6 +54,19 @@ def devices() -> list[dict[str, Any]]:
         )
         % CONF.compute_driver
     )
+
+
+def _libvirt_driver() -> Any:
+    try:
+        return virt.LibvirtDriver(None, read_only=True)
+    except ImportError as error:
+        raise exception.UnsupportedConfiguration(
+            reason=_(
+                'pci_ext.LibvirtDriver needs libvirt-python (%s): install '
+                'pci_ext[libvirt].'
+            )
+            % error
+        ) from error
 
 
 def _connect(driver: Any) -> None:

@@ -46,6 +46,10 @@ def entries_match() -> upgradecheck.Result:
         )
     try:
         problems = unmatched_entries.explain(host_devices.devices())
+    except exception.UnsupportedConfiguration as error:
+        return upgradecheck.Result(
+            upgradecheck.Code.FAILURE, error.format_message()
+        )
     except (exception.PciExtException, nova_exception.NovaException) as error:
         return upgradecheck.Result(
             upgradecheck.Code.WARNING,

@@ -9,6 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+import fixtures
 from nova import objects
 from nova.compute import vm_states
 
@@ -70,3 +71,24 @@ class FreeUntrackedTest(base.HostTestCase):
         self.rt.pci_tracker = None
         self.update_usage(vm_states.DELETED)
         self.assertEqual([], self.reports)
+
+
+class DriverTest(base.HostTestCase):
+    def log_of_start(self, driver: object) -> str:
+        """Start the tracker with a compute driver, and return its log."""
+        rt = self.compute.rt
+        rt.driver, rt.pci_tracker = driver, None
+        log = self.useFixture(fixtures.FakeLogger())
+        rt._setup_pci_tracker(self.context, self.node, {})
+        return str(log.output)
+
+    def test_logs_that_a_driver_of_nova_does_not_serve_devices(self) -> None:
+        text = 'does not serve the devices of [pci_ext] pci_information'
+        self.assertIn(text, self.log_of_start(object()))
+        self.conf.config(group='pci_ext', pci_information=[], pci_devices=[])
+        self.assertNotIn(text, self.log_of_start(object()))
+
+    def test_logs_nothing_for_a_driver_of_pci_ext(self) -> None:
+        self.assertNotIn(
+            'compute_driver', self.log_of_start(self.compute.driver)
+        )

@@ -95,7 +95,10 @@ class ActivationTest(base.BaseTestCase):
         self.useFixture(pci_ext_fixtures.Activation())
         module = importlib.import_module('nova.virt.pci_ext')
         self.assertEqual('FakeDriver', module.FakeDriver.__name__)
-        self.assertRaises(AttributeError, getattr, module, 'NoDriver')
+        error = self.assertRaises(AttributeError, getattr, module, 'NoDriver')
+        self.assertIn(
+            'compute_driver is one of pci_ext.LibvirtDriver, ', str(error)
+        )
 
     def test_a_service_does_not_start_on_a_changed_nova(self) -> None:
         directory = self.useFixture(fixtures.TempDir()).path

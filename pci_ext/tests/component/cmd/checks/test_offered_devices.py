@@ -17,6 +17,7 @@ from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.virt.libvirt import host
 
 from pci_ext import conf
+from pci_ext import virt
 from pci_ext.cmd.checks import offered_devices
 from pci_ext.tests.component.cmd.checks import base
 from pci_ext.virt import host_devices
@@ -146,15 +147,16 @@ class OfferedTestCase(base.CheckTestCase):
             'offers no PCI devices',
         )
 
-    def test_warns_of_the_driver_of_nova(self) -> None:
+    def test_fails_with_another_driver(self) -> None:
         self.offer('[{"vendor_id": "10de"}, {}]')
-        self.flags(compute_driver='libvirt.LibvirtDriver')
-        self.assert_problem(
-            base.WARNING,
-            offered_devices.entries_match,
-            'compute_driver is libvirt.LibvirtDriver',
-            'pci_ext.LibvirtDriver',
-        )
+        for driver in ('libvirt.LibvirtDriver', 'pci_ext.LibVirtDriver'):
+            self.flags(compute_driver=driver)
+            self.assert_problem(
+                base.FAILURE,
+                offered_devices.entries_match,
+                f'compute_driver is {driver}',
+                'pci_ext.LibvirtDriver',
+            )
 
     def test_warns_of_a_missing_hardware_file(self) -> None:
         self.offer('[{"vendor_id": "10de"}, {}]')
@@ -191,6 +193,15 @@ class LibvirtTestCase(base.CheckTestCase):
             'The entry [{"vendor_id": "10de"}, {}] matches no device',
         )
         self.assertNotIn('8086', details)
+
+    def test_fails_without_libvirt_python(self) -> None:
+        self.patch(virt, '_DRIVERS', {'LibvirtDriver': 'no_libvirt'})
+        self.assert_problem(
+            base.FAILURE,
+            offered_devices.entries_match,
+            "No module named 'no_libvirt'",
+            'install pci_ext[libvirt]',
+        )
 
     def test_warns_if_libvirt_does_not_answer(self) -> None:
         def refuse(uri: str, auth: object, flags: int) -> None:
