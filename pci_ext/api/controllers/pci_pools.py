@@ -40,7 +40,7 @@ class PciPoolsController(wsgi.Controller):
         policy.authorize(context, policies.INDEX, target={})
         flavors = visible_flavors.get_all(context)
         is_listed = filters.make_filter(req, schema.index_query, flavors)
-        found, devices = reader.read_pools_and_devices(
+        found, groups = reader.read_pools_and_groups(
             context, req.GET.get('host')
         )
         read = [pool for _, pools in found.hosts for pool in pools]
@@ -63,7 +63,7 @@ class PciPoolsController(wsgi.Controller):
         return self._view_builder.index(
             req,
             page,
-            capacity.count_pools(page, devices),
+            capacity.count_pools(page, groups),
             flavor_matches.Matches(flavors),
             found.cells_down,
         )

@@ -20,14 +20,12 @@ from collections import Counter
 from collections import defaultdict
 from collections.abc import Collection
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Mapping
 
 from nova import context as nova_context
 from nova.objects import fields
 from oslo_log import log as logging
 
-from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import flavor_matches
 from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
@@ -53,12 +51,12 @@ def count_flavors(
         cannot be claimed now: such as virtual functions of a physical one
         in use, or the other way round.
     """
-    found = reader.read_devices(context, cell_queries.DeviceFilter())
+    found, groups = reader.read_pools_and_groups(context)
     matching = flavor_matches.Matches(flavors)
     counted: dict[str, Counter[str]] = defaultdict(Counter)
-    for device in found.devices:
-        for name in matching.names(device.pool):
-            counted[name].update(_counts_as(device))
+    for group in groups:
+        for name in matching.names(group.pool):
+            _add(counted[name], group)
     if found.cells_down:
         LOG.warning(
             'The PCI devices of cells %s are not counted: they do not answer.',
@@ -74,16 +72,16 @@ def count_flavors(
 
 
 def count_pools(
-    pools: Iterable[model.Pool], devices: Iterable[model.Device]
+    pools: Iterable[model.Pool], groups: Iterable[model.DeviceGroup]
 ) -> dict[str, Capacity]:
     """Count the devices of each of some pools.
 
-    :param devices: of the hosts of the pools
+    :param groups: devices of the hosts of the pools
     :returns: by the uuid of the pool
     """
     counted: dict[_Key, Counter[str]] = defaultdict(Counter)
-    for device in devices:
-        counted[_key(device.host, device.pool)].update(_counts_as(device))
+    for group in groups:
+        _add(counted[_key(group.host, group.pool)], group)
     return {
         pool.uuid: _to_counts(counted[_key(pool.host, pool.properties)])
         for pool in pools
@@ -98,16 +96,14 @@ def _key(host: str, properties: Mapping[str, str]) -> _Key:
     return host, frozenset(properties.items())
 
 
-def _counts_as(device: model.Device) -> Iterator[str]:
-    """List the counts that a device adds to."""
-    status = device.row.status
-    if status in _GONE:
+def _add(counted: Counter[str], group: model.DeviceGroup) -> None:
+    if group.status in _GONE:
         return
-    yield 'total'
-    if status == fields.PciDeviceStatus.AVAILABLE:
-        yield 'available'
-    elif status in model.IN_USE:
-        yield 'allocated'
+    counted['total'] += group.number
+    if group.status == fields.PciDeviceStatus.AVAILABLE:
+        counted['available'] += group.number
+    elif group.status in model.IN_USE:
+        counted['allocated'] += group.number
 
 
 def _to_counts(counted: Counter[str]) -> Capacity:

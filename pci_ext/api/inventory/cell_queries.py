@@ -121,6 +121,56 @@ def devices(
     return list(query)
 
 
+def device_groups(
+    context: nova_context.RequestContext, host: str | None, by_card: bool
+) -> Iterable[Any]:
+    """Count the devices of all hosts, or of one, that are alike.
+
+    The database counts: a host has many devices in few groups.
+
+    :param by_card: whether devices of different cards are different
+    :returns: rows as of :func:`devices`, with the address of the card, if at
+        all, and the ``number`` of devices
+    """
+    device = models.PciDevice
+    node = models.ComputeNode
+    card = (
+        sa.func.coalesce(device.parent_addr, device.address)
+        if by_card
+        else sa.null()
+    )
+    alike = (
+        device.compute_node_id,
+        device.vendor_id,
+        device.product_id,
+        device.dev_type,
+        device.label,
+        device.status,
+        device.extra_info,
+        device.numa_node,
+    )
+    exact: list[sa.ColumnElement[Any]] = [card] if by_card else []
+    if context.session.get_bind().dialect.name in ('mysql', 'mariadb'):
+        # These compare texts without case, and long ones in part.
+        exact.append(sa.func.sha2(device.extra_info, 256))
+    query = (
+        context.session.query(
+            *alike,
+            card.label('address'),
+            sa.null().label('parent_addr'),
+            sa.func.count().label('number'),
+        )
+        .join(node, node.id == device.compute_node_id)
+        .filter(
+            device.deleted == 0, node.deleted == 0, device.uuid.isnot(None)
+        )
+        .group_by(*alike, *exact)
+    )
+    for condition in _node_conditions(DeviceFilter(host=host)):
+        query = query.filter(condition)
+    return list(query)
+
+
 def _servers_of(project_id: str) -> Any:
     return sa.select(models.Instance.uuid).where(
         models.Instance.project_id == project_id, models.Instance.deleted == 0

@@ -102,6 +102,22 @@ class Device:
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class DeviceGroup:
+    """Devices of one pool of a host, with one status.
+
+    :ivar host: name of the host
+    :ivar pool: properties of the pool, present or former
+    :ivar status: one of Nova's PciDeviceStatus
+    :ivar number: of devices
+    """
+
+    host: str
+    pool: Mapping[str, str]
+    status: str
+    number: int
+
+
 #: The name of the host and the pools, by the id of the compute node.
 Nodes = dict[int, tuple[str, list[Pool]]]
 

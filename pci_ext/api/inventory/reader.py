@@ -18,6 +18,8 @@ devices of a host.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 import uuid
@@ -49,14 +51,12 @@ def read_pools(
     )
 
 
-def read_pools_and_devices(
+def read_pools_and_groups(
     context: nova_context.RequestContext, host: str | None = None
-) -> tuple[model.Pools, list[model.Device]]:
-    """Read the pools of all hosts, or of one, and their devices."""
+) -> tuple[model.Pools, list[model.DeviceGroup]]:
+    """Read the pools of all hosts, or of one, and count their devices."""
     results = nova_context.scatter_gather_skip_cell0(
-        context,
-        _pools_and_devices_in_cell,
-        cell_queries.DeviceFilter(host=host),
+        context, pools_and_groups_in_cell, host
     )
     answers, cells_down = _sort_out(results)
     return (
@@ -64,7 +64,7 @@ def read_pools_and_devices(
             [node for nodes, _ in answers for node in nodes.values()],
             cells_down,
         ),
-        [device for _, devices in answers for device in devices],
+        [group for _, groups in answers for group in groups],
     )
 
 
@@ -105,12 +105,21 @@ def pools_in_cell(
 
 
 @db_api.pick_context_manager_reader
-def _pools_and_devices_in_cell(
-    context: nova_context.RequestContext,
-    device_filter: cell_queries.DeviceFilter,
-) -> tuple[model.Nodes, list[model.Device]]:
-    nodes = _nodes(context, device_filter)
-    return nodes, _devices(context, device_filter, nodes)
+def pools_and_groups_in_cell(
+    context: nova_context.RequestContext, host: str | None
+) -> tuple[model.Nodes, list[model.DeviceGroup]]:
+    """Read the cell that the context is targeted at."""
+    nodes = _nodes(context, cell_queries.DeviceFilter(host=host))
+    by_card = any(
+        grouping.ADDRESS in pool.reported
+        for _, pools in nodes.values()
+        for pool in pools
+    )
+    rows = cell_queries.device_groups(context, host, by_card)
+    return nodes, [
+        model.DeviceGroup(host, pool, row.status, row.number)
+        for host, row, _, pool in _find_pools(nodes, rows)
+    ]
 
 
 @db_api.pick_context_manager_reader
@@ -119,16 +128,26 @@ def devices_in_cell(
     device_filter: cell_queries.DeviceFilter,
 ) -> list[model.Device]:
     """Read devices of the cell that the context is targeted at."""
-    return _devices(context, device_filter, _nodes(context, device_filter))
+    nodes = _nodes(context, device_filter)
+    rows = cell_queries.devices(context, device_filter)
+    return [
+        model.Device(row, host, properties, pool)
+        for host, row, properties, pool in _find_pools(nodes, rows)
+        if row in device_filter
+    ]
 
 
-def _devices(
-    context: nova_context.RequestContext,
-    device_filter: cell_queries.DeviceFilter,
-    nodes: model.Nodes,
-) -> list[model.Device]:
+def _find_pools(
+    nodes: model.Nodes, rows: Iterable[Any]
+) -> Iterator[tuple[str, Any, dict[str, str], dict[str, str]]]:
+    """Find the pools of devices.
+
+    :param rows: of the devices
+    :returns: for each the name of its host, its row, its properties, and those
+        of its pool
+    """
     of_node: dict[int, list[Any]] = defaultdict(list)
-    for row in cell_queries.devices(context, device_filter):
+    for row in rows:
         of_node[row.compute_node_id].append(row)
     special = {
         key
@@ -140,15 +159,13 @@ def _devices(
         if key
     }
     parse = pool_lookup.ExtraInfoParser()
-    return [
-        model.Device(row, nodes[node_id][0], properties, pool)
-        for node_id, rows in of_node.items()
-        if node_id in nodes
-        for row, properties, pool in pool_lookup.find_pools(
-            [pool.reported for pool in nodes[node_id][1]], rows, special, parse
-        )
-        if row in device_filter
-    ]
+    for node_id, of_one in of_node.items():
+        if node_id in nodes:
+            host, pools = nodes[node_id]
+            for found in pool_lookup.find_pools(
+                [pool.reported for pool in pools], of_one, special, parse
+            ):
+                yield host, *found
 
 
 def _nodes(

@@ -146,7 +146,7 @@ class PciPoolsTestCase(base.RouterTestCase):
     def test_lists_unreachable_cells(self) -> None:
         cell = self.cell_mappings['cell1']
         self.useFixture(
-            base.BrokenCell(reader, '_pools_and_devices_in_cell', cell)
+            base.BrokenCell(reader, 'pools_and_groups_in_cell', cell)
         )
         listed = self.get_list()
         self.assertEqual([cell.uuid], listed['cells_down'])

@@ -15,6 +15,7 @@ from typing import Any
 from nova.objects import fields
 
 from pci_ext.api.inventory import capacity
+from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import reader
 from pci_ext.db import pci_flavors as db
 from pci_ext.objects import pci_flavor
@@ -130,7 +131,9 @@ class UsageTestCase(base.RouterTestCase):
 
     def test_unreachable_cell_makes_the_usage_partial(self) -> None:
         cell = self.cell_mappings['cell1']
-        self.useFixture(base.BrokenCell(reader, 'devices_in_cell', cell))
+        self.useFixture(
+            base.BrokenCell(reader, 'pools_and_groups_in_cell', cell)
+        )
         self.assertEqual(
             {'total': 1, 'available': 1, 'allocated': 0, 'partial': True},
             self.usage()['card'],
@@ -140,6 +143,74 @@ class UsageTestCase(base.RouterTestCase):
         with base.statements('pci_devices') as statements:
             self.usage()
         self.assertEqual(2, len(statements))
+
+    def test_reads_equal_devices_in_one_row(self) -> None:
+        rows: list[Any] = []
+        original = cell_queries.device_groups
+
+        def device_groups(*args: Any) -> Any:
+            rows.extend(original(*args))
+            return original(*args)
+
+        self.stub_out(f'{cell_queries.__name__}.device_groups', device_groups)
+        before = self.usage()['intel']
+        expected = len(rows)
+        for number in range(40):
+            self.create_device(
+                'cell1',
+                self.host1,
+                f'0000:02:{number // 8:02x}.{number % 8}',
+                parent_addr='0000:01:00.0',
+                **VF,
+            )
+        rows.clear()
+        after = self.usage()['intel']
+        self.assertEqual(expected, len(rows))
+        self.assertEqual(
+            [40, 40, 0], [after[key] - before[key] for key in before]
+        )
+
+    def test_counts_devices_by_attributes_that_differ_in_case(self) -> None:
+        pools = [
+            {**PF, 'vendor_id': '10de', 'e.group': group, 'count': count}
+            for group, count in (('gpu', 1), ('GPU', 2))
+        ]
+        host = self.create_host('cell1', 'host3', *pools)
+        for slot, group in enumerate(('gpu', 'GPU', 'GPU')):
+            self.create_device(
+                'cell1',
+                host,
+                f'0000:0{slot}:00.0',
+                attributes={'e.group': group},
+                **PF | {'vendor_id': '10de'},
+            )
+        db.create(
+            pci_flavor.PciFlavor(
+                name='upper',
+                specs={'e.group': 'GPU', 'dev_type': 'type-PF'},
+            )
+        )
+        self.assertEqual(2, self.usage()['upper']['total'])
+
+    def test_counts_devices_of_a_host_that_groups_by_card(self) -> None:
+        cards = ('0000:03:00.0', '0000:04:00.0')
+        vf = VF | {'vendor_id': '15b3'}
+        pools = [{**vf, 'address': card, 'count': 2} for card in cards]
+        host = self.create_host('cell1', 'host3', *pools)
+        for card in cards:
+            for number in range(1, 3):
+                self.create_device(
+                    'cell1',
+                    host,
+                    card[:-1] + str(number),
+                    parent_addr=card,
+                    **vf,
+                )
+        response = self.call('GET', '/os-pci-pools?host=host3')
+        self.assertEqual(
+            [2, 2],
+            [each['usage']['total'] for each in response.json['pci_pools']],
+        )
 
     def test_counts_nothing_without_pci_flavors(self) -> None:
         self.assertEqual({}, capacity.count_flavors(self.context, []))
