@@ -104,7 +104,7 @@ def explain(
 
 
 def shortage_text(request: request_grammar.Request, found: int) -> str:
-    """Write how many devices of a request were found."""
+    """Write how many free devices of a request were found."""
     return _('%(names)s: found %(found)d of %(count)d') % {
         'names': ','.join(request.alternatives),
         'found': found,
@@ -112,15 +112,27 @@ def shortage_text(request: request_grammar.Request, found: int) -> str:
     }
 
 
+def _total_text(total: int, free: int) -> str:
+    if not total:
+        return _(' (none on the host)')
+    return _(' (%(total)d on the host, %(free)d free)') % {
+        'total': total,
+        'free': free,
+    }
+
+
 def to_text(
     explanation: Explanation,
     requests: Sequence[request_grammar.Request],
     pools: Sequence[Mapping[str, Any]],
+    totals: Sequence[int] | None = None,
 ) -> str:
     """Explain in a sentence or two.
 
     :param requests: with the names of their alternatives
     :param pools: those of the host
+    :param totals: for each request how many devices of the host match it,
+        free or not; None if that is not known
     """
     if explanation.fits:
         return _('The host fits: %s.') % '; '.join(
@@ -136,7 +148,10 @@ def to_text(
         )
     short = '; '.join(
         shortage_text(request, found)
-        for request, found in zip(requests, explanation.found, strict=True)
+        + (_total_text(totals[index], matching) if totals else '')
+        for index, (request, found, matching) in enumerate(
+            zip(requests, explanation.found, explanation.matching, strict=True)
+        )
         if found < request.count
     )
     if all(

@@ -16,6 +16,9 @@ Only devices are compared, by the code of the scheduler. Other filters, NUMA
 and aliases are left to the scheduler.
 """
 
+from collections import defaultdict
+from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +27,7 @@ from nova.api.openstack import wsgi
 
 from pci_ext.api import errors
 from pci_ext.api import policy
+from pci_ext.api.inventory import capacity
 from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.api.schemas import evaluations as schema
@@ -56,12 +60,13 @@ class EvaluationsController(wsgi.Controller):
                 for item in resolved
             ]
         )
-        found = reader.read_pools(context)
+        found, groups = reader.read_pools_and_groups(context)
+        groups_of = by_host(groups)
         return {
             'evaluation': {
                 'request': request_grammar.format_requests(requests),
                 'hosts': [
-                    evaluate(host, pools, compiled, requests)
+                    evaluate(host, pools, groups_of[host], compiled, requests)
                     for host, pools in sorted(
                         found.hosts, key=lambda node: node[0]
                     )
@@ -71,18 +76,32 @@ class EvaluationsController(wsgi.Controller):
         }
 
 
+def by_host(
+    groups: Iterable[model.DeviceGroup],
+) -> Mapping[str, list[model.DeviceGroup]]:
+    """Return groups of devices by the name of their host."""
+    groups_of = defaultdict(list)
+    for group in groups:
+        groups_of[group.host].append(group)
+    return groups_of
+
+
 def evaluate(
     host: str,
     pools: Sequence[model.Pool],
+    groups: Iterable[model.DeviceGroup],
     compiled: compiled_requests.CompiledRequests,
     requests: Sequence[request_grammar.Request],
 ) -> View:
     reported = [pool.reported for pool in pools]
     explained = explanation.explain(compiled, reported)
+    totals = capacity.count_matching(compiled, groups)
     return {
         'host': host,
         'fits': explained.fits,
-        'explanation': explanation.to_text(explained, requests, reported),
+        'explanation': explanation.to_text(
+            explained, requests, reported, totals
+        ),
         'assignment': [
             {
                 'request': str(requests[taken.request]),
@@ -100,9 +119,14 @@ def evaluate(
                 'count': request.count,
                 'found': count,
                 'matching': matching,
+                'total': total,
             }
-            for request, count, matching in zip(
-                requests, explained.found, explained.matching, strict=True
+            for request, count, matching, total in zip(
+                requests,
+                explained.found,
+                explained.matching,
+                totals,
+                strict=True,
             )
         ],
     }

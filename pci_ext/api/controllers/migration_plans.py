@@ -25,7 +25,6 @@ import webob.exc
 from pci_ext.api import live_migration_check
 from pci_ext.api import policy
 from pci_ext.api.controllers import evaluations
-from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.api.inventory import server_devices
@@ -35,6 +34,9 @@ from pci_ext.requests import compiler
 from pci_ext.requests import teaming
 
 View = dict[str, Any]
+
+#: The name, pools and devices of each host.
+_Destinations = list[tuple[str, list[model.Pool], list[model.DeviceGroup]]]
 
 
 @validation.validated
@@ -97,7 +99,7 @@ def _failover_ports(instance: 'objects.Instance') -> list[View]:
 
 def _destinations(
     instance: 'objects.Instance', host: str | None
-) -> model.Hosts:
+) -> _Destinations:
     """Read the hosts that a server can be migrated to, or one of them.
 
     All are in its cell: Nova migrates no server live into another cell.
@@ -114,20 +116,23 @@ def _destinations(
                 instance_id=instance.uuid, host=host
             ).format_message()
         )
-    found = reader.pools_in_cell(
-        instance._context, cell_queries.DeviceFilter(host=host)
-    )
-    if host is not None and not found:
+    nodes, groups = reader.pools_and_groups_in_cell(instance._context, host)
+    if host is not None and not nodes:
         raise webob.exc.HTTPBadRequest(
             explanation=nova_exception.ComputeHostNotFound(
                 host=host
             ).format_message()
         )
-    return [node for node in found if node[0] != instance.host]
+    groups_of = evaluations.by_host(groups)
+    return [
+        (name, pools, groups_of[name])
+        for name, pools in nodes.values()
+        if name != instance.host
+    ]
 
 
 def _hosts(
-    instance: 'objects.Instance', destinations: model.Hosts
+    instance: 'objects.Instance', destinations: _Destinations
 ) -> list[View]:
     """Evaluate hosts as destinations, by their devices alone."""
     compiled = compiler.compile_request_spec(instance)
@@ -135,6 +140,8 @@ def _hosts(
         return []
     requests = compiler.list_names(instance)
     return [
-        evaluations.evaluate(host, found, compiled, requests)
-        for host, found in sorted(destinations, key=lambda node: node[0])
+        evaluations.evaluate(host, pools, groups, compiled, requests)
+        for host, pools, groups in sorted(
+            destinations, key=lambda node: node[0]
+        )
     ]

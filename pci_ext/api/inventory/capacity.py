@@ -29,6 +29,7 @@ from oslo_log import log as logging
 from pci_ext.api.inventory import flavor_matches
 from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
+from pci_ext.matching import compiled_requests
 from pci_ext.objects import pci_flavor
 
 LOG = logging.getLogger(__name__)
@@ -86,6 +87,21 @@ def count_pools(
         pool.uuid: _to_counts(counted[_key(pool.host, pool.properties)])
         for pool in pools
     }
+
+
+def count_matching(
+    requests: compiled_requests.CompiledRequests,
+    groups: Iterable[model.DeviceGroup],
+) -> list[int]:
+    """Count for each request the devices that match it, free or not."""
+    totals = [0] * len(requests.requests)
+    for group in groups:
+        if group.status in _GONE:
+            continue
+        for index, cost in enumerate(requests.pool_costs(group.pool)):
+            if cost is not None:
+                totals[index] += group.number
+    return totals
 
 
 #: The name of a host, and the properties of a pool.

@@ -38,19 +38,6 @@ from pci_ext.matching import grouping
 _POOLS = uuid.UUID('5c5a1d6e-3f7e-4b0e-9d53-2f2b86f0a9c1')
 
 
-def read_pools(
-    context: nova_context.RequestContext, host: str | None = None
-) -> model.Pools:
-    """Read the pools of all hosts, or of one."""
-    results = nova_context.scatter_gather_skip_cell0(
-        context, pools_in_cell, cell_queries.DeviceFilter(host=host)
-    )
-    answers, cells_down = _sort_out(results)
-    return model.Pools(
-        [node for nodes in answers for node in nodes], cells_down
-    )
-
-
 def read_pools_and_groups(
     context: nova_context.RequestContext, host: str | None = None
 ) -> tuple[model.Pools, list[model.DeviceGroup]]:
@@ -93,15 +80,6 @@ def _sort_out(
         else:
             answers.append(result)
     return answers, tuple(sorted(down))
-
-
-@db_api.pick_context_manager_reader
-def pools_in_cell(
-    context: nova_context.RequestContext,
-    device_filter: cell_queries.DeviceFilter,
-) -> model.Hosts:
-    """Read the hosts of the cell that the context is targeted at."""
-    return list(_nodes(context, device_filter).values())
 
 
 @db_api.pick_context_manager_reader

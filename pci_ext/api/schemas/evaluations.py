@@ -42,7 +42,8 @@ HOSTS = _list_of(
         request=_TEXT,
         count={'type': 'integer', 'minimum': 1},
         found=common.described(_COUNT, 'Devices that can be assigned to it.'),
-        matching=common.described(_COUNT, 'Devices that match it.'),
+        matching=common.described(_COUNT, 'Free devices that match it.'),
+        total=common.described(_COUNT, 'Devices that match it, free or not.'),
     ),
 )
 

@@ -25,15 +25,27 @@ QA = INTEL | {'product_id': '37c8'}
 
 
 class EvaluateTestCase(base.RouterTestCase):
+    number = 0
+
     def setUp(self) -> None:
         super().setUp()
         self.create_host('cell1', 'none')
-        self.create_host(
+        few = self.create_host(
             'cell1', 'few', {**NVIDIA, 'count': 1}, {**INTEL, 'count': 0}
         )
-        self.create_host(
+        full = self.create_host(
             'cell2', 'all', {**NVIDIA, 'count': 8}, {**QA, 'count': 1}
         )
+        for cell, host, devices in (
+            ('cell1', few, [NVIDIA, INTEL | {'status': 'allocated'}]),
+            ('cell1', few, [QA | {'status': 'removed'}]),
+            ('cell2', full, [NVIDIA] * 8 + [QA]),
+        ):
+            for device in devices:
+                self.number += 1
+                self.create_device(
+                    cell, host, f'0000:{self.number:02x}:00.0', **device
+                )
         for name, specs in (
             ('IntelGPU', {'vendor_id': '8086', 'product_id': '0001'}),
             ('NvGPU', {'vendor_id': '10de'}),
@@ -83,12 +95,14 @@ class EvaluateTestCase(base.RouterTestCase):
                         'count': 1,
                         'found': 1,
                         'matching': 8,
+                        'total': 8,
                     },
                     {
                         'request': '1:QA',
                         'count': 1,
                         'found': 1,
                         'matching': 1,
+                        'total': 1,
                     },
                 ],
             },
@@ -98,7 +112,10 @@ class EvaluateTestCase(base.RouterTestCase):
             {
                 'host': 'few',
                 'fits': False,
-                'explanation': 'The host does not fit. QA: found 0 of 1.',
+                'explanation': (
+                    'The host does not fit. QA: found 0 of 1 (none on the '
+                    'host).'
+                ),
                 'assignment': [],
                 'requests': [
                     {
@@ -106,18 +123,37 @@ class EvaluateTestCase(base.RouterTestCase):
                         'count': 1,
                         'found': 1,
                         'matching': 1,
+                        'total': 2,
                     },
                     {
                         'request': '1:QA',
                         'count': 1,
                         'found': 0,
                         'matching': 0,
+                        'total': 0,
                     },
                 ],
             },
             few,
         )
         self.assertEqual(('none', False), (none['host'], none['fits']))
+
+    def test_tells_devices_in_use_from_none(self) -> None:
+        hosts = self.evaluate('1:IntelGPU')['hosts']
+        self.assertEqual(
+            {
+                'all': 'The host does not fit. IntelGPU: found 0 of 1 (none '
+                'on the host).',
+                'few': 'The host does not fit. IntelGPU: found 0 of 1 (1 on '
+                'the host, 0 free).',
+                'none': 'The host does not fit. IntelGPU: found 0 of 1 (none '
+                'on the host).',
+            },
+            {host['host']: host['explanation'] for host in hosts},
+        )
+        self.assertEqual(
+            [0, 1, 0], [host['requests'][0]['total'] for host in hosts]
+        )
 
     def test_refuses_invalid_requests(self) -> None:
         for request, text in (
@@ -144,7 +180,9 @@ class EvaluateTestCase(base.RouterTestCase):
 
     def test_lists_unreachable_cells(self) -> None:
         cell = self.cell_mappings['cell1']
-        self.useFixture(base.BrokenCell(reader, 'pools_in_cell', cell))
+        self.useFixture(
+            base.BrokenCell(reader, 'pools_and_groups_in_cell', cell)
+        )
         found = self.evaluate('1:NvGPU')
         self.assertEqual([cell.uuid], found['cells_down'])
         self.assertEqual(['all'], [each['host'] for each in found['hosts']])

@@ -70,6 +70,7 @@ class MigrationPlansTestCase(test_live_migration_check.ServerTestCase):
         )
         [assigned] = plan['hosts'][0]['assignment']
         self.assertEqual('NvGPU', assigned['pci_flavor'])
+        self.assertIn('none on the host', plan['hosts'][1]['explanation'])
 
     def test_shows_only_the_requested_host(self) -> None:
         self.add_device(NVIDIA, test_live_migration_check.HOTPLUG)
