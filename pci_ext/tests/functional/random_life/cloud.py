@@ -217,9 +217,8 @@ class Cloud:
 
     def shown(self, server: str) -> list[str]:
         """Return the devices of a server that is shown."""
-        return _addresses(
-            self.request('GET', f'/servers/{server}').json()['server']
-        )
+        response = self.request('GET', f'/servers/{server}')
+        return _addresses(response.json().get('server', {}))
 
     def listed(self, server: str) -> list[str]:
         """Return the devices in the list of one server."""
@@ -241,4 +240,11 @@ class Cloud:
 
 
 def _addresses(answer: dict[str, Any]) -> list[str]:
+    """Return the addresses in an answer; ``none`` if it is an error.
+
+    While Nova deletes a resized server, the server has no task state for a
+    moment.
+    """
+    if 'pci_devices' not in answer:
+        return ['none']
     return sorted(device['address'] for device in answer['pci_devices'])
