@@ -86,6 +86,15 @@ def check(
 
     :param interrupted: as for `check_quiet`
     """
+    left = {(each.source, each.server) for each in _failed_migrations(state)}
+    state = dataclasses.replace(
+        state,
+        definitions={
+            place: devices
+            for place, devices in state.definitions.items()
+            if place not in left or place in state.guests
+        },
+    )
     problems = [
         Problem(invariant.__name__.strip('_').replace('_', ' '), text)
         for invariant in INVARIANTS
@@ -126,8 +135,9 @@ def _failed_migrations(
 ) -> list[state_module.Migration]:
     """Return failed migrations of servers that do not exist any more.
 
-    If a server is deleted while a resize is reverted, Nova leaves an empty
-    domain on the source, and the allocations of the migration.
+    If a server is deleted while a resize is reverted, Nova leaves the
+    definition of its domain on the source, which nothing starts, and the
+    allocations of the migration.
     """
     return [
         each
@@ -138,11 +148,8 @@ def _failed_migrations(
 
 def _domain_of_no_server(state: state_module.State) -> Iterator[str]:
     """A resized server has a domain on its old host until it is confirmed."""
-    left = {(each.source, each.server) for each in _failed_migrations(state)}
     for host, uuid in {*state.guests, *state.definitions}:
         server = state.servers.get(uuid)
-        if (host, uuid) in left and (host, uuid) not in state.guests:
-            continue
         if server is None:
             yield f'{uuid} on {host}'
         elif server.host != host and (
