@@ -25,7 +25,7 @@ from pci_ext.compute import endpoint
 from pci_ext.compute import instance_devices
 from pci_ext.compute import interface_lock
 from pci_ext.compute import manager
-from pci_ext.compute.migration import failed_reverts
+from pci_ext.compute.migration import stale_contexts
 
 
 class PciExtDriverMixin:
@@ -99,11 +99,11 @@ class PciExtDriverMixin:
         *args: Any,
         **kwargs: Any,
     ) -> None:
-        """Forget a move that was reverted; Nova rebuilds the server.
+        """Drop the context of a move that is over; Nova rebuilds the server.
 
         :raises NotImplementedError: if Nova is to do it without the driver
         """
-        failed_reverts.forget_move(instance, self.virtapi._compute.host)
+        stale_contexts.drop(instance, self.virtapi._compute.host)
         super().rebuild(  # type: ignore[misc]
             context, instance, *args, **kwargs
         )

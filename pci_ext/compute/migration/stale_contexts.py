@@ -10,17 +10,20 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""A resize or cold migration whose revert failed on the source."""
+"""Moves whose migration context Nova has kept."""
 
 from nova import objects
+from nova.objects import fields
 
 
-def forget_move(instance: 'objects.Instance', host: str) -> None:
-    """Drop the migration context of a server that is back on its source.
+def drop(instance: 'objects.Instance', host: str) -> None:
+    """Drop the migration context of a move that is over.
 
-    Nova keeps it if the guest cannot be started there. It would apply it when
-    it rebuilds the server: the server would have the requests and the devices
-    of the host that it left.
+    Nova keeps it if a resize or cold migration is reverted and the guest
+    cannot be started on the source, and if nova-compute is killed just after
+    it has recorded the new host of an evacuated server. It would apply it
+    when it rebuilds the server: the server would have the requests and the
+    devices that it had at the time of the move.
 
     :param host: where the server is rebuilt
     """
@@ -29,5 +32,10 @@ def forget_move(instance: 'objects.Instance', host: str) -> None:
     move = objects.Migration.get_by_id(
         instance._context.elevated(), instance.migration_context.migration_id
     )
-    if move.source_compute == host != move.dest_compute:
+    is_back = move.source_compute == host != move.dest_compute
+    is_evacuated = (
+        move.migration_type == fields.MigrationType.EVACUATION
+        and instance.host == host
+    )
+    if is_back or is_evacuated:
         instance.drop_migration_context()

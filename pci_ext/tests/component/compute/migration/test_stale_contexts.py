@@ -10,14 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The rebuild of a server after a resize that failed."""
+"""The rebuild of a server whose migration context Nova has kept."""
 
 from nova import objects
 
 from pci_ext.tests.component.compute import base
 
 
-class FailedRevertTest(base.HostTestCase):
+class StaleContextTest(base.HostTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.server = self.create_server(2)
@@ -30,10 +30,12 @@ class FailedRevertTest(base.HostTestCase):
             ],
         )
 
-    def rebuilt_with(self, source: str, destination: str) -> list[int]:
+    def rebuilt_with(
+        self, source: str, destination: str, kind: str = 'resize'
+    ) -> list[int]:
         """Rebuild the server as Nova does; return the counts of its requests.
 
-        In its migration context are 2 devices on the source of the resize,
+        In its migration context are 2 devices on the source of the move,
         and 1 on the destination.
         """
         move = objects.Migration(
@@ -42,7 +44,7 @@ class FailedRevertTest(base.HostTestCase):
             source_compute=source,
             dest_compute=destination,
             status='error',
-            migration_type='resize',
+            migration_type=kind,
         )
         move.create()
         instance = self.instance(self.server)
@@ -68,6 +70,19 @@ class FailedRevertTest(base.HostTestCase):
 
     def test_on_the_destination_after_a_failed_resize(self) -> None:
         self.assertEqual([1], self.rebuilt_with('host-2', base.HOST))
+
+    def test_after_an_evacuation_that_was_not_completed(self) -> None:
+        self.assertEqual(
+            [2], self.rebuilt_with('host-2', base.HOST, 'evacuation')
+        )
+
+    def test_during_an_evacuation(self) -> None:
+        instance = self.instance(self.server)
+        instance.host = 'host-2'
+        instance.save()
+        self.assertEqual(
+            [1], self.rebuilt_with('host-2', base.HOST, 'evacuation')
+        )
 
     def test_on_the_only_host(self) -> None:
         self.assertEqual([1], self.rebuilt_with(base.HOST, base.HOST))
