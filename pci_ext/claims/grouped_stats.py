@@ -71,12 +71,14 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
     def _create_pool_keys_from_dev(
         self, dev: 'objects.PciDevice'
     ) -> dict[str, Any] | None:
+        pool: dict[str, Any] | None
         spec = self.dev_filter.get_devspec(dev)
         if not isinstance(spec, offered_devices.OfferedDeviceSpec):
-            return super()._create_pool_keys_from_dev(dev)
+            pool = super()._create_pool_keys_from_dev(dev)
+            return pool and {**pool, grouping.SPECIAL_ATTRS: ''}
         attributes = spec.entry.attributes
         special = sorted(set(CONF.pci_ext.special_attrs) & set(attributes))
-        pool: dict[str, Any] = {
+        pool = {
             # Nova's object PciDevicePool requires these two.
             'vendor_id': '',
             'product_id': '',
@@ -87,9 +89,8 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
             ),
             'dev_type': dev.dev_type,
             'numa_node': dev.numa_node,
+            grouping.SPECIAL_ATTRS: ','.join(special),
         }
-        if special:
-            pool[grouping.SPECIAL_ATTRS] = ','.join(special)
         if CONF.pci.report_in_placement:
             # In Placement a pool is one resource provider, which is one card.
             pool['address'] = dev.parent_addr or dev.address

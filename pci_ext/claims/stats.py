@@ -203,7 +203,7 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         return [
             pool
             for pool in super()._filter_pools_for_spec(pools, request)
-            if grouping.SPECIAL_ATTRS not in pool
+            if not pool.get(grouping.SPECIAL_ATTRS)
         ]
 
 

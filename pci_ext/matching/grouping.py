@@ -25,7 +25,8 @@ ATTRIBUTE_PREFIX = 'e.'
 ALL_ATTRIBUTES = 'extra_info'
 
 #: Key of a pool that lists, separated by commas, those of its attributes
-#: that only a selector naming them may match.
+#: that only a selector naming them may match. Every pool of a host with
+#: pci_ext has it, and no pool of another.
 SPECIAL_ATTRS = 'special_attrs'
 
 #: Key of a pool with the address of the physical function that its devices

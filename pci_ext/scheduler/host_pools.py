@@ -14,7 +14,16 @@
 
 from typing import Any
 
+from pci_ext.matching import grouping
+
 
 def get_pools(host_state: Any) -> list[dict[str, Any]]:
-    """Return the pools of a host, none if it never reported any."""
-    return host_state.pci_stats.pools if host_state.pci_stats else []
+    """Return the pools of a host from which PCI flavors select.
+
+    :returns: none if the host never reported any, or runs without pci_ext: it
+        would refuse each claim
+    """
+    pools: list[dict[str, Any]] = (
+        host_state.pci_stats.pools if host_state.pci_stats else []
+    )
+    return pools if pools and grouping.SPECIAL_ATTRS in pools[0] else []

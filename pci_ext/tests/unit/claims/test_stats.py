@@ -210,6 +210,25 @@ class GroupingTest(StatsTest):
             host.support_requests([devices.alias(1, rack='7')], None)
         )
 
+    def test_each_pool_tells_that_its_host_has_pci_ext(self) -> None:
+        self.offer('[{"product_id": "0001"}, {}]')
+        self.conf.config(group='pci', device_spec=['{"vendor_id": "8086"}'])
+        host = stats.PciDeviceStats(objects.NUMATopology())
+        for number in (1, 2):
+            host.add_device(
+                devices.device(
+                    f'0000:0{number}:00.0', product_id=f'000{number}'
+                )
+            )
+        self.assertEqual(
+            ['', ''], [pool['special_attrs'] for pool in host.pools]
+        )
+        # No entry offers it.
+        host.add_device(
+            devices.device('0000:03:00.0', vendor_id='10de', product_id='0003')
+        )
+        self.assertEqual(2, len(host.pools))
+
     def test_unmatched_device_is_not_offered(self) -> None:
         self.offer('[{"vendor_id": "10de"}, {}]')
         self.assertEqual([], self.stats(devices.device('0000:01:00.0')).pools)

@@ -27,6 +27,7 @@ POOL = {
     'numa_node': None,
     'dev_type': 'type-PCI',
     'count': 1,
+    'special_attrs': '',
 }
 
 

@@ -81,6 +81,19 @@ class PciFlavorFilterTest(base.BaseTestCase):
             [], self.passing(hosts.server(devices.request(1, A)), silent)
         )
 
+    def test_a_host_without_pci_ext_does_not_pass(self) -> None:
+        """It offers devices by [pci] device_spec, and refuses each claim."""
+        other = hosts.host('other', A)
+        del other.pci_stats.pools[0]['special_attrs']
+        self.assertEqual(
+            ['own'],
+            self.passing(
+                hosts.server(devices.request(1, A)),
+                other,
+                hosts.host('own', A),
+            ),
+        )
+
     def test_filters_requests_by_alias_like_nova(self) -> None:
         self.assertEqual(
             ['has'],
