@@ -22,6 +22,7 @@ find_pci_flavors       ``from_flavor.resolving``             from_flavor
 moving_instance        ``moves.moving``                      moves
 is_running             ``moves.moving``                      moves
 port_flavors           ``ports.passing_port_flavors``        ports
+binding_profiles       ``ports.API``                         ports
 port_specs             ``port_attach.passing_port_specs``    port_attach
 network_info           ``teaming.for_ports``                 teaming
 last_reason            ``conductor.ComputeTaskManager``      conductor
@@ -60,6 +61,8 @@ class CallArguments:
     :ivar is_running: whether that server keeps running while it moves
     :ivar port_flavors: names of PCI flavors, in order of preference, by the
         id of the port that a server is created with
+    :ivar binding_profiles: those that Nova has read from Neutron, by the id of
+        the port
     :ivar port_specs: resolved PCI flavors by the id of the port that is
         attached
     :ivar network_info: the ports of a server that is being started
@@ -73,6 +76,7 @@ class CallArguments:
     moving_instance: 'objects.Instance | None' = None
     is_running: bool = False
     port_flavors: Mapping[str, str] | None = None
+    binding_profiles: dict[str, Mapping[str, Any]] | None = None
     port_specs: Mapping[str, PortSpec] | None = None
     network_info: Any = None
     last_reason: str | None = None

@@ -149,18 +149,35 @@ class API(neutron.API):
 
         :raises InvalidPciRequest: if the PCI flavors do not fit the port
         """
-        result = super().create_resource_requests(
-            context, requested_networks, pci_requests, affinity_policy
-        )
-        if requested_networks and not requested_networks.no_allocate:
-            made = instance_requests.by_id(
-                pci_requests.requests if pci_requests else ()
+        with call_arguments.passing(binding_profiles={}):
+            result = super().create_resource_requests(
+                context, requested_networks, pci_requests, affinity_policy
             )
-            for network in requested_networks:
-                self._apply_pci_flavors(
-                    context, network, made.get(network.pci_request_id)
+            if requested_networks and not requested_networks.no_allocate:
+                made = instance_requests.by_id(
+                    pci_requests.requests if pci_requests else ()
                 )
+                for network in requested_networks:
+                    self._apply_pci_flavors(
+                        context, network, made.get(network.pci_request_id)
+                    )
         return result
+
+    def _show_port(
+        self,
+        context: nova_context.RequestContext,
+        port_id: str,
+        neutron_client: Any = None,
+        fields: list[str] | None = None,
+    ) -> dict[str, Any]:
+        """Read a port, and keep its profile for the request of the port."""
+        port: dict[str, Any] = super()._show_port(
+            context, port_id, neutron_client, fields
+        )
+        profiles = call_arguments.current().binding_profiles
+        if profiles is not None and _BINDING_PROFILE in (fields or ()):
+            profiles[port_id] = neutron.get_binding_profile(port)
+        return port
 
     def resolve_port(
         self, context: nova_context.RequestContext, port_id: str
@@ -230,13 +247,17 @@ class API(neutron.API):
     def _flavors_of_profile(
         self, context: nova_context.RequestContext, port_id: str
     ) -> str:
-        port = self._show_port(
-            context,
-            port_id,
-            neutron_client=neutron.get_client(context, admin=True),
-            fields=[_BINDING_PROFILE],
-        )
-        return str(neutron.get_binding_profile(port).get(PCI_FLAVOR) or '')
+        profiles = call_arguments.current().binding_profiles or {}
+        profile = profiles.get(port_id)
+        if profile is None:
+            port = self._show_port(
+                context,
+                port_id,
+                neutron_client=neutron.get_client(context, admin=True),
+                fields=[_BINDING_PROFILE],
+            )
+            profile = neutron.get_binding_profile(port)
+        return str(profile.get(PCI_FLAVOR) or '')
 
     def _get_pci_device_profile(
         self, pci_dev: 'objects.PciDevice'

@@ -14,10 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
+from unittest import mock
 
+from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
+from nova import test
 from nova.network import neutron
+from nova.tests import fixtures as nova_fixtures
 from oslo_utils.fixture import uuidsentinel as uuids
 from oslotest import base
 
@@ -221,3 +225,34 @@ class PortsTest(base.BaseTestCase):
             self.spec_in_nova_compute,
         )
         self.assertIn('nova-api resolved none', error.format_message())
+
+
+class BootTest(test.NoDBTestCase):
+    """A server is created with an SR-IOV port of Neutron."""
+
+    def test_reads_the_port_once(self) -> None:
+        self.useFixture(fixtures.Activation())
+        fake = self.useFixture(nova_fixtures.NeutronFixture(self))
+        fake._networks[fake.network_2['id']] = fake.network_2
+        port_id = fake.sriov_port['id']
+        fake._ports[port_id] = {
+            **fake.sriov_port,
+            'binding:profile': {'pci_flavor': 'IntelVF'},
+        }
+        requests = objects.InstancePCIRequests(requests=[])
+        with (
+            mock.patch.object(
+                fake, 'show_port', autospec=True, wraps=fake.show_port
+            ) as show_port,
+            from_flavor.resolving(source),
+        ):
+            neutron.API().create_resource_requests(
+                nova_context.RequestContext('user', 'project'),
+                objects.NetworkRequestList(
+                    objects=[objects.NetworkRequest(port_id=port_id)]
+                ),
+                requests,
+            )
+        [request] = requests.requests
+        self.assertEqual('IntelVF', request.spec[0]['pci_flavor'])
+        show_port.assert_called_once()
