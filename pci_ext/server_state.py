@@ -79,7 +79,8 @@ PORT = 'pci_ext:port:'
 WITHDRAWN = 'pci_ext:withdrawn'
 
 #: Extra spec in the flavor of an instance: its requests as JSON, with the PCI
-#: flavors resolved. Set by nova-api alone, and never shown. Written and read
+#: flavors resolved. Set by nova-api alone, which does not show it. Nova's
+#: notifications and the metadata of a libvirt domain have it. Written and read
 #: by requests.from_flavor.
 RESOLVED = 'pci_passthrough:pci_requests'
 
