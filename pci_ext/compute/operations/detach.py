@@ -209,6 +209,8 @@ class Detach(operation.Operation):
 
         By them recovery finds the requests of these devices.
         """
+        # The response to the save of the marks may have been lost.
+        self.reload()
         server_state.PENDING_DETACH.remove(
             self.instance,
             {device.address for device in self._still_owned()}
