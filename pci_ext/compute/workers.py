@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent import futures
 import functools
 import threading
+from typing import Any
 
 from nova import context as nova_context
 from nova import objects
@@ -42,6 +43,26 @@ _HEAL = 'heal_pci'
 #: Returns the context of the action by which devices are to be reattached;
 #: None if there are none.
 ServerFunction = Callable[[], nova_context.RequestContext | None]
+
+
+class _Event(compute_utils.EventReporter):
+    """The event of an operation, which is forgotten when the event is ended.
+
+    If it cannot be ended, healing finds the operation and ends it.
+    """
+
+    def __init__(self, begun: operation.Operation) -> None:
+        super().__init__(
+            begun.context,
+            f'compute_{begun.name}',
+            begun.compute.host,
+            begun.server_uuid,
+        )
+        self._operation = begun
+
+    def __exit__(self, *exc_info: Any) -> None:
+        super().__exit__(*exc_info)
+        self._operation.forget()
 
 
 def start_thread(function: Callable[..., None], *args: object) -> None:
@@ -174,12 +195,7 @@ class Workers:
     def _run(self, begun: operation.Operation) -> None:
         """Run an operation with an event of its server."""
         try:
-            with compute_utils.EventReporter(
-                begun.context,
-                f'compute_{begun.name}',
-                begun.compute.host,
-                begun.server_uuid,
-            ):
+            with _Event(begun):
                 if self.shutdown.has_begun():
                     begun.refuse(
                         _('nova-compute is being stopped on its host.')
@@ -191,5 +207,3 @@ class Workers:
             if begun.accepted.done():
                 raise
             begun.accepted.set_exception(error)
-        finally:
-            begun.forget()

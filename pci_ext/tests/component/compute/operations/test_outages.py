@@ -12,9 +12,9 @@
 
 """Services that are away during an attach or detach.
 
-The response to one call of nova-compute is lost, or all calls from that call
-on fail until the operation has ended. When the service is back, periodic tasks
-heal the server.
+Each call of nova-compute fails once, or only its response is lost, or all
+calls from that call on fail until the operation has ended. When the service is
+back, periodic tasks heal the server.
 """
 
 from collections.abc import Callable
@@ -35,6 +35,7 @@ CONDUCTOR, LIBVIRT = 'conductor', 'libvirt'
 
 #: By name: how many calls fail, and whether the first one has its effect.
 OUTAGES = {
+    'once': (1, False),
     'response_lost': (1, True),
     'until_the_end': (None, False),
 }
