@@ -200,6 +200,21 @@ class Operation(server_task.ServerTask, abc.ABC):
                 continue
             return
 
+    def events_ended(self) -> list[bool]:
+        """Return whether each event of the operation is ended."""
+        action = objects.InstanceAction.get_by_request_id(
+            self.context, self.server_uuid, self.operation_id
+        )
+        if action is None:
+            return []
+        return [
+            event.finish_time is not None
+            for event in objects.InstanceActionEventList.get_by_action(
+                self.context, action.id
+            )
+            if event.event == f'compute_{self.name}'
+        ]
+
     def announce(self) -> None:
         """Send the notification of the start."""
         self._announced = True

@@ -21,6 +21,7 @@ from nova import utils
 from nova.compute import utils as compute_utils
 from oslo_config import cfg
 from oslo_log import log as logging
+from oslo_utils import excutils
 
 from pci_ext import exception
 from pci_ext import server_state
@@ -63,17 +64,42 @@ def retry_reattach(
 
     :param context: the context of the action that detached the devices
     """
+    task = _reattach(compute, context, server_uuid)
     with (
         contextlib.suppress(exception.PciAttachFailed, _Stopped),
-        compute_utils.EventReporter(
-            context,
-            f'compute_{reattach.Reattach.name}',
-            compute.host,
-            server_uuid,
-            graceful_exit=True,
-        ),
+        _Event(task),
     ):
         _retry(compute, context, server_uuid, end)
+    # Not before: healing ends the event of an operation that is on record.
+    task.forget()
+
+
+class _Event(compute_utils.EventReporter):
+    """The event of a reattach, which a restart of nova-compute continues."""
+
+    def __init__(self, task: reattach.Reattach) -> None:
+        super().__init__(
+            task.context,
+            f'compute_{task.name}',
+            task.compute.host,
+            task.server_uuid,
+            graceful_exit=True,
+        )
+        self._task = task
+
+    def __enter__(self) -> None:
+        if all(self._task.events_ended()):
+            super().__enter__()
+
+
+def _reattach(
+    compute: nova_compute.ComputeManager,
+    context: nova_context.RequestContext,
+    server_uuid: str,
+) -> reattach.Reattach:
+    return reattach.Reattach(
+        compute, context, server_uuid, str(context.request_id)
+    )
 
 
 def _retry(
@@ -94,9 +120,7 @@ def _retry(
                 reattach.Reattach.name, server_uuid, context.request_id
             ):
                 outcome = _attempt(
-                    reattach.Reattach(
-                        compute, context, server_uuid, str(context.request_id)
-                    ),
+                    _reattach(compute, context, server_uuid),
                     server_state.FAILED if last else server_state.RETRYING,
                 )
         except nova_exception.InstanceNotFound:
@@ -128,15 +152,23 @@ def _attempt(task: reattach.Reattach, state: str) -> _Outcome:
                 if task.instance.task_state is None
                 else _Outcome.BUSY
             )
-        if task.instance.task_state or not task.acquire_server():
+        # A response to an earlier attempt may have been lost.
+        has_server = task.is_current(task.instance)
+        if not has_server and (
+            task.instance.task_state or not task.acquire_server()
+        ):
             return _Outcome.BUSY
         try:
             task.record_missing()
             if server_state.pending_reattach(task.instance):
                 task.attempt(state)
-        finally:
-            task.release_server()
-            task.forget()
+        except Exception:
+            with excutils.save_and_reraise_exception():
+                task.release_server()
+                if state == server_state.RETRYING:
+                    # Between two attempts, it does not have the server.
+                    task.forget()
+        task.release_server()
         return _Outcome.DONE
 
     return run()

@@ -145,9 +145,17 @@ class Healer:
     def _reattach_context(
         self, operation_id: str
     ) -> nova_context.RequestContext:
-        """Return a context with whose action the reattach is recorded."""
+        """Return a context with whose action the reattach is recorded.
+
+        Nova cannot end a second event of one name in an action.
+        """
         if operation_id:
-            return interrupted_operations.context_of(operation_id)
+            context = interrupted_operations.context_of(operation_id)
+            earlier = reattach.Reattach(
+                self._compute, context, self._server_uuid, operation_id
+            )
+            if not any(earlier.events_ended()):
+                return context
         context = nova_context.get_admin_context()
         objects.InstanceAction.action_start(
             context,

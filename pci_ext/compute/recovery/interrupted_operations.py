@@ -26,6 +26,7 @@ from nova.compute import utils as compute_utils
 from oslo_log import log as logging
 
 from pci_ext import exception
+from pci_ext import server_state
 from pci_ext.compute import action_notifications
 from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
@@ -155,25 +156,19 @@ def end_event(
     else:
         task = reattach.Reattach(*owner)
     task.reload()
-    if action != task.name or _has_ended(task):
+    ended = task.events_ended()
+    # A reattach may be of an action of Nova.
+    is_own = action == task.name
+    if any(ended) or not (is_own or ended):
         task.forget()
-    elif task.is_completed():
+    elif (
+        task.is_completed()
+        if is_own
+        else not server_state.pending_reattach(task.instance)
+    ):
         _decided(task, 'its outcome was recorded')
     else:
         _decided(task, 'undone before', cause)
-
-
-def _has_ended(task: operation.Operation) -> bool:
-    """Return whether the event of an operation is ended."""
-    action = objects.InstanceAction.get_by_request_id(
-        task.context, task.server_uuid, task.operation_id
-    )
-    return any(
-        event.event == f'compute_{task.name}' and event.finish_time
-        for event in objects.InstanceActionEventList.get_by_action(
-            task.context, action.id
-        )
-    )
 
 
 def _action(
@@ -210,8 +205,8 @@ def _decided(
             task.context, task.server_uuid, task.name, want_result=False
         )
         action = task.name
-    # The action of a live migration has not ended.
-    if action == task.name:
+    # An action of Nova has an event of a reattach, or none.
+    if action == task.name or not all(task.events_ended()):
         _end_event(task, error)
     task.forget()
     # Without a subject it is unknown whether the start was announced.

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Services that are away during an attach or detach.
+"""Services that are away during an attach, detach or reattach.
 
 Each call of nova-compute fails once, or only its response is lost, or all
 calls from that call on fail until the operation has ended. When the service is
@@ -24,6 +24,7 @@ import itertools
 
 import fixtures
 from nova import objects
+from oslo_utils import uuidutils
 
 from pci_ext import server_state
 from pci_ext.compute import instance_devices
@@ -46,8 +47,11 @@ class OutagesTestCase(base.HostTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        # A stale operation is ended at once.
+        # A stale operation is ended at once, and an attempt made at once.
         self.conf.config(rpc_response_timeout=0)
+        self.conf.config(
+            group='pci_ext', reattach_delay=0, reattach_attempts=2
+        )
         self.inject_faults(timeout=0)
 
     def attach(self, server: str) -> Callable[[], object]:
@@ -69,6 +73,24 @@ class OutagesTestCase(base.HostTestCase):
             instance,
             operation_id,
             [device.dev_id for device in instance.pci_devices],
+        )
+
+    def reattach(self, server: str) -> Callable[[], object]:
+        """Let a guest miss its devices, as after a live migration."""
+        self.context.request_id = f'req-{uuidutils.generate_uuid()}'
+        objects.InstanceAction.action_start(
+            self.context, server, 'live-migration', want_result=False
+        )
+        instance = self.instance(server)
+        [request] = instance.pci_requests.requests
+        server_state.PENDING_REATTACH.mark(
+            instance, {request.request_id}, self.context.request_id
+        )
+        self.compute.driver.detach_pci(
+            self.context, instance, instance.pci_devices
+        )
+        return functools.partial(
+            self.manager.workers.retry_reattach, self.context, server
         )
 
     def outage(self, service: str, *args: object) -> outages.Outage:
@@ -142,7 +164,7 @@ class OutagesTestCase(base.HostTestCase):
 def _add_tests() -> None:
     """Add a test for each operation, service and kind of outage."""
     for operation, service, (kind, how) in itertools.product(
-        ('attach', 'detach'), (CONDUCTOR, LIBVIRT), OUTAGES.items()
+        ('attach', 'detach', 'reattach'), (CONDUCTOR, LIBVIRT), OUTAGES.items()
     ):
         test = functools.partialmethod(
             OutagesTestCase.check, operation, service, *how
