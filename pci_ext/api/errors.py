@@ -57,6 +57,11 @@ _ANSWERS: tuple[
     (exception.DatabaseUnusable, webob.exc.HTTPServiceUnavailable, None),
     (exception.HostUnreachable, webob.exc.HTTPServiceUnavailable, None),
     (
+        nova_exception.HypervisorUnavailable,
+        webob.exc.HTTPServiceUnavailable,
+        _('The hypervisor on the host of the server does not answer.'),
+    ),
+    (
         nova_exception.ServiceUnavailable,
         webob.exc.HTTPServiceUnavailable,
         # Nova does not name the service either.

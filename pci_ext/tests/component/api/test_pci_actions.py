@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from nova import context as nova_context
+from nova import exception as nova_exception
 from nova import objects
 from oslo_db import exception as db_exc
 import oslo_messaging as messaging
@@ -146,6 +147,16 @@ class AttachmentsTestCase(base.RouterTestCase):
             self.context, self.server
         )
         self.assertEqual('Error', action.message)
+
+    def test_unreachable_hypervisor_releases_the_server(self) -> None:
+        def answer() -> None:
+            raise nova_exception.HypervisorUnavailable()
+
+        self.stub_host(answer)
+        response = self.detach()
+        self.assertEqual(503, response.status_int, response.text)
+        self.assertIn('hypervisor', response.text)
+        self.assertReleased()
 
     def test_unreachable_host_keeps_the_task_state_of_another_operation(
         self,
