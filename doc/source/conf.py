@@ -46,6 +46,8 @@ exclude_patterns = ['_static', '_ext']
 graphviz_output_format = 'svg'
 
 html_theme = 'openstackdocs'
+html_static_path = ['_static']
+html_css_files = ['tables.css']
 pygments_style = 'native'
 openstackdocs_auto_name = False
 openstackdocs_auto_version = False
