@@ -26,6 +26,9 @@ PRINTABLE = (
     r'\A[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*\Z'
 )
 
+#: Projects in one request: each is looked up in keystone, one after another.
+MAX_PROJECTS = 100
+
 #: Of a resource without query parameters.
 NO_QUERY: Schema = {
     'type': 'object',

@@ -15,10 +15,11 @@
 from pci_ext.api.schemas import common
 
 
-def _limits(types: list[str]) -> common.Schema:
+def _limits(types: list[str], **projects: int) -> common.Schema:
     """Return the schema of limits.
 
     :param types: JSON types of the limits of projects
+    :param projects: more of the schema of the projects
     """
     return {
         'type': 'object',
@@ -35,6 +36,7 @@ def _limits(types: list[str]) -> common.Schema:
                     r'\A[a-zA-Z0-9-]{1,255}\Z': _limit(types)
                 },
                 'additionalProperties': False,
+                **projects,
             },
         },
         'additionalProperties': False,
@@ -56,7 +58,10 @@ index_response = common.object_with(
 update = common.object_with(
     # A limit set to null is removed.
     'pci_flavor_limits',
-    {**_limits(['integer', 'null']), 'minProperties': 1},
+    {
+        **_limits(['integer', 'null'], maxProperties=common.MAX_PROJECTS),
+        'minProperties': 1,
+    },
 )
 
 update_response = index_response

@@ -88,9 +88,11 @@ create = common.object_with(
             **_writable(['string']),
             'projects': {
                 'description': (
-                    'Ids of projects with access, if ``is_public`` is false.'
+                    'Ids of projects with access, if ``is_public`` is false; '
+                    f'at most {common.MAX_PROJECTS}.'
                 ),
                 'type': 'array',
+                'maxItems': common.MAX_PROJECTS,
                 'items': PROJECT_ID,
                 'uniqueItems': True,
             },

@@ -89,6 +89,7 @@ class PciFlavorLimitsTestCase(base.RouterTestCase):
             {'projects': {'x y': 1}},
             {'projects': {'x\n': 1}},
             {'projects': []},
+            {'projects': {f'p{n}': None for n in range(101)}},
             {'other': 1},
         ):
             self.assertEqual(400, self.put(**values).status_int, values)

@@ -198,6 +198,13 @@ class CreateTestCase(PciFlavorsTestCase):
                 ('projects', 'unique'),
             ),
             ({'projects': KNOWN, 'is_public': False}, ('projects', 'array')),
+            (
+                {
+                    'projects': [f'p{n}' for n in range(101)],
+                    'is_public': False,
+                },
+                ('projects', 'too long'),
+            ),
             ({'projects': [''], 'is_public': False}, ('non-empty',)),
             ({'projects': ['a b'], 'is_public': False}, ('a b',)),
             ({'projects': [1], 'is_public': False}, ('1', 'string')),
