@@ -25,6 +25,11 @@ from pci_ext.client import api_client
 
 LOG = logging.getLogger(__name__)
 
+#: Parameters of the lists in the API, beside the attributes of devices.
+_PARAMETERS = frozenset(
+    ('flavor', 'host', 'limit', 'marker', 'sort_dir', 'sort_key', 'status')
+)
+
 #: Formatters of values, by the key in the body of the API.
 Formatters = Mapping[str, Callable[[Any], Any]]
 
@@ -85,9 +90,16 @@ def add_options(
 def query_of(parsed_args: argparse.Namespace) -> list[tuple[str, str]]:
     """Return the query parameters of a list, except the limit.
 
-    :raises CommandError: if a direction has no key
+    :raises CommandError: if a direction has no key, or a property has the
+        name of another parameter
     """
-    query = list((parsed_args.properties or {}).items())
+    query = []
+    for key, pattern in (parsed_args.properties or {}).items():
+        if key in _PARAMETERS:
+            raise exceptions.CommandError(
+                f"'{key}' is no property: see --help for the options."
+            )
+        query.append((key, pattern))
     for key in ('host', 'flavor', 'status', 'marker'):
         value = getattr(parsed_args, key, None)
         if value is not None:

@@ -151,6 +151,8 @@ class UnsetPciFlavor(command.Command):
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
+        if '' in parsed_args.properties:
+            raise exceptions.CommandError('The key of a property is empty.')
         plugin.client_of(self).update_flavor(
             parsed_args.pci_flavor,
             {'specs': dict.fromkeys(parsed_args.properties)},

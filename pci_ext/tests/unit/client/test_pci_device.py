@@ -130,6 +130,16 @@ class TestList(base.ShellTestCase):
                 text, self.error_of('pci', 'device', 'list', *options)
             )
 
+    def test_refuses_options_as_properties(self):
+        self.set_page('limit=1', DEVICE)
+        self.set_page('marker=1', DEVICE)
+        for text in ('limit=1', 'marker=1'):
+            self.assertIn(
+                'is no property',
+                self.error_of('pci', 'device', 'list', '--property', text),
+            )
+        self.assertEqual([], self.api.requests)
+
     def test_prints_the_error_message_of_the_api(self):
         self.api.responses['GET /os-pci-devices?flavor=x'] = (
             400,

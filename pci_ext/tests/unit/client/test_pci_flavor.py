@@ -331,6 +331,13 @@ class TestUnset(base.ShellTestCase):
         )
         self.assertEqual([], self.api.requests)
 
+    def test_refuses_an_empty_property(self):
+        self.assertEqual(
+            'The key of a property is empty.\n',
+            self.error_of(*('pci', 'flavor', 'unset', 'x', '--property', '')),
+        )
+        self.assertEqual([], self.api.requests)
+
 
 class TestDelete(base.ShellTestCase):
     def test_deletes_several(self):
