@@ -120,15 +120,27 @@ class SetPciFlavor(command.Command):
         pci_flavor_fields.add_flavor_argument(parser)
         parser.add_argument('--name', metavar='<name>', help='New name')
         pci_flavor_fields.add_value_options(parser)
+        parser.add_argument(
+            '--no-property',
+            action='store_true',
+            help=(
+                'Remove all properties (give --property as well to replace '
+                'them)'
+            ),
+        )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         values = pci_flavor_fields.given_values(parsed_args)
-        if not values:
+        if not values and not parsed_args.no_property:
             raise exceptions.CommandError(
                 'Nothing to set. See --help for the options.'
             )
-        plugin.client_of(self).update_flavor(parsed_args.pci_flavor, values)
+        client = plugin.client_of(self)
+        if parsed_args.no_property:
+            present = client.show_flavor(parsed_args.pci_flavor)['specs']
+            values['specs'] = dict.fromkeys(present) | values.get('specs', {})
+        client.update_flavor(parsed_args.pci_flavor, values)
 
 
 class UnsetPciFlavor(command.Command):

@@ -67,7 +67,7 @@ def add_value_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--description',
         metavar='<description>',
-        help='Description for users',
+        help='Description for users; an empty one removes it',
     )
     access = parser.add_mutually_exclusive_group()
     access.add_argument(
@@ -115,7 +115,10 @@ def given_values(parsed_args: argparse.Namespace) -> dict[str, Any]:
         'live_migration': parsed_args.live_migration,
         'specs': parsed_args.properties,
     }
-    return {key: value for key, value in values.items() if value is not None}
+    given = {key: value for key, value in values.items() if value is not None}
+    if given.get('description') == '':
+        given['description'] = None
+    return given
 
 
 def cell(flavor: dict[str, Any], key: str) -> Any:

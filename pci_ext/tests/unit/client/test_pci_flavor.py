@@ -268,7 +268,7 @@ class TestSet(base.ShellTestCase):
     def test_sends_only_specified_fields(self):
         for options, values in (
             (('--name', 'GPU'), {'name': 'GPU'}),
-            (('--description', ''), {'description': ''}),
+            (('--description', ''), {'description': None}),
             (('--public',), {'is_public': True}),
             (('--private',), {'is_public': False}),
             (('--live-migration', 'native'), {'live_migration': 'native'}),
@@ -280,6 +280,26 @@ class TestSet(base.ShellTestCase):
             self.assertEqual(
                 ('PUT /os-pci-flavors/bigGPU', {'pci_flavor': values}),
                 self.set(*options),
+            )
+
+    def test_no_property_removes_all_or_replaces_them(self):
+        self.api.responses['GET /os-pci-flavors/bigGPU'] = (
+            200,
+            {'pci_flavor': FULL},
+        )
+        for options, specs in (
+            ((), {'vendor_id': None, 'product_id': None}),
+            (
+                ('--property', 'e.group=gpu', '--property', 'vendor_id=1002'),
+                {'vendor_id': '1002', 'product_id': None, 'e.group': 'gpu'},
+            ),
+        ):
+            self.assertEqual(
+                (
+                    'PUT /os-pci-flavors/bigGPU',
+                    {'pci_flavor': {'specs': specs}},
+                ),
+                self.set('--no-property', *options),
             )
 
     def test_refuses_a_command_without_options(self):
