@@ -25,9 +25,9 @@ from pci_ext.client import api_client
 
 LOG = logging.getLogger(__name__)
 
-#: Parameters of the lists in the API, beside the attributes of devices.
+#: Parameters of all lists in the API that are no attributes of devices.
 _PARAMETERS = frozenset(
-    ('flavor', 'host', 'limit', 'marker', 'sort_dir', 'sort_key', 'status')
+    ('flavor', 'host', 'limit', 'marker', 'sort_dir', 'sort_key')
 )
 
 #: Formatters of values, by the key in the body of the API.
@@ -100,7 +100,7 @@ def query_of(parsed_args: argparse.Namespace) -> list[tuple[str, str]]:
                 f"'{key}' is no property: see --help for the options."
             )
         query.append((key, pattern))
-    for key in ('host', 'flavor', 'status', 'marker'):
+    for key in ('host', 'flavor', 'status', 'address', 'marker'):
         value = getattr(parsed_args, key, None)
         if value is not None:
             query.append((key, value))

@@ -90,15 +90,33 @@ class ListPciDevice(command.Lister):
             choices=_STATUSES,
             help='List only devices of this status',
         )
+        parser.add_argument(
+            '--address',
+            metavar='<address>',
+            help='List only devices with this PCI address on their host',
+        )
+        parser.add_argument(
+            '--server',
+            metavar='<server>',
+            help='List only devices of this server (name or ID)',
+        )
         return parser
 
     def take_action(
         self, parsed_args: argparse.Namespace
     ) -> tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]:
         columns = _LONG_COLUMNS if parsed_args.long else _COLUMNS
-        page = plugin.client_of(self).list_devices(
-            list_options.query_of(parsed_args), parsed_args.limit
-        )
+        query = list_options.query_of(parsed_args)
+        if parsed_args.server is not None:
+            manager: Any = self.app.client_manager
+            server = manager.compute.find_server(
+                parsed_args.server,
+                ignore_missing=False,
+                details=False,
+                all_projects=True,
+            )
+            query.append(('server_uuid', server.id))
+        page = plugin.client_of(self).list_devices(query, parsed_args.limit)
         return tuple(columns.values()), list_options.rows_of(
             page, tuple(columns), _FORMATTERS
         )

@@ -60,7 +60,10 @@ class PciDevicesController(wsgi.Controller):
         found = reader.read_devices(
             context,
             cell_queries.DeviceFilter(
-                host=req.GET.get('host'), status=req.GET.get('status')
+                host=req.GET.get('host'),
+                status=req.GET.get('status'),
+                address=req.GET.get('address'),
+                owner_uuid=req.GET.get('server_uuid'),
             ),
         )
         page = paging.page(

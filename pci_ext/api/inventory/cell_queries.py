@@ -32,6 +32,8 @@ class DeviceFilter:
     :ivar uuid: of the device
     :ivar host: name of the host
     :ivar status: one of Nova's PciDeviceStatus
+    :ivar address: on the host
+    :ivar owner_uuid: of the server that has the devices, on all hosts
     :ivar server_uuid: of the server that has the devices; only those on the
         host of the server, which in a resize or migration has devices on two
     :ivar project_id: of the servers that have the devices, on all hosts
@@ -40,6 +42,8 @@ class DeviceFilter:
     uuid: str | None = None
     host: str | None = None
     status: str | None = None
+    address: str | None = None
+    owner_uuid: str | None = None
     server_uuid: str | None = None
     project_id: str | None = None
 
@@ -47,6 +51,8 @@ class DeviceFilter:
         return (
             self.uuid in (None, row.uuid)
             and self.status in (None, row.status)
+            and self.address in (None, row.address)
+            and self.owner_uuid in (None, row.instance_uuid)
             and self.server_uuid in (None, row.instance_uuid)
             # All other devices that are read for it are free.
             and (self.project_id is None or row.instance_uuid is not None)
@@ -103,6 +109,8 @@ def devices(
     for column, value in (
         (device.uuid, device_filter.uuid),
         (device.status, device_filter.status),
+        (device.address, device_filter.address),
+        (device.instance_uuid, device_filter.owner_uuid),
         (device.instance_uuid, device_filter.server_uuid),
     ):
         if value is not None:
@@ -180,15 +188,20 @@ def _servers_of(project_id: str) -> Any:
 def _node_conditions(device_filter: DeviceFilter) -> Iterable[Any]:
     """List the conditions on compute nodes."""
     node = models.ComputeNode
+    device = models.PciDevice
     if device_filter.host is not None:
         yield node.host == device_filter.host
-    if device_filter.uuid is not None:
-        device = models.PciDevice
-        yield node.id.in_(
-            sa.select(device.compute_node_id).where(
-                device.uuid == device_filter.uuid, device.deleted == 0
+    for column, value in (
+        (device.uuid, device_filter.uuid),
+        (device.address, device_filter.address),
+        (device.instance_uuid, device_filter.owner_uuid),
+    ):
+        if value is not None:
+            yield node.id.in_(
+                sa.select(device.compute_node_id).where(
+                    column == value, device.deleted == 0
+                )
             )
-        )
     if device_filter.server_uuid is not None:
         server = models.Instance
         yield sa.exists().where(

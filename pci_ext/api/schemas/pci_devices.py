@@ -34,7 +34,13 @@ _TEXT: common.Schema = {'type': 'string'}
 _TEXT_OR_NULL: common.Schema = {'type': ['string', 'null']}
 
 index_query = inventory.list_query(
-    SORT_KEYS, status={'type': 'string', 'enum': list(STATUSES)}
+    SORT_KEYS,
+    status={'type': 'string', 'enum': list(STATUSES)},
+    address=common.described(inventory.TEXT, 'PCI address on the host.'),
+    server_uuid=common.described(
+        {'type': 'string', 'format': 'uuid'},
+        'Server that the devices are claimed for.',
+    ),
 )
 
 show_query = common.NO_QUERY

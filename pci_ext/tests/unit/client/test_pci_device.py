@@ -98,6 +98,19 @@ class TestList(base.ShellTestCase):
             ),
         )
 
+    def test_filters_by_address_and_server(self):
+        self.api.responses[f'GET /servers/{uuids.server}'] = (
+            200,
+            {'server': {'id': uuids.server, 'name': 'trainer'}},
+        )
+        self.set_page(
+            f'address=0000%3A02%3A00.0&server_uuid={uuids.server}', DEVICE
+        )
+        self.assertEqual(
+            [SHORT],
+            self.list('--address', '0000:02:00.0', '--server', uuids.server),
+        )
+
     def test_lists_all_pages(self):
         last = DEVICE | {'uuid': uuids.last}
         self.set_page('host=h', DEVICE, more=True)

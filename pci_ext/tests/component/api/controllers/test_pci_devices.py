@@ -131,6 +131,11 @@ class ListTestCase(PciDevicesTestCase):
             ({'status': 'allocated'}, [used]),
             ({'status': 'available'}, [free, nic]),
             ({'status': 'claimed'}, []),
+            ({'address': '0000:02:00.0'}, [free, nic]),
+            ({'address': '0000:02:00.0', 'host': 'host2'}, [nic]),
+            ({'address': '0000:03:00.0'}, []),
+            ({'server_uuid': self.server}, [used]),
+            ({'server_uuid': self.server, 'status': 'available'}, []),
             ({'flavor': 'nvidia'}, [used, free]),
             ({'flavor': db.get_by_name('nic').uuid}, [nic]),
             ({'flavor': 'later'}, []),
@@ -150,9 +155,10 @@ class ListTestCase(PciDevicesTestCase):
         text = self.bad_request_message(**{'class': '0x0300.*'})
         self.assertIn(
             "'class' is not a parameter, nor does a compute host group its "
-            'PCI devices by it. Parameters are flavor, host, limit, marker, '
-            'sort_dir, sort_key, status. Attributes are dev_type, numa_node, '
-            'product_id, vendor_id, and all that begin with e.',
+            'PCI devices by it. Parameters are address, flavor, host, limit, '
+            'marker, server_uuid, sort_dir, sort_key, status. Attributes are '
+            'dev_type, numa_node, product_id, vendor_id, and all that begin '
+            'with e.',
             text,
         )
         host = self.create_host(
