@@ -18,6 +18,7 @@ modules that write and read it.
 """
 
 from collections import Counter
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
 import dataclasses
@@ -323,3 +324,18 @@ def record_reattach(
     _REATTACH_ERRORS.add(instance, lines)
     if not errors:
         PENDING_REATTACH.remove(instance, PENDING_REATTACH.get(instance))
+
+
+def drop_reattach_errors(
+    instance: 'objects.Instance', addresses: Collection[str]
+) -> None:
+    """Remove the errors of devices that a server does not have any more.
+
+    :param addresses: of its devices
+    """
+    errors = _REATTACH_ERRORS.get(instance).keys()
+    gone = errors - set(addresses)
+    if gone:
+        _REATTACH_ERRORS.remove(instance, gone)
+        if gone == errors:
+            PENDING_REATTACH.remove(instance, PENDING_REATTACH.get(instance))

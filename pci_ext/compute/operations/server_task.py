@@ -195,8 +195,10 @@ class ServerTask:
         # Saves what could not be saved before: after a restart a freed device
         # would be the server's again, without a request.
         self.rt.free_pci_devices(self.context, [], self.instance)
-        instance_devices.sync_requests(
-            self.instance, request_ids, self.owned()
+        owned = self.owned()
+        instance_devices.sync_requests(self.instance, request_ids, owned)
+        server_state.drop_reattach_errors(
+            self.instance, [device.address for device in owned]
         )
         instance_devices.update_request_spec(self.context, self.instance)
 

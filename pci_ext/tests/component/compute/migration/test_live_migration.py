@@ -138,6 +138,32 @@ class ReattachTestCase(base.HostTestCase):
         self.compute.driver.guest_restarted(self.server)
         self.assertAllAttached()
 
+    def detach(self, *addresses: str) -> None:
+        operation_id = self.acquire(self.server, server_state.DETACHING_PCI)
+        answer = self.endpoint.detach_pci(
+            self.context,
+            self.instance(self.server),
+            operation_id,
+            [
+                'pci_' + address.replace(':', '_').replace('.', '_')
+                for address in addresses
+            ],
+        )
+        self.assertIsNone(answer)
+
+    def test_detached_device_has_no_error(self) -> None:
+        first, second = self.devices(self.server)
+        self.test_failed_device_is_not_attached_at_once()
+        self.detach(first)
+        instance = self.instance(self.server)
+        self.assertEqual(
+            [second], list(server_state.reattach_errors(instance))
+        )
+        self.detach(second)
+        instance = self.instance(self.server)
+        self.assertEqual({}, server_state.reattach_errors(instance))
+        self.assertEqual(frozenset(), server_state.pending_reattach(instance))
+
     def test_failed_device_is_not_attached_at_once(self) -> None:
         self.detach_devices()
         self.inject_faults(busy=list(self.ADDRESSES))
