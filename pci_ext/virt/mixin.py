@@ -77,8 +77,13 @@ class PciExtDriverMixin:
             nova_context.get_admin_context(), instance
         )
         # The new guest may have devices that the last one lacked, also on
-        # another host.
-        is_marked = dropped or server_state.pending_reattach(instance)
+        # another host. And Nova may have saved the id of an operation anew
+        # that had just ended: it saves all metadata that it has loaded.
+        is_marked = (
+            dropped
+            or server_state.pending_reattach(instance)
+            or server_state.operation_id(instance)
+        )
         if is_marked and self._pci_manager is not None:
             self._pci_manager.heal_soon(instance.uuid)
 

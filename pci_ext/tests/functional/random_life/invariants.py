@@ -261,9 +261,13 @@ def _marks(state: state_module.State) -> Iterator[str]:
         if server.marks('reattach') and not server.marks('reattach_error'):
             yield f'{server.name}: {server.marks("reattach")} are pending'
         for key, value in server.metadata.items():
-            if key in ('pci_ext:operation', 'pci_ext:done') or key.startswith(
-                'pci_ext_asked:'
-            ):
+            # A resize may save the id of an operation that has just ended
+            # anew; the server is healed when it is no longer resized.
+            is_ended = (
+                key in ('pci_ext:operation', 'pci_ext:done')
+                and server.vm_state != 'resized'
+            )
+            if is_ended or key.startswith('pci_ext_asked:'):
                 yield f'{server.name}: {key} is {value}'
 
 

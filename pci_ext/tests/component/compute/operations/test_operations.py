@@ -387,6 +387,18 @@ class DetachTestCase(OperationsTestCase):
         self.assertConsistent(self.server)
         self.assertEqual(set(), self.pending(self.server))
 
+    def test_new_start_of_the_guest_forgets_an_operation(self) -> None:
+        """Nova may have saved its id anew, after it was removed."""
+        instance = self.instance(self.server)
+        instance.system_metadata[server_state.OPERATION] = 'req-1'
+        instance.system_metadata[server_state.COMPLETED] = 'req-1'
+        instance.save()
+        self.compute.driver._start_domain(self.instance(self.server))
+        self.compute.driver.guest_restarted(self.server)
+        metadata = self.instance(self.server).system_metadata
+        self.assertNotIn(server_state.OPERATION, metadata)
+        self.assertNotIn(server_state.COMPLETED, metadata)
+
     def test_start_of_a_guest_that_waits_for_nothing_heals_nothing(
         self,
     ) -> None:
