@@ -97,7 +97,11 @@ def _heal_idle(
     yield from _sync_requests(state)
     yield from _allocate(state)
     if state.guest is observed_state.Guest.MISSING:
-        if state.pending_detach or state.pending_reattach:
+        if (
+            state.pending_detach
+            or state.pending_reattach
+            or state.devices_of_deleted_ports
+        ):
             yield healing_actions.Wait('the guest does not run')
         return
     yield from _free(state)

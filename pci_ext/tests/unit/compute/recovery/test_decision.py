@@ -361,6 +361,16 @@ class DecideTestCase(base.BaseTestCase):
             decision.decide(state),
         )
 
+    def test_deleted_port_waits_for_a_missing_guest(self) -> None:
+        state = observed_state.State(
+            guest=observed_state.Guest.MISSING,
+            devices_of_deleted_ports=(
+                observed_state.Device('0000:08:00.0', 'port-request'),
+            ),
+        )
+        [action] = decision.decide(state)
+        self.assertIsInstance(action, healing_actions.Wait)
+
     def test_missing_device_is_reattached(self) -> None:
         state = observed_state.State(
             devices=(
