@@ -12,7 +12,9 @@
 
 """Reattach the devices that a live migration detached from a guest."""
 
+from nova import context as nova_context
 from nova import exception as nova_exception
+from nova import objects
 from oslo_log import log as logging
 
 from pci_ext import exception
@@ -25,6 +27,15 @@ from pci_ext.i18n import _
 from pci_ext.requests import instance_requests
 
 LOG = logging.getLogger(__name__)
+
+
+def start_action(server_uuid: str) -> nova_context.RequestContext:
+    """Record an action for a reattach, and return its context."""
+    context = nova_context.get_admin_context()
+    objects.InstanceAction.action_start(
+        context, server_uuid, Reattach.name, want_result=False
+    )
+    return context
 
 
 class Reattach(operation.Operation):

@@ -65,6 +65,10 @@ def retry_reattach(
     :param context: the context of the action that detached the devices
     """
     task = _reattach(compute, context, server_uuid)
+    if any(task.events_ended()):
+        # Nova cannot end a second event of one name in an action.
+        context = reattach.start_action(server_uuid)
+        task = _reattach(compute, context, server_uuid)
     with (
         contextlib.suppress(exception.PciAttachFailed, _Stopped),
         _Event(task),

@@ -16,7 +16,6 @@ import dataclasses
 import enum
 
 from nova import context as nova_context
-from nova import objects
 from oslo_log import log as logging
 
 from pci_ext import server_state
@@ -139,31 +138,12 @@ class Healer:
                     instance_uuid=self._server_uuid,
                 )
             elif isinstance(action, healing_actions.Reattach):
-                context = self._reattach_context(action.operation)
+                context = (
+                    interrupted_operations.context_of(action.operation)
+                    if action.operation
+                    else reattach.start_action(self._server_uuid)
+                )
         return Outcome(is_healthy, context)
-
-    def _reattach_context(
-        self, operation_id: str
-    ) -> nova_context.RequestContext:
-        """Return a context with whose action the reattach is recorded.
-
-        Nova cannot end a second event of one name in an action.
-        """
-        if operation_id:
-            context = interrupted_operations.context_of(operation_id)
-            earlier = reattach.Reattach(
-                self._compute, context, self._server_uuid, operation_id
-            )
-            if not any(earlier.events_ended()):
-                return context
-        context = nova_context.get_admin_context()
-        objects.InstanceAction.action_start(
-            context,
-            self._server_uuid,
-            reattach.Reattach.name,
-            want_result=False,
-        )
-        return context
 
     def _try_to_do(self, action: healing_actions.Action) -> bool:
         """Do an action; log a failure, so that the others are done too."""
