@@ -18,6 +18,7 @@ from typing import Any
 
 import fixtures
 from nova import exception as nova_exception
+from nova.compute import resource_tracker
 from nova.conductor import manager as conductor_manager
 from nova.objects import base as objects_base
 import oslo_messaging as messaging
@@ -179,4 +180,32 @@ class LibvirtOutage(Outage):
             error(address=args[0], reason='libvirt is away')
             if error
             else nova_exception.HypervisorUnavailable(host='host-1'),
+        )
+
+
+class PlacementOutage(Outage):
+    """Placement is away, or refuses a report of the host."""
+
+    def __init__(
+        self,
+        first: int,
+        length: int | None,
+        has_effect: bool,
+        rt: resource_tracker.ResourceTracker,
+    ) -> None:
+        super().__init__(first, length, has_effect)
+        self._rt = rt
+
+    def _setUp(self) -> None:
+        update_usage = self._rt.update_usage
+        self.useFixture(
+            fixtures.MockPatchObject(
+                self._rt,
+                'update_usage',
+                lambda *args: self.call(
+                    'update_usage',
+                    functools.partial(update_usage, *args),
+                    nova_exception.PlacementAPIConnectFailure(),
+                ),
+            )
         )

@@ -34,7 +34,7 @@ from pci_ext.tests.component.compute import base
 from pci_ext.tests.component.compute import outages
 from pci_ext.virt.fake import hypervisor
 
-CONDUCTOR, LIBVIRT = 'conductor', 'libvirt'
+CONDUCTOR, LIBVIRT, PLACEMENT = 'conductor', 'libvirt', 'placement'
 
 _OF_LIVE_MIGRATION = ('live-migration', 'compute_detach_pci')
 
@@ -133,9 +133,11 @@ class OutagesTestCase(base.HostTestCase):
             self.context, server, 'live-migration', want_result=False
         )
 
-    def outage(self, service: str, *args: object) -> outages.Outage:
+    def outage(self, service: str, *args: Any) -> outages.Outage:
         if service == CONDUCTOR:
             return outages.ConductorOutage(*args)
+        if service == PLACEMENT:
+            return outages.PlacementOutage(*args, self.compute.rt)
         return outages.LibvirtOutage(*args, self.compute.driver)
 
     def check(
@@ -208,7 +210,7 @@ def _add_tests() -> None:
     """Add a test for each operation, service and kind of outage."""
     for operation, service, (kind, how) in itertools.product(
         ('attach', 'detach', 'reattach', 'live_migration'),
-        (CONDUCTOR, LIBVIRT),
+        (CONDUCTOR, LIBVIRT, PLACEMENT),
         OUTAGES.items(),
     ):
         test = functools.partialmethod(
