@@ -167,7 +167,8 @@ waits for the release of a device; ``attach_delay``, the seconds that an attach
 takes; ``transfer_delay``, the seconds that a live migration takes;
 ``transfer_fails``, whether it fails; ``prepare_fails``, whether the
 destination fails before the migration begins; ``abort_delay``, the seconds
-that the abort of a migration takes. Used only by
+that the abort of a migration takes; ``unreachable``, whether nova-compute
+cannot reach the hypervisor, while the guests run on. Used only by
 ``compute_driver = pci_ext.FakeDriver``, for tests and trials.
 """,
     ),

@@ -41,8 +41,20 @@ GPU = {
 #: twice the time that nova-api waits for a response.
 AGREEMENT = 300
 
+#: Seconds without a change of status until all are final.
+QUIET = 60
+
+_ALL_SERVERS = '/servers/detail?all_tenants=1'
+
 #: The outcome of a request without a response.
 NO_ANSWER = 'no answer'
+
+
+def _is_unfinished(server: dict[str, Any]) -> bool:
+    return (
+        server['status'] == 'BUILD'
+        or server['OS-EXT-STS:task_state'] == 'deleting'
+    )
 
 
 class FaultsTestCase(test_attach.AttachTestCase):
@@ -71,14 +83,95 @@ class FaultsTestCase(test_attach.AttachTestCase):
         except urllib3.exceptions.HTTPError:
             return None
 
+    def outcome(self, method: str, path: str, body: object = None) -> str:
+        """Send a request, and return its status, or that there is none."""
+        response = self.try_request(method, path, body)
+        return NO_ANSWER if response is None else str(response.status)
+
     def try_attach(self, server: str) -> str:
         """Attach a device, and return the outcome of the request."""
-        response = self.try_request(
+        return self.outcome(
             'POST',
             f'/servers/{server}/action',
             {'attach_pci': {test_attach.PCI_FLAVOR: '1:one'}},
         )
-        return NO_ANSWER if response is None else str(response.status)
+
+    def try_detach(self, server: str, address: str) -> str:
+        """Detach a device, and return the outcome of the request."""
+        return self.outcome(
+            'POST',
+            f'/servers/{server}/action',
+            {'detach_pci': [test_attach.dev_id(address)]},
+        )
+
+    def make_boot(self) -> Callable[[], str]:
+        """Return a function that boots a server with a device.
+
+        All servers are deleted after the test.
+
+        :returns: a function that returns the outcome of the request
+        """
+        name = self.create_flavor('1:one')
+        flavor = self.openstack('flavor', 'show', name)['id']
+        [image] = self.openstack('image', 'list')
+        self.addCleanup(self.delete_all)
+
+        def boot() -> str:
+            server = {
+                'name': self.unique_name('server'),
+                'flavorRef': flavor,
+                'imageRef': image['ID'],
+                'networks': 'none',
+            }
+            return self.outcome('POST', '/servers', {'server': server})
+
+        return boot
+
+    def servers(self) -> list[dict[str, Any]]:
+        """Return all servers, once nova-api answers."""
+        response = self.wait_until(
+            lambda: (
+                (found := self.try_request('GET', _ALL_SERVERS))
+                and found.status == 200
+                and found
+            )
+        )
+        return list(response.json()['servers'])
+
+    def wait_for_stable_statuses(self) -> list[str]:
+        """Wait until no status changes, and return the statuses."""
+        seen, since = None, time.monotonic()
+        while True:
+            servers = self.servers()
+            statuses = sorted(each['status'] for each in servers)
+            if statuses != seen:
+                seen, since = statuses, time.monotonic()
+            elif time.monotonic() - since > QUIET or not any(
+                map(_is_unfinished, servers)
+            ):
+                return statuses
+            time.sleep(1)
+
+    def delete_unfinished(self) -> None:
+        """Delete the servers that Nova could not boot or delete.
+
+        Nova leaves servers in BUILD if nova-conductor could not save the
+        error.
+        """
+        for server in self.servers():
+            if server['status'] == 'ERROR' or _is_unfinished(server):
+                self._delete(server)
+
+    def delete_all(self) -> None:
+        for server in self.servers():
+            self._delete(server)
+
+    def _delete(self, server: dict[str, Any]) -> None:
+        if server['OS-EXT-STS:task_state'] == 'deleting':
+            # Nova ignores another request, until an administrator does this
+            # or nova-compute is restarted.
+            self.act(server['id'], 'os-resetState', {'state': 'error'})
+        self.delete_server(server['id'])
 
     def run_with_fault(
         self,
@@ -127,7 +220,7 @@ class FaultsTestCase(test_attach.AttachTestCase):
         return self.cloud.query(
             'SELECT event, start_time FROM instance_actions_events '
             'WHERE finish_time IS NULL AND event LIKE :ours',
-            ours='compute_%_pci',
+            ours='%_pci',
         )
 
     def disagreement(self) -> Any:
@@ -136,7 +229,7 @@ class FaultsTestCase(test_attach.AttachTestCase):
             records = self.records()
         except AssertionError as error:
             return str(error)
-        response = self.try_request('GET', '/servers/detail?all_tenants=1')
+        response = self.try_request('GET', _ALL_SERVERS)
         if response is None or response.status != 200:
             return 'nova-api does not respond'
         servers = response.json()['servers']
@@ -148,6 +241,8 @@ class FaultsTestCase(test_attach.AttachTestCase):
                 return f'{server["id"]} is shown with {shown}, not {records}'
         if records != self.running():
             return f'records {records}, domains {self.running()}'
+        if (definitions := self.definitions('host-1')) != self.domains():
+            return f'definitions {definitions}, domains {self.domains()}'
         free = DEVICES - sum(map(len, records.values()))
         if self.pools() != ({'0001': free} if free else {}):
             return f'{free} are free, pools {self.pools()}'

@@ -13,7 +13,6 @@
 """Services that end during an operation."""
 
 import signal
-import time
 
 from pci_ext.tests import tags
 from pci_ext.tests.deployment import faults
@@ -21,9 +20,6 @@ from pci_ext.tests.deployment.cloud import computes
 from pci_ext.tests.functional import test_attach
 
 SERVERS = 8
-
-#: Seconds without a change of status until all are final.
-QUIET = 60
 
 
 class TestMessages(faults.FaultsTestCase):
@@ -47,32 +43,15 @@ class TestMessages(faults.FaultsTestCase):
 
 
 class TestDatabase(faults.FaultsTestCase):
-    def boot_one(self, flavor: str, image: str) -> str:
-        body = {
-            'name': self.unique_name('server'),
-            'flavorRef': flavor,
-            'imageRef': image,
-            'networks': 'none',
-        }
-        response = self.try_request('POST', '/servers', {'server': body})
-        return faults.NO_ANSWER if response is None else str(response.status)
-
     def test_restart_during_20_boots(self) -> None:
-        name = self.create_flavor('1:one')
-        flavor = self.openstack('flavor', 'show', name)['id']
-        [image] = self.openstack('image', 'list')
-        self.addCleanup(self.delete_all)
+        boot = self.make_boot()
         outcomes = self.run_with_fault(
-            lambda _: self.boot_one(flavor, image['ID']),
+            lambda _: boot(),
             20,
             lambda: self.deployed.restart('mariadb'),
         )
         statuses = self.wait_for_stable_statuses()
-        # Nova leaves servers in BUILD if nova-conductor could not save the
-        # error; the test deletes them.
-        for server in self.servers():
-            if server['status'] in ('BUILD', 'ERROR'):
-                self.delete_server(server['id'])
+        self.delete_unfinished()
         self.assertAgreement()
         server = self.boot('1:one')
         self.assertEqual('Success', self.attach(server, '1:one'))
@@ -80,26 +59,6 @@ class TestDatabase(faults.FaultsTestCase):
         self.report(
             'MariaDB restarted during 20 boots', [*outcomes, *statuses]
         )
-
-    def servers(self) -> list[dict[str, str]]:
-        response = self.try_request('GET', '/servers/detail?all_tenants=1')
-        assert response is not None
-        return list(response.json()['servers'])
-
-    def wait_for_stable_statuses(self) -> list[str]:
-        """Wait until no status changes, and return the statuses."""
-        seen, since = None, time.monotonic()
-        while True:
-            statuses = sorted(each['status'] for each in self.servers())
-            if statuses != seen:
-                seen, since = statuses, time.monotonic()
-            elif time.monotonic() - since > QUIET or 'BUILD' not in statuses:
-                return statuses
-            time.sleep(1)
-
-    def delete_all(self) -> None:
-        for server in self.servers():
-            self.delete_server(server['id'])
 
 
 @tags.tag(tags.DEPLOY_SHORT)
@@ -195,9 +154,4 @@ class TestRestarts(faults.FaultsTestCase):
         devices = self.allocations(server)
         if not devices:
             return self.try_attach(server)
-        response = self.try_request(
-            'POST',
-            f'/servers/{server}/action',
-            {'detach_pci': [test_attach.dev_id(devices[0])]},
-        )
-        return faults.NO_ANSWER if response is None else str(response.status)
+        return self.try_detach(server, devices[0])

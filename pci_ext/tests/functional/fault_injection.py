@@ -55,13 +55,26 @@ class FaultInjectionTestCase(base.TestCase):
 
     def guests(self, host: str) -> dict[str, list[str]]:
         """Return the devices of each running guest of a host, by server."""
+        return {
+            server: domain['guest']
+            for server, domain in self._running(host).items()
+        }
+
+    def definitions(self, host: str) -> dict[str, list[str]]:
+        """Return the devices in the definitions of these guests."""
+        return {
+            server: domain['definition']
+            for server, domain in self._running(host).items()
+        }
+
+    def _running(self, host: str) -> dict[str, Any]:
         path = self.cloud.domains_file(host)
         # The file is created with the first domain.
         if not os.path.exists(path):
             return {}
         with open(path, encoding='utf-8') as stream:
             return {
-                server: domain['guest']
+                server: domain
                 for server, domain in json.load(stream).items()
                 if domain['guest'] is not None
             }

@@ -14,8 +14,12 @@
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Iterator
+import contextlib
 import threading
 import time
+
+from nova import exception as nova_exception
 
 from pci_ext import exception
 from pci_ext.i18n import _
@@ -51,6 +55,17 @@ class Domains:
             for uuid, state in state_file.load(path).items()
         }
 
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[None]:
+        """Hold the lock, if the hypervisor can be reached.
+
+        :raises nova.exception.HypervisorUnavailable: if not
+        """
+        if self.faults.unreachable:
+            raise nova_exception.HypervisorUnavailable()
+        with self._lock:
+            yield
+
     def _save(self) -> None:
         state_file.save(
             self._path,
@@ -59,7 +74,7 @@ class Domains:
 
     def define(self, uuid: str, addresses: Iterable[str]) -> None:
         """Define a domain, or define one anew; its guest runs on."""
-        with self._lock:
+        with self._connected():
             definition = set(addresses)
             found = self._domains.setdefault(uuid, domain.Domain(definition))
             found.definition = definition
@@ -67,13 +82,13 @@ class Domains:
 
     def add_to_definition(self, uuid: str, address: str) -> None:
         """Let a guest have a device after its next start, too."""
-        with self._lock:
+        with self._connected():
             self._domains[uuid].definition.add(address)
             self._save()
 
     def remove(self, uuid: str) -> None:
         """End the guest of a domain, and remove its definition."""
-        with self._lock:
+        with self._connected():
             if self._domains.pop(uuid, None) is not None:
                 self._save()
 
@@ -82,7 +97,7 @@ class Domains:
 
         :raises PciAttachFailed: for the first device that it cannot have
         """
-        with self._lock:
+        with self._connected():
             found = self._domains[uuid]
             for address in sorted(found.definition):
                 self._check_usable(address)
@@ -91,25 +106,25 @@ class Domains:
 
     def restore(self, uuid: str) -> None:
         """Run a guest that was saved, without devices of the host."""
-        with self._lock:
+        with self._connected():
             self._domains[uuid].start(set())
             self._save()
 
     def stop(self, uuid: str) -> None:
         """End the guest of a domain, if it runs; its definition stays."""
-        with self._lock:
+        with self._connected():
             if uuid in self._domains:
                 self._domains[uuid].stop()
                 self._save()
 
     def pause(self, uuid: str) -> None:
-        with self._lock:
+        with self._connected():
             self._domains[uuid].is_paused = True
             self._save()
 
     def unpause(self, uuid: str) -> None:
         """Resume a guest, which then releases devices as requested."""
-        with self._lock:
+        with self._connected():
             found = self._domains[uuid]
             found.is_paused = False
             self._save()
@@ -120,18 +135,18 @@ class Domains:
                 self._release_later(uuid, address, delay)
 
     def is_paused(self, uuid: str) -> bool:
-        with self._lock:
+        with self._connected():
             found = self._domains.get(uuid)
             return found is not None and found.is_paused
 
     def uuids(self) -> frozenset[str]:
         """Return the domains, running or not."""
-        with self._lock:
+        with self._connected():
             return frozenset(self._domains)
 
     def devices(self, uuid: str) -> frozenset[str] | None:
         """Return the devices of a guest; None if it does not run."""
-        with self._lock:
+        with self._connected():
             found = self._domains.get(uuid)
             if found is None or found.guest is None:
                 return None
@@ -142,7 +157,7 @@ class Domains:
 
         :returns: None if there is no such domain
         """
-        with self._lock:
+        with self._connected():
             found = self._domains.get(uuid)
             return None if found is None else frozenset(found.definition)
 
@@ -190,7 +205,7 @@ class Domains:
             is in use, be it by this guest; the definition is not changed
         """
         time.sleep(self.faults.attach_delay)
-        with self._lock:
+        with self._connected():
             found = self._domains[uuid]
             if found.guest is not None:
                 self._check_usable(address)
@@ -207,7 +222,7 @@ class Domains:
 
         :raises PciDetachFailed: if it is not released in time
         """
-        with self._lock:
+        with self._connected():
             if uuid in self._domains:
                 self._domains[uuid].definition.discard(address)
                 self._save()
@@ -220,7 +235,7 @@ class Domains:
 
         :raises PciDetachFailed: if it is not released in time
         """
-        with self._lock:
+        with self._connected():
             found = self._domains.get(uuid)
             if found is None or address not in (found.guest or ()):
                 return

@@ -40,6 +40,7 @@ class Faults:
         transfer_fails: true
         prepare_fails: true  # at the destination, before the detach
         abort_delay: 0.5  # seconds that the abort of a transfer takes
+        unreachable: true  # as if libvirtd were stopped; the guests run on
 
     :param path: the file; without it nothing fails
     """
@@ -55,6 +56,7 @@ class Faults:
             'transfer_fails',
             'prepare_fails',
             'abort_delay',
+            'unreachable',
         )
     )
 
@@ -105,6 +107,10 @@ class Faults:
     @property
     def abort_delay(self) -> float:
         return float(self._get('abort_delay', 0))
+
+    @property
+    def unreachable(self) -> bool:
+        return bool(self._get('unreachable', False))
 
     def is_busy(self, address: str) -> bool:
         return address in self._get('busy', ())

@@ -17,6 +17,7 @@ import os
 import threading
 from typing import Any
 
+from nova import exception as nova_exception
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 from oslotest import base
@@ -89,6 +90,24 @@ class DomainsTestCase(base.BaseTestCase):
             exception.PciAttachFailed, method, *args, **kwargs
         )
         self.assertIn(reason, str(error))
+
+
+class UnreachableTestCase(DomainsTestCase):
+    def test_guests_outlive_it(self) -> None:
+        self.run_domain('one', FIRST)
+        self.inject_faults(unreachable=True)
+        for method, *args in (
+            (self.domains.devices, 'one'),
+            (self.domains.attach, 'one', SECOND),
+            (self.domains.detach, 'one', FIRST),
+            (self.domains.stop, 'one'),
+        ):
+            self.assertRaises(
+                nova_exception.HypervisorUnavailable, method, *args
+            )
+        self.inject_faults()
+        self.assertEqual({FIRST}, self.domains.devices('one'))
+        self.assertEqual({FIRST}, self.domains.definition('one'))
 
 
 class InUseTestCase(DomainsTestCase):
