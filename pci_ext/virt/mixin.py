@@ -84,7 +84,11 @@ class PciExtDriverMixin:
             or server_state.pending_reattach(instance)
             or server_state.operation_id(instance)
         )
-        if is_marked and self._pci_manager is not None:
+        if is_marked:
+            self._heal_soon(instance)
+
+    def _heal_soon(self, instance: 'objects.Instance') -> None:
+        if self._pci_manager is not None:
             self._pci_manager.heal_soon(instance.uuid)
 
     def _reattach_later(

@@ -15,8 +15,10 @@
 import os
 import time
 from typing import Any
+from unittest import mock
 
 import fixtures
+from nova import exception as nova_exception
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.virt.libvirt import utils as libvirt_utils
 
@@ -85,6 +87,31 @@ class LibvirtLifecycleTest(test_libvirt_attach.LibvirtAttachTestCase):
         self.make_busy(max(self.before))
         self.refuse_suspend()
         self.assertReattached()
+
+    def test_suspend_while_libvirt_goes_away(self) -> None:
+        # libvirt does not report either that the guest released the devices.
+        self.flags(
+            group='libvirt', device_detach_attempts=1, device_detach_timeout=1
+        )
+        self.flags(group='pci_ext', reattach_delay=0.1)
+        self.domain().managedSave = self.fail_with('the connection is lost')
+        driver = self.computes['compute1'].driver
+        with fixtures.MockPatchObject(
+            driver,
+            'attach_pci',
+            mock.Mock(side_effect=nova_exception.HypervisorUnavailable()),
+        ):
+            self.refuse_suspend()
+        self.assertEqual(set(), self.hostdevs_of('compute1', self.server))
+        unhealthy = driver._pci_manager._unhealthy
+        with fixtures.MockPatchObject(
+            unhealthy, 'due', lambda: list(unhealthy._schedules)
+        ):
+            driver._pci_manager._heal_due(None)
+        self._wait_for_instance_action_event(
+            self.server, 'reattach_pci', 'compute_reattach_pci', 'success'
+        )
+        self.assertSameDevices()
 
     def test_resume_with_a_busy_device(self) -> None:
         self.flags(group='pci_ext', reattach_delay=0.1)

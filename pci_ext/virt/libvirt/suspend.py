@@ -61,6 +61,7 @@ class SuspendMixin:
     _find_guest: Any
     _find_hostdev: Any
     _get_mdevs_from_guest_config: Any
+    _heal_soon: Any
     _prepare_devices: Any
     _reattach_later: Any
 
@@ -121,7 +122,8 @@ class SuspendMixin:
     ) -> bool:
         """Attach what was detached for a suspend that has failed.
 
-        A failure is logged: the error of the suspend is the one to raise.
+        A failure is logged, and healed: the error of the suspend is the one
+        to raise.
 
         :returns: whether the guest still runs
         """
@@ -144,6 +146,7 @@ class SuspendMixin:
                 'attached again',
                 instance=instance,
             )
+            self._heal_soon(instance)
         return True
 
     def _put_back_ports(self, instance: 'objects.Instance') -> None:
