@@ -36,7 +36,9 @@ class TestConcurrency(test_attach.AttachTestCase):
     HOSTS = {'host-1': [GPU]}
     POLL = 2
     # Twenty concurrent clients slow the services of a small machine.
-    MORE_CONFIG = '[DEFAULT]\nrpc_response_timeout = 180\n'
+    MORE_CONFIG = (
+        '[DEFAULT]\nrpc_response_timeout = 180\nlong_rpc_timeout = 180\n'
+    )
 
     def test_serves_200_concurrent_operations(self) -> None:
         servers = self.boot_without_devices(SERVERS)

@@ -21,7 +21,9 @@ from pci_ext.tests.functional import test_attach
 
 class TestStaleOperations(test_attach.AttachTestCase):
     # nova-compute checks at this interval, and waits twice as long.
-    MORE_CONFIG = '[DEFAULT]\nrpc_response_timeout = 10\n'
+    MORE_CONFIG = (
+        '[DEFAULT]\nrpc_response_timeout = 10\nlong_rpc_timeout = 10\n'
+    )
     ALLINONE_ONLY = 'starts a second nova-api for the all-in-one'
     POLL = 0.5
 

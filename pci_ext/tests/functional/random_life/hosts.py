@@ -72,6 +72,7 @@ periodic_fuzzy_delay = 0
 sync_power_state_interval = -1
 max_concurrent_live_migrations = 4
 rpc_response_timeout = 20
+long_rpc_timeout = 20
 
 [pci_ext]
 pci_information = {offer}
