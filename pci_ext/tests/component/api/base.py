@@ -36,6 +36,7 @@ from nova.objects import fields
 from oslo_config import cfg
 from oslo_config import fixture as config_fixture
 from oslo_serialization import jsonutils
+from oslo_utils import timeutils
 from oslo_utils import uuidutils
 from oslo_utils.fixture import uuidsentinel
 import requests
@@ -218,6 +219,7 @@ class CellsTestCase(test.TestCase):
             objects.Instance(
                 cell_context,
                 uuid=uuid,
+                launched_at=timeutils.utcnow(),
                 project_id=project_id,
                 user_id='user',
                 display_name=name,
