@@ -37,7 +37,7 @@ class TestRandomLife(base.BaseTestCase):
     def test_everything_agrees_after_each_step(self) -> None:
         lines: list[str] = []
         batches, disagreement = runs.run(
-            150, seed=1, parallel=1, report=lines.append
+            120, seed=1, parallel=1, report=lines.append
         )
         if disagreement is not None:
             log = '\n'.join(lines)
