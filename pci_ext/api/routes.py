@@ -30,6 +30,7 @@ from pci_ext.api.controllers import pci_devices
 from pci_ext.api.controllers import pci_flavor_access
 from pci_ext.api.controllers import pci_flavor_limits
 from pci_ext.api.controllers import pci_flavors
+from pci_ext.api.controllers import pci_limits
 from pci_ext.api.controllers import pci_pools
 from pci_ext.api.controllers import pci_versions
 from pci_ext.api.controllers import server_actions
@@ -98,6 +99,7 @@ ROUTES: tuple[Route, ...] = (
             'PUT': (pci_flavor_limits.PciFlavorLimitsController, 'update'),
         },
     ),
+    ('/os-pci-limits', {'GET': (pci_limits.PciLimitsController, 'index')}),
     ('/os-pci-pools', {'GET': (pci_pools.PciPoolsController, 'index')}),
     (
         '/servers/{server_id}/os-pci-devices',

@@ -113,6 +113,21 @@ class PciClient:
         body = {'pci_flavor_limits': values}
         self._call('PUT', path, body)
 
+    def list_project_limits(self, project_id: str | None) -> list[Body]:
+        """List the limits and the usage of a project.
+
+        :param project_id: if None the project of the user
+        """
+        query = (
+            f'?{parse.urlencode({"project_id": project_id})}'
+            if project_id is not None
+            else ''
+        )
+        limits: list[Body] = self._call('GET', f'/os-pci-limits{query}')[
+            'pci_limits'
+        ]
+        return limits
+
     def list_attributes(self) -> list[str]:
         """List the attributes that PCI flavors may use."""
         return sorted(self.show_flavor(_AVAILABLE_ATTRIBUTES)['specs'])

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""``openstack pci flavor limit``: set, unset, list."""
+"""``openstack pci flavor limit``: set, unset, list; ``pci limit list``."""
 
 import argparse
 
@@ -124,4 +124,32 @@ class ListPciFlavorLimit(command.Lister):
             rows.insert(0, ('', limits['default']))
         return ('Project ID', 'Limit'), tuple(
             (project_id, _Limit(limit)) for project_id, limit in rows
+        )
+
+
+class ListPciLimit(command.Lister):
+    """List the limits of a project, and the devices that it has"""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--project',
+            metavar='<project>',
+            help='Project (name or ID); yours by default',
+        )
+        projects.add_domain_option(parser)
+        return parser
+
+    def take_action(
+        self, parsed_args: argparse.Namespace
+    ) -> tuple[tuple[str, ...], tuple[tuple[str, _Limit, int], ...]]:
+        project_id = None
+        if parsed_args.project is not None:
+            project_id = projects.find_id(
+                self, parsed_args.project, parsed_args.project_domain
+            )
+        limits = plugin.client_of(self).list_project_limits(project_id)
+        return ('PCI Flavor', 'Limit', 'Used'), tuple(
+            (each['pci_flavor'], _Limit(each['limit']), each['used'])
+            for each in limits
         )

@@ -20,6 +20,7 @@ POLICY_ROOT = 'os_compute_api:os-pci-flavor-limits:%s'
 
 INDEX = POLICY_ROOT % 'index'
 UPDATE = POLICY_ROOT % 'update'
+PROJECT = POLICY_ROOT % 'project'
 
 _RULES = [
     policy.DocumentedRuleDefault(
@@ -38,6 +39,13 @@ _RULES = [
         operations=[
             {'method': 'PUT', 'path': '/os-pci-flavors/{pci_flavor}/limits'}
         ],
+        scope_types=['project'],
+    ),
+    policy.DocumentedRuleDefault(
+        name=PROJECT,
+        check_str=base.PROJECT_READER_OR_ADMIN,
+        description='List the limits and the usage of a project',
+        operations=[{'method': 'GET', 'path': '/os-pci-limits'}],
         scope_types=['project'],
     ),
 ]

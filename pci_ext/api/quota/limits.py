@@ -90,6 +90,13 @@ class Limits(abc.ABC):
         self.project_id = project_id
 
     @abc.abstractmethod
+    def get(self, uuids: Collection[str]) -> dict[str, int]:
+        """Return the limits of some PCI flavors, by uuid.
+
+        PCI flavors without a limit are missing; others may be unlimited.
+        """
+
+    @abc.abstractmethod
     def limited(self, uuids: Collection[str]) -> frozenset[str]:
         """Return those of some PCI flavors that have a limit, by uuid."""
 
@@ -111,8 +118,12 @@ class OwnLimits(Limits):
         super().__init__(context, project_id)
         self._used: usage.Usage | None = None
 
+    def get(self, uuids: Collection[str]) -> dict[str, int]:
+        limits = db.get_for_project(uuids, self.project_id)
+        return {uuid: limit.devices for uuid, limit in limits.items()}
+
     def limited(self, uuids: Collection[str]) -> frozenset[str]:
-        return frozenset(db.get_for_project(uuids, self.project_id))
+        return frozenset(self.get(uuids))
 
     def enforce(self, requested: Mapping[str, int]) -> None:
         limits = db.get_for_project(requested, self.project_id)
@@ -154,6 +165,15 @@ class UnifiedLimits(Limits):
             raise nova_exception.KeystoneConnectionFailed(
                 _('Failed to connect to keystone for limits of PCI flavors.')
             ) from error
+
+    def get(self, uuids: Collection[str]) -> dict[str, int]:
+        self.limited(uuids)
+        return {
+            self._uuids[resource]: limit
+            for resource, limit in self._enforcer.get_project_limits(
+                self.project_id, list(self._uuids)
+            )
+        }
 
     def limited(self, uuids: Collection[str]) -> frozenset[str]:
         # To oslo.limit a limit that is not registered is 0. None returns

@@ -212,6 +212,7 @@ pci_information = [{"product_id": "20b0"}, {"e.group": "gpu"}]
         body = {'pci_flavor_limits': limits}
         self.sample('pci_flavor_limits.update', 'PUT', path, body)
         self.sample('pci_flavor_limits.index', 'GET', path)
+        self.sample('pci_limits.index', 'GET', '/os-pci-limits')
 
     def _inventory(self) -> None:
         self.sample('pci_pools.index', 'GET', '/os-pci-pools')

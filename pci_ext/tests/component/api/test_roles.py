@@ -134,6 +134,16 @@ MATRIX: tuple[tuple[str, str, str, Any, dict[str, int]], ...] = tuple(
             (200, 403, 403, 403, 403),
         ),
         (
+            *('GET', '/os-pci-limits', '/os-pci-limits', None),
+            (200, 200, 200, 200, 403),
+        ),
+        (
+            *('GET', '/os-pci-limits'),
+            f'/os-pci-limits?project_id={base.OWN_PROJECT}',
+            None,
+            (200, 200, 200, 403, 403),
+        ),
+        (
             *('POST', '/os-pci-flavors/evaluate', '/os-pci-flavors/evaluate'),
             EVALUATE,
             (200, 403, 403, 403, 403),

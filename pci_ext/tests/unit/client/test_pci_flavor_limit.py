@@ -101,6 +101,25 @@ class LimitTestCase(base.ShellTestCase):
         self.set_limits('GET', b=-1)
         self.assertIn('| unlimited |', self.run_limit('list', 'bigGPU'))
 
+    def test_list_of_a_project(self):
+        self.api.responses['GET /os-pci-limits'] = (
+            200,
+            {'pci_limits': [{'pci_flavor': 'big', 'limit': 4, 'used': 3}]},
+        )
+        self.assertEqual(
+            [{'PCI Flavor': 'big', 'Limit': 4, 'Used': 3}],
+            self.json_of('pci', 'limit', 'list'),
+        )
+
+    def test_list_of_another_project(self):
+        path = f'GET /os-pci-limits?project_id={uuids.demo}'
+        limit = {'pci_flavor': 'big', 'limit': -1, 'used': 0}
+        self.api.responses[path] = 200, {'pci_limits': [limit]}
+        self.assertIn(
+            '| big        | unlimited |    0 |',
+            self.output_of('pci', 'limit', 'list', '--project', uuids.demo),
+        )
+
     def test_list_without_limits(self):
         self.set_limits('GET')
         self.assertEqual(

@@ -19,6 +19,7 @@ from nova.tests import fixtures as nova_fixtures
 from oslo_limit import exception as limit_exception
 
 from pci_ext.api.quota import checks
+from pci_ext.api.quota import limits
 from pci_ext.db import pci_flavor_limits as limits_db
 from pci_ext.db import pci_flavors as db
 from pci_ext.objects import pci_flavor
@@ -92,6 +93,17 @@ class Rules:
         self.limit('IntelGPU', 1)
         self.limit('IntelGPU', -1, project=True)
         self.assertEqual(1, self.boot(request('many', 99, FIRST)))
+
+    def test_returns_the_limits_of_a_project(self) -> None:
+        uuids = [test_usage.INTEL_GPU, test_usage.NV_GPU]
+        found = limits.get_limits(self.context, base.OWN_PROJECT)
+        assert found is not None
+        self.assertEqual({}, found.get(uuids))
+        self.limit('IntelGPU', 4)
+        self.limit('IntelGPU', 2, project=True)
+        found = limits.get_limits(self.context, base.OWN_PROJECT)
+        assert found is not None
+        self.assertEqual({test_usage.INTEL_GPU: 2}, found.get(uuids))
 
     def test_counts_each_alternative(self) -> None:
         self.limit('NvGPU', 1)
