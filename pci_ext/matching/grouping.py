@@ -15,8 +15,11 @@
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import TypeVar
 
 from pci_ext.matching import selectors
+
+_Pool = TypeVar('_Pool', bound=Mapping[str, Any])
 
 #: Operator-given attributes have keys that start so.
 ATTRIBUTE_PREFIX = 'e.'
@@ -37,6 +40,15 @@ DEV_TYPE = 'dev_type'
 
 #: The device type of a physical function.
 PF = 'type-PF'
+
+
+def selectable(pools: Sequence[_Pool]) -> Sequence[_Pool]:
+    """Return the pools of a host from which PCI flavors select.
+
+    :param pools: as the host reports them
+    :returns: none for a host without pci_ext: it would refuse each claim
+    """
+    return pools if pools and SPECIAL_ATTRS in pools[0] else ()
 
 
 def pool_properties(

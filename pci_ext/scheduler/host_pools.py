@@ -12,18 +12,17 @@
 
 """The pools of a host, as nova-scheduler knows them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pci_ext.matching import grouping
 
 
-def get_pools(host_state: Any) -> list[dict[str, Any]]:
+def get_pools(host_state: Any) -> Sequence[dict[str, Any]]:
     """Return the pools of a host from which PCI flavors select.
 
-    :returns: none if the host never reported any, or runs without pci_ext: it
-        would refuse each claim
+    :returns: none if the host never reported any
     """
-    pools: list[dict[str, Any]] = (
-        host_state.pci_stats.pools if host_state.pci_stats else []
+    return grouping.selectable(
+        host_state.pci_stats.pools if host_state.pci_stats else ()
     )
-    return pools if pools and grouping.SPECIAL_ATTRS in pools[0] else []

@@ -33,6 +33,7 @@ from pci_ext.api.inventory import reader
 from pci_ext.api.schemas import evaluations as schema
 from pci_ext.matching import compiled_requests
 from pci_ext.matching import explanation
+from pci_ext.matching import grouping
 from pci_ext.matching import request_grammar
 from pci_ext.policies import pci_flavors as policies
 from pci_ext.requests import from_flavor
@@ -93,7 +94,7 @@ def evaluate(
     compiled: compiled_requests.CompiledRequests,
     requests: Sequence[request_grammar.Request],
 ) -> View:
-    reported = [pool.reported for pool in pools]
+    reported = grouping.selectable([pool.reported for pool in pools])
     explained = explanation.explain(compiled, reported)
     totals = capacity.count_matching(compiled, groups)
     return {

@@ -47,6 +47,7 @@ from pci_ext import conf
 from pci_ext.api import router
 from pci_ext.conf import database
 from pci_ext.db import api as pci_ext_db_api
+from pci_ext.matching import grouping
 from pci_ext.tests.component import databases
 from pci_ext.tests.component import flavors
 from pci_ext.tests.component.db import base as db_base
@@ -156,11 +157,13 @@ class CellsTestCase(test.TestCase):
         host: str,
         *pools: Mapping[str, Any],
         hypervisor_hostname: str | None = None,
+        has_pci_ext: bool = True,
     ) -> objects.ComputeNode:
         """Create a compute host that reports pools, each as a dict.
 
         :param hypervisor_hostname: by default the name of the host
         """
+        mark = {grouping.SPECIAL_ATTRS: ''} if has_pci_ext else {}
         with context.target_cell(
             self.context, self.cell_mappings[cell]
         ) as cell_context:
@@ -180,7 +183,7 @@ class CellsTestCase(test.TestCase):
                 cpu_info='',
                 pci_device_pools=objects.PciDevicePoolList(
                     objects=[
-                        objects.PciDevicePool.from_dict(dict(pool))
+                        objects.PciDevicePool.from_dict({**mark, **pool})
                         for pool in pools
                     ]
                 ),

@@ -60,6 +60,17 @@ class EvaluateTestCase(base.RouterTestCase):
         self.assertEqual(200, response.status_int, response.text)
         return response.json['evaluation']
 
+    def test_host_without_pci_ext_does_not_fit(self) -> None:
+        pool = NVIDIA | {'count': 1}
+        self.create_host('cell2', 'plain', pool, has_pci_ext=False)
+        fits = {
+            host['host']: host['fits']
+            for host in self.evaluate('1:NvGPU')['hosts']
+        }
+        self.assertEqual(
+            {'all': True, 'few': True, 'none': False, 'plain': False}, fits
+        )
+
     def test_reports_the_fit_of_each_host(self) -> None:
         found = self.evaluate('IntelGPU,NvGPU;1:QA;')
         self.assertEqual('1:IntelGPU,NvGPU;1:QA', found['request'])
