@@ -48,7 +48,7 @@ def add_options(
     parser.add_argument(
         '--flavor',
         metavar='<pci-flavor>',
-        help=f'List only {items} that match this PCI flavor (name or UUID)',
+        help=f'List only {items} that match this PCI flavor (name or ID)',
     )
     parser.add_argument(
         '--property',

@@ -37,7 +37,7 @@ _SORT_KEYS = (
 
 #: Columns by key in the body of the API, in the order they are shown.
 _COLUMNS = {
-    'uuid': 'UUID',
+    'uuid': 'ID',
     'host': 'Host',
     'address': 'Address',
     'status': 'Status',
@@ -128,7 +128,7 @@ class ShowPciDevice(command.ShowOne):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument(
-            'device', metavar='<device>', help='PCI device (UUID)'
+            'device', metavar='<device>', help='PCI device (ID)'
         )
         return parser
 

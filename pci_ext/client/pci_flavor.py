@@ -183,7 +183,7 @@ class DeletePciFlavor(command.Command):
             'pci_flavors',
             metavar='<pci-flavor>',
             nargs='+',
-            help='PCI flavor(s) to delete (name or UUID)',
+            help='PCI flavor(s) to delete (name or ID)',
         )
         return parser
 

@@ -22,7 +22,7 @@ _LIVE_MIGRATION = ('forbid', 'hotplug', 'native')
 
 #: Columns by key in the bodies of the API, in the order they are shown.
 COLUMNS = {
-    'uuid': 'UUID',
+    'uuid': 'ID',
     'name': 'Name',
     'description': 'Description',
 }
@@ -58,7 +58,7 @@ def add_flavor_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         'pci_flavor',
         metavar='<pci-flavor>',
-        help='PCI flavor (name or UUID)',
+        help='PCI flavor (name or ID)',
     )
 
 

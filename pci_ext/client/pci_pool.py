@@ -28,7 +28,7 @@ _COLUMNS = {
     'count': 'Free',
     'pci_flavors': 'PCI Flavors',
 }
-_LONG_COLUMNS = {'uuid': 'UUID', **_COLUMNS, 'usage': 'Usage'}
+_LONG_COLUMNS = {'uuid': 'ID', **_COLUMNS, 'usage': 'Usage'}
 
 _FORMATTERS = {
     'properties': format_columns.DictColumn,

@@ -87,10 +87,10 @@ pci_flavor_attrs = vendor_id, e.group
         self.assertEqual(0, sum(row['Free'] for row in pools))
 
     def test_filters_and_pages(self) -> None:
-        everything = [row['UUID'] for row in self.devices()]
+        everything = [row['ID'] for row in self.devices()]
         self.assertEqual(5, len(everything))
-        first = [row['UUID'] for row in self.devices('--limit', '2')]
-        rest = [row['UUID'] for row in self.devices('--marker', first[-1])]
+        first = [row['ID'] for row in self.devices('--limit', '2')]
+        rest = [row['ID'] for row in self.devices('--marker', first[-1])]
         self.assertEqual(everything, first + rest)
         for options, expected in (
             (('--host', 'host-2'), ['0000:03:00.0', '0000:04:00.0']),

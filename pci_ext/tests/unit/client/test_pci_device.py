@@ -33,7 +33,7 @@ DEVICE = {
 }
 
 SHORT = {
-    'UUID': uuids.device,
+    'ID': uuids.device,
     'Host': 'host1',
     'Address': '0000:02:00.0',
     'Status': 'allocated',
@@ -117,7 +117,7 @@ class TestList(base.ShellTestCase):
         self.set_page(f'host=h&marker={uuids.device}', last)
         self.assertEqual(
             [uuids.device, uuids.last],
-            [row['UUID'] for row in self.list('--host', 'h')],
+            [row['ID'] for row in self.list('--host', 'h')],
         )
 
     def test_limit_and_marker(self):
@@ -127,7 +127,7 @@ class TestList(base.ShellTestCase):
         self.assertEqual(
             [uuids.device, uuids.last],
             [
-                row['UUID']
+                row['ID']
                 for row in self.list('--limit', '2', '--marker', uuids.before)
             ],
         )

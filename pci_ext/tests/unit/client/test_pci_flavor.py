@@ -117,7 +117,7 @@ class TestList(base.ShellTestCase):
         self.assertEqual(
             [
                 {
-                    'UUID': uuids.gpu,
+                    'ID': uuids.gpu,
                     'Name': 'bigGPU',
                     'Description': 'on-die GPU',
                 }
@@ -133,7 +133,7 @@ class TestList(base.ShellTestCase):
         self.assertEqual(
             [
                 {
-                    'UUID': uuids.gpu,
+                    'ID': uuids.gpu,
                     'Name': 'bigGPU',
                     'Description': 'on-die GPU',
                     'Is Public': True,

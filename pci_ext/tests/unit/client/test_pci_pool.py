@@ -39,7 +39,7 @@ class TestList(base.ShellTestCase):
         )
         self.assertEqual([SHORT], self.json_of('pci', 'pool', 'list'))
         self.assertEqual(
-            [SHORT | {'UUID': uuids.pool, 'Usage': POOL['usage']}],
+            [SHORT | {'ID': uuids.pool, 'Usage': POOL['usage']}],
             self.json_of('pci', 'pool', 'list', '--long'),
         )
 
