@@ -26,4 +26,6 @@ monkey_patch.patch()
 # Modules use the names of Nova's objects when they are imported.
 from nova import objects  # noqa: E402
 
+from pci_ext.tests import thread_pools  # noqa: E402, F401
+
 objects.register_all()

@@ -28,6 +28,7 @@ from oslotest import base
 
 from pci_ext.activation import activator
 from pci_ext.activation import active
+from pci_ext.tests import thread_pools  # noqa: F401
 
 MODULES = (
     'nova.tests.functional.libvirt.test_pci_sriov_servers',
