@@ -16,6 +16,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 
 from pci_ext.tests.deployment.cloud import bringup
 from pci_ext.tests.deployment.cloud import computes
@@ -81,16 +82,20 @@ class Reader:
         """
         wheels = self.state.path('wheels')
         shutil.rmtree(wheels, ignore_errors=True)
-        programs.run(
-            *_pip(
-                'wheel',
-                '--quiet',
-                '--no-deps',
-                '--wheel-dir',
-                wheels,
+        with tempfile.TemporaryDirectory() as source:
+            # tox may build the package meanwhile, and a build writes into its
+            # source.
+            shutil.copytree(
                 state_directory.ROOT,
+                source,
+                ignore=shutil.ignore_patterns('.tox', '.venv*', '*.egg-info'),
+                symlinks=True,
+                dirs_exist_ok=True,
             )
-        )
+            programs.run(
+                *_pip('wheel', '--quiet', '--no-deps'),
+                *('--wheel-dir', wheels, source),
+            )
         programs.run(*_pip('uninstall', '--quiet', '--yes', 'pci_ext'))
         [wheel] = os.listdir(wheels)
         version = wheel.split('-')[1]
