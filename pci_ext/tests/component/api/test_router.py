@@ -140,6 +140,11 @@ class APIRouterTestCase(test.NoDBTestCase):
                         'EvaluationsController',
                         {'POST': 'create'},
                     ),
+                    (
+                        '/os-pci-limits',
+                        'PciLimitsController',
+                        {'GET': 'index'},
+                    ),
                     ('/os-pci-pools', 'PciPoolsController', {'GET': 'index'}),
                     (
                         '/servers/{server_id}/os-pci-devices',
