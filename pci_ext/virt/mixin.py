@@ -77,8 +77,8 @@ class PciExtDriverMixin:
             nova_context.get_admin_context(), instance
         )
         # The new guest may have devices that the last one lacked, also on
-        # another host. And Nova may have saved the id of an operation anew
-        # that had just ended: it saves all metadata that it has loaded.
+        # another host. And a service without pci_ext, which saves all metadata
+        # that it has loaded, may have restored the id of an ended operation.
         is_marked = (
             dropped
             or server_state.pending_reattach(instance)
