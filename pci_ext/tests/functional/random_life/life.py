@@ -43,7 +43,11 @@ _RESUME_TIMEOUT = 12
 
 #: Nova answers with these to one of two requests that come at the same time;
 #: pci_ext does not.
-_RACES = ('UnexpectedTaskStateError', 'InstanceNotFound')
+_RACES = (
+    'UnexpectedTaskStateError',
+    'UnexpectedDeletingTaskStateError',
+    'InstanceNotFound',
+)
 _OF_PCI_EXT = ('attach', 'detach', 'reattach')
 
 Report = Callable[[str], None]
