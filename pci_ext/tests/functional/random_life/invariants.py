@@ -146,14 +146,32 @@ def _failed_migrations(
     ]
 
 
+def _failed_moves(
+    state: state_module.State,
+) -> set[tuple[str, str | None]]:
+    """Return servers, and the hosts of cold migrations of them that failed.
+
+    Nova leaves what such a server has on both hosts to its administrator,
+    until the server is deleted.
+    """
+    return {
+        (each.server, host)
+        for each in state.migrations
+        if each.status == 'error' and each.type in ('migration', 'resize')
+        for host in (each.source, each.destination)
+    }
+
+
 def _domain_of_no_server(state: state_module.State) -> Iterator[str]:
     """A resized server has a domain on its old host until it is confirmed."""
+    failed = _failed_moves(state)
     for host, uuid in {*state.guests, *state.definitions}:
         server = state.servers.get(uuid)
         if server is None:
             yield f'{uuid} on {host}'
         elif server.host != host and (
-            (host, uuid) in state.guests or server.vm_state != 'resized'
+            (host, uuid) in state.guests
+            or (server.vm_state != 'resized' and (uuid, host) not in failed)
         ):
             yield f'{server.name} is on {server.host}, its domain on {host}'
 
@@ -203,6 +221,7 @@ def _owners(state: state_module.State) -> Iterator[str]:
         for each in state.migrations
         if each.status == 'finished'
     }
+    failed = _failed_moves(state)
     for device in state.devices:
         where = f'{device.address} on {device.host} is {device.status}'
         server = state.servers.get(device.server or '')
@@ -211,9 +230,13 @@ def _owners(state: state_module.State) -> Iterator[str]:
                 yield f'{where} and has the server {device.server}'
         elif server is None:
             yield f'{where} for {device.server}, which does not exist'
-        elif server.host != device.host and (
-            server.vm_state != 'resized'
-            or (server.uuid, device.host) not in resized
+        elif (
+            server.host != device.host
+            and (server.uuid, device.host) not in failed
+            and (
+                server.vm_state != 'resized'
+                or (server.uuid, device.host) not in resized
+            )
         ):
             yield f'{where} for {server.name}, which is on {server.host}'
         elif device.status == 'claimed' and not server.marks('reattach_error'):
@@ -370,7 +393,10 @@ def _reported_devices(
         for device in state.devices
         if device.server is not None
     )
+    failed = {server for server, _ in _failed_moves(state)}
     for provider, server in (reported - recorded) + (recorded - reported):
+        if server in failed:
+            continue
         yield (
             f'{provider} has {reported[provider, server]} allocations of '
             f'{server}, on record are {recorded[provider, server]}'

@@ -50,7 +50,8 @@ _DEVICES = """
     ON nodes.id = compute_node_id WHERE pci_devices.deleted = 0
 """
 _MIGRATIONS = """
-    SELECT id, instance_uuid, uuid, status, source_compute, dest_compute
+    SELECT id, instance_uuid, uuid, status, source_compute, dest_compute,
+        migration_type
     FROM migrations WHERE deleted = 0
     OR status NOT IN ('completed', 'confirmed', 'done', 'reverted')
 """
@@ -122,6 +123,7 @@ class Migration:
     status: str
     source: str
     destination: str | None
+    type: str
 
 
 @dataclasses.dataclass(frozen=True)
