@@ -48,14 +48,15 @@ def transfer(
         hypervisor migrates
     :raises TransferFailedError: if the domain still runs on the source
     """
-    devices = source.devices(uuid) or frozenset()
-    if not devices <= set(renamed):
+    if not _devices(uuid, source) <= set(renamed):
         raise TransferFailedError('domain has assigned host devices')
     if aborted.wait(source.faults.transfer_delay):
         time.sleep(source.faults.abort_delay)
         raise TransferFailedError('aborted')
     if source.faults.transfer_fails:
         raise TransferFailedError('the connection was reset')
+    # The guest may have ended meanwhile.
+    devices = _devices(uuid, source)
     for address in sorted(devices):
         model = source.inventory.model_of(address)
         if destination.inventory.model_of(renamed[address]) != model:
@@ -72,3 +73,14 @@ def transfer(
     if source.is_paused(uuid):
         destination.pause(uuid)
     source.remove(uuid)
+
+
+def _devices(uuid: str, source: hypervisor.Domains) -> frozenset[str]:
+    """Return the devices of a guest.
+
+    :raises TransferFailedError: if it does not run
+    """
+    devices = source.devices(uuid)
+    if devices is None:
+        raise TransferFailedError('domain is not running')
+    return devices
