@@ -73,7 +73,7 @@ def check_quiet(
         and each.id not in interrupted
     ]
     if state.unscheduled:
-        found.append(f'{state.unscheduled} servers are in no cell')
+        found.append(f'{len(state.unscheduled)} servers are in no cell')
     return [Problem('not quiet', text) for text in found]
 
 

@@ -264,6 +264,8 @@ class Life:
             or time.monotonic() < self._restarted_at + _RESUME_TIMEOUT
         ):
             return
+        for uuid in state.unscheduled:
+            self._cloud.request('DELETE', f'/servers/{uuid}')
         for server in state.servers.values():
             is_ours = (server.task_state or '').endswith('ing_pci')
             if server.task_state is not None and not is_ours:

@@ -62,7 +62,7 @@ _EVENTS = """
     WHERE events.finish_time IS NULL
 """
 _POOLS = 'SELECT host, pci_stats FROM compute_nodes WHERE deleted = 0'
-_UNSCHEDULED = 'SELECT COUNT(*) FROM build_requests'
+_UNSCHEDULED = 'SELECT instance_uuid FROM build_requests'
 _CONSUMERS = """
     SELECT consumers.uuid, providers.name, classes.name, SUM(used)
     FROM allocations JOIN consumers ON consumers.uuid = consumer_id
@@ -136,7 +136,7 @@ class State:
     :ivar pools: by host and product id, the number of free devices
     :ivar unfinished_events: server, name and request of each
     :ivar allocations: consumer, provider, class and amount in Placement
-    :ivar unscheduled: the number of servers that are in no cell yet
+    :ivar unscheduled: the uuids of servers that are in no cell yet
     """
 
     servers: Mapping[str, Server]
@@ -147,7 +147,7 @@ class State:
     pools: Mapping[tuple[str, str], int]
     unfinished_events: tuple[tuple[str, str, str], ...]
     allocations: tuple[tuple[str, str, str, int], ...]
-    unscheduled: int
+    unscheduled: tuple[str, ...]
 
     def devices_of(self, server: str) -> list[Device]:
         return [each for each in self.devices if each.server == server]
@@ -208,7 +208,7 @@ class Reader:
     def _read(self) -> State:
         query = self._databases.query
         # Before the servers, which leave it when they are in a cell.
-        [(unscheduled,)] = query('nova_api', _UNSCHEDULED)
+        unscheduled = query('nova_api', _UNSCHEDULED)
         servers = {
             server.uuid: server
             for name in ('nova_cell0', 'nova_cell1')
@@ -231,7 +231,7 @@ class Reader:
             pools=_pools(query('nova_cell1', _POOLS)),
             unfinished_events=tuple(query('nova_cell1', _EVENTS)),
             allocations=tuple(query('placement', _CONSUMERS)),
-            unscheduled=unscheduled,
+            unscheduled=tuple(uuid for (uuid,) in unscheduled),
         )
 
 
