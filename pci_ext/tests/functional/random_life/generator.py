@@ -34,6 +34,14 @@ _ABORTED = 0.25
 #: Most seconds between the steps of a batch.
 _SPREAD = 0.6
 
+#: Nova serves both of these at the same time. It puts a server that is
+#: unshelved twice into ERROR, and leaves its task state; a resize that is
+#: confirmed and reverted leaves a server without its guest.
+_SPOILING = (
+    {'unshelve'},
+    {'confirm', 'revert'},
+)
+
 
 class Generator:
     """Makes batches of steps.
@@ -79,12 +87,7 @@ class Generator:
         for number in range(count):
             delay = self._random.uniform(0, _SPREAD) if number else 0
             step = self._operation(states, round(delay, 2))
-            # Nova puts a server that is unshelved twice at the same time into
-            # ERROR, and leaves its task state.
-            if step.name == 'unshelve' and any(
-                (each.name, each.server) == (step.name, step.server)
-                for each in found
-            ):
+            if any(_spoils(step, each) for each in found):
                 continue
             found.append(step)
             if (
@@ -158,3 +161,8 @@ class Generator:
             {'prepare_fails': True},
         )
         return dict(self._choose(choices))
+
+
+def _spoils(step: steps.Step, other: steps.Step) -> bool:
+    """Return whether two steps at the same time spoil their server."""
+    return step.server == other.server and {step.name, other.name} in _SPOILING
