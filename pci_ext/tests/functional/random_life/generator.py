@@ -36,10 +36,15 @@ _SPREAD = 0.6
 
 #: Nova serves both of these at the same time. It puts a server that is
 #: unshelved twice into ERROR, and leaves its task state; a resize that is
-#: confirmed and reverted leaves a server without its guest.
+#: confirmed and reverted leaves a server without its guest; a server that was
+#: offloaded before its task began is on no host that could end it.
 _SPOILING = (
     {'unshelve'},
     {'confirm', 'revert'},
+    *(
+        {'shelve', name}
+        for name in ('rebuild', 'resize', 'migrate', 'live migrate')
+    ),
 )
 
 
