@@ -26,6 +26,13 @@ import oslo_messaging as messaging
 from pci_ext import exception
 from pci_ext.virt.fake import driver
 
+#: By name: how many calls fail, and whether the first one has its effect.
+KINDS = {
+    'once': (1, False),
+    'response_lost': (1, True),
+    'until_the_end': (None, False),
+}
+
 
 class Outage(fixtures.Fixture):
     """A service that is away from one of its calls on.

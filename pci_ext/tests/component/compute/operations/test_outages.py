@@ -38,13 +38,6 @@ CONDUCTOR, LIBVIRT, PLACEMENT = 'conductor', 'libvirt', 'placement'
 
 _OF_LIVE_MIGRATION = ('live-migration', 'compute_detach_pci')
 
-#: By name: how many calls fail, and whether the first one has its effect.
-OUTAGES = {
-    'once': (1, False),
-    'response_lost': (1, True),
-    'until_the_end': (None, False),
-}
-
 
 class OutagesTestCase(base.HostTestCase):
     """The methods of operations return what nova-compute is to do."""
@@ -211,7 +204,7 @@ def _add_tests() -> None:
     for operation, service, (kind, how) in itertools.product(
         ('attach', 'detach', 'reattach', 'live_migration'),
         (CONDUCTOR, LIBVIRT, PLACEMENT),
-        OUTAGES.items(),
+        outages.KINDS.items(),
     ):
         test = functools.partialmethod(
             OutagesTestCase.check, operation, service, *how
