@@ -38,6 +38,7 @@ from pci_ext.api.inventory import server_devices
 from pci_ext.api.quota import checks
 from pci_ext.api.quota import reservation
 from pci_ext.api.quota import usage
+from pci_ext.matching import compiled_requests
 from pci_ext.requests import moves
 from pci_ext.requests import nova_compute_api
 from pci_ext.requests import port_attach
@@ -226,7 +227,7 @@ class ComputeAPI(api.API):
         devices = usage.Usage()
         if port_id:
             with errors.as_http():
-                devices = self._resolve_port(context, instance, port_id)
+                devices = self._check_port(context, instance, port_id)
         attached = super().attach_interface(
             context, instance, network_id, port_id, requested_ip, tag=tag
         )
@@ -243,22 +244,22 @@ class ComputeAPI(api.API):
             raise
         return attached
 
-    def _resolve_port(
+    def _check_port(
         self,
         context: nova_context.RequestContext,
         instance: 'objects.Instance',
         port_id: str,
     ) -> usage.Usage:
-        """Add the request of a port to those that nova-compute is sent.
+        """Check the quota, and add a PCI flavor to what nova-compute is sent.
 
         :returns: the devices that have a limit
         """
-        spec = self.network_api.resolve_port(context, port_id)
-        if spec is None:
+        request = self.network_api.make_port_request(context, port_id)
+        if request is None:
             return usage.Usage()
-        request = objects.InstancePCIRequest(count=1, spec=spec)
         devices = checks.check_attach(context, instance, [request])
-        port_attach.add_port_spec(instance, port_id, spec)
+        if compiled_requests.is_by_pci_flavor(request.spec):
+            port_attach.add_port_spec(instance, port_id, request.spec)
         return devices
 
     def _record_action_start(

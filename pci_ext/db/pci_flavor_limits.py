@@ -55,11 +55,11 @@ def get(uuid: str) -> dict[str, int]:
 
 
 def get_for_project(
-    uuids: Collection[str], project_id: str
+    uuids: Collection[str] | None, project_id: str
 ) -> dict[str, Limit]:
     """Get the limits that a project has.
 
-    :param uuids: of PCI flavors
+    :param uuids: of PCI flavors; None for all
     :returns: by uuid; those that the project has no limit for are missing
     """
     statement = (
@@ -70,11 +70,10 @@ def get_for_project(
             models.PciFlavorLimit.devices,
         )
         .join(models.PciFlavorLimit)
-        .where(
-            models.PciFlavor.uuid.in_(uuids),
-            models.PciFlavorLimit.project_id.in_((DEFAULT, project_id)),
-        )
+        .where(models.PciFlavorLimit.project_id.in_((DEFAULT, project_id)))
     )
+    if uuids is not None:
+        statement = statement.where(models.PciFlavor.uuid.in_(uuids))
     default: dict[str, Limit] = {}
     own: dict[str, Limit] = {}
     with api.reader() as session:

@@ -116,13 +116,9 @@ def get_by_names(
     return _list(models.PciFlavor.name.in_(known), *conditions)
 
 
-def get_names(uuids: Collection[str]) -> dict[str, str]:
-    """Get the names of PCI flavors by uuid; deleted ones are missing."""
-    statement = sa.select(models.PciFlavor.uuid, models.PciFlavor.name).where(
-        models.PciFlavor.uuid.in_(uuids)
-    )
-    with api.reader() as session:
-        return {row.uuid: row.name for row in session.execute(statement)}
+def get_by_uuids(uuids: Collection[str]) -> list[pci_flavor.PciFlavor]:
+    """Get the PCI flavors with these uuids, in the order of names."""
+    return _list(models.PciFlavor.uuid.in_(uuids)) if uuids else []
 
 
 def get_all(*conditions: Condition) -> list[pci_flavor.PciFlavor]:

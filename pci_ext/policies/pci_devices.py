@@ -94,7 +94,7 @@ _RULES = [
         description=(
             'Attach PCI devices to a server by alias. The rule '
             '``os_compute_api:os-pci-devices:attach`` is checked as well. '
-            'Neither the access to PCI flavors nor their quota applies'
+            'The access to PCI flavors does not apply, their quota does'
         ),
         operations=[
             {
@@ -110,7 +110,7 @@ _RULES = [
         description=(
             'Attach PCI devices to a server by name. The rule '
             '``os_compute_api:os-pci-devices:attach`` is checked as well. '
-            'Neither the access to PCI flavors nor their quota applies'
+            'The access to PCI flavors does not apply, their quota does'
         ),
         operations=[
             {

@@ -25,6 +25,7 @@ from typing import Any
 from nova import context as nova_context
 from nova import exception as nova_exception
 from nova import objects
+from nova.network import model as network_model
 from nova.network import neutron
 from nova.objects import fields
 from nova.pci import request as pci_request
@@ -46,6 +47,7 @@ from pci_ext.requests import port_attach
 PCI_FLAVOR = 'pci_flavor'
 
 _BINDING_PROFILE = 'binding:profile'
+_VNIC_TYPE = 'binding:vnic_type'
 
 
 def passing_port_flavors(
@@ -179,17 +181,35 @@ class API(neutron.API):
             profiles[port_id] = neutron.get_binding_profile(port)
         return port
 
-    def resolve_port(
+    def make_port_request(
         self, context: nova_context.RequestContext, port_id: str
-    ) -> call_arguments.PortSpec | None:
-        """Resolve the PCI flavors of a port to attach to a running server.
+    ) -> 'objects.InstancePCIRequest | None':
+        """Make the request of a port to attach to a running server.
 
-        :returns: None if the port has no PCI flavor
+        Nova's own, which needs more of Neutron, is made for a port that has no
+        PCI flavor.
+
+        :returns: None if the port needs no device
         :raises InvalidPciRequest: if its PCI flavors cannot be resolved
         :raises nova.exception.PortNotFound: if the port does not exist
         """
-        names = self._flavors_of_profile(context, port_id)
-        return _resolve_port(port_id, names) if names else None
+        port = self._read_port(context, port_id)
+        names = str(neutron.get_binding_profile(port).get(PCI_FLAVOR) or '')
+        if names:
+            return objects.InstancePCIRequest(
+                count=1, spec=_resolve_port(port_id, names)
+            )
+        if port.get(_VNIC_TYPE) not in network_model.VNIC_TYPES_SRIOV:
+            return None
+        made = objects.InstancePCIRequests(requests=[])
+        super().create_resource_requests(
+            context,
+            objects.NetworkRequestList(
+                objects=[objects.NetworkRequest(port_id=port_id)]
+            ),
+            made,
+        )
+        return made.requests[0] if made.requests else None
 
     def _apply_pci_flavors(
         self,
@@ -250,14 +270,20 @@ class API(neutron.API):
         profiles = call_arguments.current().binding_profiles or {}
         profile = profiles.get(port_id)
         if profile is None:
-            port = self._show_port(
-                context,
-                port_id,
-                neutron_client=neutron.get_client(context, admin=True),
-                fields=[_BINDING_PROFILE],
+            profile = neutron.get_binding_profile(
+                self._read_port(context, port_id)
             )
-            profile = neutron.get_binding_profile(port)
         return str(profile.get(PCI_FLAVOR) or '')
+
+    def _read_port(
+        self, context: nova_context.RequestContext, port_id: str
+    ) -> dict[str, Any]:
+        return self._show_port(
+            context,
+            port_id,
+            neutron_client=neutron.get_client(context, admin=True),
+            fields=[_BINDING_PROFILE, _VNIC_TYPE],
+        )
 
     def _get_pci_device_profile(
         self, pci_dev: 'objects.PciDevice'

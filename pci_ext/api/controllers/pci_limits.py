@@ -21,6 +21,7 @@ from nova.api.openstack import wsgi
 from pci_ext.api import errors
 from pci_ext.api import policy
 from pci_ext.api import visible_flavors
+from pci_ext.api.quota import counted_flavors
 from pci_ext.api.quota import limits
 from pci_ext.api.quota import usage
 from pci_ext.api.schemas import pci_limits as schema
@@ -50,7 +51,9 @@ class PciLimitsController(wsgi.Controller):
             limit_of = (
                 found.get([flavor.uuid for flavor in flavors]) if found else {}
             )
-            used = usage.count_project(context, project_id)
+            used = usage.count_project(
+                context, project_id, counted_flavors.CountedFlavors(flavors)
+            )
         return {
             'pci_limits': [
                 {

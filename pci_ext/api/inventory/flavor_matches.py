@@ -10,13 +10,15 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The PCI flavors that match a pool, and the alternative that a device is."""
+"""Pools, compared with PCI flavors and requests as the scheduler does."""
 
 from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
 from nova import objects
+from nova.pci import stats
+from nova.pci import utils
 
 from pci_ext.api.inventory import model
 from pci_ext.matching import compiled_requests
@@ -89,3 +91,30 @@ def alternative_taken(
         return found[0] if found else None
     cost = compiler.compile_requests([request]).pool_costs(device.pool)[0]
     return None if cost is None else found[cost]
+
+
+def can_serve(
+    pool: Mapping[str, Any], request: 'objects.InstancePCIRequest'
+) -> bool:
+    """Tell whether a device of a pool can be claimed for a request.
+
+    The request may be by PCI flavor or by name, or one of Nova's own, by alias
+    or of a port. NUMA nodes are not compared.
+    """
+    if compiled_requests.is_by_pci_flavor(request.spec):
+        (cost,) = compiler.compile_requests([request]).pool_costs(pool)
+        return cost is not None
+    ignored = stats.PciDeviceStats.ignored_spec_tags
+    return bool(
+        utils.pci_device_prop_match(
+            pool,
+            [
+                {
+                    key: value
+                    for key, value in item.items()
+                    if key not in ignored
+                }
+                for item in request.spec
+            ],
+        )
+    )

@@ -21,6 +21,7 @@ from nova import exception as nova_exception
 from nova import objects
 from oslo_config import cfg
 
+from pci_ext.api.quota import counted_flavors
 from pci_ext.api.quota import limits
 from pci_ext.api.quota import usage
 from pci_ext.i18n import _
@@ -67,8 +68,7 @@ def check_boot(
     :returns: a number from min_count to max_count
     :raises PciFlavorLimitExceeded: if min_count servers are too many
     """
-    each = usage.upper_bound(requests.requests)
-    found = _limits_of(context, context.project_id, each)
+    found = _limits_of(context, context.project_id, requests.requests)
     if found is None:
         return max_count
     limited, each = found
@@ -98,8 +98,9 @@ def recheck_boot(
     :param count: number of servers that were recorded
     :raises PciFlavorLimitExceeded: if it is exceeded
     """
-    each = usage.upper_bound(requests.requests)
-    recheck(context, context.project_id, _of_servers(each, count))
+    found = _limits_of(context, context.project_id, requests.requests)
+    if found is not None:
+        recheck(context, context.project_id, _of_servers(found[1], count))
 
 
 def recheck(
@@ -114,14 +115,14 @@ def recheck(
     :param requested: counts that were checked, by the uuids of PCI flavors
     :raises PciFlavorLimitExceeded: if it is exceeded
     """
-    if not CONF.quota.recheck_quota:
+    if not (CONF.quota.recheck_quota and requested):
         return
-    found = _limits_of(context, project_id, usage.Usage(requested))
-    if found is None:
+    found = limits.get_limits(context, project_id)
+    limited = found.limited(requested) if found else None
+    if not (found and limited):
         return
-    limited, limited_usage = found
     try:
-        limited.enforce(dict.fromkeys(limited_usage, 0))
+        found.enforce(dict.fromkeys(limited, 0))
     except limits.LimitExceeded as error:
         raise PciFlavorLimitExceeded(
             [
@@ -144,14 +145,15 @@ def check_resize(
     :raises PciFlavorLimitExceeded: if these are too many
     """
     # A server keeps attached devices with any flavor.
-    requested = usage.upper_bound(
-        filter(usage.is_from_flavor, requests.requests)
+    found = _limits_of(
+        context,
+        instance.project_id,
+        [each for each in requests.requests if usage.is_from_flavor(each)],
     )
-    found = _limits_of(context, instance.project_id, requested)
     if found is None:
         return usage.Usage()
     limited, requested = found
-    more = requested - usage.count_boot_devices(instance)
+    more = requested - usage.count_boot_devices(instance, limited.counted)
     _enforce(limited, more)
     return more
 
@@ -181,8 +183,7 @@ def check_attach(
     :returns: the devices that have a limit
     :raises PciFlavorLimitExceeded: if not
     """
-    requested = usage.upper_bound(requests)
-    found = _limits_of(context, instance.project_id, requested)
+    found = _limits_of(context, instance.project_id, requests)
     if found is None:
         return usage.Usage()
     _enforce(*found)
@@ -192,19 +193,21 @@ def check_attach(
 def _limits_of(
     context: nova_context.RequestContext,
     project_id: str,
-    requested: usage.Usage,
+    requests: 'Sequence[objects.InstancePCIRequest]',
 ) -> tuple[limits.Limits, usage.Usage] | None:
     """Return the limits of a project, and the requested devices with a limit.
 
     :returns: None if no requested device has a limit
     """
-    found = limits.get_limits(context, project_id) if requested else None
-    uuids = found.limited(requested) if found else frozenset()
-    if found is None or not uuids:
+    found = limits.get_limits(context, project_id) if requests else None
+    if found is None:
         return None
-    return found, usage.Usage(
-        {uuid: devices for uuid, devices in requested.items() if uuid in uuids}
+    limited = found.limited(counted_flavors.named_by_all(requests))
+    requested = usage.upper_bound(context, requests, found.counted)
+    with_limit = usage.Usage(
+        {uuid: requested[uuid] for uuid in requested.keys() & limited}
     )
+    return (found, with_limit) if with_limit else None
 
 
 def _of_servers(each: usage.Usage, count: int) -> usage.Usage:

@@ -35,10 +35,12 @@ from oslo_limit import limit as oslo_limit
 from oslo_log import log as logging
 
 from pci_ext import exception
+from pci_ext.api.quota import counted_flavors
 from pci_ext.api.quota import usage
 from pci_ext.db import pci_flavor_limits as db
 from pci_ext.db import pci_flavors
 from pci_ext.i18n import _
+from pci_ext.objects import pci_flavor
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
@@ -88,6 +90,8 @@ class Limits(abc.ABC):
     ) -> None:
         self.context = context
         self.project_id = project_id
+        #: Those with a limit, as `limited` has found them.
+        self.counted = counted_flavors.CountedFlavors(())
 
     @abc.abstractmethod
     def get(self, uuids: Collection[str]) -> dict[str, int]:
@@ -96,15 +100,27 @@ class Limits(abc.ABC):
         PCI flavors without a limit are missing; others may be unlimited.
         """
 
+    def limited(self, uuids: Collection[str] | None) -> frozenset[str]:
+        """Return the PCI flavors that have a limit, by uuid.
+
+        :param uuids: only some of these; None for all
+        """
+        flavors = self._find_limited(uuids)
+        self.counted = counted_flavors.CountedFlavors(flavors)
+        return frozenset(flavor.uuid for flavor in flavors)
+
     @abc.abstractmethod
-    def limited(self, uuids: Collection[str]) -> frozenset[str]:
-        """Return those of some PCI flavors that have a limit, by uuid."""
+    def _find_limited(
+        self, uuids: Collection[str] | None
+    ) -> list[pci_flavor.PciFlavor]:
+        """Find the PCI flavors that have a limit."""
 
     @abc.abstractmethod
     def enforce(self, requested: Mapping[str, int]) -> None:
         """Check that a project may have more devices.
 
-        :param requested: counts by the uuids of PCI flavors with a limit
+        :param requested: counts by the uuids of PCI flavors that `limited`
+            has found
         :raises LimitExceeded: if it may not
         """
 
@@ -122,13 +138,18 @@ class OwnLimits(Limits):
         limits = db.get_for_project(uuids, self.project_id)
         return {uuid: limit.devices for uuid, limit in limits.items()}
 
-    def limited(self, uuids: Collection[str]) -> frozenset[str]:
-        return frozenset(self.get(uuids))
+    def _find_limited(
+        self, uuids: Collection[str] | None
+    ) -> list[pci_flavor.PciFlavor]:
+        limits = db.get_for_project(uuids, self.project_id)
+        return pci_flavors.get_by_uuids(limits)
 
     def enforce(self, requested: Mapping[str, int]) -> None:
         limits = db.get_for_project(requested, self.project_id)
         if limits and self._used is None:
-            self._used = usage.count_project(self.context, self.project_id)
+            self._used = usage.count_project(
+                self.context, self.project_id, self.counted
+            )
         infos = [
             LimitExceededInfo(
                 uuid,
@@ -175,17 +196,26 @@ class UnifiedLimits(Limits):
             )
         }
 
-    def limited(self, uuids: Collection[str]) -> frozenset[str]:
+    def _find_limited(
+        self, uuids: Collection[str] | None
+    ) -> list[pci_flavor.PciFlavor]:
         # To oslo.limit a limit that is not registered is 0. None returns
         # all registered limits, though its annotation excludes it.
         enforcer: Any = self._enforcer
-        registered = dict(enforcer.get_registered_limits(None))
+        names = [
+            resource.removeprefix(RESOURCE)
+            for resource, _limit in enforcer.get_registered_limits(None)
+            if resource.startswith(RESOURCE)
+        ]
+        flavors = [
+            flavor
+            for flavor in pci_flavors.get_by_names(names)
+            if uuids is None or flavor.uuid in uuids
+        ]
         self._uuids = {
-            f'{RESOURCE}{name}': uuid
-            for uuid, name in pci_flavors.get_names(uuids).items()
-            if f'{RESOURCE}{name}' in registered
+            f'{RESOURCE}{flavor.name}': flavor.uuid for flavor in flavors
         }
-        return frozenset(self._uuids.values())
+        return flavors
 
     def enforce(self, requested: Mapping[str, int]) -> None:
         try:
@@ -217,7 +247,7 @@ class UnifiedLimits(Limits):
         """Count the usage of a project, once; called by oslo.limit."""
         if project_id not in self._used:
             self._used[project_id] = usage.count_project(
-                self.context, project_id or self.project_id
+                self.context, project_id or self.project_id, self.counted
             )
         return {
             resource: self._used[project_id][self._uuids[resource]]

@@ -12,13 +12,15 @@
 
 """The usage of a project: devices by PCI flavor, counted for its quota.
 
-A device of a server counts as the alternative that it is. A request without
-devices counts as each of its alternatives, as it may be given any. PCI flavors
-go by their uuids: a new name does not free a project of its devices.
+A device counts under the PCI flavors that `CountedFlavors` lists. A request
+without devices counts under each PCI flavor of a device that it may be given.
+PCI flavors go by their uuids: a new name does not free a project of its
+devices.
 """
 
 from collections import Counter
 from collections.abc import Iterable
+import functools
 from typing import Any
 
 from nova import context as nova_context
@@ -30,11 +32,10 @@ from oslo_log import log as logging
 
 from pci_ext import server_state
 from pci_ext.api.inventory import cell_queries
-from pci_ext.api.inventory import flavor_matches
 from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.api.inventory import server_queries
-from pci_ext.matching import compiled_requests
+from pci_ext.api.quota import counted_flavors
 from pci_ext.requests import instance_requests
 
 LOG = logging.getLogger(__name__)
@@ -56,17 +57,27 @@ def is_from_flavor(request: 'objects.InstancePCIRequest') -> bool:
     )
 
 
-def upper_bound(requests: Requests) -> Usage:
-    """Count the devices that requests may be given at most."""
+def upper_bound(
+    context: nova_context.RequestContext,
+    requests: Requests,
+    counted: counted_flavors.CountedFlavors,
+) -> Usage:
+    """Count the devices that requests may be given at most, in any cell."""
+    requests = list(requests)
+    groups: list[model.DeviceGroup] = []
+    if counted.needs_groups(requests):
+        _, groups = reader.read_pools_and_groups(context)
     usage: Usage = Counter()
     for request in requests:
-        for uuid in _alternatives_of(request):
+        for uuid in counted.of_request(request, groups):
             usage[uuid] += request.count
     return usage
 
 
 def count_project(
-    context: nova_context.RequestContext, project_id: str
+    context: nova_context.RequestContext,
+    project_id: str,
+    counted: counted_flavors.CountedFlavors,
 ) -> Usage:
     """Count the devices of a project, and those in its requests.
 
@@ -86,7 +97,7 @@ def count_project(
     }
     usage: Usage = Counter()
     results = nova_context.scatter_gather_skip_cell0(
-        context, _in_cell, project_id
+        context, _in_cell, project_id, counted
     )
     for cell_uuid, result in results.items():
         if nova_context.is_cell_failure_sentinel(result):
@@ -96,32 +107,44 @@ def count_project(
                 {'project': project_id, 'cell': cell_uuid},
             )
             continue
-        for server_uuid, counted in result.items():
+        for server_uuid, devices in result.items():
             booting.pop(server_uuid, None)
-            usage += counted
-    for instance in booting.values():
-        if instance.pci_requests:
-            usage += upper_bound(instance.pci_requests.requests)
-    return usage
+            usage += devices
+    return usage + upper_bound(
+        context,
+        [
+            request
+            for instance in booting.values()
+            if instance.pci_requests
+            for request in instance.pci_requests.requests
+        ],
+        counted,
+    )
 
 
-def count_boot_devices(instance: 'objects.Instance') -> Usage:
+def count_boot_devices(
+    instance: 'objects.Instance', counted: counted_flavors.CountedFlavors
+) -> Usage:
     """Count the devices of a server that its flavor requested."""
     requests = instance_requests.by_id(
         filter(is_from_flavor, instance_requests.list_requests(instance))
     )
+    devices = reader.devices_in_cell(
+        instance._context,
+        cell_queries.DeviceFilter(server_uuid=instance.uuid),
+    )
     return _count_devices(
-        reader.devices_in_cell(
-            instance._context,
-            cell_queries.DeviceFilter(server_uuid=instance.uuid),
-        ),
+        [each for each in devices if each.row.request_id in requests],
         requests,
+        counted,
     )
 
 
 @db_api.pick_context_manager_reader
 def _in_cell(
-    context: nova_context.RequestContext, project_id: str
+    context: nova_context.RequestContext,
+    project_id: str,
+    counted: counted_flavors.CountedFlavors,
 ) -> dict[str, Usage]:
     """Count for each server in the cell that the context is targeted at.
 
@@ -135,6 +158,26 @@ def _in_cell(
         context, cell_queries.DeviceFilter(project_id=project_id)
     ):
         devices_of.setdefault(device.row.instance_uuid, []).append(device)
+
+    @functools.cache
+    def groups() -> list[model.DeviceGroup]:
+        # The devices that a server in this cell may be given.
+        return reader.pools_and_groups_in_cell(context, None)[1]
+
+    def count_missing(
+        devices: Iterable[model.Device], requests: Requests
+    ) -> Usage:
+        """Count the devices that requests have not been given yet."""
+        given = Counter(device.row.request_id for device in devices)
+        missing: Usage = Counter()
+        for request in requests:
+            rest = request.count - given[request.request_id]
+            if rest > 0:
+                needed = groups() if counted.needs_groups([request]) else ()
+                for uuid in counted.of_request(request, needed):
+                    missing[uuid] += rest
+        return missing
+
     usage = {}
     for row in rows:
         current = objects.InstancePCIRequests.obj_from_db(
@@ -146,11 +189,12 @@ def _in_cell(
             instance_requests.by_id(
                 [*_moving(row.migration_context), *current]
             ),
+            counted,
         )
         if _is_being_given(row):
-            usage[row.uuid] += _count_missing(devices, current)
+            usage[row.uuid] += count_missing(devices, current)
         if row.task_state == task_states.RESIZE_PREP:
-            usage[row.uuid] += _count_missing(
+            usage[row.uuid] += count_missing(
                 devices, _moving_to(row.migration_context)
             )
         if not _is_recorded(row, current):
@@ -201,34 +245,10 @@ def _moving(migration_context: str | None) -> Requests:
 def _count_devices(
     devices: Iterable[model.Device],
     requests: 'dict[str, objects.InstancePCIRequest]',
+    counted: counted_flavors.CountedFlavors,
 ) -> Usage:
     usage: Usage = Counter()
     for device in devices:
         request = requests.get(device.row.request_id)
-        uuid = flavor_matches.alternative_taken(
-            device, request, compiled_requests.PCI_FLAVOR_UUID
-        )
-        # A device of an unknown alternative counts as each of them.
-        usage.update([uuid] if uuid else _alternatives_of(request))
+        usage.update(counted.of_device(device, request))
     return usage
-
-
-def _count_missing(
-    devices: Iterable[model.Device], requests: Requests
-) -> Usage:
-    """Count the devices that requests have not been given yet."""
-    given = Counter(device.row.request_id for device in devices)
-    usage: Usage = Counter()
-    for request in requests:
-        rest = max(0, request.count - given[request.request_id])
-        for uuid in _alternatives_of(request):
-            usage[uuid] += rest
-    return usage
-
-
-def _alternatives_of(
-    request: 'objects.InstancePCIRequest | None',
-) -> list[str]:
-    return flavor_matches.alternatives_of(
-        request, compiled_requests.PCI_FLAVOR_UUID
-    )

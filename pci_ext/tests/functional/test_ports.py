@@ -307,6 +307,17 @@ class TestPorts(PortsTestCase):
             time.sleep(base.POLL_INTERVAL)
         self.assertLessEqual(len(self.allocations()), 1)
 
+    def test_limits_ports_without_a_pci_flavor(self) -> None:
+        server = self.boot_with({'port': self.create_port(self.red)})
+        self.shell.run('pci', 'flavor', 'limit', 'set', 'IntelVF', '1')
+        text = 'Quota exceeded for PCI flavor IntelVF: requested 1, but alread'
+        port = self.create_port(self.red)
+        self.assertRefused(text, 'server', 'add', 'port', server, port)
+        response = self.post_server({'port': port})
+        self.assertEqual(403, response.status, response.data)
+        self.assertIn(text, response.data.decode())
+        self.boot_with({'port': self.create_port(self.red, 'normal')})
+
     def test_refuses_to_attach_a_port(self) -> None:
         server = self.boot_with(
             {'port': self.create_port(self.red), 'pci_flavor': 'AnyVF'}

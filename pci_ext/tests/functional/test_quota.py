@@ -41,6 +41,8 @@ class TestQuota(base.TestCase):
     CONFIG = """
 [DEFAULT]
 update_resources_interval = 600
+[pci]
+alias = {"name": "old", "vendor_id": "10de", "product_id": "20b0"}
 """
 
     def setUp(self) -> None:
@@ -177,6 +179,30 @@ update_resources_interval = 600
             cloud=MEMBER,
         )
         self.attach(server, '1:gpu')
+
+    def test_limits_devices_of_an_alias(self) -> None:
+        self.limit('set', 'gpu', '2')
+        flavor = self.create_flavor('old:1', key='pci_passthrough:alias')
+        server = self.create_server(flavor, cloud=MEMBER)
+        self.wait_for(server, 'ACTIVE')
+        self.attach(server, '1:gpu')
+        listed = self.openstack('pci', 'limit', 'list', cloud=MEMBER)
+        self.assertEqual(
+            {'crypto': 0, 'gpu': 2},
+            {row['PCI Flavor']: row['Used'] for row in listed},
+        )
+        text = 'requested 1, but already used 2 of 2 devices.'
+        self.assertOverQuota(
+            *('gpu', text),
+            lambda: self.create_server(flavor, cloud=MEMBER),
+        )
+        # By an administrator, for a server of the member.
+        self.assertOverQuota(
+            *('gpu', text),
+            lambda: self.openstack(
+                *('server', 'add', 'pci', '--alias', 'old:1', server)
+            ),
+        )
 
     def test_resize_obeys_the_limit(self) -> None:
         self.limit('set', 'gpu', '2')

@@ -56,9 +56,9 @@ class PortsTest(base.BaseTestCase):
         self.profile: dict[str, Any] = {}
         self.api = neutron.API()
         # In place of a call to Neutron, which does not run in this test.
-        self.api._flavors_of_profile = lambda context, port_id: (
-            self.profile.get('pci_flavor', '')
-        )
+        self.api._read_port = lambda context, port_id: {
+            'binding:profile': self.profile
+        }
 
     def spec(
         self, requested: str = '', is_sriov: bool = True, **spec: Any
@@ -163,9 +163,9 @@ class PortsTest(base.BaseTestCase):
             pci_requests=objects.InstancePCIRequests(requests=[])
         )
         with from_flavor.resolving(source):
-            resolved = self.api.resolve_port(None, uuids.port)
-        if resolved is not None:
-            port_attach.add_port_spec(instance, uuids.port, resolved)
+            made = self.api.make_port_request(None, uuids.port)
+        if made is not None:
+            port_attach.add_port_spec(instance, uuids.port, made.spec)
         # nova-api sends only the instance to nova-compute.
         received = objects.Instance.obj_from_primitive(
             instance.obj_to_primitive()
@@ -230,10 +230,35 @@ class PortsTest(base.BaseTestCase):
 class BootTest(test.NoDBTestCase):
     """A server is created with an SR-IOV port of Neutron."""
 
-    def test_reads_the_port_once(self) -> None:
+    def setUp(self) -> None:
+        super().setUp()
         self.useFixture(fixtures.Activation())
         fake = self.useFixture(nova_fixtures.NeutronFixture(self))
         fake._networks[fake.network_2['id']] = fake.network_2
+        self.neutron = fake
+
+    def test_makes_the_request_of_an_attached_port(self) -> None:
+        self.neutron._ports.update(
+            {
+                port['id']: port
+                for port in (self.neutron.sriov_port, self.neutron.port_2)
+            }
+        )
+        context = nova_context.RequestContext('user', 'project')
+        made = neutron.API().make_port_request(
+            context, self.neutron.sriov_port['id']
+        )
+        assert made is not None
+        self.assertEqual(
+            {'physical_network': 'physnet2', 'remote_managed': 'False'},
+            made.spec[0],
+        )
+        self.assertIsNone(
+            neutron.API().make_port_request(context, self.neutron.port_2['id'])
+        )
+
+    def test_reads_the_port_once(self) -> None:
+        fake = self.neutron
         port_id = fake.sriov_port['id']
         fake._ports[port_id] = {
             **fake.sriov_port,

@@ -32,7 +32,9 @@ class PciLimitsTestCase(test_usage.ProjectTestCase):
         for spec in test_usage.FIRST, test_usage.SECOND:
             db.create(
                 pci_flavor.PciFlavor(
-                    name=spec['pci_flavor'], uuid=spec['pci_flavor_uuid']
+                    name=spec['pci_flavor'],
+                    uuid=spec['pci_flavor_uuid'],
+                    specs={'vendor_id': spec['vendor_id']},
                 )
             )
         server = self.create('server', request('one', 1, test_usage.FIRST))
@@ -59,6 +61,11 @@ class PciLimitsTestCase(test_usage.ProjectTestCase):
 
     def test_users_see_their_own_project(self) -> None:
         self.assertLimits(self.get(), IntelGPU=(4, 1), NvGPU=(-1, 0))
+
+    def test_devices_of_an_alias_are_used(self) -> None:
+        server = self.create('other', request('alias', 1, test_usage.ALIAS))
+        self.add_device(server, 2, 'alias', **test_usage.NVIDIA)
+        self.assertLimits(self.get(), IntelGPU=(4, 1), NvGPU=(-1, 1))
 
     def test_administrators_see_another_project(self) -> None:
         query = f'?project_id={base.OTHER_PROJECT}'

@@ -44,7 +44,9 @@ class Rules:
         for spec in FIRST, SECOND:
             db.create(
                 pci_flavor.PciFlavor(
-                    name=spec['pci_flavor'], uuid=spec['pci_flavor_uuid']
+                    name=spec['pci_flavor'],
+                    uuid=spec['pci_flavor_uuid'],
+                    specs={'vendor_id': spec['vendor_id']},
                 )
             )
 
@@ -93,6 +95,33 @@ class Rules:
         self.limit('IntelGPU', 1)
         self.limit('IntelGPU', -1, project=True)
         self.assertEqual(1, self.boot(request('many', 99, FIRST)))
+
+    def test_requests_by_alias_count_under_matching_pci_flavors(self) -> None:
+        self.limit('IntelGPU', 2)
+        self.limit('NvGPU', 0)
+        self.assertEqual(1, self.boot(request('alias', 1, test_usage.ALIAS)))
+        text = (
+            'Quota exceeded for PCI flavor IntelGPU: requested 2, but already '
+            'used 1 of 2 devices.'
+        )
+        alias = request('alias', 2, test_usage.ALIAS)
+        self.assertOver(text, self.boot, alias)
+        self.assertOver(text, self.attach, alias)
+        self.resize(alias)
+        self.assertOver(
+            text, self.resize, request('alias', 3, test_usage.ALIAS)
+        )
+
+    def test_devices_of_an_alias_use_the_limit_of_a_pci_flavor(self) -> None:
+        self.limit('IntelGPU', 2)
+        server = self.create('other', request('alias', 1, test_usage.ALIAS))
+        self.add_device(server, 2, 'alias', **test_usage.INTEL)
+        self.assertOver(
+            'Quota exceeded for PCI flavor IntelGPU: requested 1, but already '
+            'used 2 of 2 devices.',
+            self.boot,
+            request('one', 1, FIRST),
+        )
 
     def test_returns_the_limits_of_a_project(self) -> None:
         uuids = [test_usage.INTEL_GPU, test_usage.NV_GPU]
@@ -271,6 +300,7 @@ class OwnLimitsTestCase(Rules, test_usage.ProjectTestCase):
     def test_does_not_count_unlimited_pci_flavors(self) -> None:
         with base.statements('pci_devices') as statements:
             self.boot(request('one', 1, FIRST))
+            self.boot(request('alias', 1, test_usage.ALIAS))
         self.assertEqual([], statements)
 
 

@@ -12,6 +12,7 @@
 
 """The usage of projects: servers in two cells, in each state."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from nova import context as nova_context
@@ -22,7 +23,9 @@ from nova.objects import fields
 from oslo_utils.fixture import uuidsentinel
 
 from pci_ext import server_state
+from pci_ext.api.quota import counted_flavors
 from pci_ext.api.quota import usage
+from pci_ext.objects import pci_flavor
 from pci_ext.tests.component.api import base
 
 INTEL = {'vendor_id': '8086', 'product_id': '0001', 'numa_node': None}
@@ -45,6 +48,17 @@ SECOND = {
     'pci_flavor': 'NvGPU',
     'pci_flavor_uuid': NV_GPU,
 }
+
+#: Requests that name no PCI flavor, and PCI flavors that match their devices.
+ALIAS = {'vendor_id': '8086', 'product_id': '0001', 'dev_type': 'type-PCI'}
+NAME = {'pci_name': '10GE', 'e.name': '10GE'}
+ANY_GPU = uuidsentinel.AnyGPU
+INTEL_FLAVOR = pci_flavor.PciFlavor(
+    uuid=INTEL_GPU, name='IntelGPU', specs={'vendor_id': '8086'}
+)
+ANY_FLAVOR = pci_flavor.PciFlavor(
+    uuid=ANY_GPU, name='AnyGPU', specs={'product_id': '0001'}
+)
 
 
 def request(
@@ -145,8 +159,17 @@ class ProjectTestCase(base.RouterTestCase):
 
 
 class UsageTestCase(ProjectTestCase):
-    def charged(self, project_id: str = base.OWN_PROJECT) -> dict[str, int]:
-        return dict(usage.count_project(self.context, project_id))
+    def charged(
+        self,
+        project_id: str = base.OWN_PROJECT,
+        flavors: Sequence[pci_flavor.PciFlavor] = (),
+    ) -> dict[str, int]:
+        """Return the usage of a project.
+
+        :param flavors: compared with devices whose requests name none
+        """
+        counted = counted_flavors.CountedFlavors(flavors)
+        return dict(usage.count_project(self.context, project_id, counted))
 
     def test_server_without_requests_uses_nothing(self) -> None:
         self.create_server('cell1', 'server', self.hosts['cell1'])
@@ -170,11 +193,61 @@ class UsageTestCase(ProjectTestCase):
         self.assertEqual({}, self.charged())
         self.assertEqual({INTEL_GPU: 1}, self.charged(base.OTHER_PROJECT))
 
-    def test_does_not_count_devices_of_an_alias(self) -> None:
-        server = self.create('server', request('one', 1, INTEL))
-        self.add_device(server, 1, 'one', **INTEL)
-        self.add_device(server, 2, 'of no request', **INTEL)
+    def test_counts_devices_of_other_requests_by_selector(self) -> None:
+        port = request('port', 1, {'physical_network': 'red'})
+        port.alias_name = None
+        server = self.create(
+            'server',
+            request('alias', 2, ALIAS),
+            request('name', 1, NAME),
+            port,
+        )
+        for slot, name in enumerate(('alias', 'name', 'port', 'unknown')):
+            self.add_device(server, slot, name, **INTEL)
+        self.add_device(server, 4, 'alias', **NVIDIA)
         self.assertEqual({}, self.charged())
+        self.assertEqual({INTEL_GPU: 4}, self.charged(flavors=[INTEL_FLAVOR]))
+        # All that match, not the first only.
+        self.assertEqual(
+            {INTEL_GPU: 4, ANY_GPU: 5},
+            self.charged(flavors=[INTEL_FLAVOR, ANY_FLAVOR]),
+        )
+
+    def test_alternative_counts_under_no_other_pci_flavor(self) -> None:
+        server = self.create('server', request('both', 2, FIRST, SECOND))
+        self.add_device(server, 1, 'both', **INTEL)
+        self.assertEqual({INTEL_GPU: 1}, self.charged(flavors=[ANY_FLAVOR]))
+
+    def add_free_device(self, cell: str, slot: int, **values: Any) -> None:
+        self.create_device(
+            cell, self.hosts[cell], f'0000:{slot:02x}:00.0', **values
+        )
+
+    def test_counts_requests_of_an_alias_by_devices_to_be_given(self) -> None:
+        item = request('alias', 2, ALIAS)
+        self.request_server('server', item)
+        self.add_free_device('cell2', 1, **NVIDIA)
+        self.assertEqual({}, self.charged(flavors=[INTEL_FLAVOR]))
+        self.add_free_device('cell2', 2, **INTEL)
+        self.assertEqual({INTEL_GPU: 2}, self.charged(flavors=[INTEL_FLAVOR]))
+        # In a cell a server is given devices of this cell only.
+        server = self.create('server', item, vm_state=vm_states.BUILDING)
+        self.assertEqual({}, self.charged(flavors=[INTEL_FLAVOR]))
+        self.add_device(server, 1, 'alias', status='claimed', **INTEL)
+        self.assertEqual({INTEL_GPU: 2}, self.charged(flavors=[INTEL_FLAVOR]))
+
+    def test_counts_requests_by_name_by_devices_to_be_given(self) -> None:
+        self.request_server('server', request('name', 1, NAME))
+        self.add_free_device('cell1', 1, **INTEL)
+        self.assertEqual({}, self.charged(flavors=[INTEL_FLAVOR]))
+        attributes = {'e.name': '10GE'}
+        host = self.create_host(
+            'cell1', 'named', {**INTEL, **POOL, **attributes}
+        )
+        self.create_device(
+            'cell1', host, '0000:02:00.0', attributes=attributes, **INTEL
+        )
+        self.assertEqual({INTEL_GPU: 1}, self.charged(flavors=[INTEL_FLAVOR]))
 
     def test_counts_a_server_without_a_cell(self) -> None:
         self.request_server('server', request('both', 2, FIRST, SECOND))
@@ -323,7 +396,10 @@ class UsageTestCase(ProjectTestCase):
         self.add_device(server, 3, 'port', **INTEL)
         self.assertEqual(
             {NV_GPU: 1},
-            usage.count_boot_devices(self.instance('cell1', server)),
+            usage.count_boot_devices(
+                self.instance('cell1', server),
+                counted_flavors.CountedFlavors([INTEL_FLAVOR]),
+            ),
         )
 
     def test_queries_do_not_grow_with_servers(self) -> None:
