@@ -19,11 +19,13 @@ from typing import Any
 
 from nova.api import openstack
 from nova.api import wsgi
+from nova.api.openstack import wsgi as nova_wsgi
 from nova.api.openstack.compute import routes as nova_routes
 from oslo_config import cfg
 from oslo_log import log as logging
 from routes import middleware
 from stevedore import extension as stevedore_extension
+import webob.exc
 
 from pci_ext import conf
 from pci_ext import exception
@@ -74,7 +76,42 @@ class APIRouter(nova_routes.APIRouterV21):
         self, environ: dict[str, Any], start_response: Callable[..., Any]
     ) -> Iterable[bytes]:
         with visible_flavors.for_request(environ.get('nova.context')):
-            return super().__call__(environ, start_response)
+            return _answer(super().__call__, environ, start_response)
+
+
+class RouterWithoutDatabase(nova_routes.APIRouterV21):
+    """Nova's router, where the database of PCI flavors is not configured."""
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        with visible_flavors.without_database():
+            return _answer(super().__call__, environ, start_response)
+
+
+def _answer(
+    application: Callable[..., Any],
+    environ: dict[str, Any],
+    start_response: Callable[..., Any],
+) -> Iterable[bytes]:
+    """Answer with 503 if the database of PCI flavors makes a request fail.
+
+    Controllers of Nova need it for servers and flavors that request PCI
+    flavors, and answer with 500.
+    """
+    request = nova_wsgi.Request(environ)
+    with db_api.noting_errors() as errors:
+        response = request.get_response(application)
+    if errors and response.status_int == 500:
+        response = request.get_response(
+            nova_wsgi.Fault(
+                webob.exc.HTTPServiceUnavailable(
+                    explanation=errors[-1].format_message()
+                )
+            )
+        )
+    answer: Iterable[bytes] = response(environ, start_response)
+    return answer
 
 
 def _replaced(factory: functools.partial[Any]) -> functools.partial[Any]:
@@ -129,7 +166,7 @@ def create_router() -> nova_routes.APIRouterV21:
     except exception.DatabaseNotConfigured as error:
         # Nova's own API, so that the activating line can come first.
         _report_no_flavors(error.format_message())
-        return nova_routes.APIRouterV21()
+        return RouterWithoutDatabase()
     policy.register_rules()
     return APIRouter(load_routes())
 

@@ -24,6 +24,7 @@ from nova import context as nova_context
 
 from pci_ext import exception
 from pci_ext.api import errors
+from pci_ext.db import api as db_api
 from pci_ext.db import pci_flavors as db
 from pci_ext.objects import pci_flavor
 from pci_ext.requests import from_flavor
@@ -44,6 +45,17 @@ def for_request(
 
     def source(names: Collection[str]) -> list[pci_flavor.PciFlavor]:
         return db.get_by_names(names, *_conditions(context))
+
+    with from_flavor.resolving(source):
+        yield
+
+
+@contextlib.contextmanager
+def without_database() -> Iterator[None]:
+    """Refuse each extra spec: nova-api has no database of PCI flavors."""
+
+    def source(names: Collection[str]) -> list[pci_flavor.PciFlavor]:
+        raise db_api.note(exception.DatabaseNotConfigured())
 
     with from_flavor.resolving(source):
         yield

@@ -15,6 +15,7 @@
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
+import contextvars
 from typing import Any
 from typing import cast
 from typing import ParamSpec
@@ -56,6 +57,32 @@ class _Database:
 
 _database = _Database()
 
+_noted: contextvars.ContextVar[list[exception.DatabaseUnusable] | None] = (
+    contextvars.ContextVar('pci_ext_database_errors', default=None)
+)
+
+
+@contextlib.contextmanager
+def noting_errors() -> Iterator[list[exception.DatabaseUnusable]]:
+    """Note for which reasons the database was not usable in this thread.
+
+    Controllers of Nova answer with 500 for every error that they do not know.
+    """
+    errors: list[exception.DatabaseUnusable] = []
+    token = _noted.set(errors)
+    try:
+        yield errors
+    finally:
+        _noted.reset(token)
+
+
+def note(error: exception.DatabaseUnusable) -> exception.DatabaseUnusable:
+    """Note an error that is about to be raised, and return it."""
+    errors = _noted.get()
+    if errors is not None:
+        errors.append(error)
+    return error
+
 
 @enginefacade.transaction_context_provider
 class _Context:
@@ -84,7 +111,7 @@ def configure(conf: cfg.ConfigOpts) -> None:
 
 def _manager() -> Any:
     if _database.manager is None:
-        raise exception.DatabaseNotConfigured()
+        raise note(exception.DatabaseNotConfigured())
     return _database.manager
 
 
@@ -115,10 +142,10 @@ def _session(kind: Any) -> Iterator[orm.Session]:
             yield session
     except _UNAVAILABLE as error:
         LOG.error('The database of PCI flavors does not answer: %s', error)
-        raise exception.DatabaseUnavailable() from error
+        raise note(exception.DatabaseUnavailable()) from error
     except db_exception.DBNonExistentTable as error:
         LOG.error('The database of PCI flavors lacks tables: %s', error)
-        raise exception.DatabaseNotSynced() from error
+        raise note(exception.DatabaseNotSynced()) from error
 
 
 def retried(function: Callable[_P, _R]) -> Callable[_P, _R]:

@@ -149,10 +149,10 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def _find(names: Collection[str]) -> dict[str, pci_flavor.PciFlavor]:
-    if not names:
-        return {}
     find_pci_flavors = call_arguments.current().find_pci_flavors
     if find_pci_flavors is None:
+        if not names:
+            return {}
         raise _not_resolved()
     found = {flavor.name: flavor for flavor in find_pci_flavors(names)}
     missing = sorted(set(names) - set(found))

@@ -307,17 +307,6 @@ class TestPorts(PortsTestCase):
             time.sleep(base.POLL_INTERVAL)
         self.assertLessEqual(len(self.allocations()), 1)
 
-    def test_limits_ports_without_a_pci_flavor(self) -> None:
-        server = self.boot_with({'port': self.create_port(self.red)})
-        self.shell.run('pci', 'flavor', 'limit', 'set', 'IntelVF', '1')
-        text = 'Quota exceeded for PCI flavor IntelVF: requested 1, but alread'
-        port = self.create_port(self.red)
-        self.assertRefused(text, 'server', 'add', 'port', server, port)
-        response = self.post_server({'port': port})
-        self.assertEqual(403, response.status, response.data)
-        self.assertIn(text, response.data.decode())
-        self.boot_with({'port': self.create_port(self.red, 'normal')})
-
     def test_refuses_to_attach_a_port(self) -> None:
         server = self.boot_with(
             {'port': self.create_port(self.red), 'pci_flavor': 'AnyVF'}
@@ -335,3 +324,23 @@ class TestPorts(PortsTestCase):
             port = self.create_port(self.red, profile={'pci_flavor': name})
             self.assertRefused(expected, 'server', 'add', 'port', server, port)
         self.assertEqual(before, self.allocations(server))
+
+
+class TestPortsOfNova(PortsTestCase):
+    """Ports without a PCI flavor, with devices that Nova offers."""
+
+    CONFIG = """
+[pci]
+device_spec = {"address": "0000:3b:*.*", "physical_network": "red"}
+"""
+
+    def test_limits_ports_without_a_pci_flavor(self) -> None:
+        server = self.boot_with({'port': self.create_port(self.red)})
+        self.shell.run('pci', 'flavor', 'limit', 'set', 'IntelVF', '1')
+        text = 'Quota exceeded for PCI flavor IntelVF: requested 1, but alread'
+        port = self.create_port(self.red)
+        self.assertRefused(text, 'server', 'add', 'port', server, port)
+        response = self.post_server({'port': port})
+        self.assertEqual(403, response.status, response.data)
+        self.assertIn(text, response.data.decode())
+        self.boot_with({'port': self.create_port(self.red, 'normal')})

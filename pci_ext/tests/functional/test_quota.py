@@ -199,7 +199,7 @@ alias = {"name": "old", "vendor_id": "10de", "product_id": "20b0"}
         # By an administrator, for a server of the member.
         self.assertOverQuota(
             *('gpu', text),
-            lambda: self.openstack(
+            lambda: self.shell.run(
                 *('server', 'add', 'pci', '--alias', 'old:1', server)
             ),
         )

@@ -103,7 +103,7 @@ class RequestsTest(base.BaseTestCase):
             found[0].spec[0],
         )
         self.assertEqual(r'a\.b', found[1].spec[0]['e.name'])
-        self.assertEqual([], self.requested_names)
+        self.assertEqual([set()], self.requested_names)
 
     def test_devices_of_both_extra_specs_are_limited_together(self) -> None:
         names = ','.join(['10GE'] * 128)
