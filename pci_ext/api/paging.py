@@ -94,7 +94,10 @@ def _none_first(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def links(
-    request: wsgi.Request, builder: common.ViewBuilder, shown: Sequence[Any]
+    request: wsgi.Request,
+    builder: common.ViewBuilder,
+    shown: Sequence[Any],
+    below: str = '',
 ) -> list[dict[str, str]]:
     """Link to the next page, if there may be one.
 
@@ -102,13 +105,14 @@ def links(
     link keeps all.
 
     :param shown: the items of the page as they are shown
+    :param below: the path of the list, below that of the resource
     """
     limit, _marker = common.get_limit_and_marker(request)
     if not shown or len(shown) < limit:
         return []
     parameters = [item for item in request.GET.items() if item[0] != 'marker']
     url, _separator, _query = builder._get_next_link(
-        request, shown[-1]['uuid'], builder._collection_name
+        request, shown[-1]['uuid'], builder._collection_name + below
     ).partition('?')
     query = parse.urlencode([*parameters, ('marker', shown[-1]['uuid'])])
     return [{'rel': 'next', 'href': f'{url}?{query}'}]

@@ -66,10 +66,11 @@ class PciClient:
         ]
         return flavor
 
-    def list_flavors(self, detailed: bool = False) -> list[Body]:
-        path = f'{_FLAVORS}/detail' if detailed else _FLAVORS
-        flavors: list[Body] = self._call('GET', path)['pci_flavors']
-        return flavors
+    def list_flavors(
+        self, detailed: bool, query: Query, limit: int | None
+    ) -> Page:
+        below = '/detail' if detailed else ''
+        return self._list('pci_flavors', query, limit, below)
 
     def show_flavor(self, name_or_uuid: str) -> Body:
         flavor: Body = self._call('GET', self._path(name_or_uuid))[
@@ -180,12 +181,15 @@ class PciClient:
         action: Body = answer['instanceAction']
         return list(action['events'])
 
-    def _list(self, name: str, query: Query, limit: int | None) -> Page:
+    def _list(
+        self, name: str, query: Query, limit: int | None, below: str = ''
+    ) -> Page:
         """List items, from more than one page if necessary.
 
         :param limit: maximum number of items, all if None
+        :param below: the path of the list, below that of the resource
         """
-        path = f'/os-{name.replace("_", "-")}'
+        path = f'/os-{name.replace("_", "-")}{below}'
         items: list[Body] = []
         cells_down: set[str] = set()
         while limit is None or len(items) < limit:
@@ -199,7 +203,7 @@ class PciClient:
             text = parse.urlencode(parameters)
             body = self._call('GET', f'{path}?{text}' if text else path)
             items += body[name]
-            cells_down.update(body['cells_down'])
+            cells_down.update(body.get('cells_down', ()))
             if f'{name}_links' not in body:
                 break
         return Page(items, sorted(cells_down))

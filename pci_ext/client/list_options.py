@@ -34,6 +34,32 @@ _PARAMETERS = frozenset(
 Formatters = Mapping[str, Callable[[Any], Any]]
 
 
+def add_page_options(
+    parser: argparse.ArgumentParser, items: str, sort_keys: tuple[str, ...]
+) -> None:
+    """Add the options to sort and page, as `add_options` does."""
+    parser.add_argument(
+        '--sort',
+        metavar='<key>[:<direction>]',
+        help=(
+            'Sort by keys and directions (asc or desc, default: asc), '
+            f'separated by commas. Keys are {", ".join(sort_keys)}'
+        ),
+    )
+    parser.add_argument(
+        '--limit',
+        metavar=f'<num-{items}>',
+        type=int,
+        action=parseractions.NonNegativeAction,
+        help=f'Maximum number of {items} to list (default: all)',
+    )
+    parser.add_argument(
+        '--marker',
+        metavar='<id>',
+        help=f'List the {items} that come after this one, the last of a page',
+    )
+
+
 def add_options(
     parser: argparse.ArgumentParser, items: str, sort_keys: tuple[str, ...]
 ) -> None:
@@ -62,26 +88,7 @@ def add_options(
             'several, all of which have to match)'
         ),
     )
-    parser.add_argument(
-        '--sort',
-        metavar='<key>[:<direction>]',
-        help=(
-            'Sort by keys and directions (asc or desc, default: asc), '
-            f'separated by commas. Keys are {", ".join(sort_keys)}'
-        ),
-    )
-    parser.add_argument(
-        '--limit',
-        metavar=f'<num-{items}>',
-        type=int,
-        action=parseractions.NonNegativeAction,
-        help=f'Maximum number of {items} to list (default: all)',
-    )
-    parser.add_argument(
-        '--marker',
-        metavar='<uuid>',
-        help=f'List the {items} that come after this one, the last of a page',
-    )
+    add_page_options(parser, items, sort_keys)
     parser.add_argument(
         '--long', action='store_true', help='List additional fields'
     )
@@ -94,13 +101,14 @@ def query_of(parsed_args: argparse.Namespace) -> list[tuple[str, str]]:
         name of another parameter
     """
     query = []
-    for key, pattern in (parsed_args.properties or {}).items():
+    properties = getattr(parsed_args, 'properties', None) or {}
+    for key, pattern in properties.items():
         if key in _PARAMETERS:
             raise exceptions.CommandError(
                 f"'{key}' is no property: see --help for the options."
             )
         query.append((key, pattern))
-    for key in ('host', 'flavor', 'status', 'address', 'marker'):
+    for key in ('host', 'flavor', 'status', 'uuid', 'address', 'marker'):
         value = getattr(parsed_args, key, None)
         if value is not None:
             query.append((key, value))

@@ -91,6 +91,9 @@ class ListPciDevice(command.Lister):
             help='List only devices of this status',
         )
         parser.add_argument(
+            '--uuid', metavar='<id>', help='List only the device with this ID'
+        )
+        parser.add_argument(
             '--address',
             metavar='<address>',
             help='List only devices with this PCI address on their host',

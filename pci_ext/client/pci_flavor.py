@@ -19,11 +19,21 @@ from typing import Any
 from osc_lib import exceptions
 from osc_lib.command import command
 
+from pci_ext.client import list_options
 from pci_ext.client import pci_flavor_fields
 from pci_ext.client import plugin
 from pci_ext.client import projects
 
 LOG = logging.getLogger(__name__)
+
+_SORT_KEYS = (
+    'created_at',
+    'is_public',
+    'live_migration',
+    'name',
+    'updated_at',
+    'uuid',
+)
 
 _Table = tuple[tuple[str, ...], tuple[tuple[Any, ...], ...]]
 
@@ -73,6 +83,16 @@ class ListPciFlavor(command.Lister):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
+        access = parser.add_mutually_exclusive_group()
+        for name, is_public in (('public', 'true'), ('private', 'false')):
+            access.add_argument(
+                f'--{name}',
+                dest='is_public',
+                action='store_const',
+                const=is_public,
+                help=f'List only {name} PCI flavors',
+            )
+        list_options.add_page_options(parser, 'PCI flavors', _SORT_KEYS)
         parser.add_argument(
             '--long', action='store_true', help='List additional fields'
         )
@@ -84,12 +104,15 @@ class ListPciFlavor(command.Lister):
             if parsed_args.long
             else pci_flavor_fields.COLUMNS
         )
-        flavors = plugin.client_of(self).list_flavors(
-            detailed=parsed_args.long
+        query = list_options.query_of(parsed_args)
+        if parsed_args.is_public is not None:
+            query.append(('is_public', parsed_args.is_public))
+        page = plugin.client_of(self).list_flavors(
+            parsed_args.long, query, parsed_args.limit
         )
         return tuple(columns.values()), tuple(
             tuple(pci_flavor_fields.cell(flavor, key) for key in columns)
-            for flavor in flavors
+            for flavor in page.items
         )
 
 

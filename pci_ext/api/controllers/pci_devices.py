@@ -60,6 +60,7 @@ class PciDevicesController(wsgi.Controller):
         found = reader.read_devices(
             context,
             cell_queries.DeviceFilter(
+                uuid=req.GET.get('uuid'),
                 host=req.GET.get('host'),
                 status=req.GET.get('status'),
                 address=req.GET.get('address'),

@@ -13,16 +13,19 @@
 """The resource os-pci-flavors of the API."""
 
 from collections.abc import Collection
+import operator
 
 from nova import context as nova_context
 from nova.api import validation
 from nova.api.openstack import identity
 from nova.api.openstack import wsgi
+from oslo_utils import strutils
 from oslo_utils import uuidutils
 import webob.exc
 
 from pci_ext import exception
 from pci_ext.api import errors
+from pci_ext.api import paging
 from pci_ext.api import pci_flavor_notifications
 from pci_ext.api import policy
 from pci_ext.api import visible_flavors
@@ -48,27 +51,30 @@ _DETAIL = 'detail'
 _RELATIVE = frozenset(('.', '..'))
 
 
+_SORT_KEYS = {key: operator.attrgetter(key) for key in schema.SORT_KEYS}
+
+
 @validation.validated
 class PciFlavorsController(wsgi.Controller):
     _view_builder_class = views.ViewBuilder
 
-    @wsgi.expected_errors(503)
+    @wsgi.expected_errors((400, 503))
     @validation.query_schema(schema.index_query)
     @validation.response_body_schema(schema.index_response)
     def index(self, req: wsgi.Request) -> views.View:
         """List the PCI flavors that the project can use."""
         context = req.environ['nova.context']
         policy.authorize(context, policies.INDEX)
-        return self._view_builder.index(req, visible_flavors.get_all(context))
+        return self._view_builder.index(req, _page(req))
 
-    @wsgi.expected_errors(503)
+    @wsgi.expected_errors((400, 503))
     @validation.query_schema(schema.detail_query)
     @validation.response_body_schema(schema.detail_response)
     def detail(self, req: wsgi.Request) -> views.View:
         """List the PCI flavors that the project can use, with details."""
         context = req.environ['nova.context']
         policy.authorize(context, policies.DETAIL)
-        flavors = visible_flavors.get_all(context)
+        flavors = _page(req)
         return self._view_builder.detail(
             req, flavors, _count(context, flavors)
         )
@@ -161,6 +167,29 @@ class PciFlavorsController(wsgi.Controller):
         pci_flavor_notifications.notify(
             context, pci_flavor_notifications.DELETE, flavor
         )
+
+
+def _page(req: wsgi.Request) -> list[pci_flavor.PciFlavor]:
+    """Read the PCI flavors that a request for a list selects."""
+    visible = visible_flavors.get_all(req.environ['nova.context'])
+    name = req.GET.get('name')
+    is_public = req.GET.get('is_public')
+    return paging.page(
+        req,
+        [
+            flavor
+            for flavor in visible
+            if name in (None, flavor.name)
+            and (
+                is_public is None
+                or strutils.bool_from_string(is_public) == flavor.is_public
+            )
+        ],
+        _SORT_KEYS,
+        uuid_of=operator.attrgetter('uuid'),
+        default_keys=('name',),
+        find=lambda uuid: [each for each in visible if each.uuid == uuid],
+    )
 
 
 def _count(

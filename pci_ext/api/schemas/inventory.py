@@ -34,16 +34,10 @@ _OTHERS = common.described(
 )
 
 
-def list_query(
-    sort_keys: tuple[str, ...], **filters: common.Schema
-) -> common.Schema:
-    """Return the schema of the query parameters of a list.
-
-    Any other parameter is a pattern of an attribute, such as
-    ``e.group=gpu``: the hosts define the attributes.
-    """
+def page_parameters(sort_keys: tuple[str, ...]) -> dict[str, common.Schema]:
+    """Return the schemas of the query parameters that choose a page."""
     single = parameter_types.single_param
-    properties = {
+    return {
         'limit': single(
             common.described(
                 parameter_types.non_negative_integer,
@@ -69,6 +63,20 @@ def list_query(
                 'description': 'Direction of each key, or of all keys.',
             }
         ),
+    }
+
+
+def list_query(
+    sort_keys: tuple[str, ...], **filters: common.Schema
+) -> common.Schema:
+    """Return the schema of the query parameters of a list.
+
+    Any other parameter is a pattern of an attribute, such as
+    ``e.group=gpu``: the hosts define the attributes.
+    """
+    single = parameter_types.single_param
+    properties = {
+        **page_parameters(sort_keys),
         'host': single(common.described(TEXT, 'Name of the host.')),
         'flavor': single(
             common.described(TEXT, 'Name or uuid of a PCI flavor.')

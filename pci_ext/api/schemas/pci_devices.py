@@ -36,6 +36,9 @@ _TEXT_OR_NULL: common.Schema = {'type': ['string', 'null']}
 index_query = inventory.list_query(
     SORT_KEYS,
     status={'type': 'string', 'enum': list(STATUSES)},
+    uuid=common.described(
+        {'type': 'string', 'format': 'uuid'}, 'Uuid of the device.'
+    ),
     address=common.described(inventory.TEXT, 'PCI address on the host.'),
     server_uuid=common.described(
         {'type': 'string', 'format': 'uuid'},

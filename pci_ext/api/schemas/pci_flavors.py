@@ -19,6 +19,7 @@ grammar, the selectors and the attributes.
 from nova.api.validation import parameter_types
 
 from pci_ext.api.schemas import common
+from pci_ext.api.schemas import inventory
 from pci_ext.matching import request_grammar
 from pci_ext.objects import pci_flavor
 
@@ -113,8 +114,33 @@ update = common.object_with(
     },
 )
 
-index_query = common.NO_QUERY
-detail_query = common.NO_QUERY
+SORT_KEYS = (
+    'created_at',
+    'is_public',
+    'live_migration',
+    'name',
+    'updated_at',
+    'uuid',
+)
+
+index_query: common.Schema = {
+    'type': 'object',
+    'properties': {
+        **inventory.page_parameters(SORT_KEYS),
+        'name': parameter_types.single_param(
+            common.described(inventory.TEXT, 'Name of the PCI flavor.')
+        ),
+        'is_public': parameter_types.single_param(
+            {
+                'type': 'string',
+                'enum': ['true', 'false', 'True', 'False'],
+                'description': 'Whether all projects see and can use it.',
+            }
+        ),
+    },
+    'additionalProperties': False,
+}
+detail_query = index_query
 show_query = common.NO_QUERY
 
 _BASIC: dict[str, common.Schema] = {
@@ -200,10 +226,18 @@ show_response: common.Schema = {
         common.object_with('pci_flavor', _AVAILABLE_ATTRIBUTES),
     ],
 }
-index_response = common.object_with(
-    'pci_flavors', {'type': 'array', 'items': common.all_of(_BASIC)}
-)
-detail_response = common.object_with(
-    'pci_flavors', {'type': 'array', 'items': _WITH_USAGE}
-)
+
+
+def _list_response(item: common.Schema) -> common.Schema:
+    return common.all_of(
+        {
+            'pci_flavors': {'type': 'array', 'items': item},
+            'pci_flavors_links': inventory.NEXT_LINKS,
+        },
+        'pci_flavors_links',
+    )
+
+
+index_response = _list_response(common.all_of(_BASIC))
+detail_response = _list_response(_WITH_USAGE)
 delete_response: common.Schema = {'type': 'null'}

@@ -15,18 +15,23 @@
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from nova import utils
 from nova.api.openstack import common
 from nova.api.openstack import wsgi
 
+from pci_ext.api import paging
 from pci_ext.i18n import _
 from pci_ext.matching import request_grammar
 from pci_ext.objects import pci_flavor
 
 #: The id under which the available attributes are shown.
 AVAILABLE_ATTRIBUTES_ID = '0'
+
+#: The path of the list with all fields, below that of the resource.
+DETAIL = '/detail'
 
 View = dict[str, Any]
 
@@ -74,11 +79,11 @@ class ViewBuilder(common.ViewBuilder):
         request: wsgi.Request,
         flavors: Iterable[pci_flavor.PciFlavor],
     ) -> View:
-        return {
-            'pci_flavors': [
-                self.basic(request, flavor)['pci_flavor'] for flavor in flavors
-            ]
-        }
+        """Show a page of a list."""
+        return self._page(
+            request,
+            [self.basic(request, flavor)['pci_flavor'] for flavor in flavors],
+        )
 
     def detail(
         self,
@@ -86,18 +91,29 @@ class ViewBuilder(common.ViewBuilder):
         flavors: Iterable[pci_flavor.PciFlavor],
         usage: Mapping[str, Mapping[str, int | bool]],
     ) -> View:
-        """Show all fields of PCI flavors.
+        """Show a page of a list with all fields.
 
         :param usage: by the name of the PCI flavor; empty if not shown
         """
-        return {
-            'pci_flavors': [
+        return self._page(
+            request,
+            [
                 self.show(request, flavor, usage.get(flavor.name))[
                     'pci_flavor'
                 ]
                 for flavor in flavors
-            ]
-        }
+            ],
+            DETAIL,
+        )
+
+    def _page(
+        self, request: wsgi.Request, shown: Sequence[View], below: str = ''
+    ) -> View:
+        view: View = {'pci_flavors': list(shown)}
+        links = paging.links(request, self, shown, below)
+        if links:
+            view['pci_flavors_links'] = links
+        return view
 
     @staticmethod
     def available_attributes(keys: Collection[str]) -> View:

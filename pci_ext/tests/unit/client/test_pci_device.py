@@ -104,11 +104,16 @@ class TestList(base.ShellTestCase):
             {'server': {'id': uuids.server, 'name': 'trainer'}},
         )
         self.set_page(
-            f'address=0000%3A02%3A00.0&server_uuid={uuids.server}', DEVICE
+            f'uuid={uuids.device}&address=0000%3A02%3A00.0'
+            f'&server_uuid={uuids.server}',
+            DEVICE,
         )
         self.assertEqual(
             [SHORT],
-            self.list('--address', '0000:02:00.0', '--server', uuids.server),
+            self.list(
+                *('--address', '0000:02:00.0', '--server', uuids.server),
+                *('--uuid', uuids.device),
+            ),
         )
 
     def test_lists_all_pages(self):

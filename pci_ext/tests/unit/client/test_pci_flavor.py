@@ -153,6 +153,43 @@ class TestList(base.ShellTestCase):
         (row,) = self.json_of('pci', 'flavor', 'list', '--long')
         self.assertEqual({}, row['Usage'])
 
+    def test_sends_filters_and_sort_keys(self):
+        self.api.responses[
+            'GET /os-pci-flavors?sort_key=name&sort_dir=desc&is_public=false'
+        ] = (200, {'pci_flavors': [BASIC]})
+        (row,) = self.json_of(
+            *('pci', 'flavor', 'list', '--private', '--sort', 'name:desc')
+        )
+        self.assertEqual(uuids.gpu, row['ID'])
+
+    def test_lists_all_pages(self):
+        last = BASIC | {'uuid': uuids.last}
+        for path, flavors, more in (
+            ('/os-pci-flavors/detail', [FULL], {'pci_flavors_links': []}),
+            (f'/os-pci-flavors/detail?marker={uuids.gpu}', [FULL | last], {}),
+            (
+                f'/os-pci-flavors?marker={uuids.before}&limit=1',
+                [BASIC],
+                {'pci_flavors_links': []},
+            ),
+        ):
+            self.api.responses[f'GET {path}'] = (
+                200,
+                {'pci_flavors': flavors, **more},
+            )
+        self.assertEqual(
+            [uuids.gpu, uuids.last],
+            [
+                row['ID']
+                for row in self.json_of('pci', 'flavor', 'list', '--long')
+            ],
+        )
+        (row,) = self.json_of(
+            *('pci', 'flavor', 'list', '--limit', '1'),
+            *('--marker', uuids.before),
+        )
+        self.assertEqual(uuids.gpu, row['ID'])
+
     def test_explains_a_compute_service_without_pci_flavors(self):
         self.assertIn(
             'it seems to be without PCI flavors',

@@ -125,6 +125,7 @@ class ListTestCase(PciDevicesTestCase):
 
     def test_filters_devices(self) -> None:
         used, free, nic = self.names()
+        nic_uuid = self.get_list()['pci_devices'][-1]['uuid']
         for query, expected in (
             ({'host': 'host1'}, [used, free]),
             ({'host': 'nosuch'}, []),
@@ -134,6 +135,9 @@ class ListTestCase(PciDevicesTestCase):
             ({'address': '0000:02:00.0'}, [free, nic]),
             ({'address': '0000:02:00.0', 'host': 'host2'}, [nic]),
             ({'address': '0000:03:00.0'}, []),
+            ({'uuid': nic_uuid}, [nic]),
+            ({'uuid': nic_uuid, 'host': 'host1'}, []),
+            ({'uuid': uuidsentinel.nosuch}, []),
             ({'server_uuid': self.server}, [used]),
             ({'server_uuid': self.server, 'status': 'available'}, []),
             ({'flavor': 'nvidia'}, [used, free]),
@@ -156,9 +160,9 @@ class ListTestCase(PciDevicesTestCase):
         self.assertIn(
             "'class' is not a parameter, nor does a compute host group its "
             'PCI devices by it. Parameters are address, flavor, host, limit, '
-            'marker, server_uuid, sort_dir, sort_key, status. Attributes are '
-            'dev_type, numa_node, product_id, vendor_id, and all that begin '
-            'with e.',
+            'marker, server_uuid, sort_dir, sort_key, status, uuid. '
+            'Attributes are dev_type, numa_node, product_id, vendor_id, and '
+            'all that begin with e.',
             text,
         )
         host = self.create_host(

@@ -405,6 +405,60 @@ class ListTestCase(PciFlavorsTestCase):
             response.json['pci_flavors'],
         )
 
+    def create_three(self) -> list[str]:
+        """Create PCI flavors, and return their uuids."""
+        return [
+            self.create(name, is_public=is_public)['uuid']
+            for name, is_public in (('c', True), ('a', False), ('b', True))
+        ]
+
+    def test_filters_and_sorts(self) -> None:
+        self.create_three()
+        for query, expected in (
+            ('', ['a', 'b', 'c']),
+            ('?is_public=true', ['b', 'c']),
+            ('?is_public=False', ['a']),
+            ('?name=c', ['c']),
+            ('?name=c&is_public=false', []),
+            ('?sort_key=name&sort_dir=desc', ['c', 'b', 'a']),
+            (
+                '?sort_key=is_public&sort_key=name&sort_dir=desc&sort_dir=asc',
+                ['b', 'c', 'a'],
+            ),
+        ):
+            for path in PATH, f'{PATH}/detail':
+                self.assertEqual(expected, self.names(path=path + query))
+        self.assertEqual([], self.names(self.reader, f'{PATH}?name=a'))
+        for query in ('is_public=maybe', 'sort_key=specs', 'limit=-1'):
+            self.assert_refused(400, self.call('GET', f'{PATH}?{query}'))
+
+    def test_pages(self) -> None:
+        c, a, b = self.create_three()
+        for path in PATH, f'{PATH}/detail':
+            page = self.call('GET', f'{path}?limit=2&sort_key=name').json
+            self.assertEqual(
+                [a, b], [each['uuid'] for each in page['pci_flavors']]
+            )
+            (link,) = page['pci_flavors_links']
+            self.assertEqual(
+                f'http://localhost/v2.1{path}?limit=2&sort_key=name&marker={b}',
+                link['href'],
+            )
+            page = self.call('GET', f'{path}?limit=2&marker={b}').json
+            self.assertEqual(
+                [c], [each['uuid'] for each in page['pci_flavors']]
+            )
+            self.assertNotIn('pci_flavors_links', page)
+
+    def test_page_goes_on_after_a_marker_outside_of_the_filter(self) -> None:
+        _, a, _ = self.create_three()
+        query = f'?is_public=true&marker={a}'
+        self.assertEqual(['b', 'c'], self.names(path=PATH + query))
+        # For users that do not see it there is no such marker.
+        self.assert_refused(
+            400, self.call('GET', PATH + query, context=self.reader), a
+        )
+
 
 class VisibilityTestCase(PciFlavorsTestCase):
     def setUp(self) -> None:
