@@ -57,7 +57,7 @@ _LONG_COLUMNS = {
 
 #: Fields of one device.
 _FIELDS = {
-    'uuid': 'uuid',
+    'uuid': 'id',
     'host': 'host',
     'address': 'address',
     'dev_id': 'dev_id',

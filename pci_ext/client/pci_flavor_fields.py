@@ -35,10 +35,11 @@ LONG_COLUMNS = {
 }
 #: Fields of one PCI flavor; the available attributes have only some.
 _FIELDS = {
-    'uuid': 'uuid',
+    'uuid': 'id',
     'name': 'name',
     'description': 'description',
     'is_public': 'is_public',
+    'projects': 'access_project_ids',
     'live_migration': 'live_migration',
     'specs': 'properties',
     'created_at': 'created_at',
@@ -46,8 +47,12 @@ _FIELDS = {
     'usage': 'usage',
 }
 
-#: Fields whose values are mappings.
-_MAPPINGS = frozenset(('specs', 'usage'))
+#: Fields that are no single value; not all users may see the usage.
+_FORMATTERS = {
+    'specs': format_columns.DictColumn,
+    'usage': lambda value: format_columns.DictColumn(value or {}),
+    'projects': format_columns.ListColumn,
+}
 
 #: Names and values of the fields of a PCI flavor.
 Fields = tuple[tuple[str, ...], tuple[Any, ...]]
@@ -123,11 +128,8 @@ def given_values(parsed_args: argparse.Namespace) -> dict[str, Any]:
 
 def cell(flavor: dict[str, Any], key: str) -> Any:
     """Return the value of a column of a PCI flavor."""
-    # Not all users may see the usage.
     value = flavor.get(key)
-    return (
-        format_columns.DictColumn(value or {}) if key in _MAPPINGS else value
-    )
+    return _FORMATTERS[key](value) if key in _FORMATTERS else value
 
 
 def fields_of(flavor: dict[str, Any]) -> Fields:

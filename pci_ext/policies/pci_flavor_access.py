@@ -26,9 +26,13 @@ _RULES = [
     policy.DocumentedRuleDefault(
         name=INDEX,
         check_str=base.ADMIN,
-        description='List the projects with access to a private PCI flavor',
+        description=(
+            'See the projects with access to a private PCI flavor: the '
+            'response for other users has no key ``projects``'
+        ),
         operations=[
-            {'method': 'GET', 'path': '/os-pci-flavors/{pci_flavor}/access'}
+            {'method': 'GET', 'path': '/os-pci-flavors/{pci_flavor}/access'},
+            {'method': 'GET', 'path': '/os-pci-flavors/{pci_flavor}'},
         ],
         scope_types=['project'],
     ),

@@ -37,6 +37,7 @@ from pci_ext.db import pci_flavors as db
 from pci_ext.i18n import _
 from pci_ext.matching import request_grammar
 from pci_ext.objects import pci_flavor
+from pci_ext.policies import pci_flavor_access as access_policies
 from pci_ext.policies import pci_flavors as policies
 
 #: Ids that show the available attributes.
@@ -93,7 +94,12 @@ class PciFlavorsController(wsgi.Controller):
         with errors.as_http():
             flavor = visible_flavors.find(context, id)
         usage = _count(context, [flavor])
-        return self._view_builder.show(req, flavor, usage.get(flavor.name))
+        view = self._view_builder.show(req, flavor, usage.get(flavor.name))
+        if not flavor.is_public and policy.authorize(
+            context, access_policies.INDEX, target={}, fatal=False
+        ):
+            view['pci_flavor']['projects'] = list(flavor.projects)
+        return view
 
     @wsgi.response(201)
     @wsgi.expected_errors((400, 409, 503))

@@ -219,10 +219,23 @@ _WITH_USAGE = common.all_of(
     'usage',
 )
 
+_SHOWN = {
+    **_WITH_USAGE,
+    'properties': {
+        **_WITH_USAGE['properties'],
+        # Not shown to all users, and public PCI flavors have none.
+        'projects': {
+            'description': 'Ids of projects with access, if private.',
+            'type': 'array',
+            'items': PROJECT_ID,
+        },
+    },
+}
+
 show_response: common.Schema = {
     'type': 'object',
     'oneOf': [
-        common.object_with('pci_flavor', _WITH_USAGE),
+        common.object_with('pci_flavor', _SHOWN),
         common.object_with('pci_flavor', _AVAILABLE_ATTRIBUTES),
     ],
 }

@@ -183,10 +183,11 @@ class TestShow(base.ShellTestCase):
         )
         expected = {
             **{key: DEVICE[key] for key in DEVICE},
+            'id': uuids.device,
             'server_id': uuids.server,
             'properties': {'e.group': 'gpu'},
         }
-        for key in ('links', 'server_uuid', 'attributes'):
+        for key in ('links', 'uuid', 'server_uuid', 'attributes'):
             del expected[key]
         self.assertEqual(
             expected, self.json_of('pci', 'device', 'show', uuids.device)

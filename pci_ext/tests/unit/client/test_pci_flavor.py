@@ -76,7 +76,7 @@ class TestCreate(base.ShellTestCase):
         _, shown = self.create()
         self.assertEqual(
             {
-                'uuid': uuids.gpu,
+                'id': uuids.gpu,
                 'name': 'bigGPU',
                 'description': 'on-die GPU',
                 'is_public': True,
@@ -258,6 +258,15 @@ class TestShow(base.ShellTestCase):
             )
         self.assertEqual([], self.api.requests)
 
+    def test_shows_projects_with_access(self):
+        private = FULL | {'is_public': False, 'projects': [uuids.project]}
+        self.api.responses['GET /os-pci-flavors/bigGPU'] = (
+            200,
+            {'pci_flavor': private},
+        )
+        shown = self.json_of('pci', 'flavor', 'show', 'bigGPU')
+        self.assertEqual([uuids.project], shown['access_project_ids'])
+
     def test_shows_the_available_attributes(self):
         self.api.responses['GET /os-pci-flavors/0'] = (
             200,
@@ -272,7 +281,7 @@ class TestShow(base.ShellTestCase):
         )
         self.assertEqual(
             {
-                'uuid': '0',
+                'id': '0',
                 'name': '_flavor_attrs',
                 'description': 'Available attributes',
                 'properties': {'e.group': 'True'},

@@ -57,8 +57,9 @@ class PciFlavorsTestCase(base.RouterTestCase):
         response = self.call('GET', f'{PATH}/{id}', context=as_user)
         self.assertEqual(200, response.status_int, response.text)
         flavor: dict[str, Any] = response.json['pci_flavor']
-        # test_capacity tests the usage.
+        # Other tests are about these.
         flavor.pop('usage', None)
+        flavor.pop('projects', None)
         return flavor
 
     def names(
@@ -319,6 +320,21 @@ class ShowTestCase(PciFlavorsTestCase):
             ],
             response.json['pci_flavor']['links'],
         )
+
+    def test_administrators_see_projects_with_access(self) -> None:
+        self.create('public')
+        self.create('ours', is_public=False, projects=[KNOWN])
+        member = self.context_of('member', 'reader', project_id=KNOWN)
+        for name, user, expected in (
+            ('ours', self.context, [KNOWN]),
+            ('ours', member, None),
+            ('public', self.context, None),
+        ):
+            response = self.call('GET', f'{PATH}/{name}', context=user)
+            self.assertEqual(200, response.status_int, response.text)
+            self.assertEqual(
+                expected, response.json['pci_flavor'].get('projects')
+            )
 
     def test_unknown_pci_flavor_is_not_found(self) -> None:
         for id in ('nosuch', uuidsentinel.nosuch, '1'):
