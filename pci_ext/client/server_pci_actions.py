@@ -13,6 +13,7 @@
 """``openstack server add pci``, ``remove pci`` and ``pci reattach``."""
 
 import argparse
+import re
 import sys
 import time
 from typing import Any
@@ -25,6 +26,14 @@ from pci_ext.client import plugin
 
 #: Seconds between polls of an action.
 _POLL_INTERVAL = 1.0
+
+#: Control sequence of terminals (ECMA-48, EL).
+_ERASE_LINE = '\x1b[K'
+
+#: PCI addresses as the lists of devices show them.
+_ADDRESS = re.compile(
+    r'[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]', re.IGNORECASE
+)
 
 #: Message of a failure for users who may not see its reason.
 _NOT_TOLD = (
@@ -55,31 +64,40 @@ class _ServerAction(command.Command):
         )
         return parser
 
-    def _act(
-        self, parsed_args: argparse.Namespace, action: str, argument: Any
-    ) -> None:
+    def _find_server(self, parsed_args: argparse.Namespace) -> str:
+        """Find the server, and return its id."""
         manager: Any = self.app.client_manager
         server = manager.compute.find_server(
             parsed_args.server, ignore_missing=False, details=False
         )
+        return str(server.id)
+
+    def _act(
+        self,
+        parsed_args: argparse.Namespace,
+        server_id: str,
+        action: str,
+        argument: Any,
+    ) -> None:
         client = plugin.client_of(self)
-        request_id = client.act_on_server(server.id, {action: argument})
+        request_id = client.act_on_server(server_id, {action: argument})
         if not parsed_args.wait:
             return
         failed = [
             event
-            for event in self._wait(client, server.id, request_id)
+            for event in self._wait(client, server_id, request_id)
             if event['result'] != 'Success'
         ]
         if failed:
             reason = (
                 failed[0].get('details')
-                or self._last_errors(client, server.id, parsed_args)
+                or self._last_errors(client, server_id, parsed_args)
                 or _NOT_TOLD
             )
             raise exceptions.CommandError(
                 f'{reason} (Request-ID: {request_id})'
             )
+        sys.stderr.write('Complete\n')
 
     def _wait(
         self, client: api_client.PciClient, server_id: str, request_id: str
@@ -90,10 +108,9 @@ class _ServerAction(command.Command):
             events = client.show_server_action(server_id, request_id)
             if events and all(event['finish_time'] for event in events):
                 break
-            sys.stderr.write(f'\rProgress: {time.monotonic() - started:.0f} s')
-            sys.stderr.flush()
+            _show_progress(f'Progress: {time.monotonic() - started:.0f} s')
             time.sleep(_POLL_INTERVAL)
-        sys.stderr.write('\rComplete           \n')
+        _show_progress('')
         return events
 
     def _last_errors(
@@ -129,8 +146,18 @@ class _ServerAction(command.Command):
         return False
 
 
+def _show_progress(text: str) -> None:
+    """Replace the last line of a terminal; a log needs no progress."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f'\r{_ERASE_LINE}{text}')
+        sys.stderr.flush()
+
+
 class AddServerPci(_ServerAction):
-    """Attach PCI devices to a server: all that are requested, or none"""
+    """Attach PCI devices to a server: all that are requested, or none
+
+    With --wait the IDs of the attached devices are printed.
+    """
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -167,7 +194,21 @@ class AddServerPci(_ServerAction):
             raise exceptions.CommandError(
                 'Nothing to attach: give --pci-flavor, --alias or --name.'
             )
-        self._act(parsed_args, 'attach_pci', requests)
+        server_id = self._find_server(parsed_args)
+        before = self._list_ids(server_id) if parsed_args.wait else []
+        self._act(parsed_args, server_id, 'attach_pci', requests)
+        if parsed_args.wait:
+            for dev_id in self._list_ids(server_id):
+                if dev_id not in before:
+                    self.app.stdout.write(f'{dev_id}\n')
+
+    def _list_ids(self, server_id: str) -> list[str]:
+        """List the devices of the server that the user may see."""
+        try:
+            devices = plugin.client_of(self).list_server_devices(server_id)
+        except exceptions.CommandError:
+            return []
+        return [each['dev_id'] for each in devices if 'dev_id' in each]
 
 
 class RemoveServerPci(_ServerAction):
@@ -177,27 +218,47 @@ class RemoveServerPci(_ServerAction):
         parser = super().get_parser(prog_name)
         parser.add_argument(
             'devices',
-            metavar='<device-id>',
+            metavar='<device>',
             nargs='+',
-            help='Device, as shown by "openstack server pci list"',
+            help=(
+                'Device (ID or address), as shown by "openstack server pci '
+                'list"'
+            ),
         )
         return parser
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        devices = [{'dev_id': dev_id} for dev_id in parsed_args.devices]
-        self._act(parsed_args, 'detach_pci', devices)
+        server_id = self._find_server(parsed_args)
+        id_of = {}
+        if any(map(_ADDRESS.fullmatch, parsed_args.devices)):
+            id_of = {
+                device.get('address'): device.get('dev_id')
+                for device in plugin.client_of(self).list_server_devices(
+                    server_id
+                )
+            }
+        devices = [
+            # The API refuses those that the server does not have.
+            {'dev_id': id_of.get(device.lower()) or device}
+            for device in parsed_args.devices
+        ]
+        self._act(parsed_args, server_id, 'detach_pci', devices)
 
     def _is_about(
         self, device: api_client.Body, parsed_args: argparse.Namespace
     ) -> bool:
-        return device.get('dev_id') in parsed_args.devices
+        return not {
+            device.get('dev_id'),
+            device.get('address'),
+        }.isdisjoint(parsed_args.devices)
 
 
 class ReattachServerPci(_ServerAction):
     """Attach PCI devices that could not be attached after a live migration"""
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
-        self._act(parsed_args, 'reattach_pci', None)
+        server_id = self._find_server(parsed_args)
+        self._act(parsed_args, server_id, 'reattach_pci', None)
 
     def _is_about(
         self, device: api_client.Body, parsed_args: argparse.Namespace

@@ -128,15 +128,32 @@ class TestWaitForAttach(WaitTestCase):
 
     def test_success(self):
         self.end_action(result='Success', details=None)
-        code, _, stderr = self.run_shell(*self.ADD)
-        self.assertEqual(0, code)
-        self.assertIn('Complete', stderr)
+        code, stdout, stderr = self.run_shell(*self.ADD)
+        self.assertEqual((0, ''), (code, stdout))
+        self.assertEqual('Complete\n', stderr)
+
+    def test_success_prints_the_attached_devices(self):
+        self.end_action(result='Success', details=None)
+        before = [{'dev_id': 'pci_old'}, {}]
+        after = [*before, {'dev_id': 'pci_one'}, {'dev_id': 'pci_two'}]
+
+        class Devices(dict):
+            """Those after the action, once it is sent."""
+
+            def get(api, request, default=None):
+                if request == self.DEVICES:
+                    devices = after if self.sent() else before
+                    return 200, {'pci_devices': devices}
+                return super().get(request, default)
+
+        self.api.responses = Devices(self.api.responses)
+        self.assertEqual('pci_one\npci_two\n', self.output_of(*self.ADD))
 
     def test_error(self):
         self.fail_action('in use')
         self.assertEqual(
-            f'in use (Request-ID: {base.REQUEST_ID})',
-            self.last_error_line(*self.ADD),
+            f'in use (Request-ID: {base.REQUEST_ID})\n',
+            self.error_of(*self.ADD),
         )
 
     def test_error_without_details(self):
@@ -192,6 +209,26 @@ class TestRemove(ActionTestCase):
         self.output_of('server', 'remove', 'pci', uuids.server, 'one', 'two')
         self.assertEqual(
             [{'detach_pci': [{'dev_id': 'one'}, {'dev_id': 'two'}]}],
+            self.sent(),
+        )
+
+    def test_addresses(self):
+        self.api.responses[f'GET /servers/{uuids.server}/os-pci-devices'] = (
+            200,
+            {
+                'pci_devices': [
+                    {'dev_id': 'one', 'address': '0000:0a:00.1'},
+                    {'dev_id': 'two', 'address': '10000:0a:00.2'},
+                ]
+            },
+        )
+        self.output_of(
+            *('server', 'remove', 'pci', uuids.server, '0000:0A:00.1'),
+            *('10000:0a:00.2', 'three', '0000:0b:00.0'),
+        )
+        ids = ['one', 'two', 'three', '0000:0b:00.0']
+        self.assertEqual(
+            [{'detach_pci': [{'dev_id': dev_id} for dev_id in ids]}],
             self.sent(),
         )
 
