@@ -82,7 +82,8 @@ def resolve(extra_specs: dict[str, str]) -> list[dict[str, Any]]:
     :returns: for each request a dict of count, alias_name and spec, the
         last a list of one selector an alternative
     :raises InvalidPciRequest: if a value does not parse or names a PCI
-        flavor that does not exist or that the user may not see
+        flavor that does not exist, that the user may not see, or that has no
+        specs
     """
     try:
         parsed = (
@@ -164,6 +165,16 @@ def _find(names: Collection[str]) -> dict[str, pci_flavor.PciFlavor]:
                 len(missing),
             )
             % ', '.join(missing)
+        )
+    empty = sorted(name for name in names if not found[name].specs)
+    if empty:
+        raise InvalidPciRequest(
+            reason=_P(
+                'PCI flavor %s has no properties, so it matches no device.',
+                'PCI flavors %s have no properties, so they match no device.',
+                len(empty),
+            )
+            % ', '.join(empty)
         )
     return found
 

@@ -31,11 +31,21 @@ from pci_ext.requests import from_flavor
 
 @databases.of_the_cloud
 def attributes_reported() -> Iterable[str]:
-    """Find PCI flavors with attributes that no compute host groups by."""
+    """Find PCI flavors that match no device because of their attributes."""
     found = reported_pools.list_attributes(nova_context.get_admin_context())
+    flavors = pci_flavors.get_all()
+    empty = [flavor.name for flavor in flavors if not flavor.specs]
+    if empty:
+        yield (
+            _(
+                'PCI flavors without properties match no device: %s. Add '
+                'properties by "openstack pci flavor set".'
+            )
+            % ', '.join(empty)
+        )
     users = {
         flavor.name: sorted(set(flavor.specs) - found.keys)
-        for flavor in pci_flavors.get_all()
+        for flavor in flavors
     }
     unknown = _listed(users)
     if not unknown:

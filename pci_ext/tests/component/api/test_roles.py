@@ -283,7 +283,9 @@ class RolesTestCase(base.CellsTestCase):
     def reset() -> None:
         for flavor in db.get_all():
             db.delete_by_uuid(flavor.uuid)
-        db.create(pci_flavor.PciFlavor(name='public'))
+        db.create(
+            pci_flavor.PciFlavor(name='public', specs={'vendor_id': '8086'})
+        )
         db.create(
             pci_flavor.PciFlavor(
                 name='private', is_public=False, projects=[base.OWN_PROJECT]

@@ -38,10 +38,15 @@ class VisibilityTestCase(base.CellsTestCase):
         for name, projects in (('private', []), ('ours', [base.OWN_PROJECT])):
             db.create(
                 pci_flavor.PciFlavor(
-                    name=name, is_public=False, projects=projects
+                    name=name,
+                    is_public=False,
+                    projects=projects,
+                    specs={'vendor_id': '8086'},
                 )
             )
-        db.create(pci_flavor.PciFlavor(name='public'))
+        db.create(
+            pci_flavor.PciFlavor(name='public', specs={'vendor_id': '8086'})
+        )
         self.member = self.context_of('member', 'reader')
         self.other = self.context_of(
             'member', 'reader', project_id=base.OTHER_PROJECT

@@ -26,7 +26,9 @@ class ExtraSpecsTestCase(test.NoDBTestCase):
         super().setUp()
         flavors = {
             name: pci_flavor.PciFlavor(
-                name=name, uuid=getattr(uuidsentinel, name)
+                name=name,
+                uuid=getattr(uuidsentinel, name),
+                specs={'vendor_id': '8086'},
             )
             for name in ('bigGPU', 'smallGPU')
         }

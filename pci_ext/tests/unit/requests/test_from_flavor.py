@@ -105,6 +105,19 @@ class RequestsTest(base.BaseTestCase):
         self.assertEqual(r'a\.b', found[1].spec[0]['e.name'])
         self.assertEqual([set()], self.requested_names)
 
+    def test_refuses_pci_flavors_without_properties(self) -> None:
+        self.flavors |= {'new': {}, 'empty': {}}
+        for value, text in (
+            ('1:GPU,new', 'PCI flavor new has no properties, so it matches'),
+            ('new;2:empty', 'PCI flavors empty, new have no properties, so'),
+        ):
+            error = self.assertRaises(
+                from_flavor.InvalidPciRequest,
+                self.requests,
+                self.flavor(pci_flavor=value),
+            )
+            self.assertIn(text, error.format_message())
+
     def test_devices_of_both_extra_specs_are_limited_together(self) -> None:
         names = ','.join(['10GE'] * 128)
         self.requests(self.flavor(pci_flavor='128:GPU', pci_name=names))

@@ -199,6 +199,8 @@ class EvaluateTestCase(base.RouterTestCase):
         self.assertEqual(['all'], [each['host'] for each in found['hosts']])
 
     def test_shows_a_pci_flavor_named_evaluate(self) -> None:
-        db.create(pci_flavor.PciFlavor(name='evaluate'))
+        db.create(
+            pci_flavor.PciFlavor(name='evaluate', specs={'vendor_id': '8086'})
+        )
         response = self.call('GET', PATH)
         self.assertEqual('evaluate', response.json['pci_flavor']['name'])

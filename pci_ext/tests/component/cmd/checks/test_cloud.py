@@ -69,8 +69,16 @@ class AttributesTestCase(CloudTestCase):
         self.create_host('cell1', 'host1', POOL)
         self.create_host('cell2', 'host2', POOL | {'e.group': 'gpu'})
         create('GPU', vendor_id='8086', **{'e.group': 'gpu'})
-        create('any')
         self.assert_success(cloud.attributes_reported)
+
+    def test_warns_of_pci_flavors_without_properties(self) -> None:
+        self.create_host('cell1', 'host1', POOL)
+        for name in ('empty', 'new'):
+            create(name)
+        create('GPU', vendor_id='8086')
+        self.assert_problem(
+            base.WARNING, cloud.attributes_reported, 'no device: empty, new. '
+        )
 
     def test_succeeds_without_pci_flavors(self) -> None:
         self.assert_success(cloud.attributes_reported)
