@@ -31,6 +31,7 @@ from placement import wsgi as placement_wsgi
 
 from pci_ext.cmd.allinone import computes
 from pci_ext.cmd.allinone import config
+from pci_ext.cmd.allinone import identity
 from pci_ext.cmd.allinone import network
 from pci_ext.cmd.allinone import sqlite
 from pci_ext.cmd.allinone import sqlite_connections
@@ -70,7 +71,7 @@ class Services:
         :param hosts: the hosts to run a nova-compute for
         """
         settings = self._settings
-        self._server.mount('identity', stub_services.identity)
+        self._server.mount('identity', identity.Identity(stub_services.ADMIN))
         self._server.mount(
             'network', network.Network(settings.path('networks'))
         )

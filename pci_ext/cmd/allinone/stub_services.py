@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""Stubs of keystone, glance and neutron, as far as trials need them.
+"""Stubs of authentication and glance, as far as trials need them.
 
 The stubs authenticate no request. A token may name a user:
 ``USER:PROJECT_ID:ROLE,ROLE``; any other token, and none, is an administrator.
@@ -75,22 +75,6 @@ def auth_filter_factory(
 ) -> Callable[[web.Application], Authentication]:
     """Make the filter; called by paste."""
     return Authentication
-
-
-@webob.dec.wsgify
-def identity(request: webob.Request) -> webob.Response:
-    """A stub of keystone: every project and user exists."""
-    _, kind, name = (request.path_info + '///').split('/')[1:4]
-    if kind in ('projects', 'users', 'domains'):
-        resource = {'id': name, 'name': name, 'enabled': True}
-        if name:
-            return webob.Response(json={kind[:-1]: resource})
-        return webob.Response(json={kind: []})
-    link = {'rel': 'self', 'href': f'{request.application_url}/v3/'}
-    version = {'id': 'v3.14', 'status': 'stable', 'links': [link]}
-    if request.path_info.startswith('/v3'):
-        return webob.Response(json={'version': version})
-    return webob.Response(json={'versions': {'values': [version]}}, status=300)
 
 
 class Image:

@@ -167,21 +167,6 @@ class TestImage(base.BaseTestCase):
         return int(request.get_response(self.image).status_int)
 
 
-class TestIdentity(base.BaseTestCase):
-    def test_every_project_exists(self) -> None:
-        response = webob.Request.blank('/v3/projects/a').get_response(
-            stub_services.identity
-        )
-        self.assertEqual('a', response.json['project']['id'])
-
-    def test_versions(self) -> None:
-        for path, status in (('', 300), ('/', 300), ('/v3', 200)):
-            response = webob.Request.blank(path).get_response(
-                stub_services.identity
-            )
-            self.assertEqual(status, response.status_int)
-
-
 class TestNetwork(base.BaseTestCase):
     def setUp(self) -> None:
         super().setUp()
