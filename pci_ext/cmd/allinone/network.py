@@ -11,9 +11,11 @@
 # under the License.
 """A stub of neutron: networks and ports, as requests describe them."""
 
+from collections.abc import Collection
 from collections.abc import Mapping
 import json
 import os
+import threading
 from typing import Any
 import uuid
 
@@ -21,6 +23,7 @@ import webob
 import webob.dec
 import webob.exc
 
+from pci_ext.cmd.allinone import fixed_ips
 from pci_ext.cmd.allinone import port_bindings
 
 #: Project of requests whose token names no user.
@@ -30,7 +33,7 @@ _NETWORK: dict[str, Any] = {
     'name': '',
     'status': 'ACTIVE',
     'admin_state_up': True,
-    'shared': True,
+    'shared': False,
     'router:external': False,
     'subnets': [],
     # Otherwise Nova requests an address for every port.
@@ -58,7 +61,18 @@ _PORT: dict[str, Any] = {
     'binding:vif_details': {},
 }
 
-_COLLECTIONS = ('networks', 'ports')
+_SUBNET: dict[str, Any] = {
+    'name': '',
+    'enable_dhcp': True,
+    'dns_nameservers': [],
+    'host_routes': [],
+}
+
+#: The resources of this cloud; it has no others.
+_DEFAULTS = {'networks': _NETWORK, 'ports': _PORT, 'subnets': _SUBNET}
+
+#: Without limits.
+_QUOTA = {'network': -1, 'port': -1, 'security_group': -1, 'subnet': -1}
 
 #: Parameters of lists that are not attributes to filter by.
 _NOT_FILTERS = frozenset(('fields', 'limit', 'marker', 'sort_key', 'sort_dir'))
@@ -74,18 +88,23 @@ class Network:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._lock = threading.Lock()
         self._kept: dict[str, dict[str, Any]] = {
-            'networks': {},
-            'ports': {},
+            **{collection: {} for collection in _DEFAULTS},
             # By port, and by host.
             'inactive_bindings': {},
         }
         if os.path.exists(path):
             with open(path, encoding='utf-8') as stream:
-                self._kept = json.load(stream)
+                self._kept |= json.load(stream)
 
     @webob.dec.wsgify
     def __call__(self, request: webob.Request) -> webob.Response:
+        # No two requests may take one address.
+        with self._lock:
+            return self._answer(request)
+
+    def _answer(self, request: webob.Request) -> webob.Response:
         path = request.path_info.strip('/').removeprefix('v2.0').strip('/')
         if not path:
             return _versions(request)
@@ -94,8 +113,9 @@ class Network:
                 json={'extensions': [port_bindings.EXTENSION]}
             )
         collection, id, rest = [*path.split('/', maxsplit=2), '', ''][:3]
-        if collection not in _COLLECTIONS:
-            # This cloud has no subnets and no other resources.
+        if collection == 'quotas':
+            return webob.Response(json={'quota': _QUOTA})
+        if collection not in _DEFAULTS:
             if request.method != 'GET':
                 raise webob.exc.HTTPNotFound()
             return webob.Response(json={collection.replace('-', '_'): []})
@@ -116,9 +136,7 @@ class Network:
         if rest:
             return self._answer_for_bindings(request, items[id], rest)
         if request.method == 'DELETE':
-            del items[id]
-            self._kept['inactive_bindings'].pop(id, None)
-            self._save()
+            self._delete(collection, id)
             return webob.Response(status=204)
         if request.method == 'PUT':
             self._update(items[id], request.json[collection[:-1]])
@@ -133,18 +151,48 @@ class Network:
             'project_id': project_id,
             'tenant_id': project_id,
         }
-        if collection == 'networks':
-            item |= _NETWORK
-        else:
+        item |= {**_DEFAULTS[collection], **values}
+        if collection == 'ports':
             octets = (id[index : index + 2] for index in (0, 2, 4))
-            item |= {**_PORT, 'mac_address': ':'.join(('fa:16:3e', *octets))}
+            item.setdefault('mac_address', ':'.join(('fa:16:3e', *octets)))
+            self._address(item)
+        elif collection == 'subnets':
+            fixed_ips.complete(item)
+            network = self._kept['networks'][item['network_id']]
+            network['subnets'] = [*network['subnets'], id]
         self._kept[collection][id] = item
-        self._update(item, values)
+        self._update(item, {})
         return item
+
+    def _address(self, port: dict[str, Any]) -> None:
+        """Give a new port its addresses, if its network has subnets."""
+        network = self._kept['networks'][port['network_id']]
+        if not network['subnets']:
+            return
+        port['fixed_ips'] = fixed_ips.assign(
+            port['fixed_ips'],
+            [self._kept['subnets'][id] for id in network['subnets']],
+            [
+                other
+                for other in self._kept['ports'].values()
+                if other['network_id'] == network['id']
+            ],
+        )
+        port['ip_allocation'] = 'immediate'
+
+    def _delete(self, collection: str, id: str) -> None:
+        del self._kept[collection][id]
+        if collection == 'subnets':
+            for network in self._kept['networks'].values():
+                network['subnets'] = [
+                    other for other in network['subnets'] if other != id
+                ]
+        self._kept['inactive_bindings'].pop(id, None)
+        self._save()
 
     def _update(self, item: dict[str, Any], values: dict[str, Any]) -> None:
         item.update(values)
-        if 'network_id' in item:
+        if 'binding:host_id' in item:
             _bind(item, self._kept['networks'][item['network_id']])
         self._save()
 
@@ -200,8 +248,17 @@ def _filter(items: Mapping[str, Any], wanted: Any) -> list[Any]:
     return [
         item
         for item in list(items.values())
-        if all(
-            key not in item or str(item[key]) in wanted.getall(key)
-            for key in keys
-        )
+        if all(_matches(item, key, wanted.getall(key)) for key in keys)
     ]
+
+
+def _matches(
+    item: Mapping[str, Any], key: str, values: Collection[str]
+) -> bool:
+    if key == 'fixed_ips':
+        return any(
+            f'{name}={value}' in values
+            for address in item[key]
+            for name, value in address.items()
+        )
+    return key not in item or str(item[key]) in values

@@ -186,8 +186,10 @@ class TestNetwork(base.BaseTestCase):
             self.assertEqual(
                 {name.replace('-', '_'): []}, self.send('GET', f'/{name}').json
             )
-        self.assertEqual(404, self.send('POST', '/subnets', {}).status_int)
+        self.assertEqual(404, self.send('POST', '/routers', {}).status_int)
         self.assertEqual(404, self.send('GET', '/ports/other').status_int)
+        quota = self.send('GET', '/quotas/project').json['quota']
+        self.assertEqual(-1, quota['port'])
 
     def test_binds_a_port_to_the_requested_host(self) -> None:
         net = self.send(
