@@ -17,6 +17,8 @@ The stubs authenticate no request. A token may name a user:
 """
 
 from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Mapping
 import contextlib
 import json
 import os
@@ -47,6 +49,12 @@ IMAGE: dict[str, Any] = {
     'created_at': '2026-01-01T00:00:00Z',
     'updated_at': '2026-01-01T00:00:00Z',
 }
+
+
+#: Parameters of the list that are no properties to filter by.
+_NOT_FILTERS = frozenset(
+    ('limit', 'marker', 'sort', 'sort_key', 'sort_dir', 'updated_at')
+)
 
 
 class Authentication:
@@ -105,7 +113,7 @@ class Image:
         if len(parts) == 2:
             if request.method == 'POST':
                 return self._create(request.json)
-            return self._list(request.GET.get('name'))
+            return self._list(request.GET)
         if parts[2] not in self._images:
             raise webob.exc.HTTPNotFound()
         if request.method == 'DELETE':
@@ -115,6 +123,11 @@ class Image:
                 os.unlink(self._content(parts[2]))
         if parts[3:] == ['file']:
             return self._file(request, parts[2])
+        if parts[3:] == ['tasks']:
+            # An image is stored at once.
+            return webob.Response(json={'tasks': []})
+        if request.method == 'PATCH':
+            return self._update(self._images[parts[2]], request.json)
         if request.method != 'GET':
             return webob.Response(status=204)
         return webob.Response(json=self._images[parts[2]])
@@ -145,11 +158,16 @@ class Image:
         version = {'id': 'v2.9', 'status': 'CURRENT', 'links': [link]}
         return webob.Response(json={'versions': [version]}, status=300)
 
-    def _list(self, name: str | None) -> webob.Response:
+    def _list(self, wanted: Mapping[str, str]) -> webob.Response:
+        filters = {
+            key: value
+            for key, value in wanted.items()
+            if key not in _NOT_FILTERS
+        }
         images = [
             image
             for image in list(self._images.values())
-            if name in (None, image['name'])
+            if all(image.get(key) == filters[key] for key in filters)
         ]
         return webob.Response(json={'images': images})
 
@@ -158,6 +176,19 @@ class Image:
         self._images[image['id']] = image
         self._save()
         return webob.Response(json=image, status=201)
+
+    def _update(
+        self, image: dict[str, Any], changes: Iterable[Mapping[str, Any]]
+    ) -> webob.Response:
+        """Apply the operations of a JSON patch, each on one property."""
+        for change in changes:
+            name = change['path'].removeprefix('/')
+            if change['op'] == 'remove':
+                del image[name]
+            else:
+                image[name] = change['value']
+        self._save()
+        return webob.Response(json=image)
 
     def _save(self) -> None:
         with open(self._path, 'w', encoding='utf-8') as stream:

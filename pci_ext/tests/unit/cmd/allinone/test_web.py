@@ -136,6 +136,35 @@ class TestImage(base.BaseTestCase):
         ).json
         self.assertEqual('active', shown['status'])
 
+    def test_lists_images_with_a_property(self) -> None:
+        created = {'name': 'snapshot', 'instance_uuid': 'uuid'}
+        self.send('POST', '/v2/images', created)
+        self.assertEqual(
+            ['snapshot'], self.names('?instance_uuid=uuid&limit=1')
+        )
+        self.assertEqual([], self.names('?instance_uuid=other'))
+
+    def test_changes_properties(self) -> None:
+        path = f'/v2/images/{stub_services.IMAGE["id"]}'
+        for changes, name, os_type in (
+            (('add', 'os_type', 'linux'), 'tiny', 'linux'),
+            (('replace', 'name', 'other'), 'other', 'linux'),
+            (('remove', 'os_type', None), 'other', None),
+        ):
+            operation, key, value = changes
+            change = {'op': operation, 'path': f'/{key}', 'value': value}
+            self.assertEqual(
+                200, self.send('PATCH', path, [change]).status_int
+            )
+            self.image = stub_services.Image(self.path)
+            shown = self.send('GET', path).json
+            self.assertEqual(name, shown['name'])
+            self.assertEqual(os_type, shown.get('os_type'))
+
+    def test_image_has_no_tasks(self) -> None:
+        path = f'/v2/images/{stub_services.IMAGE["id"]}/tasks'
+        self.assertEqual([], self.send('GET', path).json['tasks'])
+
     def test_unknown_image_is_not_found(self) -> None:
         self.assertEqual(404, self.send('GET', '/v2/images/other').status_int)
 
