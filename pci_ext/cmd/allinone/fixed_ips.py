@@ -9,10 +9,9 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""Fixed addresses of ports, from the subnets of their networks."""
+"""Addresses of ports and floating IPs, from the subnets of networks."""
 
 from collections.abc import Collection
-from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 import ipaddress
@@ -37,21 +36,35 @@ def complete(subnet: dict[str, Any]) -> None:
     subnet.setdefault('ip_version', network.version)
 
 
-def assign(
-    wanted: Iterable[Mapping[str, str]],
-    subnets: Collection[Mapping[str, Any]],
-    ports: Iterable[Mapping[str, Any]],
+def of_network(
+    kept: Mapping[str, Mapping[str, Any]],
+    network_id: str,
+    wanted: Collection[Mapping[str, str]] = (),
 ) -> list[dict[str, str]]:
-    """Return the addresses of a new port.
+    """Return new addresses on a network, none if it has no subnets.
 
+    :param kept: the resources of Neutron, by collection and id
     :param wanted: the subnets and addresses that were asked for
-    :param subnets: those of its network
-    :param ports: all ports of its network
     :raises webob.exc.HTTPConflict: if an address is in use
+    :raises webob.exc.HTTPBadRequest: if no subnet has it
     """
-    in_use = {ip['ip_address'] for port in ports for ip in port['fixed_ips']}
+    subnets = [
+        kept['subnets'][id] for id in kept['networks'][network_id]['subnets']
+    ]
+    if not subnets:
+        return []
+    in_use = {
+        each['ip_address']
+        for port in kept['ports'].values()
+        if port['network_id'] == network_id
+        for each in port['fixed_ips']
+    }
+    in_use |= {
+        floating_ip['floating_ip_address']
+        for floating_ip in kept['floatingips'].values()
+    }
     assigned = []
-    for subnet, address in _choose(list(wanted), subnets):
+    for subnet, address in _choose(wanted, subnets):
         if address in in_use:
             raise webob.exc.HTTPConflict(f'{address} is in use')
         assigned.append(
@@ -61,6 +74,28 @@ def assign(
             }
         )
     return assigned
+
+
+def associate(
+    kept: Mapping[str, Mapping[str, Any]], floating_ip: dict[str, Any]
+) -> None:
+    """Give a floating IP the fixed address of its port, if it has one.
+
+    :raises webob.exc.HTTPConflict: if the address has another floating IP;
+        then this one has no port
+    """
+    port_id = floating_ip['port_id']
+    others = [
+        other
+        for other in kept['floatingips'].values()
+        if other['port_id'] == port_id and other is not floating_ip
+    ]
+    if port_id and others:
+        floating_ip |= {'port_id': None, 'fixed_ip_address': None}
+        raise webob.exc.HTTPConflict()
+    port = kept['ports'].get(port_id)
+    address = port['fixed_ips'][0]['ip_address'] if port else None
+    floating_ip['fixed_ip_address'] = address
 
 
 def _choose(

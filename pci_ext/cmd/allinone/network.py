@@ -25,6 +25,7 @@ import webob.exc
 
 from pci_ext.cmd.allinone import fixed_ips
 from pci_ext.cmd.allinone import port_bindings
+from pci_ext.cmd.allinone import security_groups
 
 #: Project of requests whose token names no user.
 PROJECT_ID = 'aa9e46e0a1b14c5bb1b1c5e6a3c2c1ad'
@@ -68,8 +69,21 @@ _SUBNET: dict[str, Any] = {
     'host_routes': [],
 }
 
+_FLOATING_IP: dict[str, Any] = {
+    'status': 'ACTIVE',
+    'port_id': None,
+    'fixed_ip_address': None,
+}
+
 #: The resources of this cloud; it has no others.
-_DEFAULTS = {'networks': _NETWORK, 'ports': _PORT, 'subnets': _SUBNET}
+_DEFAULTS = {
+    'networks': _NETWORK,
+    'ports': _PORT,
+    'subnets': _SUBNET,
+    'security-groups': security_groups.GROUP,
+    'security-group-rules': security_groups.RULE,
+    'floatingips': _FLOATING_IP,
+}
 
 #: Without limits.
 _QUOTA = {'network': -1, 'port': -1, 'security_group': -1, 'subnet': -1}
@@ -119,28 +133,48 @@ class Network:
             if request.method != 'GET':
                 raise webob.exc.HTTPNotFound()
             return webob.Response(json={collection.replace('-', '_'): []})
+        return self._answer_for_resources(request, collection, id, rest)
+
+    def _answer_for_resources(
+        self, request: webob.Request, collection: str, id: str, rest: str
+    ) -> webob.Response:
         items = self._kept[collection]
+        plural = collection.replace('-', '_')
+        singular = plural[:-1]
+        project = _project_of(request)
+        security_groups.default(self._kept, project)
         if request.method == 'POST' and not id:
+            if plural in request.json:
+                created = [
+                    self._create(collection, values, project)
+                    for values in request.json[plural]
+                ]
+                return webob.Response(json={plural: created}, status=201)
             item = self._create(
-                collection,
-                request.json.get(collection[:-1], {}),
-                _project_of(request),
+                collection, request.json.get(singular, {}), project
             )
-            return webob.Response(json={collection[:-1]: item}, status=201)
+            return webob.Response(json={singular: item}, status=201)
         if not id:
-            return webob.Response(
-                json={collection: _filter(items, request.GET)}
-            )
+            found = _filter(items, request.GET)
+            shown = [self._show(collection, item) for item in found]
+            return webob.Response(json={plural: shown})
         if id not in items:
-            return _not_found(collection, id)
+            return _not_found(singular, id)
         if rest:
             return self._answer_for_bindings(request, items[id], rest)
         if request.method == 'DELETE':
-            self._delete(collection, id)
+            self._delete(collection, items[id], _is_admin(request))
             return webob.Response(status=204)
         if request.method == 'PUT':
-            self._update(items[id], request.json[collection[:-1]])
-        return webob.Response(json={collection[:-1]: items[id]})
+            self._update(collection, items[id], request.json[singular])
+        return webob.Response(
+            json={singular: self._show(collection, items[id])}
+        )
+
+    def _show(self, collection: str, item: dict[str, Any]) -> dict[str, Any]:
+        if collection == 'security-groups':
+            return security_groups.with_rules(self._kept, item)
+        return item
 
     def _create(
         self, collection: str, values: dict[str, Any], project_id: str
@@ -150,50 +184,65 @@ class Network:
             'id': id,
             'project_id': project_id,
             'tenant_id': project_id,
+            **_DEFAULTS[collection],
+            **values,
         }
-        item |= {**_DEFAULTS[collection], **values}
-        if collection == 'ports':
-            octets = (id[index : index + 2] for index in (0, 2, 4))
-            item.setdefault('mac_address', ':'.join(('fa:16:3e', *octets)))
-            self._address(item)
-        elif collection == 'subnets':
-            fixed_ips.complete(item)
-            network = self._kept['networks'][item['network_id']]
-            network['subnets'] = [*network['subnets'], id]
+        match collection:
+            case 'ports':
+                self._complete_port(item)
+            case 'subnets':
+                fixed_ips.complete(item)
+                network = self._kept['networks'][item['network_id']]
+                network['subnets'] = [*network['subnets'], id]
+            case 'security-group-rules':
+                security_groups.check_rule(self._kept, item)
+            case 'floatingips':
+                (address,) = fixed_ips.of_network(
+                    self._kept, item['floating_network_id']
+                )
+                item['floating_ip_address'] = address['ip_address']
         self._kept[collection][id] = item
-        self._update(item, {})
-        return item
+        self._update(collection, item, {})
+        return self._show(collection, item)
 
-    def _address(self, port: dict[str, Any]) -> None:
-        """Give a new port its addresses, if its network has subnets."""
+    def _complete_port(self, port: dict[str, Any]) -> None:
+        """Give a new port its addresses and its security group."""
+        octets = (port['id'][index : index + 2] for index in (0, 2, 4))
+        port.setdefault('mac_address', ':'.join(('fa:16:3e', *octets)))
         network = self._kept['networks'][port['network_id']]
-        if not network['subnets']:
-            return
-        port['fixed_ips'] = fixed_ips.assign(
-            port['fixed_ips'],
-            [self._kept['subnets'][id] for id in network['subnets']],
-            [
-                other
-                for other in self._kept['ports'].values()
-                if other['network_id'] == network['id']
-            ],
+        port['fixed_ips'] = fixed_ips.of_network(
+            self._kept, network['id'], port['fixed_ips']
         )
-        port['ip_allocation'] = 'immediate'
+        if port['fixed_ips']:
+            port['ip_allocation'] = 'immediate'
+        if network['port_security_enabled'] and not port['security_groups']:
+            project_id = port['tenant_id']
+            group_id = security_groups.default(self._kept, project_id)
+            port['security_groups'] = [group_id]
 
-    def _delete(self, collection: str, id: str) -> None:
+    def _delete(
+        self, collection: str, item: dict[str, Any], is_admin: bool
+    ) -> None:
+        if collection == 'security-groups':
+            security_groups.delete_rules(self._kept, item, is_admin)
+        id = item['id']
         del self._kept[collection][id]
         if collection == 'subnets':
-            for network in self._kept['networks'].values():
-                network['subnets'] = [
-                    other for other in network['subnets'] if other != id
-                ]
+            network = self._kept['networks'][item['network_id']]
+            network['subnets'] = [
+                other for other in network['subnets'] if other != id
+            ]
         self._kept['inactive_bindings'].pop(id, None)
         self._save()
 
-    def _update(self, item: dict[str, Any], values: dict[str, Any]) -> None:
+    def _update(
+        self, collection: str, item: dict[str, Any], values: dict[str, Any]
+    ) -> None:
         item.update(values)
-        if 'binding:host_id' in item:
+        if collection == 'ports':
             _bind(item, self._kept['networks'][item['network_id']])
+        elif collection == 'floatingips':
+            fixed_ips.associate(self._kept, item)
         self._save()
 
     def _answer_for_bindings(
@@ -214,8 +263,8 @@ class Network:
             json.dump(self._kept, stream)
 
 
-def _not_found(collection: str, id: str) -> webob.Response:
-    kind = collection[:-1].capitalize()
+def _not_found(singular: str, id: str) -> webob.Response:
+    kind = singular.title().replace('_', '')
     error = {
         # By which Neutron's client knows the error.
         'type': f'{kind}NotFound',
@@ -228,6 +277,11 @@ def _not_found(collection: str, id: str) -> webob.Response:
 def _project_of(request: webob.Request) -> str:
     parts = request.headers.get('X-Auth-Token', '').split(':')
     return parts[1] if len(parts) == 3 else PROJECT_ID
+
+
+def _is_admin(request: webob.Request) -> bool:
+    parts = request.headers.get('X-Auth-Token', '').split(':')
+    return len(parts) != 3 or 'admin' in parts[2].split(',')
 
 
 def _versions(request: webob.Request) -> webob.Response:

@@ -9,39 +9,20 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-import os
 from typing import Any
 
-import fixtures
-from oslotest import base
-import webob
-
-from pci_ext.cmd.allinone import network
+from pci_ext.tests.unit.cmd.allinone import base
 
 
-class TestFixedIPs(base.BaseTestCase):
+class TestFixedIPs(base.TestCase):
     """The addresses of the ports of a network with a subnet of six."""
 
     def setUp(self) -> None:
         super().setUp()
-        directory = self.useFixture(fixtures.TempDir()).path
-        self.path = os.path.join(directory, 'networks')
         self.network = self.create('network', name='net')['id']
         self.subnet = self.create(
             'subnet', network_id=self.network, cidr='192.0.2.0/29'
         )
-
-    def send(self, method: str, path: str, body: object = None) -> Any:
-        request = webob.Request.blank(f'/v2.0{path}', method=method)
-        if body is not None:
-            request.json = body
-        # A new instance for each request: the state has to be stored.
-        return request.get_response(network.Network(self.path))
-
-    def create(self, kind: str, **values: Any) -> dict[str, Any]:
-        response = self.send('POST', f'/{kind}s', {kind: values})
-        self.assertEqual(201, response.status_int, response.text)
-        return dict(response.json[kind])
 
     def addresses(self, **values: Any) -> list[str]:
         port = self.create('port', network_id=self.network, **values)
@@ -84,6 +65,28 @@ class TestFixedIPs(base.BaseTestCase):
     def test_one_address_of_each_version(self) -> None:
         self.create('subnet', network_id=self.network, cidr='2001:db8::/64')
         self.assertEqual(['192.0.2.2', '2001:db8::2'], self.addresses())
+
+    def test_floating_ip(self) -> None:
+        port = self.create('port', network_id=self.network)
+        created = self.create('floatingip', floating_network_id=self.network)
+        self.assertEqual('192.0.2.3', created['floating_ip_address'])
+        self.assertEqual(['192.0.2.4'], self.addresses())
+        path = f'/floatingips/{created["id"]}'
+        for port_id, address in ((port['id'], '192.0.2.2'), (None, None)):
+            body = {'floatingip': {'port_id': port_id}}
+            self.assertEqual(200, self.send('PUT', path, body).status_int)
+            shown = self.send('GET', path).json['floatingip']
+            self.assertEqual(address, shown['fixed_ip_address'])
+
+    def test_port_has_one_floating_ip(self) -> None:
+        port = self.create('port', network_id=self.network)
+        values = {'floating_network_id': self.network, 'port_id': port['id']}
+        self.create('floatingip', **values)
+        other = self.create('floatingip', floating_network_id=self.network)
+        path = f'/floatingips/{other["id"]}'
+        body = {'floatingip': {'port_id': port['id']}}
+        self.assertEqual(409, self.send('PUT', path, body).status_int)
+        self.assertIsNone(self.send('GET', path).json['floatingip']['port_id'])
 
     def test_refuses_a_subnet_that_is_none(self) -> None:
         subnet = {'network_id': self.network, 'cidr': 'net'}

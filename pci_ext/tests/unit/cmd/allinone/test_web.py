@@ -211,7 +211,7 @@ class TestNetwork(base.BaseTestCase):
         return request.get_response(network.Network(self.path))
 
     def test_has_no_resources_at_first(self) -> None:
-        for name in ('ports', 'networks', 'security-groups'):
+        for name in ('ports', 'networks', 'network-flavors'):
             self.assertEqual(
                 {name.replace('-', '_'): []}, self.send('GET', f'/{name}').json
             )
