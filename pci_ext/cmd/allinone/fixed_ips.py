@@ -9,6 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+
 """Addresses of ports and floating IPs, from the subnets of networks."""
 
 from collections.abc import Collection

@@ -24,69 +24,12 @@ import webob.dec
 import webob.exc
 
 from pci_ext.cmd.allinone import fixed_ips
+from pci_ext.cmd.allinone import network_resources
 from pci_ext.cmd.allinone import port_bindings
 from pci_ext.cmd.allinone import security_groups
 
 #: Project of requests whose token names no user.
 PROJECT_ID = 'aa9e46e0a1b14c5bb1b1c5e6a3c2c1ad'
-
-_NETWORK: dict[str, Any] = {
-    'name': '',
-    'status': 'ACTIVE',
-    'admin_state_up': True,
-    'shared': False,
-    'router:external': False,
-    'subnets': [],
-    # Otherwise Nova requests an address for every port.
-    'port_security_enabled': False,
-    'mtu': 1500,
-    'provider:network_type': 'vlan',
-    'provider:physical_network': None,
-    'provider:segmentation_id': None,
-}
-
-_PORT: dict[str, Any] = {
-    'name': '',
-    'status': 'DOWN',
-    'admin_state_up': True,
-    'device_id': '',
-    'device_owner': '',
-    'fixed_ips': [],
-    # Without an address, which Nova then does not ask for.
-    'ip_allocation': 'deferred',
-    'security_groups': [],
-    'binding:vnic_type': 'normal',
-    'binding:profile': {},
-    'binding:host_id': '',
-    'binding:vif_type': 'unbound',
-    'binding:vif_details': {},
-}
-
-_SUBNET: dict[str, Any] = {
-    'name': '',
-    'enable_dhcp': True,
-    'dns_nameservers': [],
-    'host_routes': [],
-}
-
-_FLOATING_IP: dict[str, Any] = {
-    'status': 'ACTIVE',
-    'port_id': None,
-    'fixed_ip_address': None,
-}
-
-#: The resources of this cloud; it has no others.
-_DEFAULTS = {
-    'networks': _NETWORK,
-    'ports': _PORT,
-    'subnets': _SUBNET,
-    'security-groups': security_groups.GROUP,
-    'security-group-rules': security_groups.RULE,
-    'floatingips': _FLOATING_IP,
-}
-
-#: Without limits.
-_QUOTA = {'network': -1, 'port': -1, 'security_group': -1, 'subnet': -1}
 
 #: Parameters of lists that are not attributes to filter by.
 _NOT_FILTERS = frozenset(('fields', 'limit', 'marker', 'sort_key', 'sort_dir'))
@@ -104,7 +47,7 @@ class Network:
         self._path = path
         self._lock = threading.Lock()
         self._kept: dict[str, dict[str, Any]] = {
-            **{collection: {} for collection in _DEFAULTS},
+            **{collection: {} for collection in network_resources.DEFAULTS},
             # By port, and by host.
             'inactive_bindings': {},
         }
@@ -128,8 +71,8 @@ class Network:
             )
         collection, id, rest = [*path.split('/', maxsplit=2), '', ''][:3]
         if collection == 'quotas':
-            return webob.Response(json={'quota': _QUOTA})
-        if collection not in _DEFAULTS:
+            return webob.Response(json={'quota': network_resources.QUOTA})
+        if collection not in network_resources.DEFAULTS:
             if request.method != 'GET':
                 raise webob.exc.HTTPNotFound()
             return webob.Response(json={collection.replace('-', '_'): []})
@@ -184,7 +127,7 @@ class Network:
             'id': id,
             'project_id': project_id,
             'tenant_id': project_id,
-            **_DEFAULTS[collection],
+            **network_resources.DEFAULTS[collection],
             **values,
         }
         match collection:
