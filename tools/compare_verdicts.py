@@ -31,30 +31,8 @@ import sys
 from typing import BinaryIO
 
 from stestr.repository import file as stestr_file
-import subunit
-import testtools
 
-FINAL = frozenset({'success', 'fail', 'skip', 'xfail', 'uxsuccess'})
-ABSENT = 'not run'
-
-
-class Verdicts(testtools.StreamResult):
-    """Collects the last verdict of each test of a stream."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.by_test: dict[str, str] = {}
-
-    def status(
-        self,
-        test_id: str | None = None,
-        test_status: str | None = None,
-        **_kwargs: object,
-    ) -> None:
-        if test_id is None or test_status not in FINAL:
-            return
-        if not test_id.startswith('pci_ext.'):
-            self.by_test[test_id] = test_status
+from pci_ext.tests import verdicts
 
 
 @contextlib.contextmanager
@@ -70,14 +48,13 @@ def stream_of(path: pathlib.Path) -> Iterator[BinaryIO]:
 
 
 def verdicts_of(path: pathlib.Path) -> dict[str, str]:
-    result = Verdicts()
     with stream_of(path) as stream:
-        result.startTestRun()
-        subunit.ByteStreamToStreamResult(
-            stream, non_subunit_name='stdout'
-        ).run(result)
-        result.stopTestRun()
-    return result.by_test
+        by_test = verdicts.read(stream).by_test
+    return {
+        test: verdict
+        for test, verdict in by_test.items()
+        if not test.startswith('pci_ext.')
+    }
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -95,7 +72,10 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     changed = 0
     for test in sorted(before | after):
-        was, now = before.get(test, ABSENT), after.get(test, ABSENT)
+        was, now = (
+            before.get(test, verdicts.ABSENT),
+            after.get(test, verdicts.ABSENT),
+        )
         if was != now:
             changed += 1
             print(f'{was} -> {now}  {test}')
