@@ -18,6 +18,7 @@ the same way for every database and its collation.
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import TypeVar
@@ -38,7 +39,7 @@ _Item = TypeVar('_Item')
 def page(
     request: wsgi.Request,
     items: Sequence[_Item],
-    keys: dict[str, Callable[[_Item], Any]],
+    keys: Mapping[str, Callable[[_Item], Any]],
     uuid_of: Callable[[_Item], str],
     default_keys: Sequence[str],
     find: Callable[[str], Iterable[_Item]],

@@ -13,6 +13,7 @@
 """The fields of PCI flavors, as options and as columns of commands."""
 
 import argparse
+from collections.abc import Callable
 from typing import Any
 
 from osc_lib.cli import format_columns
@@ -48,7 +49,7 @@ _FIELDS = {
 }
 
 #: Fields that are no single value; not all users may see the usage.
-_FORMATTERS = {
+_FORMATTERS: dict[str, Callable[[Any], Any]] = {
     'specs': format_columns.DictColumn,
     'usage': lambda value: format_columns.DictColumn(value or {}),
     'projects': format_columns.ListColumn,
