@@ -43,6 +43,23 @@ copyright = 'pci_ext contributors'  # noqa: A001
 master_doc = 'index'
 exclude_patterns = ['_static', '_ext']
 
+man_pages = [
+    (f'cli/{name}', name, description, '', 1)
+    for name, description in (
+        ('pci-ext-allinone', 'Nova with simulated PCI devices'),
+        ('pci-ext-manage', 'manage the database of PCI flavors'),
+        ('pci-ext-status', 'check the configuration of pci_ext'),
+    )
+]
+# `sphinx-build -t man -b man` needs no package but Sphinx: distributions build
+# the manual pages by that.
+if tags.has('man'):  # type: ignore[name-defined]  # noqa: F821
+    extensions = []
+    master_doc = man_pages[0][0]
+    include_patterns = [f'{page}.rst' for page, *_ in man_pages]
+    # The links to other pages stay text.
+    suppress_warnings = ['ref.doc', 'ref.ref', 'toc.not_included']
+
 graphviz_output_format = 'svg'
 
 html_theme = 'openstackdocs'
