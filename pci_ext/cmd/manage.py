@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""``pci-ext-manage``: looks after the database of PCI flavors."""
+"""``pci-ext-manage``: manages PCI flavors, and the change to and from them."""
 
 from collections.abc import Callable
 from collections.abc import Sequence
@@ -38,14 +38,38 @@ _EXPECTED = (
     sa_exc.SQLAlchemyError,
 )
 
+#: Runs a command, and returns the exit code.
+Action = Callable[[cfg.ConfigOpts], int]
 
-def _sync() -> None:
+
+def _sync(conf: cfg.ConfigOpts) -> int:
+    api.configure(conf)
     migration.upgrade()
     print(f'The database is at version {migration.version()}.')
+    return 0
 
 
-def _version() -> None:
+def _version(conf: cfg.ConfigOpts) -> int:
+    api.configure(conf)
     print(migration.version() or 'none')
+    return 0
+
+
+def _prepare_removal(conf: cfg.ConfigOpts) -> int:
+    _load_nova(conf)
+    from pci_ext.cmd import removal
+
+    return removal.prepare(conf.command.dry_run)
+
+
+def _load_nova(conf: cfg.ConfigOpts) -> None:
+    """Read the same files as the configuration of Nova.
+
+    Nova is imported here: it takes seconds, which the other commands save.
+    """
+    from pci_ext.cmd import nova_config
+
+    nova_config.load(conf.config_file or (), conf.config_dir or ())
 
 
 def _add_commands(subparsers: Any) -> None:
@@ -54,7 +78,7 @@ def _add_commands(subparsers: Any) -> None:
     commands = subparsers.add_parser(
         'db', help='Commands on the database of PCI flavors.'
     ).add_subparsers(required=True)
-    actions: tuple[tuple[str, str, Callable[[], None]], ...] = (
+    actions: tuple[tuple[str, str, Action], ...] = (
         ('sync', 'Bring the tables to the version of this release.', _sync),
         ('version', 'Print the version of the tables, or none.', _version),
     )
@@ -62,6 +86,19 @@ def _add_commands(subparsers: Any) -> None:
         commands.add_parser(
             name, help=description, description=description
         ).set_defaults(action=action)
+    description = (
+        'Change servers and flavors that have PCI flavors to aliases, for a '
+        'Nova without pci_ext.'
+    )
+    removal = subparsers.add_parser(
+        'prepare-removal', help=description, description=description
+    )
+    removal.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='Print the changes, and make none.',
+    )
+    removal.set_defaults(action=_prepare_removal)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -84,9 +121,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if conf.command.name is None:
             conf.print_help()
             return 1
-        api.configure(conf)
-        conf.command.action()
+        action: Action = conf.command.action
+        return action(conf)
     except _EXPECTED as error:
         print(error, file=sys.stderr)
         return 1
-    return 0

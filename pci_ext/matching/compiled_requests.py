@@ -44,7 +44,8 @@ PCI_FLAVOR_UUID = 'pci_flavor_uuid'
 LIVE_MIGRATION = 'live_migration'
 LIVE_MIGRATABLE = 'live_migratable'
 
-_NOT_SELECTING = MARKERS | {
+#: Keys of a request's spec that are not of the selector.
+NOT_SELECTING = MARKERS | {
     PCI_FLAVOR_UUID,
     LIVE_MIGRATION,
     LIVE_MIGRATABLE,
@@ -209,7 +210,7 @@ def compile_request(
                 {
                     key: value
                     for key, value in item.items()
-                    if key not in _NOT_SELECTING
+                    if key not in NOT_SELECTING
                 }
             )
             for item in spec
