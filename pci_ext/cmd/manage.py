@@ -34,6 +34,7 @@ _EXPECTED = (
     cfg.Error,
     db_exception.DBError,
     exception.DatabaseUnusable,
+    exception.UnsupportedConfiguration,
     # oslo.db does not translate all errors, such as a wrong password.
     sa_exc.SQLAlchemyError,
 )
@@ -60,6 +61,14 @@ def _prepare_removal(conf: cfg.ConfigOpts) -> int:
     from pci_ext.cmd import removal
 
     return removal.prepare(conf.command.dry_run)
+
+
+def _import_aliases(conf: cfg.ConfigOpts) -> int:
+    api.configure(conf)
+    _load_nova(conf)
+    from pci_ext.cmd.aliases import importing
+
+    return importing.run(conf.command.dry_run, conf.command.apply)
 
 
 def _load_nova(conf: cfg.ConfigOpts) -> None:
@@ -99,6 +108,26 @@ def _add_commands(subparsers: Any) -> None:
         help='Print the changes, and make none.',
     )
     removal.set_defaults(action=_prepare_removal)
+    description = (
+        'Create PCI flavors for the aliases of [pci] alias, and print the '
+        'extra specs of flavors that they replace.'
+    )
+    aliases = subparsers.add_parser(
+        'import-aliases', help=description, description=description
+    )
+    modes = aliases.add_mutually_exclusive_group()
+    modes.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='Print the PCI flavors, and create none.',
+    )
+    modes.add_argument(
+        '--apply',
+        action='store_true',
+        help='Change the extra specs of the flavors, too. By default only PCI '
+        'flavors are created.',
+    )
+    aliases.set_defaults(action=_import_aliases)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -14,9 +14,12 @@
 from collections.abc import Mapping
 import dataclasses
 
+from nova import exception as nova_exception
 from nova import objects
 from nova.objects import fields
 from nova.pci import request
+
+from pci_ext import exception
 
 _KEYS = ('vendor_id', 'product_id', 'dev_type')
 
@@ -57,11 +60,15 @@ def _matches(spec: Mapping[str, str], device: 'objects.PciDevice') -> bool:
 def read() -> dict[str, Alias]:
     """Read the aliases, by name in the order of the configuration.
 
-    :raises nova.exception.PciInvalidAlias: if Nova would not accept them
+    :raises UnsupportedConfiguration: if Nova would not accept them
     """
+    try:
+        aliases = request.get_alias_from_config()
+    except nova_exception.PciInvalidAlias as error:
+        raise exception.UnsupportedConfiguration(
+            reason=error.format_message()
+        ) from error
     return {
         name: Alias(name, numa_policy, tuple(specs))
-        for name, (numa_policy, specs) in (
-            request.get_alias_from_config().items()
-        )
+        for name, (numa_policy, specs) in aliases.items()
     }

@@ -31,8 +31,7 @@ def prepare(dry_run: bool = False) -> int:
 
     :param dry_run: print the changes, and make none
     :returns: the exit code: 1 if some are left as they are
-    :raises nova.exception.PciInvalidAlias: if Nova would not accept the
-        aliases of the configuration
+    :raises UnsupportedConfiguration: if Nova would not accept the aliases
     """
     context = nova_context.get_admin_context()
     aliases = configured.read()

@@ -24,7 +24,7 @@ from pci_ext import server_state
 from pci_ext.cmd import removal
 from pci_ext.tests.component import flavors
 from pci_ext.tests.component.api import base
-from pci_ext.tests.component.cmd import aliases
+from pci_ext.tests.component.cmd import configured_aliases
 
 ALIAS = 'pci_passthrough:alias'
 PCI_FLAVOR = 'pci_passthrough:pci_flavor'
@@ -71,7 +71,10 @@ class RemovalTestCase(base.CellsTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.node = self.create_host('cell2', 'host1')
-        self.useFixture(aliases.Aliases(GPU, SECOND_GPU, CRYPTO, WHOLE_NIC))
+        self.configure(GPU, SECOND_GPU, CRYPTO, WHOLE_NIC)
+
+    def configure(self, *entries: dict[str, str]) -> None:
+        self.useFixture(configured_aliases.Aliases(*entries))
 
     def server(
         self, name: str, *requests: dict[str, Any], **values: Any
@@ -242,7 +245,7 @@ class ServersTestCase(RemovalTestCase):
         self.assertEqual(3, changed['count'])
 
     def test_alias_with_the_name_of_a_pci_flavor_comes_first(self) -> None:
-        self.useFixture(aliases.Aliases(GPU, GPU | {'name': 'other'}))
+        self.configure(GPU, GPU | {'name': 'other'})
         uuid = self.server('server', request('other'))
         self.assertPrepared(uuid, 'other:1')
 
@@ -331,12 +334,12 @@ class ServersTestCase(RemovalTestCase):
 
     def test_alias_without_type_has_no_whole_card(self) -> None:
         nic = {'vendor_id': '8086', 'product_id': '1572'}
-        self.useFixture(aliases.Aliases({'name': 'card', **nic}))
+        self.configure({'name': 'card', **nic})
         uuid = self.server(
             'server', request('x'), devices=[[nic | {'dev_type': 'type-PF'}]]
         )
         self.assertNotPrepared(uuid, 'no alias has its PCI devices')
-        self.useFixture(aliases.Aliases(WHOLE_NIC))
+        self.configure(WHOLE_NIC)
         self.assertPrepared(uuid, 'nic:1')
 
     def test_operations_leave_a_server_unchanged(self) -> None:
