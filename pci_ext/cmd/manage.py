@@ -25,6 +25,7 @@ from sqlalchemy import exc as sa_exc
 
 from pci_ext import conf as pci_ext_conf
 from pci_ext import exception
+from pci_ext.cmd import export
 from pci_ext.db import api
 from pci_ext.db import migration
 
@@ -54,6 +55,11 @@ def _version(conf: cfg.ConfigOpts) -> int:
     api.configure(conf)
     print(migration.version() or 'none')
     return 0
+
+
+def _export(conf: cfg.ConfigOpts) -> int:
+    api.configure(conf)
+    return export.run()
 
 
 def _prepare_removal(conf: cfg.ConfigOpts) -> int:
@@ -95,6 +101,13 @@ def _add_commands(subparsers: Any) -> None:
         commands.add_parser(
             name, help=description, description=description
         ).set_defaults(action=action)
+    description = (
+        'Print the PCI flavors, their projects with access and their limits '
+        'as YAML.'
+    )
+    subparsers.add_parser(
+        'export', help=description, description=description
+    ).set_defaults(action=_export)
     description = (
         'Change servers and flavors that have PCI flavors to aliases, for a '
         'Nova without pci_ext.'

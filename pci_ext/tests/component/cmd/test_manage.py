@@ -13,19 +13,25 @@
 import os
 
 import sqlalchemy as sa
+import yaml
 
 from pci_ext.cmd import manage
 from pci_ext.db import api
 from pci_ext.db import migration
+from pci_ext.db import pci_flavor_limits
+from pci_ext.db import pci_flavors
+from pci_ext.objects import pci_flavor
 from pci_ext.tests.component.cmd import base
 
 
-class TestDb(base.ProgramTestCase):
+class ManageTestCase(base.ProgramTestCase):
     def manage(self, *arguments):
         return self.run_program(
             manage.main, '--config-file', self.conf_file, *arguments
         )
 
+
+class TestDb(ManageTestCase):
     def test_sync_creates_the_tables(self):
         for _ in range(2):
             code, stdout, stderr = self.manage('db', 'sync')
@@ -117,3 +123,59 @@ class TestDb(base.ProgramTestCase):
         code, _, stderr = self.manage('db')
         self.assertEqual(2, code)
         self.assertIn('required: {sync,version}', stderr)
+
+
+class TestExport(ManageTestCase):
+    def test_prints_pci_flavors_with_access_and_limits(self):
+        self.manage('db', 'sync')
+        gpu = pci_flavors.create(
+            pci_flavor.PciFlavor(
+                name='GPU',
+                description='größer',
+                is_public=False,
+                live_migration='hotplug',
+                specs={'vendor_id': '10de', 'product_id': '20b[05]'},
+                projects=['two', 'one'],
+            )
+        )
+        pci_flavor_limits.update(gpu.uuid, {'': 2, 'one': 4})
+        vf = pci_flavors.create(
+            pci_flavor.PciFlavor(name='VF', description=None)
+        )
+        code, stdout, stderr = self.manage('export')
+        self.assertEqual((0, ''), (code, stderr))
+        self.assertIn('größer', stdout)
+        self.assertEqual(
+            {
+                'pci_flavors': [
+                    {
+                        'name': 'GPU',
+                        'uuid': gpu.uuid,
+                        'description': 'größer',
+                        'is_public': False,
+                        'projects': ['one', 'two'],
+                        'live_migration': 'hotplug',
+                        'specs': {
+                            'product_id': '20b[05]',
+                            'vendor_id': '10de',
+                        },
+                        'limits': {'default': 2, 'one': 4},
+                    },
+                    {
+                        'name': 'VF',
+                        'uuid': vf.uuid,
+                        'description': None,
+                        'is_public': True,
+                        'projects': [],
+                        'live_migration': 'forbid',
+                        'specs': {},
+                        'limits': {},
+                    },
+                ]
+            },
+            yaml.safe_load(stdout),
+        )
+
+    def test_prints_an_empty_list(self):
+        self.manage('db', 'sync')
+        self.assertEqual((0, 'pci_flavors: []\n', ''), self.manage('export'))
