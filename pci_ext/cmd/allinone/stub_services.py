@@ -42,6 +42,8 @@ IMAGE: dict[str, Any] = {
     'container_format': 'bare',
     'disk_format': 'raw',
     'size': 1024,
+    # Nova would add what an image lacks here as a property of its own.
+    'checksum': None,
     'min_disk': 0,
     'min_ram': 0,
     'owner': ADMIN[1],

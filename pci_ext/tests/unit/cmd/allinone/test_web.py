@@ -135,6 +135,8 @@ class TestImage(base.BaseTestCase):
             'GET', f'/v2/images/{stub_services.IMAGE["id"]}'
         ).json
         self.assertEqual('active', shown['status'])
+        schema = self.send('GET', '/v2/schemas/image').json
+        self.assertIn('checksum', schema['properties'])
 
     def test_lists_images_with_a_property(self) -> None:
         created = {'name': 'snapshot', 'instance_uuid': 'uuid'}
