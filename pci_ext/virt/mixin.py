@@ -77,10 +77,12 @@ class PciExtDriverMixin:
             nova_context.get_admin_context(), instance
         )
         # The new guest may have devices that the last one lacked, also on
-        # another host. And a service without pci_ext, which saves all metadata
-        # that it has loaded, may have restored the id of an ended operation.
+        # another host, and may lack all that the last one was to release. And
+        # a service without pci_ext, which saves all metadata that it has
+        # loaded, may have restored the id of an ended operation.
         is_marked = (
             dropped
+            or server_state.pending_detaches(instance)
             or server_state.pending_reattach(instance)
             or server_state.operation_id(instance)
         )

@@ -268,14 +268,15 @@ def _requests(state: state_module.State) -> Iterator[str]:
 def _marks(state: state_module.State) -> Iterator[str]:
     """Each mark of a server has a reason.
 
-    The next host of an offloaded server removes its marks.
+    The next host of an offloaded server removes its marks. A resize may be
+    reverted, to a guest that then has released the devices.
     """
     for server in state.servers.values():
         if server.vm_state == 'shelved_offloaded':
             continue
         guest = state.guests.get((server.host or '', server.uuid), ())
         for address in server.marks('detach'):
-            if address not in guest:
+            if address not in guest and server.vm_state != 'resized':
                 yield f'{server.name}: detach of {address} is not pending'
         own = {device.address for device in state.devices_of(server.uuid)}
         for address in server.marks('reattach_error'):

@@ -12,9 +12,11 @@
 
 """The definition of a simulated domain in the life of its server."""
 
+from nova import objects
 from nova.compute import power_state
 
 from pci_ext import exception
+from pci_ext import server_state
 from pci_ext.tests.component.compute import base
 
 
@@ -138,6 +140,22 @@ class StartTestCase(base.HostTestCase):
         driver.attach_pci(self.context, instance, instance.pci_devices)
         self.assertIsNone(driver.attached_pci(instance))
         self.assertEqual({address}, driver._domains.definition(server))
+
+    def test_start_without_the_devices_of_a_pending_detach(self) -> None:
+        # As on the new host of a server that was resized.
+        server = self.create_server(devices=0)
+        instance = self.instance(server)
+        server_state.mark_pending_detach(
+            instance,
+            objects.PciDeviceList.get_by_compute_node(
+                self.context, self.node.id
+            )[:1],
+            'req-1',
+        )
+        self.compute.driver._start_domain(instance)
+        self.assertIn(server, self.manager._unhealthy)
+        self.manager.heal(server)
+        self.assertEqual(set(), self.pending(server))
 
 
 class PowerStateTestCase(base.HostTestCase):
