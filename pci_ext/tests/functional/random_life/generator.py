@@ -36,15 +36,18 @@ _SPREAD = 0.6
 
 #: Nova serves both of these at the same time. It puts a server that is
 #: unshelved twice into ERROR, and leaves its task state; a resize that is
-#: confirmed and reverted leaves a server without its guest; a server that was
-#: offloaded before its task began is on no host that could end it.
-_SPOILING = (
-    {'unshelve'},
-    {'confirm', 'revert'},
-    *(
-        {'shelve', name}
-        for name in ('rebuild', 'resize', 'migrate', 'live migrate')
-    ),
+#: confirmed and reverted leaves a server without its guest.
+_SPOILING = ({'unshelve'}, {'confirm', 'revert'})
+
+#: Requests for which nova-api takes long between its look at the vm_state and
+#: the begin of the task, and those that may change the vm_state meanwhile: the
+#: task then meets a server that it is not made for, or one without a host.
+_SLOW = frozenset(('rebuild', 'resize', 'migrate', 'live migrate'))
+_CHANGING = frozenset(
+    (
+        *('stop', 'start', 'suspend', 'resume', 'pause', 'unpause'),
+        *('rescue', 'unrescue', 'shelve'),
+    )
 )
 
 
@@ -170,4 +173,7 @@ class Generator:
 
 def _spoils(step: steps.Step, other: steps.Step) -> bool:
     """Return whether two steps at the same time spoil their server."""
-    return step.server == other.server and {step.name, other.name} in _SPOILING
+    names = {step.name, other.name}
+    return step.server == other.server and (
+        names in _SPOILING or bool(names & _SLOW and names & _CHANGING)
+    )
