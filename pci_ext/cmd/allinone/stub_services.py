@@ -20,6 +20,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 import contextlib
+import datetime
 import json
 import os
 from typing import Any
@@ -52,6 +53,8 @@ IMAGE: dict[str, Any] = {
     'updated_at': '2026-01-01T00:00:00Z',
 }
 
+
+_TIME = '%Y-%m-%dT%H:%M:%SZ'
 
 #: Parameters of the list that are no properties to filter by.
 _NOT_FILTERS = frozenset(
@@ -171,10 +174,15 @@ class Image:
             for image in list(self._images.values())
             if all(image.get(key) == filters[key] for key in filters)
         ]
+        if wanted.get('sort_dir') != 'asc':
+            # The newest first, as glance does.
+            images.reverse()
         return webob.Response(json={'images': images})
 
     def _create(self, values: dict[str, Any]) -> webob.Response:
-        image = IMAGE | {'id': str(uuid.uuid4())} | values
+        now = datetime.datetime.now(datetime.UTC).strftime(_TIME)
+        times = {'created_at': now, 'updated_at': now}
+        image = IMAGE | {'id': str(uuid.uuid4())} | times | values
         self._images[image['id']] = image
         self._save()
         return webob.Response(json=image, status=201)

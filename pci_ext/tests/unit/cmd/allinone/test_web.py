@@ -146,6 +146,15 @@ class TestImage(base.BaseTestCase):
         )
         self.assertEqual([], self.names('?instance_uuid=other'))
 
+    def test_lists_the_newest_image_first(self) -> None:
+        created = self.send('POST', '/v2/images', {'name': 'new'}).json
+        self.assertLess(
+            stub_services.IMAGE['created_at'], created['created_at']
+        )
+        self.assertEqual(['new', 'tiny'], self.names())
+        query = '?sort_key=created_at&sort_dir=asc'
+        self.assertEqual(['tiny', 'new'], self.names(query))
+
     def test_changes_properties(self) -> None:
         path = f'/v2/images/{stub_services.IMAGE["id"]}'
         for changes, name, os_type in (
