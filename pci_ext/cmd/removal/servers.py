@@ -69,6 +69,7 @@ def prepare(
     :param dry_run: yield the changes, and make none
     :returns: the outcome for each server with state of pci_ext
     """
+    yield from _list_being_built(context)
     for cell in objects.CellMappingList.get_all(context):
         if cell.is_cell0():
             continue
@@ -91,6 +92,16 @@ def prepare(
                     continue
                 if outcome.changes or outcome.problem:
                     yield outcome
+
+
+def _list_being_built(
+    context: nova_context.RequestContext,
+) -> Iterator[Outcome]:
+    """List servers with PCI flavors that no cell has yet."""
+    for request in objects.BuildRequestList.get_all(context):
+        instance = request.instance
+        if any(key in instance.flavor.extra_specs for key in EXTRA_SPECS):
+            yield Outcome(instance, problem='it is being built')
 
 
 @db_api.pick_context_manager_reader

@@ -394,6 +394,35 @@ class ServersTestCase(RemovalTestCase):
         with self.loaded(uuid) as instance:
             self.assertEqual('1:gpu', instance.flavor.extra_specs[PCI_FLAVOR])
 
+    def test_servers_that_are_being_built_are_not_changed(self) -> None:
+        for name, extra_specs in (
+            ('server', {PCI_FLAVOR: '1:gpu'}),
+            ('plain', {ALIAS: 'gpu:1'}),
+        ):
+            uuid = getattr(uuidsentinel, name)
+            objects.BuildRequest(
+                self.context,
+                instance_uuid=uuid,
+                project_id=self.context.project_id,
+                instance=objects.Instance(
+                    self.context,
+                    uuid=uuid,
+                    flavor=flavors.make_flavor(
+                        self.context, name, extra_specs=extra_specs
+                    ),
+                ),
+            ).create()
+        self.assertEqual(
+            (
+                1,
+                [
+                    f'Server {uuidsentinel.server}: not changed: it is being '
+                    'built.'
+                ],
+            ),
+            self.prepare(),
+        )
+
     def test_other_servers_are_left(self) -> None:
         self.server('plain', extra_specs={ALIAS: 'gpu:1'})
         self.assertEqual((0, ['pci_ext can be removed.']), self.prepare())
