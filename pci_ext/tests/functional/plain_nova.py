@@ -22,7 +22,6 @@ from typing import Any
 
 from pci_ext.cmd import allinone
 from pci_ext.cmd.allinone import config
-from pci_ext.cmd.allinone import templates
 from pci_ext.cmd.allinone import web
 
 #: Changes of the configuration, in their order.
@@ -33,13 +32,20 @@ _CHANGES = (
     (',pci_ext.scheduler.weights.all_weighers', ''),
 )
 
+_write_unchanged = config.write
 
-def _configuration() -> str:
-    text = templates.NOVA
+
+def _write(settings: config.Settings) -> None:
+    """Write the configuration files, and change that of Nova."""
+    _write_unchanged(settings)
+    path = settings.path('nova.conf')
+    with open(path, encoding='utf-8') as stream:
+        text = stream.read()
     for old, new in _CHANGES:
         assert old in text, old
         text = text.replace(old, new)
-    return text
+    with open(path, 'w', encoding='utf-8') as stream:
+        stream.write(text)
 
 
 def _make_driver() -> type:
@@ -149,7 +155,7 @@ def _make_driver() -> type:
 
 def main() -> None:
     """Run the all-in-one; it mounts services when Nova can be imported."""
-    config._FILES['nova.conf'] = _configuration()
+    config.write = _write
     mount = web.Server.mount
 
     def install_and_mount(*args: Any) -> None:
