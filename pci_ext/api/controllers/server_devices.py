@@ -19,6 +19,7 @@ from nova import objects
 from nova.api import validation
 from nova.api.openstack import wsgi
 from nova.compute import api as compute
+from nova.compute import vm_states
 from nova.policies import instance_actions
 
 from pci_ext import server_state
@@ -69,14 +70,24 @@ class ServerDevicesController(wsgi.Controller):
                 for key in server_devices.LOCATION:
                     del device[key]
             if device['last_error'] and not shows_errors:
-                device['last_error'] = _describe_error(device['state'])
+                device['last_error'] = _describe_error(
+                    device['state'], instance.vm_state
+                )
         return {'pci_devices': shown}
 
 
-def _describe_error(state: str) -> str:
+def _describe_error(state: str, vm_state: str) -> str:
     """Return the error of a device for users who may not see its text."""
     if state == server_devices.State.DETACHING:
-        return _('The device was not detached.')
+        if vm_state == vm_states.PAUSED:
+            return _(
+                'The device was not detached: a paused guest releases none. '
+                'Unpause the server; the device is freed then.'
+            )
+        return _(
+            'The device was not detached: the guest has not released it. It '
+            'is freed when the guest does, or when the server is stopped.'
+        )
     if state == server_devices.State.RETRYING:
         return _('The device was not attached, and will be tried again.')
     return _('The device was not attached.')

@@ -236,7 +236,7 @@ class TestAttach(AttachTestCase):
         [event] = self.openstack(*show, cloud=MEMBER)['events']
         self.assertIsNone(event['details'])
         self.assertRefused(
-            'The device was not detached.',
+            'The device was not detached: the guest has not released it.',
             *('server', 'remove', 'pci', '--wait', server),
             DEVICE['dev_id'],
             cloud=MEMBER,

@@ -254,7 +254,7 @@ class Domains:
         if address in (self.devices(uuid) or ()):
             raise exception.PciDetachFailed(
                 address=address,
-                reason=f'the guest has it after {timeout:g} s',
+                reason=f'the guest did not release it in {timeout:g} s',
             )
 
     def _release_later(self, uuid: str, address: str, delay: float) -> None:

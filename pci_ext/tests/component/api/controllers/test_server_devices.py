@@ -14,6 +14,7 @@ from typing import Any
 
 from nova import context as nova_context
 from nova import objects
+from nova.compute import vm_states
 from oslo_utils import uuidutils
 from oslo_utils.fixture import uuidsentinel
 
@@ -28,6 +29,11 @@ NVIDIA = INTEL | {'vendor_id': '10de'}
 FIRST = {'vendor_id': '8086', 'pci_flavor': 'IntelGPU'}
 SECOND = {'vendor_id': '10de', 'pci_flavor': 'NvGPU'}
 NAMED = {'e.name': '10GE', 'pci_name': '10GE'}
+
+NOT_DETACHED = (
+    'The device was not detached: the guest has not released it. It is freed '
+    'when the guest does, or when the server is stopped.'
+)
 
 
 class ServerDevicesTestCase(base.RouterTestCase):
@@ -225,7 +231,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
         for role in 'reader', 'member':
             self.assertEqual(
                 [
-                    'The device was not detached.',
+                    NOT_DETACHED,
                     'The device was not attached, and will be tried again.',
                     'The device was not attached.',
                 ],
@@ -262,8 +268,20 @@ class ServerDevicesTestCase(base.RouterTestCase):
             {policies.SERVER: '@', policies.SERVER_LOCATION: '!'},
             overwrite=False,
         )
-        hidden = 'The device was not detached.'
-        self.assertEqual([None, hidden, hidden], self.last_errors())
+        self.assertEqual(
+            [None, NOT_DETACHED, NOT_DETACHED], self.last_errors()
+        )
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell1']
+        ) as cell_context:
+            instance = objects.Instance.get_by_uuid(cell_context, self.server)
+            instance.vm_state = vm_states.PAUSED
+            instance.save()
+        paused = (
+            'The device was not detached: a paused guest releases none. '
+            'Unpause the server; the device is freed then.'
+        )
+        self.assertEqual([None, paused, paused], self.last_errors())
 
     def test_last_error_is_none_without_a_recorded_operation(self) -> None:
         self.add_device(1, 'boot', **INTEL)
