@@ -117,12 +117,14 @@ Row = tuple[str, str, str, str]
 
 def _parameters(operation: operations.Operation) -> list[Row]:
     rows: list[Row] = [
-        (name, 'path', 'string', '') for name in operation.variables
+        (name, 'path', 'string', meaning)
+        for name, meaning in operation.variables.items()
     ]
     query = operation.query or {'properties': {}}
     for name, values in query['properties'].items():
         schema = values['items']
-        rows.append((name, 'query', _type(schema), _text(schema)))
+        text = _text(schema) or _text(values)
+        rows.append((name, 'query', _type(schema), text))
     for values in query.get('patternProperties', {}).values():
         schema = values['items']
         rows.append(('*', 'query', _type(schema), _text(schema)))

@@ -140,10 +140,11 @@ def _parameters(operation: operations.Operation) -> list[Document]:
         {
             'name': name,
             'in': 'path',
+            'description': meaning,
             'required': True,
             'schema': {'type': 'string', 'minLength': 1},
         }
-        for name in operation.variables
+        for name, meaning in operation.variables.items()
     ]
     if operation.versioned:
         described.append({'$ref': '#/components/parameters/version'})

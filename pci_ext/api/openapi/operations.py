@@ -32,6 +32,14 @@ Schema = dict[str, Any]
 
 _VARIABLE = re.compile(r'{(\w+)(?::[^}]*)?}')
 
+#: What a variable stands for, by the part of the path before it.
+_MEANINGS = {
+    'access': 'Id of the project.',
+    'os-pci-devices': 'Uuid of the device.',
+    'os-pci-flavors': 'Uuid or name of the PCI flavor.',
+    'servers': 'Uuid of the server.',
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Operation:
@@ -61,9 +69,14 @@ class Operation:
         return inspect.getdoc(self.function) or ''
 
     @property
-    def variables(self) -> list[str]:
-        """The names of the variables of the path."""
-        return _VARIABLE.findall(self.path)
+    def variables(self) -> dict[str, str]:
+        """The variables of the path, with their meanings."""
+        return {
+            found[1]: _MEANINGS.get(
+                self.path[: found.start()].split('/')[-2], ''
+            )
+            for found in _VARIABLE.finditer(self.path)
+        }
 
     @property
     def body(self) -> Schema | None:

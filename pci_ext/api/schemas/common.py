@@ -36,14 +36,24 @@ NO_QUERY: Schema = {
     'additionalProperties': False,
 }
 
+HREF: Schema = {
+    'description': 'Address of the link.',
+    'type': 'string',
+    'format': 'uri',
+}
+
 LINKS: Schema = {
     'description': 'Links to the resource.',
     'type': 'array',
     'items': {
         'type': 'object',
         'properties': {
-            'rel': {'type': 'string', 'enum': ['self', 'bookmark']},
-            'href': {'type': 'string', 'format': 'uri'},
+            'rel': {
+                'description': 'With the version of the API, or without.',
+                'type': 'string',
+                'enum': ['self', 'bookmark'],
+            },
+            'href': HREF,
         },
         'required': ['rel', 'href'],
         'additionalProperties': False,
@@ -56,11 +66,14 @@ def described(schema: Schema, text: str) -> Schema:
     return {**schema, 'description': text}
 
 
-def object_with(name: str, content: Schema) -> Schema:
-    """Return the schema of an object with one property."""
+def object_with(name: str, content: Schema, text: str = '') -> Schema:
+    """Return the schema of an object with one property.
+
+    :param text: description of the property, if it has none
+    """
     return {
         'type': 'object',
-        'properties': {name: content},
+        'properties': {name: described(content, text) if text else content},
         'required': [name],
         'additionalProperties': False,
     }

@@ -19,28 +19,43 @@ _TEXT: common.Schema = {'type': 'string'}
 _COUNT: common.Schema = {'type': 'integer', 'minimum': 0}
 
 
-def _list_of(**properties: common.Schema) -> common.Schema:
-    return {'type': 'array', 'items': common.all_of(properties)}
+_REQUEST = common.described(
+    _TEXT, 'Alternatives of the request, separated by commas.'
+)
+_REQUESTED = common.described(
+    {'type': 'integer', 'minimum': 1}, 'Number of devices.'
+)
+
+
+def _list_of(text: str, **properties: common.Schema) -> common.Schema:
+    return {
+        'description': text,
+        'type': 'array',
+        'items': common.all_of(properties),
+    }
 
 
 #: Hosts, each with its part of an evaluation.
 HOSTS = _list_of(
+    'The hosts with devices, each with its result.',
     host=common.described(_TEXT, 'Name of the host.'),
     fits=common.described(
         {'type': 'boolean'}, 'Whether the host can serve all requests.'
     ),
     explanation=common.described(_TEXT, 'The same in words.'),
     assignment=_list_of(
-        request=_TEXT,
+        'Devices for the requests; empty if the host does not fit.',
+        request=_REQUEST,
         pci_flavor=common.described(
             _TEXT, 'Name of the alternative that is assigned.'
         ),
-        count={'type': 'integer', 'minimum': 1},
+        count=_REQUESTED,
         pool=common.described(inventory.STRINGS, 'Properties of the pool.'),
     ),
     requests=_list_of(
-        request=_TEXT,
-        count={'type': 'integer', 'minimum': 1},
+        'The requests, each with the devices of the host.',
+        request=_REQUEST,
+        count=_REQUESTED,
         found=common.described(_COUNT, 'Devices that can be assigned to it.'),
         matching=common.described(_COUNT, 'Free devices that match it.'),
         total=common.described(_COUNT, 'Devices that match it, free or not.'),
@@ -56,15 +71,17 @@ create = common.object_with(
             )
         }
     ),
+    'The request to evaluate.',
 )
 
 create_response = common.object_with(
     'evaluation',
     common.all_of(
         {
-            'request': _TEXT,
+            'request': common.described(_TEXT, 'The evaluated request.'),
             'hosts': HOSTS,
             'cells_down': inventory.CELLS_DOWN,
         }
     ),
+    'The result.',
 )

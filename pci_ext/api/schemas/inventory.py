@@ -100,8 +100,10 @@ NEXT_LINKS: common.Schema = {
     'type': 'array',
     'items': common.all_of(
         {
-            'rel': {'type': 'string', 'const': 'next'},
-            'href': {'type': 'string', 'format': 'uri'},
+            'rel': common.described(
+                {'type': 'string', 'const': 'next'}, 'Always ``next``.'
+            ),
+            'href': common.HREF,
         }
     ),
 }
@@ -121,11 +123,14 @@ CELLS_DOWN: common.Schema = {
 }
 
 
-def list_response(name: str, item: common.Schema) -> common.Schema:
-    """Return the schema of a page of a list."""
+def list_response(name: str, item: common.Schema, text: str) -> common.Schema:
+    """Return the schema of a page of a list.
+
+    :param text: description of the items
+    """
     return common.all_of(
         {
-            name: {'type': 'array', 'items': item},
+            name: common.described({'type': 'array', 'items': item}, text),
             f'{name}_links': NEXT_LINKS,
             'cells_down': CELLS_DOWN,
         },

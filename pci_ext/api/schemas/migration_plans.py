@@ -26,7 +26,10 @@ index_query: common.Schema = {
     'type': 'object',
     'properties': {
         'host': parameter_types.single_param(
-            {**inventory.TEXT, 'minLength': 1}
+            common.described(
+                {**inventory.TEXT, 'minLength': 1},
+                'Only this destination; all by default.',
+            )
         )
     },
     'additionalProperties': False,
@@ -41,12 +44,18 @@ index_response = common.object_with(
                 _TEXT_OR_NULL, 'Reason against a live migration, if any.'
             ),
             'devices': {
+                'description': 'The devices of the server.',
                 'type': 'array',
                 'items': common.all_of(
                     {
-                        'address': _TEXT,
-                        'dev_id': _TEXT,
-                        'pci_flavor': _TEXT_OR_NULL,
+                        'address': common.described(
+                            _TEXT, 'PCI address on the host of the server.'
+                        ),
+                        'dev_id': common.described(_TEXT, 'Id of the device.'),
+                        'pci_flavor': common.described(
+                            _TEXT_OR_NULL,
+                            'PCI flavor that it was requested by, if any.',
+                        ),
                         'live_migration': common.described(
                             {
                                 'type': ['string', 'null'],
@@ -64,9 +73,13 @@ index_response = common.object_with(
                 'type': 'array',
                 'items': common.all_of(
                     {
-                        'port_id': _TEXT,
-                        'mac_address': _TEXT,
-                        'vnic_type': _TEXT,
+                        'port_id': common.described(_TEXT, 'Id of the port.'),
+                        'mac_address': common.described(
+                            _TEXT, 'MAC address of the port.'
+                        ),
+                        'vnic_type': common.described(
+                            _TEXT, 'Type of the port, as in Neutron.'
+                        ),
                         'replaces': common.described(
                             _TEXT_OR_NULL,
                             'The port with a device that it replaces, if any.',
@@ -80,4 +93,5 @@ index_response = common.object_with(
             ),
         }
     ),
+    'The plan.',
 )

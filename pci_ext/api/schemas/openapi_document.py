@@ -24,11 +24,22 @@ show_query = common.NO_QUERY
 
 show_response = common.all_of(
     {
-        'openapi': {'type': 'string', 'pattern': r'^3\.1\.[0-9]+$'},
-        'info': _OBJECT,
-        'servers': {'type': 'array', 'items': _OBJECT},
-        'security': {'type': 'array', 'items': _OBJECT},
-        'paths': _OBJECT,
-        'components': _OBJECT,
+        'openapi': common.described(
+            {'type': 'string', 'pattern': r'^3\.1\.[0-9]+$'},
+            'Version of OpenAPI.',
+        ),
+        'info': common.described(_OBJECT, 'Title and version of the API.'),
+        'servers': common.described(
+            {'type': 'array', 'items': _OBJECT}, 'Prefix of the paths.'
+        ),
+        'security': common.described(
+            {'type': 'array', 'items': _OBJECT}, 'The token of requests.'
+        ),
+        'paths': common.described(
+            _OBJECT, 'Operations by path and method, with their schemas.'
+        ),
+        'components': common.described(
+            _OBJECT, 'Parts that several operations refer to.'
+        ),
     }
 )

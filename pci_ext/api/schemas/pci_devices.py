@@ -35,7 +35,9 @@ _TEXT_OR_NULL: common.Schema = {'type': ['string', 'null']}
 
 index_query = inventory.list_query(
     SORT_KEYS,
-    status={'type': 'string', 'enum': list(STATUSES)},
+    status=common.described(
+        {'type': 'string', 'enum': list(STATUSES)}, 'Status of the device.'
+    ),
     uuid=common.described(
         {'type': 'string', 'format': 'uuid'}, 'Uuid of the device.'
     ),
@@ -50,7 +52,9 @@ show_query = common.NO_QUERY
 
 _DEVICE = common.all_of(
     {
-        'uuid': {'type': 'string', 'format': 'uuid'},
+        'uuid': common.described(
+            {'type': 'string', 'format': 'uuid'}, 'Id of the device.'
+        ),
         'host': common.described(_TEXT, 'Name of the host.'),
         'address': common.described(_TEXT, 'PCI address on the host.'),
         'dev_id': common.described(
@@ -67,7 +71,9 @@ _DEVICE = common.all_of(
         'parent_addr': common.described(
             _TEXT_OR_NULL, 'Address of the physical function of a virtual one.'
         ),
-        'status': {'type': 'string', 'enum': list(STATUSES)},
+        'status': common.described(
+            {'type': 'string', 'enum': list(STATUSES)}, 'Status in Nova.'
+        ),
         'server_uuid': common.described(
             {'type': ['string', 'null'], 'format': 'uuid'},
             'Server that the device is claimed for.',
@@ -85,6 +91,8 @@ _DEVICE = common.all_of(
     }
 )
 
-index_response = inventory.list_response('pci_devices', _DEVICE)
+index_response = inventory.list_response(
+    'pci_devices', _DEVICE, 'The devices of a page.'
+)
 
-show_response = common.all_of({'pci_device': _DEVICE})
+show_response = common.object_with('pci_device', _DEVICE, 'The device.')

@@ -17,17 +17,27 @@ from pci_ext.api.schemas import pci_flavors
 
 _ACCESS: common.Schema = {
     'type': 'object',
-    'properties': {'project_id': pci_flavors.PROJECT_ID},
+    'properties': {
+        'project_id': common.described(
+            pci_flavors.PROJECT_ID, 'Id of the project.'
+        )
+    },
     'required': ['project_id'],
     'additionalProperties': False,
 }
 
-create = common.object_with('pci_flavor_access', _ACCESS)
-create_response = create
+create = common.object_with(
+    'pci_flavor_access', _ACCESS, 'The project that gets access.'
+)
+create_response = common.object_with(
+    'pci_flavor_access', _ACCESS, 'The project that has access now.'
+)
 
 index_query = common.NO_QUERY
 index_response = common.object_with(
-    'pci_flavor_access', {'type': 'array', 'items': _ACCESS}
+    'pci_flavor_access',
+    {'type': 'array', 'items': _ACCESS},
+    'The projects with access.',
 )
 
 delete_response = pci_flavors.delete_response

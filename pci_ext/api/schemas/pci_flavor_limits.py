@@ -53,6 +53,7 @@ index_query = common.NO_QUERY
 index_response = common.object_with(
     'pci_flavor_limits',
     {**_limits(['integer']), 'required': ['default', 'projects']},
+    'The limits of the PCI flavor.',
 )
 
 update = common.object_with(
@@ -62,6 +63,7 @@ update = common.object_with(
         **_limits(['integer', 'null'], maxProperties=common.MAX_PROJECTS),
         'minProperties': 1,
     },
+    'The limits to change; null removes one.',
 )
 
 update_response = index_response

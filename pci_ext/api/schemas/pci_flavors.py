@@ -101,6 +101,7 @@ create = common.object_with(
         'required': ['name'],
         'additionalProperties': False,
     },
+    'The PCI flavor to create.',
 )
 
 update = common.object_with(
@@ -112,6 +113,7 @@ update = common.object_with(
         'minProperties': 1,
         'additionalProperties': False,
     },
+    'The fields to change.',
 )
 
 SORT_KEYS = (
@@ -188,7 +190,9 @@ _AVAILABLE_ATTRIBUTES = common.all_of(
     }
 )
 
-create_response = common.object_with('pci_flavor', common.all_of(_FULL))
+create_response = common.object_with(
+    'pci_flavor', common.all_of(_FULL), 'The PCI flavor.'
+)
 update_response = create_response
 
 _COUNT: common.Schema = {'type': 'integer', 'minimum': 0}
@@ -203,16 +207,19 @@ USAGE: dict[str, common.Schema] = {
 _WITH_USAGE = common.all_of(
     {
         **_FULL,
-        'usage': common.all_of(
-            {
-                **USAGE,
-                # Where a cell did not answer.
-                'partial': common.described(
-                    {'type': 'boolean', 'const': True},
-                    'True while a cell does not answer, otherwise left out.',
-                ),
-            },
-            'partial',
+        'usage': common.described(
+            common.all_of(
+                {
+                    **USAGE,
+                    # Where a cell did not answer.
+                    'partial': common.described(
+                        {'type': 'boolean', 'const': True},
+                        'True while a cell does not answer, or missing.',
+                    ),
+                },
+                'partial',
+            ),
+            'Devices of the cloud that match it.',
         ),
     },
     # Not shown to all users.
@@ -235,7 +242,7 @@ _SHOWN = {
 show_response: common.Schema = {
     'type': 'object',
     'oneOf': [
-        common.object_with('pci_flavor', _SHOWN),
+        common.object_with('pci_flavor', _SHOWN, 'The PCI flavor.'),
         common.object_with('pci_flavor', _AVAILABLE_ATTRIBUTES),
     ],
 }
@@ -244,7 +251,9 @@ show_response: common.Schema = {
 def _list_response(item: common.Schema) -> common.Schema:
     return common.all_of(
         {
-            'pci_flavors': {'type': 'array', 'items': item},
+            'pci_flavors': common.described(
+                {'type': 'array', 'items': item}, 'The PCI flavors.'
+            ),
             'pci_flavors_links': inventory.NEXT_LINKS,
         },
         'pci_flavors_links',

@@ -36,10 +36,13 @@ index_response = inventory.list_response(
                 {'type': 'integer', 'minimum': 0},
                 'Free devices, as reported by the host.',
             ),
-            'usage': common.all_of(pci_flavors.USAGE),
+            'usage': common.described(
+                common.all_of(pci_flavors.USAGE), 'Counts of its devices.'
+            ),
             'pci_flavors': common.described(
                 inventory.NAMES, 'Names of the PCI flavors that match.'
             ),
         }
     ),
+    'The pools of a page.',
 )

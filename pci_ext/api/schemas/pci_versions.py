@@ -27,12 +27,19 @@ index_response = common.object_with(
         'type': 'array',
         'items': common.all_of(
             {
-                'id': {'type': 'string', 'pattern': '^v[1-9][0-9]*$'},
-                'status': {'type': 'string', 'const': 'CURRENT'},
-                'version': _VERSION,
-                'min_version': _VERSION,
+                'id': common.described(
+                    {'type': 'string', 'pattern': '^v[1-9][0-9]*$'},
+                    'Major version.',
+                ),
+                'status': common.described(
+                    {'type': 'string', 'const': 'CURRENT'},
+                    'Always ``CURRENT``.',
+                ),
+                'version': common.described(_VERSION, 'Newest version.'),
+                'min_version': common.described(_VERSION, 'Oldest version.'),
                 'links': common.LINKS,
             }
         ),
     },
+    'The versions, one for each major version.',
 )

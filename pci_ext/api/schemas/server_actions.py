@@ -30,11 +30,12 @@ attach_pci: common.Schema = {
     'type': 'object',
     'properties': {
         'attach_pci': {
+            'description': 'The requests, by one or more of the keys.',
             'type': 'object',
             'properties': {
                 from_flavor.ALIAS: {
                     **_TEXT,
-                    'description': 'Value of the extra spec of Nova.',
+                    'description': 'Aliases with counts, as in Nova.',
                     # As in Nova's validator of the extra spec. White space
                     # after a comma is part of the name: a second way to
                     # match it would double the time with each alias.
@@ -45,11 +46,11 @@ attach_pci: common.Schema = {
                 },
                 from_flavor.PCI_FLAVOR: {
                     **_TEXT,
-                    'description': 'Requests for PCI flavors.',
+                    'description': 'Requests, as in a flavor.',
                 },
                 from_flavor.PCI_NAME: {
                     **_TEXT,
-                    'description': 'Names of devices.',
+                    'description': 'Names of devices, separated by commas.',
                 },
             },
             'minProperties': 1,
@@ -64,6 +65,7 @@ detach_pci: common.Schema = {
     'type': 'object',
     'properties': {
         'detach_pci': {
+            'description': 'The devices to detach.',
             'type': 'array',
             'items': {
                 'type': 'object',
@@ -86,7 +88,9 @@ detach_pci: common.Schema = {
 
 reattach_pci: common.Schema = {
     'type': 'object',
-    'properties': {'reattach_pci': {'type': 'null'}},
+    'properties': {
+        'reattach_pci': common.described({'type': 'null'}, 'Always null.')
+    },
     'required': ['reattach_pci'],
     'additionalProperties': False,
 }

@@ -45,6 +45,7 @@ index_response = common.object_with(
                     'PCI flavors of the request, in the order of preference.',
                 ),
                 'status': {
+                    'description': 'Status in Nova.',
                     'type': 'string',
                     'enum': list(fields.PciDeviceStatus.ALL),
                 },
@@ -71,4 +72,5 @@ index_response = common.object_with(
             'dev_id',
         ),
     },
+    'The devices of the server.',
 )

@@ -17,11 +17,16 @@ from pci_ext.api.schemas import common
 _TEXT: common.Schema = {'type': 'string'}
 
 
-def _beside_nova(name: str, content: common.Schema) -> common.Schema:
-    """Return the schema of a property beside those of Nova."""
+def _beside_nova(
+    name: str, content: common.Schema, text: str
+) -> common.Schema:
+    """Return the schema of a property beside those of Nova.
+
+    :param text: description of the property
+    """
     return {
         'type': 'object',
-        'properties': {name: content},
+        'properties': {name: common.described(content, text)},
         'additionalProperties': True,
     }
 
@@ -32,7 +37,10 @@ _SERVER = _beside_nova(
         'type': 'array',
         'items': common.all_of(
             {
-                'dev_id': {'type': ['string', 'null']},
+                'dev_id': common.described(
+                    {'type': ['string', 'null']},
+                    'Id of the device in the action detach_pci.',
+                ),
                 'address': common.described(
                     _TEXT, 'PCI address on the host of the server.'
                 ),
@@ -43,12 +51,15 @@ _SERVER = _beside_nova(
             'address',
         ),
     },
+    'The devices of the server.',
 )
 
 #: Nova checks the rest.
 _NETWORK = {
     **_beside_nova(
-        'pci_flavor', {'type': 'string', 'minLength': 1, 'maxLength': 4096}
+        'pci_flavor',
+        {'type': 'string', 'minLength': 1, 'maxLength': 4096},
+        'PCI flavors for the device of the port, by preference.',
     ),
     'dependentSchemas': {
         'pci_flavor': {
@@ -61,12 +72,21 @@ _NETWORK = {
 create = _beside_nova(
     'server',
     _beside_nova(
-        'networks', {'type': ['array', 'string', 'null'], 'items': _NETWORK}
+        'networks',
+        {'type': ['array', 'string', 'null'], 'items': _NETWORK},
+        'The networks, as in Nova.',
     ),
+    'The server, as in Nova.',
 )
 
-create_response = _beside_nova('server', _beside_nova('id', _TEXT))
+create_response = _beside_nova(
+    'server',
+    _beside_nova('id', _TEXT, 'Uuid of the server.'),
+    'The server, as in Nova.',
+)
 
-show_response = _beside_nova('server', _SERVER)
+show_response = _beside_nova('server', _SERVER, 'The server.')
 
-detail_response = _beside_nova('servers', {'type': 'array', 'items': _SERVER})
+detail_response = _beside_nova(
+    'servers', {'type': 'array', 'items': _SERVER}, 'The servers.'
+)

@@ -194,7 +194,7 @@ class DocumentTestCase(test.NoDBTestCase):
         self.assertEqual(200, self.index.status)
         self.assertEqual((), self.index.errors)
         self.assertEqual(QUERY, self.index.query)
-        self.assertEqual(['can_id'], self.index.variables)
+        self.assertEqual({'can_id': ''}, self.index.variables)
         self.assertTrue(self.index.versioned)
 
     def test_refuses_a_method_without_decorators(self) -> None:

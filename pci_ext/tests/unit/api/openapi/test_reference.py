@@ -12,6 +12,7 @@
 
 """The API reference shows every operation, with samples of its bodies."""
 
+from collections.abc import Iterator
 import pathlib
 import re
 
@@ -25,6 +26,20 @@ ROOT = pathlib.Path(__file__).parents[5]
 REFERENCE = ROOT / 'doc/source/api-ref'
 
 TEST = 'pci_ext/tests/functional/test_api_samples.py'
+
+
+def undescribed(schema: operations.Schema, path: str) -> Iterator[str]:
+    """List the properties of a schema without a description."""
+    if 'oneOf' in schema:
+        # The reference shows the first.
+        schema = schema['oneOf'][0]
+    for name, content in schema.get('properties', {}).items():
+        described = {**content.get('items', {}), **content}
+        if not described.get('description'):
+            yield f'{path}.{name}'
+        yield from undescribed(content, f'{path}.{name}')
+    if 'items' in schema:
+        yield from undescribed(schema['items'], f'{path}[]')
 
 
 class ReferenceTestCase(test.NoDBTestCase):
@@ -49,6 +64,23 @@ class ReferenceTestCase(test.NoDBTestCase):
                 f'The API reference does not show {name}: add a section with '
                 f'".. pci-api:: {name}" to a page in {REFERENCE}.',
             )
+
+    def test_every_field_has_a_meaning(self) -> None:
+        self.assertEqual(
+            [],
+            [
+                field
+                for name, operation in self.served.items()
+                for schema in (
+                    operation.query,
+                    operation.body,
+                    operation.response,
+                )
+                for field in undescribed(schema or {}, name)
+            ],
+        )
+        for name, operation in self.served.items():
+            self.assertNotIn('', operation.variables.values(), name)
 
     def test_every_operation_has_samples(self) -> None:
         for name, operation in self.served.items():
