@@ -49,8 +49,12 @@ class Reader:
     def follow(self) -> None:
         """Follow all steps of the page.
 
-        :raises DeployError: if a step fails
+        :raises DeployError: if a step fails, or a block is none
         """
+        if blocks := install_page.unknown(install_page.read()):
+            raise state_directory.DeployError(
+                f'The page has a step that is not followed: {blocks[0]}'
+            )
         pip: dict[str, str] = {}
         for block in install_page.read():
             if block.language == 'ini':

@@ -33,6 +33,9 @@ PATH = os.path.join(state_directory.ROOT, 'doc/source/install/index.rst')
 #: Sections for a compute host; the last one is not for the controller.
 COMPUTE = ('Every service', 'nova-compute')
 
+#: Sections with commands to run.
+WITH_COMMANDS = ('Install', 'nova-api', 'Check')
+
 _FILE = re.compile(r'``(nova\.conf|api-paste\.ini)``')
 _BLOCK = re.compile(r'\.\. code-block:: (\w+)$')
 
@@ -80,6 +83,18 @@ def blocks(text: str) -> Iterator[Block]:
             )
             content = textwrap.dedent('\n'.join(indented)).strip()
             yield Block(section, start[1], file, content + '\n')
+
+
+def unknown(found: Iterable[Block]) -> list[Block]:
+    """Return the blocks that are no step to follow."""
+    return [
+        block
+        for block in found
+        if block.language != 'ini'
+        and not (
+            block.language == 'console' and block.section in WITH_COMMANDS
+        )
+    ]
 
 
 def controller_sections() -> list[str]:
