@@ -12,6 +12,7 @@
 
 """The libvirt driver on the libvirt fixtures of Nova."""
 
+import contextlib
 import threading
 
 import fixtures
@@ -23,6 +24,7 @@ from nova.tests.functional.libvirt import base
 from oslo_utils.fixture import uuidsentinel as uuids
 
 from pci_ext.api import compute_api
+from pci_ext.api import visible_flavors
 from pci_ext.objects import pci_flavor
 from pci_ext.requests import from_flavor
 from pci_ext.tests import fixtures as pci_ext_fixtures
@@ -70,10 +72,15 @@ class LibvirtTestCase(base.ServersTestBase):
                 'nova.compute.api.API', compute_api.ComputeAPI
             )
         )
-        # The API is called in this thread.
+        # The API is called in this thread, and without a database.
         resolving = from_flavor.resolving(self.source)
         resolving.__enter__()
         self.addCleanup(resolving.__exit__, None, None, None)
+        self.useFixture(
+            fixtures.MockPatchObject(
+                visible_flavors, 'without_database', contextlib.nullcontext
+            )
+        )
         self.networks = self.useFixture(interfaces.Networks())
         self.useFixture(
             fixtures.MockPatchObject(
