@@ -74,8 +74,8 @@ class SuspendMixin:
 
         :raises nova.exception.InstanceFaultRollback: if the guest still runs
         """
-        self._drop_untracked(instance)
         try:
+            self._drop_untracked(instance)
             super().suspend(context, instance)  # type: ignore[misc]
         except Exception as error:
             if not self._put_back(context, instance) or isinstance(
