@@ -12,6 +12,7 @@
 
 """Configuration of the documentation build."""
 
+from importlib import metadata
 import pathlib
 import sys
 
@@ -59,6 +60,8 @@ if tags.has('man'):  # type: ignore[name-defined]  # noqa: F821
     include_patterns = [f'{page}.rst' for page, *_ in man_pages]
     # The links to other pages stay text.
     suppress_warnings = ['ref.doc', 'ref.ref', 'toc.not_included']
+else:
+    version = release = metadata.version('pci_ext')
 
 graphviz_output_format = 'svg'
 
@@ -69,6 +72,9 @@ pygments_style = 'native'
 openstackdocs_auto_name = False
 openstackdocs_auto_version = False
 openstackdocs_use_storyboard = False
-html_theme_options = {'display_global_toc_section': True}
+html_theme_options = {
+    'display_global_toc_section': True,
+    'sidebar_search': True,
+}
 
 autoprogram_cliff_application = 'openstack'

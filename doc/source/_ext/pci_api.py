@@ -137,10 +137,11 @@ def _fields(schema: Any, prefix: str = '', name: str = '') -> Iterator[Row]:
         return
     if 'oneOf' in schema:
         schema = schema['oneOf'][0]
-    if schema['type'] == 'array':
+    kinds = schema['type']
+    if 'array' in ([kinds] if isinstance(kinds, str) else kinds):
         yield from _fields(schema['items'], f'{prefix}[]')
         return
-    if schema['type'] != 'object':
+    if kinds != 'object':
         return
     required = schema.get('required', ())
     for key, value in (
