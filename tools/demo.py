@@ -26,6 +26,9 @@ import demo_cloud
 from demo_cloud import DemoError
 from demo_cloud import say
 from demo_cloud import table
+import demo_member
+
+from pci_ext.cmd.allinone import config
 
 #: Name of a PCI flavor: its description, and its properties.
 PCI_FLAVORS = {
@@ -226,6 +229,11 @@ def run(cloud: demo_cloud.Cloud, json_file: str | None, keep: bool) -> None:
     seen['servers'] = boot_servers(cloud)
     seen['left'] = show_free_devices(cloud)
     seen['refused'] = request_too_many_gpus(cloud)
+    member = demo_cloud.Cloud(cloud.data_dir, demo_cloud.MEMBER)
+    project = config.MEMBER_PROJECT
+    seen['attached'] = demo_member.attach_and_detach(cloud, member)
+    seen['limit'] = demo_member.limit(cloud, member, project)
+    demo_member.private_flavor(cloud, member, project)
     if json_file:
         with open(json_file, 'w', encoding='utf-8') as stream:
             json.dump(seen, stream, indent=2)

@@ -25,6 +25,8 @@ from typing import Any
 HARDWARE = pathlib.Path('etc/pci_ext/samples/demo.yaml').resolve()
 BIN = pathlib.Path(sys.executable).parent
 
+ADMIN, MEMBER = 'pci-ext', 'pci-ext-member'
+
 
 class DemoError(Exception):
     """A check of the demonstration failed."""
@@ -50,10 +52,12 @@ class Cloud:
     """The services, and the openstack command.
 
     :param data_dir: directory of their data; they create it
+    :param user: a cloud of their ``clouds.yaml``
     """
 
-    def __init__(self, data_dir: pathlib.Path) -> None:
+    def __init__(self, data_dir: pathlib.Path, user: str = ADMIN) -> None:
         self.data_dir = data_dir
+        self.user = user
         self.process: subprocess.Popen[str] | None = None
 
     def start(self) -> str:
@@ -96,19 +100,34 @@ class Cloud:
     def openstack(self, *arguments: str, quiet: bool = False) -> Any:
         """Run a command that shows or lists resources; parse its JSON."""
         if not quiet:
-            print(f'$ openstack {shlex.join(arguments)}', flush=True)
+            self._print(arguments)
+        return json.loads(self._run(*arguments, '-f', 'json'))
+
+    def run(self, *arguments: str, fails: bool = False) -> str:
+        """Run another command, and return its last line."""
+        self._print(arguments)
+        *_, last = ['', *self._run(*arguments, fails=fails).splitlines()]
+        if fails:
+            print(f'    {last}', flush=True)
+        return last
+
+    def _print(self, arguments: Iterable[str]) -> None:
+        option = '' if self.user == ADMIN else f'--os-cloud {self.user} '
+        print(f'$ openstack {option}{shlex.join(arguments)}', flush=True)
+
+    def _run(self, *arguments: str, fails: bool = False) -> str:
         done = subprocess.run(
-            [BIN / 'openstack', *arguments, '-f', 'json'],
+            [BIN / 'openstack', *arguments],
             env=os.environ
             | {
                 'OS_CLIENT_CONFIG_FILE': str(self.data_dir / 'clouds.yaml'),
-                'OS_CLOUD': 'pci-ext',
+                'OS_CLOUD': self.user,
                 'PYTHONWARNINGS': 'ignore',
             },
             capture_output=True,
             text=True,
         )
-        if done.returncode:
+        if bool(done.returncode) != fails:
             command = shlex.join(['openstack', *arguments])
             raise DemoError(f'{command}:\n{done.stdout}{done.stderr}')
-        return json.loads(done.stdout)
+        return done.stderr if fails else done.stdout

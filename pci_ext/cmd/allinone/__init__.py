@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import fcntl
 import logging
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -161,11 +162,21 @@ def run(args: argparse.Namespace, nova_args: Sequence[str]) -> None:
                     return
                 print(f'starting {step}', file=sys.stderr, flush=True)
             signal.signal(signal.SIGHUP, lambda *_: running.reload())
-            print(f'READY {settings.url}/', flush=True)
+            print(_ready(settings), flush=True)
             stop.wait()
         finally:
             print('stopping', file=sys.stderr, flush=True)
             running.stop()
+
+
+def _ready(settings: config.Settings) -> str:
+    """Say that the services serve, and the next lines for a shell."""
+    clouds = shlex.quote(settings.path('clouds.yaml'))
+    return (
+        f'READY {settings.url}/\n'
+        f'export OS_CLIENT_CONFIG_FILE={clouds} OS_CLOUD=pci-ext\n'
+        'openstack pci attribute list'
+    )
 
 
 def _hosts(args: argparse.Namespace) -> list[str]:

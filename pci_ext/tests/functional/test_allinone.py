@@ -14,6 +14,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 from typing import Any
 
@@ -57,6 +59,22 @@ class TestRestart(base.TestCase):
         self.assertAllocated(first, *allocations[0])
         self.delete_and_free(second)
         self.assertEqual(2, len(self.allocations(self.boot('2:gpu'))))
+
+    def test_lines_after_ready_can_be_typed(self) -> None:
+        running = self.allinone.process
+        assert running is not None and running.stdout is not None
+        script = ''.join(running.stdout.readline() for _ in range(2))
+        path = [os.path.dirname(sys.executable), os.defpath]
+        done = subprocess.run(
+            ['sh', '-ec', script],
+            env=os.environ
+            | {'PATH': os.pathsep.join(path), 'PYTHONWARNINGS': 'ignore'},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        self.assertEqual('', done.stderr)
+        self.assertIn('| vendor_id ', done.stdout)
 
     def _nodes(self) -> set[tuple[str, str]]:
         listed = self.request('GET', '/os-hypervisors').json()
