@@ -57,7 +57,8 @@ class Detach(operation.Operation):
         self.dev_ids = list(dev_ids)
         self.devices: instance_devices.Devices = []
         self._request_ids: set[str] = set()
-        # Addresses of the devices that the guest does not release.
+        # Addresses of the devices that the guest was asked for, and has not
+        # released.
         self._not_released: set[str] = set()
         self._subject = action_notifications.Subject.copy([], [])
 
@@ -100,6 +101,7 @@ class Detach(operation.Operation):
         self.devices = [
             device for device in self.owned() if device.address in pending
         ]
+        self._find_not_released()
         # Devices that are free already have lost their request ids.
         self._request_ids = {
             request.request_id
@@ -190,9 +192,25 @@ class Detach(operation.Operation):
         return self._subject
 
     def _mark(self) -> None:
+        self._find_not_released()
         server_state.mark_pending_detach(
             self.instance, self.devices, self.operation_id
         )
+
+    def _find_not_released(self) -> None:
+        """Find the devices that an earlier detach has asked the guest for.
+
+        Their detach stays pending if this one fails. The hypervisor removes a
+        device from the definition before it asks for it.
+        """
+        persistent = self.driver.persistent_pci(self.instance)
+        if persistent is not None:
+            in_guest = self.in_guest()
+            self._not_released = {
+                device.address
+                for device in self.devices
+                if device.address in in_guest - persistent
+            }
 
     def _marked(self) -> set[str]:
         """Return the addresses of all devices that this detach has marked."""

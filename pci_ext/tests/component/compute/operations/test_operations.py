@@ -357,6 +357,34 @@ class DetachTestCase(OperationsTestCase):
         self.assertConsistent(self.server)
         self.assertEqual({self.all[1]}, self.pending(self.server))
 
+    def test_failed_detach_leaves_an_earlier_one_pending(self) -> None:
+        self.inject_faults(
+            release_delay=dict.fromkeys(self.all, 'never'), timeout=0
+        )
+        self.assertIsNone(self.detach(self.server, self.all[1]))
+        # It fails at the first device.
+        self.assertIsNone(self.detach(self.server, *self.all))
+        self.assertFailed(self.server, self.all[0])
+        self.assertEqual(set(self.all), self.pending(self.server))
+        for address in self.all:
+            self.compute.driver._domains._release(self.server, address)
+        self.compute.driver.guest_changed(self.server)
+        self.assertEqual([], self.devices(self.server))
+        self.assertConsistent(self.server)
+
+    def test_resumed_detach_leaves_an_earlier_one_pending(self) -> None:
+        self.inject_faults(
+            release_delay=dict.fromkeys(self.all, 'never'), timeout=0
+        )
+        self.assertIsNone(self.detach(self.server, self.all[1]))
+        operation_id = self.acquire(self.server, server_state.DETACHING_PCI)
+        instance = self.instance(self.server)
+        server_state.mark_pending_detach(
+            instance, instance.pci_devices, operation_id
+        )
+        self.start()
+        self.assertEqual(set(self.all), self.pending(self.server))
+
     def test_late_detach_frees_the_device(self) -> None:
         self.test_unresponsive_guest_has_a_pending_detach()
         self.compute.driver._domains._release(self.server, self.all[1])
