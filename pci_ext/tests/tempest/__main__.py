@@ -112,7 +112,8 @@ def _compare(directory: str, wanted: re.Pattern[str]) -> comparison.Comparison:
 
 
 def _print_counts(title: str, counts: Mapping[str, int]) -> None:
-    print(f'\n{title}:')
+    if counts:
+        print(f'\n{title}:')
     for reason, count in sorted(counts.items()):
         print(f'{count:5}  {textwrap.shorten(reason, _WIDTH)}')
     sys.stdout.flush()

@@ -75,7 +75,7 @@ class Comparison:
         yield f'{"without":10}{"with":10}test'
         for test in (*self.different, *self.failing):
             without, active = self._by_test[test]
-            yield f'{without:10}{active:10}{test}'
+            yield f'{without:10}{active:10}{_name(test)}'
 
     def tracebacks(self) -> Iterator[str]:
         """Return why each of these tests has no success."""
@@ -83,5 +83,10 @@ class Comparison:
             for name, run in zip(('without', 'with'), self._runs, strict=True):
                 text = run.explanations.get(test, '')
                 if text:
-                    yield f'--- {test} {name} pci_ext'
+                    yield f'--- {_name(test)} {name} pci_ext'
                     yield textwrap.indent(text[-_TRACEBACK:], '  ')
+
+
+def _name(test: str) -> str:
+    """Return the id of a test without its tags."""
+    return test.partition('[')[0]

@@ -57,10 +57,10 @@ class TestComparison(base.BaseTestCase):
 
     def test_different_verdicts(self) -> None:
         compared = self.compare(
-            {'a': PASS, 'b': FAIL, 'c': PASS, 'd': SKIP},
+            {'a': PASS, 'b': FAIL, 'c': PASS, 'd[id-1,smoke]': SKIP},
             {'a': PASS, 'b': PASS, 'c': FAIL, 'e': PASS},
         )
-        self.assertEqual(['b', 'c', 'd', 'e'], compared.different)
+        self.assertEqual(['b', 'c', 'd[id-1,smoke]', 'e'], compared.different)
         self.assertEqual([], compared.failing)
         self.assertEqual(1, compared.count(PASS))
         self.assertEqual(
