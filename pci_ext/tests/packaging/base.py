@@ -71,15 +71,14 @@ def run(
 
 
 def copy_source(target: pathlib.Path) -> None:
-    """Copy the source, as builds write into theirs."""
-    shutil.copytree(
-        ROOT,
-        target,
-        ignore=shutil.ignore_patterns(
-            '.tox', '.venv*', '*.egg-info', '__pycache__', 'build', 'dist'
-        ),
-        symlinks=True,
-    )
+    """Copy the files of git and its folder: builds write into their source."""
+    for name in [*tracked(), '.git']:
+        source, copy = ROOT / name, target / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, copy, symlinks=True)
+        else:
+            shutil.copy2(source, copy)
 
 
 def entry_points() -> dict[str, list[str]]:
@@ -107,14 +106,14 @@ def files_below(folder: pathlib.Path) -> set[str]:
     }
 
 
-def tracked(folder: str) -> set[str]:
+def tracked(folder: str = '.') -> set[str]:
     """List the files of the source in a folder, relative to it."""
-    listed = run('git', 'ls-files', '-co', '--exclude-standard', cwd=ROOT)
-    return {
-        line.removeprefix(f'{folder}/')
-        for line in listed.splitlines()
-        if line.startswith(f'{folder}/')
-    }
+    return set(
+        run(
+            *('git', 'ls-files', '--cached', '--others', '--exclude-standard'),
+            cwd=ROOT / folder,
+        ).splitlines()
+    )
 
 
 class PackageTestCase(base.BaseTestCase):
