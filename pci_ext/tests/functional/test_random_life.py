@@ -11,7 +11,7 @@
 # under the License.
 
 
-"""The lives of servers at random, from a fixed seed.
+"""The lives of servers at random, from fixed seeds.
 
 One step at a time: the same steps then meet the same states each time.
 ``python -m pci_ext.tests.functional.random_life`` takes more steps, also
@@ -19,6 +19,7 @@ several at the same time.
 """
 
 import os
+from typing import ClassVar
 import unittest
 
 from oslotest import base
@@ -27,18 +28,54 @@ from pci_ext.tests.functional.random_life import runs
 from pci_ext.tests.functional.random_life import steps
 
 
-class TestRandomLife(base.BaseTestCase):
+class RandomLifeTestCase(base.BaseTestCase):
+    """A class for each seed, as workers take whole classes."""
+
+    STEPS = 125
+    SEED: ClassVar[int]
+    REPORT_IN_PLACEMENT = False
+
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
         if os.environ.get('PCI_EXT_TEST_DEPLOYMENT'):
             raise unittest.SkipTest('changes hosts simulated in one process')
 
-    def test_everything_agrees_after_each_step(self) -> None:
+    def check(self) -> None:
+        """Check that everything agrees after each step."""
         lines: list[str] = []
         batches, disagreement = runs.run(
-            120, seed=1, parallel=1, report=lines.append
+            self.STEPS, self.SEED, 1, lines.append, self.REPORT_IN_PLACEMENT
         )
         if disagreement is not None:
             log = '\n'.join(lines)
             self.fail(f'{disagreement}\n{log}\n{steps.dumps(batches)}')
+
+
+class TestFirstLife(RandomLifeTestCase):
+    SEED = 1
+
+    def test_everything_agrees_after_each_step(self) -> None:
+        self.check()
+
+
+class TestSecondLife(RandomLifeTestCase):
+    SEED = 2
+
+    def test_everything_agrees_after_each_step(self) -> None:
+        self.check()
+
+
+class TestThirdLife(RandomLifeTestCase):
+    SEED = 3
+
+    def test_everything_agrees_after_each_step(self) -> None:
+        self.check()
+
+
+class TestLifeReportedInPlacement(RandomLifeTestCase):
+    SEED = 4
+    REPORT_IN_PLACEMENT = True
+
+    def test_everything_agrees_after_each_step(self) -> None:
+        self.check()
