@@ -164,10 +164,11 @@ class AllInOne:
         line = self._read_line(self.process)
         match = _READY.fullmatch(line)
         if not match:
-            status = self.stop()
-            raise StartError(
-                f'status {status}, {line!r}\n{self.stderr()}\n{self.log()}'
-            )
+            runs = self.process.poll() is None
+            reason = f'status {self.stop()}, {line!r}'
+            if runs and not line:
+                reason = f'not ready after {START_TIMEOUT} s'
+            raise StartError(f'{reason}\n{self.stderr()}\n{self.log()}')
         self.port = int(match[1])
 
     def _read_line(self, process: subprocess.Popen[str]) -> str:
