@@ -12,10 +12,10 @@
 
 """libvirt and nova-conductor are away during a suspend or a resume.
 
-Each of their calls fails once, or only its response is lost, or all calls from
-that call on fail until the action has ended. Then the service is back, and the
-server has its devices again: a periodic task heals it, or an operator reboots
-it where Nova set it to the state error.
+Each of their calls fails once, or all calls from that call on fail until the
+action has ended; libvirt may also lose the responses to a suspend. Then the
+service is back, and the server has its devices again: a periodic task heals
+it, or an operator reboots it where Nova set it to the state error.
 """
 
 from collections.abc import Iterator
@@ -182,6 +182,13 @@ def _add_tests() -> None:
     for action, service, (kind, how) in itertools.product(
         ('suspend', 'resume'), (CONDUCTOR, LIBVIRT), outages.KINDS.items()
     ):
+        # A lost response differs from a failure where the call changes
+        # something, which only a suspend ends with.
+        if kind == 'response_lost' and (action, service) != (
+            'suspend',
+            LIBVIRT,
+        ):
+            continue
         test = functools.partialmethod(
             SuspendOutagesTest.check, action, service, *how
         )
