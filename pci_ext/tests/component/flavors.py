@@ -36,3 +36,21 @@ def make_flavor(
         is_public=is_public,
         extra_specs=extra_specs or {},
     )
+
+
+def create_private(
+    context: nova_context.RequestContext, name: str, **extra_specs: str
+) -> None:
+    """Create a flavor that is not public; lists have to include it, too.
+
+    :param extra_specs: by key, without the prefix pci_passthrough
+    """
+    make_flavor(
+        context,
+        name,
+        is_public=False,
+        extra_specs={
+            f'pci_passthrough:{key}': value
+            for key, value in extra_specs.items()
+        },
+    ).create()

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""What a package of pci_ext has to contain, and how it is tried.
+"""The required content of a package of pci_ext, and checks of it.
 
 The dependencies of pci_ext are those of the environment of the tests.
 """

@@ -124,16 +124,7 @@ class AttributesTestCase(CloudTestCase):
 
 class ExtraSpecsTestCase(CloudTestCase):
     def create_flavor(self, name: str, **extra_specs: str) -> None:
-        flavors.make_flavor(
-            self.context,
-            name,
-            # The check includes flavors that are not public.
-            is_public=False,
-            extra_specs={
-                f'pci_passthrough:{key}': value
-                for key, value in extra_specs.items()
-            },
-        ).create()
+        flavors.create_private(self.context, name, **extra_specs)
 
     def test_succeeds_if_all_pci_flavors_exist(self) -> None:
         create('GPU')

@@ -430,15 +430,7 @@ class ServersTestCase(RemovalTestCase):
 
 class FlavorsTestCase(RemovalTestCase):
     def create_flavor(self, name: str, **extra_specs: str) -> None:
-        flavors.make_flavor(
-            self.context,
-            name,
-            is_public=False,
-            extra_specs={
-                f'pci_passthrough:{key}': value
-                for key, value in extra_specs.items()
-            },
-        ).create()
+        flavors.create_private(self.context, name, **extra_specs)
 
     def extra_specs(self, name: str) -> dict[str, str]:
         flavor = objects.Flavor.get_by_name(self.context, name)
