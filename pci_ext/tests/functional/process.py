@@ -162,21 +162,22 @@ class AllInOne:
                 command, stdout=subprocess.PIPE, stderr=stderr, text=True
             )
         line = self._read_line(self.process)
-        match = _READY.fullmatch(line)
+        match = _READY.fullmatch(line or '')
         if not match:
-            runs = self.process.poll() is None
-            reason = f'status {self.stop()}, {line!r}'
-            if runs and not line:
+            status = self.stop()
+            reason = f'status {status}, {line!r}'
+            if line is None:
                 reason = f'not ready after {START_TIMEOUT} s'
             raise StartError(f'{reason}\n{self.stderr()}\n{self.log()}')
         self.port = int(match[1])
 
-    def _read_line(self, process: subprocess.Popen[str]) -> str:
+    def _read_line(self, process: subprocess.Popen[str]) -> str | None:
+        """Return a line, '' at the end of the output, None if none came."""
         assert process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             if not selector.select(START_TIMEOUT):
-                return ''
+                return None
         return process.stdout.readline()
 
     def stop(self) -> int:
