@@ -27,6 +27,7 @@ from typing import Any
 from nova import exception as nova_exception
 from nova import objects
 from nova.compute import task_states
+from nova.compute import vm_states
 from nova.objects import fields
 from nova.pci import manager
 from oslo_config import cfg
@@ -75,8 +76,8 @@ def _assume_running(instance: 'objects.Instance') -> bool:
     return True
 
 
-def _is_failed_live_migration(migration: 'objects.Migration') -> bool:
-    return bool(migration.is_live_migration and migration.status == 'error')
+#: Statuses of a migration whose server has devices on both hosts.
+_REVERTIBLE = ('finished', 'confirming', 'reverting')
 
 
 class PciDevTracker(manager.PciDevTracker):
@@ -233,13 +234,12 @@ class PciDevTracker(manager.PciDevTracker):
         A scan reads the servers of the host, then the migrations. A server
         whose migration starts or is reverted in between is in neither list,
         nor is a server whose devices are claimed before its migration names
-        this host. So the record of the server decides. It also decides for a
-        live migration that ended in an error, which Nova counts as ongoing:
-        the guest may have arrived nevertheless.
+        this host. So the record of the server decides. It also decides where
+        a migration is not finished: Nova counts one that ended in an error as
+        ongoing, and one that a restart interrupted, for good. The guest of a
+        failed live migration may have arrived nevertheless.
         """
-        ongoing = [
-            each for each in migrations if not _is_failed_live_migration(each)
-        ]
+        ongoing = [each for each in migrations if each.status in _REVERTIBLE]
         seen = {instance.uuid for instance in instances}
         seen |= {migration.instance_uuid for migration in ongoing}
         lost = {migration.instance_uuid for migration in migrations} - seen
@@ -261,6 +261,8 @@ class PciDevTracker(manager.PciDevTracker):
         remains = (
             instance.host == self._host
             or instance.task_state
+            # Its resize has finished since the scan read its migration.
+            or instance.vm_state == vm_states.RESIZED
             or (is_lost and self.runs_here(instance))
         )
         return instance if remains else None

@@ -245,22 +245,33 @@ class TrackerTest(base.HostTestCase):
         )
         return device
 
-    def test_scan_frees_claims_of_a_failed_live_migration(self) -> None:
+    def test_scan_frees_claims_of_abandoned_migrations(self) -> None:
         running: set[str] = set()
         pci_tracker = self.compute.rt.pci_tracker
         pci_tracker.runs_here = lambda instance: instance.uuid in running
         failed = ('live-migration', 'error')
-        for migrations, task_state, runs, expected in (
-            ([failed], 'migrating', False, 'claimed'),
+        interrupted = ('migration', 'pre-migrating')
+        active: dict[str, str | None] = {'task_state': None}
+        for migrations, values, runs, expected in (
+            ([failed], {'task_state': 'migrating'}, False, 'claimed'),
             # Its guest has arrived; the record of the server is unchanged.
-            ([failed], None, True, 'claimed'),
+            ([failed], active, True, 'claimed'),
             # It was resized since, and that can be reverted.
-            ([failed, ('resize', 'finished')], None, False, 'claimed'),
-            ([('resize', 'error')], None, False, 'claimed'),
-            ([('live-migration', 'running')], None, False, 'claimed'),
-            ([failed, failed], None, False, 'available'),
+            ([failed, ('resize', 'finished')], active, False, 'claimed'),
+            # The resize has finished since its migration was read.
+            (
+                [('resize', 'post-migrating')],
+                {'task_state': None, 'vm_state': 'resized'},
+                False,
+                'claimed',
+            ),
+            ([interrupted], {'task_state': 'resize_prep'}, False, 'claimed'),
+            ([interrupted], active, False, 'available'),
+            ([('resize', 'error')], active, False, 'available'),
+            ([('live-migration', 'running')], active, False, 'available'),
+            ([failed, failed], active, False, 'available'),
         ):
-            instance = self.create_incoming_server(task_state=task_state)
+            instance = self.create_incoming_server(**values)
             device = self.claim(instance)
             if runs:
                 running.add(instance.uuid)

@@ -68,6 +68,7 @@ OFFERS: dict[str, tuple[str, frozenset[str]]] = {
 CONFIG = """
 [DEFAULT]
 update_resources_interval = 6
+running_deleted_instance_poll_interval = 6
 periodic_fuzzy_delay = 0
 sync_power_state_interval = -1
 max_concurrent_live_migrations = 4

@@ -41,12 +41,13 @@ _ALL_SERVERS = 10
 #: Seconds that a task of Nova, interrupted by a restart, has to be resumed.
 _RESUME_TIMEOUT = 12
 
-#: Nova answers with these to one of two requests that come at the same time;
-#: pci_ext does not.
+#: Nova answers with these to one of two requests that come at the same time,
+#: and to a reboot of a server that is on no host; pci_ext does not.
 _RACES = (
     'UnexpectedTaskStateError',
     'UnexpectedDeletingTaskStateError',
     'InstanceNotFound',
+    'nova.exception.NovaException',
 )
 _OF_PCI_EXT = ('attach', 'detach', 'reattach')
 
