@@ -26,6 +26,7 @@ from nova.compute import rpcapi
 import nova.conf
 from nova.virt import driver
 from nova.virt import node
+from oslo_utils import uuidutils
 
 CONF = nova.conf.CONF
 
@@ -37,7 +38,9 @@ def start(host: str, state_path: str) -> service.Service:
     :param state_path: the directory of its state
     """
     with _state_path(state_path):
-        node.LOCAL_NODE_UUID = None
+        # If it were None, a thread of another nova-compute could create the
+        # file of this one.
+        node.LOCAL_NODE_UUID = _node_uuid()
         extra = {}
         # Nova 34 gave it a second topic, for graceful shutdown.
         if hasattr(rpcapi, 'RPC_TOPIC_ALT'):
@@ -58,6 +61,15 @@ def _state_path(state_path: str) -> Iterator[None]:
         yield
     finally:
         CONF.clear_override('state_path')
+
+
+def _node_uuid() -> str:
+    """Read the identity of a node, or create it."""
+    uuid: str | None = node.read_local_node_uuid()
+    if uuid is None:
+        uuid = uuidutils.generate_uuid()
+        node.write_local_node_uuid(uuid)
+    return uuid
 
 
 def _keep_node_uuid(compute_driver: driver.ComputeDriver) -> None:

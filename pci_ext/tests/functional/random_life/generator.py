@@ -36,8 +36,9 @@ _SPREAD = 0.6
 
 #: Nova serves both of these at the same time. It puts a server that is
 #: unshelved twice into ERROR, and leaves its task state; a resize that is
-#: confirmed and reverted leaves a server without its guest.
-_SPOILING = ({'unshelve'}, {'confirm', 'revert'})
+#: confirmed and reverted leaves a server without its guest. A delete confirms
+#: the resize too, and answers 500 if both meet.
+_SPOILING = ({'unshelve'}, {'confirm', 'revert'}, {'confirm', 'delete'})
 
 #: Requests for which nova-api takes long between its look at the vm_state and
 #: the begin of the task, and those that may change the vm_state meanwhile: the

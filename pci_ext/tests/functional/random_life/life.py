@@ -169,10 +169,13 @@ class Life:
         return text
 
     def _restart(self, restart: Callable[[], None]) -> None:
+        state = self._cloud.state()
+        consumers = {consumer for consumer, *_ in state.allocations}
         self._interrupted |= {
             each.id
-            for each in self._cloud.state().migrations
-            if each.status in invariants.MIGRATING
+            for each in state.migrations
+            # Nova takes the allocations away after the status.
+            if each.status in invariants.MIGRATING or each.uuid in consumers
         }
         restart()
         self._restarted_at = time.monotonic()
