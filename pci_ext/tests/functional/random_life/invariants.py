@@ -152,12 +152,13 @@ def _failed_moves(
     """Return servers, and the hosts of cold migrations of them that failed.
 
     Nova leaves what such a server has on both hosts to its administrator,
-    until the server is deleted.
+    until the server is deleted; also if a restart interrupted the end.
     """
     return {
         (each.server, host)
         for each in state.migrations
-        if each.status == 'error' and each.type in ('migration', 'resize')
+        if each.status in ('error', 'confirming', 'reverting')
+        and each.type in ('migration', 'resize')
         for host in (each.source, each.destination)
     }
 
