@@ -174,8 +174,9 @@ class Life:
         self._interrupted |= {
             each.id
             for each in state.migrations
-            # Nova takes the allocations away after the status.
-            if each.status in invariants.MIGRATING or each.uuid in consumers
+            if each.status in invariants.MIGRATING
+            # Nova takes the allocations away after it has set the status.
+            or (each.status != 'finished' and each.uuid in consumers)
         }
         restart()
         self._restarted_at = time.monotonic()
