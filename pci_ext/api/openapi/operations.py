@@ -30,14 +30,15 @@ from pci_ext.api import microversions
 
 Schema = dict[str, Any]
 
-_VARIABLE = re.compile(r'{(\w+)(?::[^}]*)?}')
+_VARIABLE = re.compile(r'([^/]*)/{(\w+)(?::[^}]*)?}')
 
-#: What a variable stands for, by the part of the path before it.
-_MEANINGS = {
-    'access': 'Id of the project.',
-    'os-pci-devices': 'Uuid of the device.',
-    'os-pci-flavors': 'Uuid or name of the PCI flavor.',
-    'servers': 'Uuid of the server.',
+#: The name of a variable and its meaning, by the part of the path before it.
+#: Routes name most of them ``id``, as Nova's do.
+_VARIABLES = {
+    'access': ('project_id', 'Id of the project.'),
+    'os-pci-devices': ('device', 'Uuid of the device.'),
+    'os-pci-flavors': ('pci_flavor', 'Uuid or name of the PCI flavor.'),
+    'servers': ('server_id', 'Uuid of the server.'),
 }
 
 
@@ -46,7 +47,8 @@ class Operation:
     """A method of a path, or one action of the servers.
 
     :ivar method: of HTTP, in capitals
-    :ivar path: without the project, its variables as ``{name}``
+    :ivar path: without the project; a variable is ``{name}``, named by what
+        it identifies
     :ivar function: that of the controller
     :ivar action: name of the action in the body, if it is one
     :ivar versioned: whether it is under the versions of pci_ext
@@ -72,9 +74,7 @@ class Operation:
     def variables(self) -> dict[str, str]:
         """The variables of the path, with their meanings."""
         return {
-            found[1]: _MEANINGS.get(
-                self.path[: found.start()].split('/')[-2], ''
-            )
+            found[2]: _VARIABLES.get(found[1], ('', ''))[1]
             for found in _VARIABLE.finditer(self.path)
         }
 
@@ -142,11 +142,17 @@ def served(mapper: routes.Mapper) -> Iterator[Operation]:
                 continue
             yield Operation(
                 method=route.conditions['method'][0],
-                path=_VARIABLE.sub(r'{\1}', route.routepath),
+                path=_VARIABLE.sub(_name_variable, route.routepath),
                 function=function,
                 action=action,
                 versioned=isinstance(resource, microversions.Resource),
             )
+
+
+def _name_variable(found: re.Match[str]) -> str:
+    part = found[1]
+    name, _ = _VARIABLES.get(part, (found[2], ''))
+    return f'{part}/{{{name}}}'
 
 
 def _is_of_nova(function: Callable[..., Any]) -> bool:

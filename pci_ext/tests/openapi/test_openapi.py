@@ -60,32 +60,30 @@ values = {project}
 
 # Existing resources; the other requests have random ids.
 [parameters]
-"path.id" = {{dictionary = "known", probability = 0.8}}
+"path.device" = {{dictionary = "device", probability = 0.8}}
+"path.pci_flavor" = {{dictionary = "known", probability = 0.8}}
 "path.server_id" = {{dictionary = "server", probability = 0.8}}
-"path.pci_flavor_id" = {{dictionary = "known", probability = 0.8}}
 "query.flavor" = {{dictionary = "known", probability = 0.5}}
 
 [[operations]]
 include-operation-id-regex = "^server(s|_actions)."
 parameters = {{\
-"path.id" = {{dictionary = "server", probability = 1.0}}, \
+"path.server_id" = {{dictionary = "server", probability = 1.0}}, \
 "body.detach_pci[*].dev_id" = {{dictionary = "dev_id", probability = 1.0}}\
 }}
-
-[[operations]]
-include-operation-id = "pci_devices.show"
-parameters = {{"path.id" = {{dictionary = "device", probability = 0.8}}}}
 
 # These operations need PCI flavors that no other operation uses.
 [[operations]]
 include-operation-id-regex = "^pci_flavors.(update|delete)$"
-parameters = {{"path.id" = {{dictionary = "passing", probability = 0.8}}}}
+parameters = {{\
+"path.pci_flavor" = {{dictionary = "passing", probability = 0.8}}\
+}}
 
 [[operations]]
 include-operation-id = "pci_flavor_access.delete"
 parameters = {{\
-"path.pci_flavor_id" = {{dictionary = "private", probability = 1.0}}, \
-"path.id" = {{dictionary = "project", probability = 1.0}}\
+"path.pci_flavor" = {{dictionary = "private", probability = 1.0}}, \
+"path.project_id" = {{dictionary = "project", probability = 1.0}}\
 }}
 """
 

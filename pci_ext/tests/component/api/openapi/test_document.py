@@ -11,6 +11,7 @@
 # under the License.
 
 from collections.abc import Iterator
+import re
 from typing import Any
 
 import jsonschema
@@ -20,6 +21,7 @@ from nova.api.openstack import wsgi
 from nova.api.openstack.compute import routes
 
 from pci_ext import exception
+from pci_ext import policies
 from pci_ext.api import router
 from pci_ext.api import routes as api_routes
 from pci_ext.api.openapi import document
@@ -122,9 +124,12 @@ class EveryRouteTestCase(test.NoDBTestCase):
                 self.assertNotIn(500, each.errors)
 
     def test_document_has_every_route(self) -> None:
+        def unnamed(path: str) -> str:
+            return re.sub(r'{[^}]*}', '{}', path)
+
         def paths(mapper: Any) -> set[tuple[str, str]]:
             return {
-                (route.routepath, method.lower())
+                (unnamed(route.routepath), method.lower())
                 for route in mapper.matchlist
                 if not route.redirect
                 and not route.routepath.startswith('/{project_id')
@@ -133,7 +138,7 @@ class EveryRouteTestCase(test.NoDBTestCase):
 
         described = document.document(self.operations, 'http://localhost')
         found = {
-            (path, method)
+            (unnamed(path), method)
             for path, item in described['paths'].items()
             for method in item
         }
@@ -143,10 +148,22 @@ class EveryRouteTestCase(test.NoDBTestCase):
             {
                 ('/servers', 'post'),
                 ('/servers/detail', 'get'),
-                ('/servers/{id}', 'get'),
-                ('/servers/{id}/action', 'post'),
+                ('/servers/{}', 'get'),
+                ('/servers/{}/action', 'post'),
             },
             found & paths(nova),
+        )
+
+    def test_paths_are_those_of_the_policies(self) -> None:
+        self.assertEqual(
+            {
+                (each['path'].partition(' ')[0], each['method'])
+                for rule in policies.list_rules()
+                for each in rule.operations
+            }
+            # Its policy is Nova's.
+            | {('/servers', 'POST')},
+            {(each.path, each.method) for each in self.operations},
         )
 
     def test_schemas_conform_to_openapi(self) -> None:
@@ -160,7 +177,7 @@ class EveryRouteTestCase(test.NoDBTestCase):
 
     def test_server_actions_are_one_operation(self) -> None:
         described = document.document(self.operations, 'http://localhost')
-        action = described['paths']['/servers/{id}/action']['post']
+        action = described['paths']['/servers/{server_id}/action']['post']
         schemas = action['requestBody']['content']['application/json'][
             'schema'
         ]['oneOf']
@@ -284,7 +301,7 @@ class DescriptionsTestCase(base.RouterTestCase):
         self.assertEqual(
             'http://localhost/v2.1', response.json['servers'][0]['url']
         )
-        self.assertIn('/os-pci-flavors/{id}', response.json['paths'])
+        self.assertIn('/os-pci-flavors/{pci_flavor}', response.json['paths'])
 
     def test_server_url_has_the_project_of_the_path(self) -> None:
         path = f'/{base.OWN_PROJECT}/os-pci/openapi.json'
