@@ -27,7 +27,13 @@ from pci_ext import exception
 CONF = cfg.CONF
 
 NAMESPACE = 'pci_ext'
+
+#: Version that a host serves; a new method or argument raises its minor part.
 VERSION = '1.0'
+
+#: Version that has all methods and arguments. A message names it rather than
+#: VERSION, so that hosts of an earlier release serve it during an upgrade.
+_SENT = '1.0'
 
 _REFUSALS = {
     'conflict': exception.PciActionRefused,
@@ -165,7 +171,9 @@ class ComputeAPI:
         host: str,
         **arguments: Any,
     ) -> None:
-        client = self._router.client(context).prepare(server=host)
+        client = self._router.client(context).prepare(
+            server=host, version=_SENT
+        )
         client.cast(context, method, instance=instance, **arguments)
 
     def _call(
@@ -179,6 +187,7 @@ class ComputeAPI:
         # for instance while a scan has the devices.
         client = self._router.client(context).prepare(
             server=instance.host,
+            version=_SENT,
             timeout=CONF.long_rpc_timeout,
             call_monitor_timeout=CONF.rpc_response_timeout,
         )

@@ -48,18 +48,46 @@ class EndpointTestCase(test.NoDBTestCase):
 
 
 class ClientTestCase(test.NoDBTestCase):
-    def test_waits_for_a_busy_host_as_long_as_nova(self) -> None:
-        self.flags(long_rpc_timeout=1000, rpc_response_timeout=7)
-        sent = []
+    def setUp(self) -> None:
+        super().setUp()
+        self.context = nova_context.RequestContext()
+        self.instance: Any = types.SimpleNamespace(host='host')
+        self.sent: list[tuple[dict[str, Any], dict[str, Any]]] = []
 
-        def send(transport: object, *args: object, **options: Any) -> None:
-            sent.append((options['timeout'], options['call_monitor_timeout']))
+        def send(
+            transport: object,
+            target: object,
+            context: object,
+            message: dict[str, Any],
+            **options: Any,
+        ) -> None:
+            self.sent.append((message, options))
 
         self.stub_out('oslo_messaging.transport.Transport._send', send)
+
+    def send_calls(self) -> None:
         client = rpcapi.ComputeAPI()
-        context = nova_context.RequestContext()
-        instance = types.SimpleNamespace(host='host')
-        client.attach_pci(context, instance, 'operation', [])
-        client.detach_pci(context, instance, 'operation', [])
-        client.reattach_pci(context, instance, 'operation')
-        self.assertEqual([(1000, 7)] * 3, sent)
+        client.attach_pci(self.context, self.instance, 'operation', [])
+        client.detach_pci(self.context, self.instance, 'operation', [])
+        client.reattach_pci(self.context, self.instance, 'operation')
+
+    def test_waits_for_a_busy_host_as_long_as_nova(self) -> None:
+        self.flags(long_rpc_timeout=1000, rpc_response_timeout=7)
+        self.send_calls()
+        self.assertEqual(
+            [(1000, 7)] * 3,
+            [
+                (options['timeout'], options['call_monitor_timeout'])
+                for _, options in self.sent
+            ],
+        )
+
+    def test_hosts_of_this_release_serve_the_next(self) -> None:
+        self.stub_out('pci_ext.compute.rpcapi.VERSION', '1.1')
+        self.send_calls()
+        client = rpcapi.ComputeAPI()
+        client.release_claims(self.context, self.instance, 'host', 1)
+        client.retry_reattach(self.context, self.instance, 'host')
+        self.assertEqual(
+            ['1.0'] * 5, [message['version'] for message, _ in self.sent]
+        )
