@@ -69,6 +69,8 @@ html_theme = 'openstackdocs'
 html_static_path = ['_static']
 html_css_files = ['tables.css']
 pygments_style = 'native'
+# Blocks without a language are lines of logs and configuration, not Python.
+highlight_language = 'none'
 openstackdocs_auto_name = False
 openstackdocs_auto_version = False
 openstackdocs_use_storyboard = False

@@ -27,6 +27,8 @@ OPTS: list[cfg.Opt] = [
         help="""
 PCI devices that this compute host offers to servers, and what it says of them.
 
+Not set by default.
+
 Each entry is a JSON list of two objects: a selector, and extra attributes for
 the devices it selects. Repeat the option for more entries. A device belongs
 to the first entry that matches it, in the order written; a device that no
@@ -62,6 +64,8 @@ Related options:
         help="""
 Named PCI devices of this compute host.
 
+Not set by default.
+
 Each item is an address and a name, ``28:00.1|10GE``. It has the effect of an
 entry ``[{"address": "0000:28:00.1"}, {"e.name": "10GE"}]`` in
 ``pci_information``, tried before the entries written there, and a change of it
@@ -89,6 +93,8 @@ scheduler.
         default=[],
         help="""
 Extra attributes that reserve a device for PCI flavors that name them.
+
+Not set by default.
 
 A device that carries one of these attributes is matched only by a PCI flavor
 whose selector names that attribute. Each begins with ``e.``: other properties
