@@ -22,6 +22,7 @@ from pci_ext.activation import seam
 from pci_ext.activation import task_states
 from pci_ext.claims import offered_devices
 from pci_ext.claims import placement_writer
+from pci_ext.claims import recorded_pools
 from pci_ext.claims import resource_tracker
 from pci_ext.claims import stats
 from pci_ext.claims import tracker
@@ -41,6 +42,7 @@ def seams() -> tuple[seam.Seam, ...]:
     """List the seams, in the order in which they are installed."""
     return (
         offered_devices.SEAM,
+        recorded_pools.SEAM,
         stats.SEAM,
         tracker.SEAM,
         resource_tracker.SEAM,

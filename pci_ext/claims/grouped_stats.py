@@ -16,6 +16,8 @@ import collections
 from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
+import functools
 from typing import Any
 
 from nova import objects
@@ -26,6 +28,7 @@ from oslo_log import log as logging
 from oslo_serialization import jsonutils
 
 from pci_ext.claims import offered_devices
+from pci_ext.claims import recorded_pools
 from pci_ext.claims import sriov
 from pci_ext.matching import grouping
 
@@ -49,8 +52,16 @@ def _pool_of(reported: 'objects.PciDevicePool') -> dict[str, Any]:
     }
 
 
+@functools.lru_cache(maxsize=1)
+def _no_device_specs() -> whitelist.Whitelist:
+    return whitelist.Whitelist()
+
+
 class GroupedPciDeviceStats(stats.PciDeviceStats):
     """Nova's pools, grouped by PCI flavor attributes."""
+
+    #: The pools on record, as long as they are the pools of the host.
+    _recorded: grouping.RecordedPools | None = None
 
     def __init__(
         self,
@@ -65,8 +76,33 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         sorts them: the scheduler would not take from them in the order in
         which the host does.
         """
-        super().__init__(numa_topology, None, dev_filter)
-        self.pools = list(map(_pool_of, stats or ()))
+        recorded = recorded_pools.pools_of(stats)
+        if recorded is None:
+            super().__init__(numa_topology, None, dev_filter)
+            self.pools = list(map(_pool_of, stats or ()))
+        else:
+            # The scheduler sees no devices.
+            super().__init__(
+                numa_topology, None, dev_filter or _no_device_specs()
+            )
+            self._recorded = recorded
+
+    @property
+    def pools(self) -> list[dict[str, Any]]:
+        """The pools; those on record are copied, as they may be changed."""
+        if self._recorded is not None:
+            self.pools = [dict(pool) for pool in self._recorded]
+        return self._pools
+
+    @pools.setter
+    def pools(self, pools: list[dict[str, Any]]) -> None:
+        self._recorded = None
+        self._pools = pools
+
+    @property
+    def shared_pools(self) -> Sequence[dict[str, Any]]:
+        """The pools, not to be changed: those on record are not copied."""
+        return self._pools if self._recorded is None else self._recorded
 
     def _create_pool_keys_from_dev(
         self, dev: 'objects.PciDevice'
@@ -204,6 +240,6 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         split by card, because the scheduler must know the card of each.
         """
         for pool_slice in sriov.split_pools(self.pools):
-            pool = pool_slice.as_pool()
+            pool = dict(pool_slice.as_pool())
             pool.pop('devices', None)
             yield pool

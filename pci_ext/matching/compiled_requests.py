@@ -13,8 +13,8 @@
 """The requests of a server with their selectors, compiled.
 
 Requests are compiled once for a server and then matched with many hosts, so
-work is done once per kind of pool and once per kind of host: pools that the
-requests cannot tell apart are one, and so are hosts that have the same.
+work is done once per kind of pool, per kind of host and per record: pools that
+the requests cannot tell apart are one, and so are hosts that have the same.
 """
 
 from collections.abc import Iterable
@@ -54,6 +54,10 @@ NOT_SELECTING = MARKERS | {
 # Kinds remembered. More than a cloud has of hardware generations; bounded, so
 # that the memory used does not grow with the hosts.
 _HOST_KINDS = 128
+
+# Records of hosts whose fit is remembered: as many as Placement hands to the
+# scheduler, unless it is told otherwise.
+_RECORDS = 1024
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +102,7 @@ class CompiledRequests:
         self._cost_of_kind = functools.lru_cache(_HOST_KINDS)(
             self._assign_kind
         )
+        self._fit_of_record = functools.lru_cache(_RECORDS)(self._fit)
 
     def pool_costs(self, pool: Mapping[str, Any]) -> costs.Costs:
         """Return the cost of a device of a pool for every request.
@@ -114,23 +119,19 @@ class CompiledRequests:
         :param pools: dicts of properties with a ``count`` of free devices
         :returns: None if the host cannot serve all requests
         """
-        # Written out for speed: this runs for every pool of every host.
-        costs_of_kind = self._costs.costs_of_kind
-        keys = self._costs.keys
+        if isinstance(pools, grouping.RecordedPools):
+            return self._fit_of_record(pools)
+        return self._fit(pools)
+
+    def _fit(self, pools: Sequence[Mapping[str, Any]]) -> HostFit | None:
+        free = self._costs.count_free(pools)
         total = self.total
-        free: dict[costs.Costs, int] = {}
-        whole_card = False
-        for pool in pools:
-            found = costs_of_kind(tuple(map(pool.get, keys)))
-            if found is not None:
-                free[found] = free.get(found, 0) + pool['count']
-                whole_card = (
-                    whole_card or pool.get(grouping.DEV_TYPE) == grouping.PF
-                )
         left = sum(free.values()) - total
         if left < 0:
             return None
-        if whole_card:
+        if self._costs.takes_cards and any(
+            pool.get(grouping.DEV_TYPE) == grouping.PF for pool in pools
+        ):
             cost = self._assign_cards(pools)
         else:
             # More devices than all requests together make no difference.
@@ -156,11 +157,13 @@ class CompiledRequests:
         return tuple(counts)
 
     def _assign_kind(
-        self, kind: frozenset[tuple[costs.Costs, int]]
+        self, kind: frozenset[tuple[costs.Matches, int]]
     ) -> int | None:
         kinds = tuple(kind)
         return self._assign(
-            [count for _, count in kinds], [found for found, _ in kinds], ()
+            [count for _, count in kinds],
+            [self._costs.costs_of_matches(found) for found, _ in kinds],
+            (),
         )
 
     def _assign_cards(self, pools: Sequence[Mapping[str, Any]]) -> int | None:

@@ -12,10 +12,12 @@
 
 """The cost of a device for a request: the steps down its alternatives.
 
-Pools that the alternatives cannot tell apart are one kind; its costs are
-computed once.
+Most pools of a cloud match no request, and show it by one property. So the
+alternatives that a pool matches are found property by property. For each
+value of a property they are computed once.
 """
 
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import functools
@@ -31,6 +33,9 @@ Alternatives = tuple[selectors.Selector, ...]
 #: if it does not match.
 Costs = tuple[int | None, ...]
 
+#: The alternatives of all requests that a device matches, one bit each.
+Matches = int
+
 # Nova gives these devices only to requests that name this key: physical
 # functions, vDPA devices, devices managed by a SmartNIC.
 _ON_DEMAND_TYPES = frozenset((grouping.PF, 'vdpa'))
@@ -41,86 +46,134 @@ _REMOTE_MANAGED = 'remote_managed'
 # flavor can name this key, so none matches the device.
 _ONE_TIME_USE = 'one_time_use'
 
-# Kinds remembered. More than a cloud has of hardware generations; bounded, so
-# that the memory used does not grow with the hosts.
-_POOL_KINDS = 256
+# Values remembered of each property. More than a cloud has of hardware
+# generations; bounded, so that the memory used does not grow with the hosts.
+_VALUES = 256
+
+
+class _Column(dict[Any, Matches]):
+    """The alternatives that accept a value of one property.
+
+    :param numbered: the selectors of the alternatives, each with its bit
+    """
+
+    def __init__(
+        self, key: str, numbered: Sequence[tuple[int, selectors.Selector]]
+    ) -> None:
+        super().__init__()
+        self._key = key
+        self._numbered = numbered
+        self._unnamed = sum(
+            bit for bit, selector in numbered if key not in selector.keys
+        )
+        self._named = [
+            (bit, selector.test_of(key))
+            for bit, selector in numbered
+            if key in selector.keys
+        ]
+
+    def __missing__(self, value: Any) -> Matches:
+        if len(self) >= _VALUES:
+            self.clear()
+        matches = self._unnamed
+        text = grouping.text_of(self._key, value)
+        if text is not None:
+            for bit, test in self._named:
+                if test(text):
+                    matches |= bit
+        to_be_named = _keys_to_be_named(self._key, value)
+        if to_be_named:
+            matches &= sum(
+                bit
+                for bit, selector in self._numbered
+                if to_be_named <= selector.keys
+            )
+        self[value] = matches
+        return matches
 
 
 class CostTable:
     """Costs by the alternatives of several requests.
 
-    :ivar keys: the properties of a pool that its costs depend on
-    :ivar costs_of_kind: returns the costs for the values of the keys, None if
-        no request matches such a device, from a cache: for the hot path,
-        other callers use :meth:`costs_of`
+    :ivar takes_cards: whether any alternative may match a physical function
     """
 
     def __init__(self, requests: Sequence[Alternatives]) -> None:
         self._requests = tuple(requests)
-        self.keys = tuple(
-            sorted(
-                {
-                    grouping.DEV_TYPE,
-                    _REMOTE_MANAGED,
-                    _ONE_TIME_USE,
-                    grouping.SPECIAL_ATTRS,
-                }.union(
-                    *(
-                        selector.keys
-                        for alternatives in self._requests
-                        for selector in alternatives
-                    )
-                )
-            )
+        alternatives = [each for request in self._requests for each in request]
+        numbered = [
+            (1 << place, selector)
+            for place, selector in enumerate(alternatives)
+            # One without keys is that of a PCI flavor not defined yet.
+            if selector.keys
+        ]
+        self._every = sum(bit for bit, _ in numbered)
+        named = frozenset[str]().union(*(each.keys for _, each in numbered))
+        always = {
+            grouping.DEV_TYPE,
+            _REMOTE_MANAGED,
+            _ONE_TIME_USE,
+            grouping.SPECIAL_ATTRS,
+        }
+        # Most pools differ from the wanted ones in a property that is named.
+        self._columns = tuple(
+            (key, _Column(key, numbered))
+            for key in (*sorted(named), *sorted(always - named))
         )
-        self.costs_of_kind = functools.lru_cache(_POOL_KINDS)(self._match)
+        self.takes_cards = bool(
+            dict(self._columns)[grouping.DEV_TYPE][grouping.PF]
+        )
+        self.costs_of_matches = functools.lru_cache(_VALUES)(
+            self._costs_of_matches
+        )
+
+    def count_free(
+        self, pools: Iterable[Mapping[str, Any]]
+    ) -> dict[Matches, int]:
+        """Count the devices of a host by the alternatives that they match.
+
+        :returns: without those that match none
+        """
+        # Written out for speed: this runs for every pool of every host.
+        columns = self._columns
+        every = self._every
+        free: dict[Matches, int] = {}
+        for pool in pools:
+            matches = every
+            for key, column in columns:
+                matches &= column[pool.get(key)]
+                if not matches:
+                    break
+            else:
+                free[matches] = free.get(matches, 0) + pool['count']
+        return free
 
     def costs_of(self, pool: Mapping[str, Any]) -> Costs:
         """Return the costs of a device of a pool."""
-        costs = self.costs_of_kind(tuple(map(pool.get, self.keys)))
-        return (None,) * len(self._requests) if costs is None else costs
+        matches = self._every
+        for key, column in self._columns:
+            matches &= column[pool.get(key)]
+        return self.costs_of_matches(matches)
 
-    def _match(self, values: tuple[Any, ...]) -> Costs | None:
-        pool = dict(zip(self.keys, values, strict=True))
-        properties = grouping.properties_of(pool)
-        to_be_named = _keys_to_be_named(pool)
-        costs = tuple(
-            [
-                _cost(alternatives, properties, to_be_named)
-                for alternatives in self._requests
-            ]
+    def _costs_of_matches(self, matches: Matches) -> Costs:
+        costs: list[int | None] = []
+        for alternatives in self._requests:
+            own = matches & ((1 << len(alternatives)) - 1)
+            # The place of the first alternative, which is the lowest bit.
+            costs.append((own & -own).bit_length() - 1 if own else None)
+            matches >>= len(alternatives)
+        return tuple(costs)
+
+
+def _keys_to_be_named(key: str, value: Any) -> frozenset[str]:
+    """Return the keys without which a selector does not match the value."""
+    if key == grouping.SPECIAL_ATTRS:
+        return frozenset(value.split(',')) if value else frozenset()
+    if key == grouping.DEV_TYPE:
+        on_demand = value in _ON_DEMAND_TYPES
+    else:
+        on_demand = (
+            key in (_REMOTE_MANAGED, _ONE_TIME_USE)
+            and str(value).lower() == 'true'
         )
-        return costs if any(cost is not None for cost in costs) else None
-
-
-def _cost(
-    alternatives: Alternatives,
-    properties: Mapping[str, str],
-    to_be_named: frozenset[str],
-) -> int | None:
-    """Count the steps down the alternatives for a device.
-
-    :param to_be_named: keys without which a selector does not match it
-    :returns: index of the first alternative that matches; None if none
-    """
-    for index, selector in enumerate(alternatives):
-        # A selector without keys is that of a PCI flavor not defined yet.
-        if (
-            selector.matches(properties)
-            and to_be_named <= selector.keys
-            and selector.keys
-        ):
-            return index
-    return None
-
-
-def _keys_to_be_named(pool: Mapping[str, Any]) -> frozenset[str]:
-    special = pool.get(grouping.SPECIAL_ATTRS)
-    keys = set(special.split(',')) if special else set()
-    if pool.get(grouping.DEV_TYPE) in _ON_DEMAND_TYPES:
-        keys.add(grouping.DEV_TYPE)
-    if str(pool.get(_REMOTE_MANAGED)).lower() == 'true':
-        keys.add(_REMOTE_MANAGED)
-    if str(pool.get(_ONE_TIME_USE)).lower() == 'true':
-        keys.add(_ONE_TIME_USE)
-    return frozenset(keys)
+    return frozenset((key,)) if on_demand else frozenset()

@@ -42,6 +42,24 @@ DEV_TYPE = 'dev_type'
 PF = 'type-PF'
 
 
+class RecordedPools(tuple[dict[str, Any], ...]):
+    """The pools of a host as they are on record, not to be changed.
+
+    Hosts with equal records share them, so they are compared by identity.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __deepcopy__(self, memo: object) -> 'RecordedPools':
+        return self
+
+
 def selectable(pools: Sequence[_Pool]) -> Sequence[_Pool]:
     """Return the pools of a host from which PCI flavors select.
 
@@ -85,10 +103,18 @@ def properties_of(pool: Mapping[str, Any]) -> dict[str, str]:
     host does not group by them.
     """
     return {
-        key: str(value)
+        key: text
         for key, value in pool.items()
-        if key != 'count' and value is not None and value != ''
+        if (text := text_of(key, value)) is not None
     }
+
+
+def text_of(key: str, value: Any) -> str | None:
+    """Return a value of a pool as patterns match it.
+
+    :returns: None if it is no property of the devices
+    """
+    return None if key == 'count' or value in (None, '') else str(value)
 
 
 def exclusions(

@@ -12,6 +12,7 @@
 
 """Selectors: patterns by property."""
 
+from collections.abc import Callable
 from collections.abc import Mapping
 
 from pci_ext import exception
@@ -75,17 +76,21 @@ class Selector:
                 )
             self.specs[key] = text
         self.keys = frozenset(self.specs)
-        self._tests = tuple(
-            (key, patterns.compile_pattern(key, text).matches)
+        self._tests = {
+            key: patterns.compile_pattern(key, text).matches
             for key, text in self.specs.items()
-        )
+        }
+
+    def test_of(self, key: str) -> Callable[[str], bool]:
+        """Return the test of the values of a key, one of its keys."""
+        return self._tests[key]
 
     def matches(self, properties: Mapping[str, str | None]) -> bool:
         """Tell whether a device or pool with these properties matches.
 
         A property that is absent or None matches no pattern.
         """
-        for key, matches in self._tests:
+        for key, matches in self._tests.items():
             value = properties.get(key)
             if value is None or not matches(value):
                 return False

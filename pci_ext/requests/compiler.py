@@ -31,7 +31,12 @@ def any_by_pci_flavor(requests: Requests) -> bool:
     )
 
 
-@functools.lru_cache(maxsize=16)
+# Different requests remembered: as many Nova flavors with devices as a cloud
+# has in use at a time.
+_SERVERS = 64
+
+
+@functools.lru_cache(maxsize=_SERVERS)
 def _compile_key(
     key: tuple[tuple[int, tuple[tuple[tuple[str, str], ...], ...]], ...],
 ) -> compiled_requests.CompiledRequests:

@@ -23,6 +23,5 @@ def get_pools(host_state: Any) -> Sequence[dict[str, Any]]:
 
     :returns: none if the host never reported any
     """
-    return grouping.selectable(
-        host_state.pci_stats.pools if host_state.pci_stats else ()
-    )
+    stats = host_state.pci_stats
+    return grouping.selectable(stats.shared_pools) if stats else ()

@@ -51,8 +51,9 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
             return
         refused = []
         passed = False
+        others = _has_others(requests, spec_obj)
         for host in filter_obj_list:
-            if self._passes(requests, host, spec_obj):
+            if self._passes(requests, others, host, spec_obj):
                 passed = True
                 yield host
             elif not passed:
@@ -73,11 +74,13 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
         requests = compiler.compile_request_spec(spec_obj)
         if requests is None:
             return bool(super().host_passes(host_state, spec_obj))
-        return self._passes(requests, host_state, spec_obj)
+        others = _has_others(requests, spec_obj)
+        return self._passes(requests, others, host_state, spec_obj)
 
     def _passes(
         self,
         requests: compiled_requests.CompiledRequests,
+        others: bool,
         host_state: Any,
         spec_obj: 'objects.RequestSpec',
     ) -> bool:
@@ -85,10 +88,16 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
             if LOG.isEnabledFor(logging.DEBUG):
                 _log_explanation(requests, host_state, spec_obj)
             return False
-        if len(requests.requests) == len(spec_obj.pci_requests.requests):
-            return True
         # Requests of other kinds may want the same devices.
-        return bool(super().host_passes(host_state, spec_obj))
+        return not others or bool(super().host_passes(host_state, spec_obj))
+
+
+def _has_others(
+    requests: compiled_requests.CompiledRequests,
+    spec_obj: 'objects.RequestSpec',
+) -> bool:
+    """Tell whether a server has requests of other kinds."""
+    return len(requests.requests) < len(spec_obj.pci_requests.requests)
 
 
 def _log_explanation(

@@ -17,9 +17,11 @@ from unittest import mock
 from fixtures import FakeLogger
 from nova import exception as nova_exception
 from nova import objects
+from nova.objects import pci_device_pool
 from nova.pci import manager
 from nova.pci import stats
 from nova.pci import whitelist
+from oslo_serialization import jsonutils
 from oslo_utils.fixture import uuidsentinel as uuids
 from oslotest import base
 
@@ -59,8 +61,8 @@ class StatsTest(base.BaseTestCase):
         pools = host.to_device_pools_obj()
         return stats.PciDeviceStats(
             objects.NUMATopology(),
-            stats=objects.PciDevicePoolList.obj_from_primitive(
-                pools.obj_to_primitive()
+            stats=pci_device_pool.from_pci_stats(
+                jsonutils.dumps(pools.obj_to_primitive())
             ),
         )
 

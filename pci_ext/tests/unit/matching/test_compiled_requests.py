@@ -19,6 +19,7 @@ from oslotest import base
 
 from pci_ext.matching import assignment
 from pci_ext.matching import compiled_requests
+from pci_ext.matching import grouping
 from pci_ext.matching import selectors
 
 A = {'product_id': '000a', 'pci_flavor': 'a'}
@@ -179,3 +180,6 @@ class FitTest(base.BaseTestCase):
         )
         found = compiled.fit(pools)
         self.assertEqual(expected and expected.cost, found and found.cost)
+        recorded = grouping.RecordedPools(pools)
+        for _ in range(2):
+            self.assertEqual(found, compiled.fit(recorded))
