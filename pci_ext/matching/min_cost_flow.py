@@ -16,19 +16,24 @@ Successive shortest augmenting paths (Ahuja, Magnanti, Orlin: Network Flows,
 9.7): the requests are served one after another, each along the cheapest path,
 which may exchange devices assigned to earlier requests. As each path is
 cheapest, so is the flow after every step.
+
+The paths are found by Dijkstra's algorithm over reduced costs: requests and
+pools have prices, with which each device taken costs 0 and no device costs
+less.
 """
 
-from collections import deque
 from collections.abc import Sequence
+import itertools
+import math
 
 Costs = Sequence[int | None]
 
 #: (index of request, index of pool, number of devices)
 Flow = list[tuple[int, int, int]]
 
-# How a pool is reached: the pool that devices are moved from and the request
-# they are moved for, or None where the request to serve takes them itself.
-_Hop = tuple[int, int] | None
+# Requests, each with the pool that it takes devices from: free ones for the
+# first, those of the request before for each other.
+_Path = list[tuple[int, int]]
 
 
 def cheapest_flow(
@@ -38,99 +43,151 @@ def cheapest_flow(
 
     :param capacities: devices in each pool
     :param counts: devices for each request
-    :param costs: for each request the cost of a device from each pool, None
-        if they do not match
+    :param costs: for each request the cost of a device from each pool, at
+        least 0; None if they do not match
     :returns: the flow, in order; None if there is none
     """
-    free = list(capacities)
-    options = [
-        [
-            (pool, cost)
-            for pool, cost in enumerate(row)
-            if cost is not None and free[pool] > 0
-        ]
-        for row in costs
-    ]
-    # For each pool the devices taken from it, by request.
-    flow: list[dict[int, int]] = [{} for _ in free]
+    network = _Network(capacities, costs)
     for request, count in enumerate(counts):
         needed = count
         while needed > 0:
-            path = _cheapest_path(request, free, flow, options, costs)
+            path = network.cheapest_path(request)
             if path is None:
                 return None
-            needed -= _augment(request, path, needed, free, flow)
+            needed -= network.augment(path, needed)
     return sorted(
         (request, pool, devices)
-        for pool, by_request in enumerate(flow)
+        for pool, by_request in enumerate(network.flow)
         for request, devices in by_request.items()
     )
 
 
-def _cheapest_path(
-    request: int,
-    free: Sequence[int],
-    flow: Sequence[dict[int, int]],
-    options: Sequence[Sequence[tuple[int, int]]],
-    costs: Sequence[Costs],
-) -> list[tuple[int, _Hop]] | None:
-    """Find the cheapest path to a pool with free devices.
+class _Network:
+    """The devices taken so far.
 
-    Bellman-Ford with a queue, as moving devices away saves their cost.
-
-    :returns: the pools on the path and how each is reached, last one first
+    :ivar flow: for each pool the devices taken from it, by request
     """
-    distance = dict(options[request])
-    reached: dict[int, _Hop] = dict.fromkeys(distance)
-    queue = deque(distance)
-    waiting = set(queue)
-    while queue:
-        pool = queue.popleft()
-        waiting.discard(pool)
-        for other in flow[pool]:
-            saved = costs[other][pool]
-            assert saved is not None
-            start = distance[pool] - saved
-            for target, cost in options[other]:
-                length = start + cost
-                if target not in distance or length < distance[target]:
-                    distance[target] = length
-                    reached[target] = (pool, other)
-                    if target not in waiting:
-                        waiting.add(target)
-                        queue.append(target)
-    ends = [
-        (length, pool) for pool, length in distance.items() if free[pool] > 0
-    ]
-    if not ends:
-        return None
-    pool = min(ends)[1]
-    path = [(pool, reached[pool])]
-    while (hop := reached[pool]) is not None:
-        pool = hop[0]
-        path.append((pool, reached[pool]))
-    return path
 
+    def __init__(
+        self, capacities: Sequence[int], costs: Sequence[Costs]
+    ) -> None:
+        self.flow: list[dict[int, int]] = [{} for _ in capacities]
+        self._costs = costs
+        self._free = list(capacities)
+        # Pools of which all devices are taken. Only these are passed on the
+        # way to free devices, and the price of each other one is 0.
+        self._full: list[int] = []
+        self._request_prices: list[float] = [0] * len(costs)
+        self._pool_prices: list[float] = [0] * len(capacities)
+        # For each request its pools, the cheapest last.
+        self._options = [
+            sorted(
+                [
+                    (cost, pool)
+                    for pool, cost in enumerate(row)
+                    if cost is not None and capacities[pool] > 0
+                ],
+                reverse=True,
+            )
+            for row in costs
+        ]
 
-def _augment(
-    request: int,
-    path: Sequence[tuple[int, _Hop]],
-    needed: int,
-    free: list[int],
-    flow: Sequence[dict[int, int]],
-) -> int:
-    """Take all devices that the path allows; return their number."""
-    amount = min(needed, free[path[0][0]])
-    for _pool, hop in path:
-        if hop is not None:
-            amount = min(amount, flow[hop[0]][hop[1]])
-    free[path[0][0]] -= amount
-    for pool, hop in path:
-        taker = request if hop is None else hop[1]
-        flow[pool][taker] = flow[pool].get(taker, 0) + amount
-        if hop is not None:
-            source = flow[hop[0]]
-            source[taker] -= amount
-            if not source[taker]:
-                del source[taker]
-    return amount
+    def cheapest_path(self, request: int) -> _Path | None:
+        """Find the cheapest path from a request to free devices.
+
+        :returns: of several the one to the first pool; None if there is none
+        """
+        # The pools ahead, what the way to each pool costs, and the request
+        # that takes its devices on that way.
+        ahead = list(self._full)
+        distances: list[float] = [math.inf] * len(self.flow)
+        takers: dict[int, int] = {}
+        # What the way to each request costs, and the pool that it gives
+        # devices back to.
+        reached: dict[int, float] = {request: 0}
+        sources: dict[int, int] = {}
+        end: tuple[float, int] = (math.inf, 0)
+        nearest, last = [request], request
+        while True:
+            for taker in nearest:
+                start = reached[taker] - self._request_prices[taker]
+                self._look_ahead(taker, start, ahead, distances, takers)
+                free = self._cheapest_free(taker)
+                # Of paths to the same pool the first: it moves the least.
+                if free is not None and (start + free[0], free[1]) < end:
+                    end, last = (start + free[0], free[1]), taker
+            source = min(ahead, key=distances.__getitem__, default=None)
+            if (
+                source is None
+                or distances[source] == math.inf
+                or distances[source] > end[0]
+            ):
+                break
+            ahead.remove(source)
+            nearest = [
+                taker for taker in self.flow[source] if taker not in reached
+            ]
+            reached.update(dict.fromkeys(nearest, distances[source]))
+            sources.update(dict.fromkeys(nearest, source))
+        length, pool = end
+        if length == math.inf:
+            return None
+        for other, distance in reached.items():
+            self._request_prices[other] += length - distance
+        for source in set(self._full).difference(ahead):
+            self._pool_prices[source] -= length - distances[source]
+        path = [(taker := last, pool)]
+        while taker in sources:
+            pool = sources[taker]
+            taker = takers[pool]
+            path.append((taker, pool))
+        return path
+
+    def _look_ahead(
+        self,
+        taker: int,
+        start: float,
+        ahead: Sequence[int],
+        distances: list[float],
+        takers: dict[int, int],
+    ) -> None:
+        """Shorten the ways to pools by those over a request."""
+        # Written out for speed: most of the time is spent here.
+        costs = self._costs[taker]
+        prices = self._pool_prices
+        for pool in ahead:
+            cost = costs[pool]
+            if cost is not None:
+                distance = start + cost - prices[pool]
+                if distance < distances[pool]:
+                    distances[pool] = distance
+                    takers[pool] = taker
+
+    def _cheapest_free(self, request: int) -> tuple[int, int] | None:
+        """Return the cost and the pool of the cheapest free device."""
+        options = self._options[request]
+        # Devices taken go from request to request, but are not freed.
+        while options and not self._free[options[-1][1]]:
+            options.pop()
+        return options[-1] if options else None
+
+    def augment(self, path: _Path, needed: int) -> int:
+        """Take all devices that a path allows; return their number."""
+        end = path[0][1]
+        moved = [
+            (self.flow[pool], giver)
+            for (giver, _), (_, pool) in itertools.pairwise(path)
+        ]
+        amount = min(
+            needed, self._free[end], *(taken[giver] for taken, giver in moved)
+        )
+        for taken, giver in moved:
+            taken[giver] -= amount
+            if not taken[giver]:
+                del taken[giver]
+        for taker, pool in path:
+            self.flow[pool][taker] = self.flow[pool].get(taker, 0) + amount
+        self._free[end] -= amount
+        if not self._free[end]:
+            self._full.append(end)
+        return amount
