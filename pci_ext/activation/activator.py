@@ -31,6 +31,7 @@ from pci_ext.requests import conductor
 from pci_ext.requests import from_flavor
 from pci_ext.requests import nova_compute_api
 from pci_ext.requests import ports
+from pci_ext.requests import request_groups
 from pci_ext.requests import saved_metadata
 from pci_ext.requests import saved_requests
 from pci_ext.scheduler import enabled_filters
@@ -51,6 +52,7 @@ def seams() -> tuple[seam.Seam, ...]:
         metadata.SEAM,
         ports.SEAM,
         conductor.SEAM,
+        request_groups.SEAM,
         *saved_metadata.SEAMS,
         *saved_requests.SEAMS,
         enabled_filters.SEAM,
