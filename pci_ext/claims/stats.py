@@ -12,6 +12,7 @@
 
 """Seam: the pools of a host and the claims on them."""
 
+import collections
 from collections.abc import Iterator
 import itertools
 from typing import Any
@@ -33,6 +34,36 @@ def _remove_pool(pools: list[dict[str, Any]], pool: dict[str, Any]) -> None:
     pools[:] = [other for other in pools if other is not pool]
 
 
+def _provider_of(pool: dict[str, Any]) -> str | None:
+    """Return the uuid of the resource provider of a pool, if it has one.
+
+    Nova writes it into the pools of a host at its next report.
+    """
+    provider: str | None = pool.get('rp_uuid')
+    if provider is None and pool.get('devices'):
+        provider = pool['devices'][0].extra_info.get('rp_uuid')
+    return provider
+
+
+def _divide(
+    request: 'objects.InstancePCIRequest',
+    costs: tuple[int | None, ...],
+    pools: list[dict[str, Any]],
+    chosen: list[str],
+) -> Iterator[assignment.Request]:
+    """Divide a request by the resource providers that Placement chose."""
+    if not chosen:
+        yield assignment.Request(request.count, costs)
+    for provider, count in collections.Counter(chosen).items():
+        yield assignment.Request(
+            count,
+            tuple(
+                cost if _provider_of(pool) == provider else None
+                for cost, pool in zip(costs, pools, strict=True)
+            ),
+        )
+
+
 class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
     """Nova's pools, grouped by PCI flavor attributes, assigned exactly."""
 
@@ -49,7 +80,8 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
                 )
             )
         pools = [each.as_pool() for each in sriov.split_pools(self.pools)]
-        return self._assign(pools, requests, numa_cells) is not None
+        chosen = self._chosen(requests, provider_mapping)
+        return self._assign(pools, requests, numa_cells, chosen) is not None
 
     def apply_requests(
         self,
@@ -61,7 +93,8 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
             super().apply_requests(requests, provider_mapping, numa_cells)
             return
         pools = list(self.pools)
-        taken = self._assign(pools, requests, numa_cells)
+        chosen = self._chosen(requests, provider_mapping)
+        taken = self._assign(pools, requests, numa_cells, chosen)
         if taken is None:
             raise nova_exception.PciDeviceRequestFailed(requests=requests)
         for _, index, count in taken:
@@ -85,7 +118,10 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
             return devices
         slices = list(sriov.split_pools(self.pools))
         taken = self._assign(
-            [each.as_pool() for each in slices], requests, numa_cells
+            [each.as_pool() for each in slices],
+            requests,
+            numa_cells,
+            self._chosen(requests, None),
         )
         if taken is None:
             raise nova_exception.PciDeviceRequestFailed(requests=requests)
@@ -99,11 +135,27 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
             )
         return devices
 
+    def _chosen(
+        self,
+        requests: compiler.Requests,
+        provider_mapping: dict[str, list[str]] | None,
+    ) -> list[list[str]]:
+        """List the resource providers that Placement chose for each request.
+
+        One for each device of an alias, with ``[filter_scheduler]
+        pci_in_placement``; otherwise none.
+        """
+        return [
+            self._get_rp_uuids_for_request(provider_mapping, request)
+            for request in requests
+        ]
+
     def _assign(
         self,
         pools: list[dict[str, Any]],
         requests: compiler.Requests,
         numa_cells: 'list[objects.InstanceNUMACell] | None',
+        chosen: list[list[str]],
     ) -> tuple[tuple[int, int, int], ...] | None:
         """Assign the requests of a server to pools.
 
@@ -111,6 +163,8 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         others. The scheduler keeps the pool of each card, the host does not
         once its PF is taken: so both take devices of the same pools.
 
+        :param chosen: the resource providers whose devices Placement chose for
+            each request, none for a free choice
         :returns: triples of request, pool (by index) and number of devices
         """
         excluding = {
@@ -118,23 +172,27 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         }
         order = sorted(range(len(pools)), key=excluding.__contains__)
         ordered = [pools[index] for index in order]
-        found = assignment.assign(
-            tuple(pool['count'] for pool in ordered),
-            tuple(
-                assignment.Request(request.count, costs)
-                for request, costs in zip(
+        parts = [
+            (place, part)
+            for place, (request, costs) in enumerate(
+                zip(
                     requests,
                     self._costs(ordered, requests, numa_cells),
                     strict=True,
                 )
-            ),
+            )
+            for part in _divide(request, costs, ordered, chosen[place])
+        ]
+        found = assignment.assign(
+            tuple(pool['count'] for pool in ordered),
+            tuple(part for _place, part in parts),
             grouping.exclusions(ordered),
         )
         if found is None:
             return None
         return tuple(
-            (request, order[index], count)
-            for request, index, count in found.taken
+            (parts[part][0], order[index], count)
+            for part, index, count in found.taken
         )
 
     def _costs(
@@ -234,6 +292,7 @@ SEAM = seam.Seam(
         '_handle_device_dependents': ('self', 'pci_dev'),
         '_allocate_devs': ('self', 'pool', 'num', 'request_id'),
         '_decrease_pool_count': ('pool_list', 'pool', 'count'),
+        '_get_rp_uuids_for_request': ('self', 'provider_mapping', 'request'),
         '_filter_pools_for_spec': ('self', 'pools', 'request'),
         '_filter_pools_for_unrequested_pfs': ('self', 'pools', 'request'),
         '_filter_pools_for_unrequested_vdpa_devices': (

@@ -400,6 +400,95 @@ class AssignmentTest(StatsTest):
         )
 
 
+class PlacementTest(StatsTest):
+    """Placement chooses the devices of aliases."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.conf.config(group='pci', report_in_placement=True)
+
+    def host(self) -> stats.PciDeviceStats:
+        """Make a host with three alike devices on providers rp1 to rp3."""
+        return self.stats(
+            *(
+                devices.device(f'0000:0{bus}:00.0', rp_uuid=f'rp{bus}')
+                for bus in (1, 2, 3)
+            )
+        )
+
+    def alias(self, **spec: str) -> objects.InstancePCIRequest:
+        return devices.alias(1, vendor_id='8086', product_id='0001', **spec)
+
+    def test_pci_flavors_leave_the_devices_that_it_chose(self) -> None:
+        host = self.host()
+        host.populate_pools_metadata_from_assigned_devices()
+        reported = self.report_of(host)
+        alias = self.alias()
+        for provider in ('rp1', 'rp2', 'rp3'):
+            mapping = {f'{alias.request_id}-0': [provider]}
+            for count, fits in ((2, True), (3, False)):
+                requests = [devices.request(count, {'vendor_id': '8086'})]
+                self.assertEqual(
+                    fits,
+                    reported.support_requests([*requests, alias], mapping),
+                )
+                self.assertEqual(
+                    fits,
+                    reported.support_requests([alias, *requests], mapping),
+                )
+            self.assertFalse(
+                reported.support_requests(
+                    [devices.request(1, {'vendor_id': '8086'}), alias],
+                    {f'{alias.request_id}-0': ['other']},
+                )
+            )
+
+    def test_scheduler_consumes_the_devices_that_it_chose(self) -> None:
+        host = self.host()
+        host.populate_pools_metadata_from_assigned_devices()
+        reported = self.report_of(host)
+        alias = self.alias()
+        reported.apply_requests(
+            [devices.request(1, {'vendor_id': '8086'}), alias],
+            {f'{alias.request_id}-0': ['rp3']},
+        )
+        self.assertEqual(['rp2'], [pool['rp_uuid'] for pool in reported.pools])
+
+    def test_claims_the_devices_that_it_chose(self) -> None:
+        for provider in ('rp1', 'rp2', 'rp3'):
+            host = self.host()
+            claimed = host.consume_requests(
+                [
+                    devices.request(1, {'vendor_id': '8086'}),
+                    self.alias(rp_uuids=provider),
+                ]
+            )
+            self.assertEqual(
+                [provider],
+                [
+                    device.extra_info['rp_uuid']
+                    for device in claimed
+                    if device.request_id == uuids.alias
+                ],
+            )
+            self.assertEqual(2, len({device.address for device in claimed}))
+
+    def test_claims_several_devices_of_an_alias(self) -> None:
+        host = self.host()
+        alias = self.alias(rp_uuids='rp3,rp1')
+        alias.count = 2
+        claimed = host.consume_requests(
+            [devices.request(1, {'vendor_id': '8086'}), alias]
+        )
+        self.assertEqual(
+            {'rp1': uuids.alias, 'rp2': uuids.request, 'rp3': uuids.alias},
+            {
+                device.extra_info['rp_uuid']: device.request_id
+                for device in claimed
+            },
+        )
+
+
 class NumaTest(StatsTest):
     CELLS = (
         objects.NUMACell(id=0, socket=0),
