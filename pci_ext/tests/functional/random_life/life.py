@@ -169,6 +169,13 @@ class Life:
         return text
 
     def _restart(self, restart: Callable[[], None]) -> None:
+        self._record_interrupted()
+        restart()
+        # Some began after that, while the services ended.
+        self._record_interrupted()
+        self._restarted_at = time.monotonic()
+
+    def _record_interrupted(self) -> None:
         state = self._cloud.state()
         consumers = {consumer for consumer, *_ in state.allocations}
         self._interrupted |= {
@@ -178,8 +185,6 @@ class Life:
             # Nova takes the allocations away after it has set the status.
             or (each.status != 'finished' and each.uuid in consumers)
         }
-        restart()
-        self._restarted_at = time.monotonic()
 
     def _settle(self, before: state_module.State) -> invariants.Problem | None:
         """Wait until the cloud is quiet, and everything agrees.
