@@ -19,6 +19,9 @@ that was freed. Here each update of the host makes the allocations equal to the
 records of the tracker, by each way to claim or free a device. It writes only
 those of the servers concerned. Allocations that cannot be written are left to
 the next update, and do not fail this one.
+
+With ``[filter_scheduler] pci_in_placement`` the scheduler allocates devices by
+alias before the host claims them. Such allocations are left alone.
 """
 
 import collections
@@ -33,6 +36,8 @@ from nova import exception as nova_exception
 from nova import objects
 from nova.compute import pci_placement_translator
 from nova.compute import provider_tree as nova_provider_tree
+from nova.compute import task_states
+from nova.compute import vm_states
 from nova.scheduler.client import report
 import os_traits
 from oslo_config import cfg
@@ -70,6 +75,7 @@ class AllocationWriter:
         node_name: str,
         pci_tracker: tracker.PciDevTracker,
         allocations: dict[str, Any],
+        excluded: Collection[str] = (),
     ) -> None:
         """Remove the allocations of freed devices.
 
@@ -77,15 +83,20 @@ class AllocationWriter:
         inventory that has allocations.
 
         :param allocations: of the host; updated with what was written
+        :param excluded: servers to leave out
         """
         surplus, _missing = self._compare(
             tree, node_name, pci_tracker, allocations
         )
         for consumer, resources in surplus.items():
-            if not self._write(
-                self._client.remove_resources_from_instance_allocation,
-                consumer,
-                resources,
+            if (
+                consumer in excluded
+                or self._may_arrive(consumer, pci_tracker.host)
+                or not self._write(
+                    self._client.remove_resources_from_instance_allocation,
+                    consumer,
+                    resources,
+                )
             ):
                 continue
             allocations[consumer] = self._client.get_allocs_for_consumer(
@@ -167,24 +178,45 @@ class AllocationWriter:
             return consumer
         return None
 
+    def _may_arrive(self, consumer: str, host: str) -> bool:
+        """Tell whether a server may yet claim what the scheduler allocated.
+
+        The allocations were read before the server: its claim, which waits
+        for this update, cannot have been made and ended in between.
+        """
+        try:
+            instance = objects.Instance.get_by_uuid(
+                self._context, consumer, expected_attrs=[]
+            )
+        except nova_exception.InstanceNotFound:
+            return False
+        if instance.deleted:
+            return False
+        if instance.host == host:
+            return bool(instance.task_state == task_states.RESIZE_PREP)
+        return bool(
+            instance.task_state or instance.vm_state == vm_states.BUILDING
+        )
+
     def _write(
         self, method: Any, consumer: str, resources: dict[str, Any]
     ) -> bool:
         try:
             method(self._context, consumer, resources)
         except Exception as error:
-            LOG.warning(
-                'The allocation of PCI devices of %(consumer)s in Placement '
-                'was not changed by %(resources)s; the next periodic scan '
-                'tries again: %(error)s',
-                {
-                    'consumer': consumer,
-                    'resources': resources,
-                    'error': error,
-                },
-            )
+            warn(consumer, resources, error)
             return False
         return True
+
+
+def warn(consumer: str, resources: dict[str, Any], error: Exception) -> None:
+    """Log that allocations could not be written now."""
+    LOG.warning(
+        'The allocation of PCI devices of %(consumer)s in Placement was not '
+        'changed by %(resources)s; the next periodic scan tries again: '
+        '%(error)s',
+        {'consumer': consumer, 'resources': resources, 'error': error},
+    )
 
 
 def _held(
@@ -232,15 +264,11 @@ def update_provider_tree_for_pci(
 ) -> bool:
     """Add the providers of PCI devices to a tree, and free allocations.
 
-    :returns: whether a reshape is needed, which is only so if the scheduler
-        makes the allocations
+    :returns: whether a reshape is needed; it is not, as the allocations are
+        written one by one
     """
     writer = call_arguments.current().allocation_writer
-    if (
-        writer is None
-        or not CONF.pci.report_in_placement
-        or CONF.filter_scheduler.pci_in_placement
-    ):
+    if writer is None or not CONF.pci.report_in_placement:
         return bool(
             _original(
                 provider_tree,

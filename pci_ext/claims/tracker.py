@@ -94,7 +94,7 @@ class PciDevTracker(manager.PciDevTracker):
         self, context: Any, compute_node: 'objects.ComputeNode'
     ) -> None:
         super().__init__(context, compute_node)
-        self._host = compute_node.host
+        self.host = compute_node.host
         self._scan = device_scan.DeviceScan(self)
         # Of all devices of the host at the last scan, by address.
         self._models: dict[str, str] = {}
@@ -217,7 +217,7 @@ class PciDevTracker(manager.PciDevTracker):
         """
         is_arriving = (
             instance.task_state == task_states.MIGRATING
-            and instance.host != self._host
+            and instance.host != self.host
         )
         if sign != 1 or not (
             is_arriving or instance.uuid in self._holding_claims
@@ -259,7 +259,7 @@ class PciDevTracker(manager.PciDevTracker):
         except nova_exception.InstanceNotFound:
             return None
         remains = (
-            instance.host == self._host
+            instance.host == self.host
             or instance.task_state
             # Its resize has finished since the scan read its migration.
             or instance.vm_state == vm_states.RESIZED

@@ -25,7 +25,7 @@ from oslo_utils import uuidutils
 from pci_ext.tests.component.compute import base
 
 
-class AllocationsTest(base.HostTestCase):
+class AllocationsTestCase(base.HostTestCase):
     """A host whose devices are reported in a real Placement."""
 
     def setUp(self) -> None:
@@ -136,6 +136,30 @@ class AllocationsTest(base.HostTestCase):
             self.context, self.instance(server)
         )
 
+    def provider(self, address: str) -> str:
+        return str(self.rt.provider_tree.data(f'{base.HOST}_{address}').uuid)
+
+    def allocate_by_alias(self, address: str, **values: Any) -> str:
+        """Allocate a device for a server, as the scheduler does.
+
+        :param values: fields of the record of the server
+        """
+        server = self.create_server(0)
+        instance = self.instance(server)
+        for name, value in values.items():
+            setattr(instance, name, value)
+        instance.save()
+        self.put(
+            server,
+            {
+                self.node.uuid: {'VCPU': 1},
+                self.provider(address): {'CUSTOM_PCI_8086_0001': 1},
+            },
+        )
+        return server
+
+
+class AllocationsTest(AllocationsTestCase):
     def test_claimed_devices_are_reported(self) -> None:
         servers = self.create_server(2), self.create_server(1)
         self.update()
@@ -207,6 +231,30 @@ class AllocationsTest(base.HostTestCase):
         self.put(other, {self.node.uuid: {'VCPU': 1}})
         self.update()
         self.assertReported(server)
+
+    def test_a_server_has_not_claimed_its_devices_yet(self) -> None:
+        for values in (
+            {'host': None, 'vm_state': 'building', 'task_state': None},
+            {'host': None, 'vm_state': 'building', 'task_state': 'scheduling'},
+            {'host': None, 'vm_state': 'shelved', 'task_state': 'unshelving'},
+            {'host': 'host-2', 'task_state': 'migrating'},
+            {'host': 'host-2', 'task_state': 'resize_prep'},
+            {'task_state': 'resize_prep'},
+        ):
+            server = self.allocate_by_alias(self.ADDRESSES[3], **values)
+            self.update()
+            self.assertEqual([self.ADDRESSES[3]], self.reported(server))
+            self.put(server, {self.node.uuid: {'VCPU': 1}})
+
+    def test_a_server_that_claims_no_devices(self) -> None:
+        for values in (
+            {'host': None, 'vm_state': 'error', 'task_state': None},
+            {'host': 'host-2', 'task_state': None},
+            {'task_state': 'attaching_pci'},
+        ):
+            server = self.allocate_by_alias(self.ADDRESSES[3], **values)
+            self.update()
+            self.assertEqual([], self.reported(server))
 
     def test_placement_fails_for_a_while(self) -> None:
         first = self.create_server(4)
