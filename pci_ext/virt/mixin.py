@@ -17,9 +17,11 @@ from typing import Any
 
 from nova import context as nova_context
 from nova import objects
+from nova.compute import provider_tree as nova_provider_tree
 
 from pci_ext import server_state
 from pci_ext.activation import active
+from pci_ext.claims import own_aggregate
 from pci_ext.compute import deleted_ports
 from pci_ext.compute import endpoint
 from pci_ext.compute import instance_devices
@@ -36,6 +38,9 @@ class PciExtDriverMixin:
 
     virtapi: Any
     _pci_manager: manager.Manager | None = None
+
+    #: Nodes that are in their own aggregate in Placement.
+    _own_aggregate_members: frozenset[str] = frozenset()
 
     def init_host(self, host: str) -> None:
         """Serve pci_ext; refuse to start where it is not activated.
@@ -61,6 +66,31 @@ class PciExtDriverMixin:
         if self._pci_manager is not None:
             self._pci_manager.workers.shutdown.begin()
         super().cleanup_host(host)  # type: ignore[misc]
+
+    def update_provider_tree(
+        self,
+        provider_tree: 'nova_provider_tree.ProviderTree',
+        nodename: str,
+        allocations: Any = None,
+    ) -> None:
+        """Add the host to an aggregate of its own, for nova-scheduler."""
+        super().update_provider_tree(  # type: ignore[misc]
+            provider_tree, nodename, allocations=allocations
+        )
+        members = self._own_aggregate_members - {nodename}
+        if own_aggregate.join(provider_tree, nodename):
+            members |= {nodename}
+        self._own_aggregate_members = members
+
+    def get_available_resource(self, nodename: str) -> dict[str, Any]:
+        """Report to nova-scheduler that the host is in its aggregate."""
+        resources: dict[str, Any] = super().get_available_resource(  # type: ignore[misc]
+            nodename
+        )
+        if nodename in self._own_aggregate_members:
+            stats = resources.setdefault('stats', {})
+            stats[own_aggregate.IS_MEMBER] = 'true'
+        return resources
 
     def _drop_untracked(self, instance: 'objects.Instance') -> None:
         """Remove devices that this host has no record of from an instance."""
