@@ -34,7 +34,9 @@ from pci_ext.requests import ports
 from pci_ext.requests import request_groups
 from pci_ext.requests import saved_metadata
 from pci_ext.requests import saved_requests
+from pci_ext.scheduler import candidates
 from pci_ext.scheduler import enabled_filters
+from pci_ext.scheduler import placement_query
 
 _lock = threading.Lock()
 
@@ -55,6 +57,8 @@ def seams() -> tuple[seam.Seam, ...]:
         request_groups.SEAM,
         *saved_metadata.SEAMS,
         *saved_requests.SEAMS,
+        candidates.SEAM,
+        placement_query.SEAM,
         enabled_filters.SEAM,
         *api_router.seams(),
     )

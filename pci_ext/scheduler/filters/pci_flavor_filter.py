@@ -19,15 +19,12 @@ from typing import Any
 from nova import objects
 from nova.scheduler import utils
 from nova.scheduler.filters import pci_passthrough_filter
-from oslo_log import log as logging
 
 from pci_ext.activation import active
 from pci_ext.matching import compiled_requests
-from pci_ext.matching import explanation
 from pci_ext.requests import compiler
 from pci_ext.scheduler import host_pools
-
-LOG = logging.getLogger(__name__)
+from pci_ext.scheduler import shortage
 
 
 class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
@@ -59,13 +56,8 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
             elif not passed:
                 refused.append(host)
         if refused and not passed:
-            LOG.info(
-                'No host has the devices by PCI flavor for server %(server)s: '
-                '%(shortage)s (the most of each on a single host)',
-                {
-                    'server': spec_obj.instance_uuid,
-                    'shortage': _shortage(requests, refused, spec_obj),
-                },
+            shortage.log_shortage(
+                requests, map(host_pools.get_pools, refused), spec_obj
             )
 
     def host_passes(
@@ -84,9 +76,9 @@ class PciFlavorFilter(pci_passthrough_filter.PciPassthroughFilter):
         host_state: Any,
         spec_obj: 'objects.RequestSpec',
     ) -> bool:
-        if requests.fit(host_pools.get_pools(host_state)) is None:
-            if LOG.isEnabledFor(logging.DEBUG):
-                _log_explanation(requests, host_state, spec_obj)
+        pools = host_pools.get_pools(host_state)
+        if requests.fit(pools) is None:
+            shortage.log_explanation(requests, pools, spec_obj, host_state)
             return False
         # Requests of other kinds may want the same devices.
         return not others or bool(super().host_passes(host_state, spec_obj))
@@ -98,44 +90,3 @@ def _has_others(
 ) -> bool:
     """Tell whether a server has requests of other kinds."""
     return len(requests.requests) < len(spec_obj.pci_requests.requests)
-
-
-def _log_explanation(
-    requests: compiled_requests.CompiledRequests,
-    host_state: Any,
-    spec_obj: 'objects.RequestSpec',
-) -> None:
-    pools = host_pools.get_pools(host_state)
-    LOG.debug(
-        'Server %(server)s on %(host)s: %(explanation)s',
-        {
-            'server': spec_obj.instance_uuid,
-            'host': host_state,
-            'explanation': explanation.to_text(
-                explanation.explain(requests, pools),
-                compiler.list_names(spec_obj),
-                pools,
-            ),
-        },
-    )
-
-
-def _shortage(
-    requests: compiled_requests.CompiledRequests,
-    hosts: list[Any],
-    spec_obj: 'objects.RequestSpec',
-) -> str:
-    # An explanation of every host would take too long for a log at this level.
-    found = zip(
-        *(
-            requests.count_matching(host_pools.get_pools(host))
-            for host in hosts
-        ),
-        strict=True,
-    )
-    return '; '.join(
-        explanation.shortage_text(request, max(counts))
-        for request, counts in zip(
-            compiler.list_names(spec_obj), found, strict=True
-        )
-    )
