@@ -64,6 +64,17 @@ class InvalidHardware(Invalid):
     msg_fmt = _('Invalid hardware file %(path)s: %(reason)s')
 
 
+class AssignmentGivenUp(PciExtException):
+    """The search for devices took too long; there may be some or not."""
+
+    msg_fmt = _(
+        'The search for PCI devices was given up: too many cards can be given '
+        'away whole or in parts. Request fewer devices or fewer alternatives '
+        'at once, or let hosts offer either the physical functions of cards '
+        'or the virtual ones.'
+    )
+
+
 class PciFlavorNotFound(PciExtException):
     msg_fmt = _('PCI flavor %(pci_flavor)s could not be found.')
 

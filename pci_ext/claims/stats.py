@@ -19,7 +19,9 @@ from typing import Any
 
 from nova import exception as nova_exception
 from nova import objects
+from oslo_log import log as logging
 
+from pci_ext import exception
 from pci_ext.activation import seam
 from pci_ext.claims import grouped_stats
 from pci_ext.claims import numa_costs
@@ -28,6 +30,8 @@ from pci_ext.matching import assignment
 from pci_ext.matching import compiled_requests
 from pci_ext.matching import grouping
 from pci_ext.requests import compiler
+
+LOG = logging.getLogger(__name__)
 
 
 def _remove_pool(pools: list[dict[str, Any]], pool: dict[str, Any]) -> None:
@@ -81,7 +85,11 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
             )
         pools = [each.as_pool() for each in sriov.split_pools(self.pools)]
         chosen = self._chosen(requests, provider_mapping)
-        return self._assign(pools, requests, numa_cells, chosen) is not None
+        try:
+            found = self._assign(pools, requests, numa_cells, chosen)
+        except nova_exception.PciDeviceRequestFailed:
+            return False
+        return found is not None
 
     def apply_requests(
         self,
@@ -166,6 +174,8 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         :param chosen: the resource providers whose devices Placement chose for
             each request, none for a free choice
         :returns: triples of request, pool (by index) and number of devices
+        :raises nova.exception.PciDeviceRequestFailed: from AssignmentGivenUp,
+            if the search is given up
         """
         excluding = {
             index for pair in grouping.exclusions(pools) for index in pair
@@ -183,11 +193,18 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
             )
             for part in _divide(request, costs, ordered, chosen[place])
         ]
-        found = assignment.assign(
-            tuple(pool['count'] for pool in ordered),
-            tuple(part for _place, part in parts),
-            grouping.exclusions(ordered),
-        )
+        try:
+            found = assignment.assign(
+                tuple(pool['count'] for pool in ordered),
+                tuple(part for _place, part in parts),
+                grouping.exclusions(ordered),
+            )
+        except exception.AssignmentGivenUp as error:
+            LOG.warning(error.format_message())
+            # Nova expects no other error.
+            raise nova_exception.PciDeviceRequestFailed(
+                requests=requests
+            ) from error
         if found is None:
             return None
         return tuple(

@@ -56,13 +56,16 @@ def assign(
     capacities: Sequence[int],
     requests: Sequence[Request],
     conflicts: Collection[tuple[int, int]] = (),
+    budget: exclusion.Budget | None = None,
 ) -> Assignment | None:
     """Find the cheapest assignment. The same arguments give the same one.
 
     :param capacities: free devices of each pool
     :param requests: all requests of a server
     :param conflicts: pairs of pools that must not both be taken from
+    :param budget: bounds the search over all hosts; None: over this one
     :returns: None if the requests cannot all be served
+    :raises AssignmentGivenUp: if pools exclude each other in too many ways
     """
 
     def cheapest(
@@ -81,7 +84,13 @@ def assign(
         kinds = list(
             zip(*(request.costs for request in requests), strict=True)
         )
-        found = exclusion.search(capacities, kinds, conflicts, cheapest)
+        found = exclusion.search(
+            capacities,
+            kinds,
+            conflicts,
+            cheapest,
+            budget or exclusion.Budget(),
+        )
     else:
         found = cheapest(capacities)
     return None if found is None else Assignment(found[0], tuple(found[1]))

@@ -26,6 +26,7 @@ from typing import Any
 
 from pci_ext.matching import assignment
 from pci_ext.matching import costs
+from pci_ext.matching import exclusion
 from pci_ext.matching import grouping
 from pci_ext.matching import selectors
 
@@ -80,6 +81,18 @@ class HostFit:
     left: int
 
 
+@dataclasses.dataclass(frozen=True)
+class _CardKind:
+    """The pools of a host that exclude each other, and all others.
+
+    :ivar budget: of the request in which a host of the kind was seen first
+    """
+
+    pools: tuple[tuple[costs.Costs, int], ...]
+    conflicts: tuple[tuple[int, int], ...]
+    budget: exclusion.Budget | None = dataclasses.field(compare=False)
+
+
 class CompiledRequests:
     """The requests of one server.
 
@@ -102,7 +115,10 @@ class CompiledRequests:
         self._cost_of_kind = functools.lru_cache(_HOST_KINDS)(
             self._assign_kind
         )
-        self._fit_of_record = functools.lru_cache(_RECORDS)(self._fit)
+        self._cost_of_card_kind = functools.lru_cache(_HOST_KINDS)(
+            self._assign_card_kind
+        )
+        self._fit_of_record: dict[grouping.RecordedPools, HostFit | None] = {}
 
     def pool_costs(self, pool: Mapping[str, Any]) -> costs.Costs:
         """Return the cost of a device of a pool for every request.
@@ -113,17 +129,35 @@ class CompiledRequests:
         found = self._costs.costs_of(pool)
         return tuple(found[place] for place in self._places)
 
-    def fit(self, pools: Sequence[Mapping[str, Any]]) -> HostFit | None:
+    def fit(
+        self,
+        pools: Sequence[Mapping[str, Any]],
+        budget: exclusion.Budget | None = None,
+    ) -> HostFit | None:
         """Match the requests with the pools of a host.
 
         :param pools: dicts of properties with a ``count`` of free devices
+        :param budget: bounds the searches on all hosts of a request together
         :returns: None if the host cannot serve all requests
+        :raises AssignmentGivenUp: if that is not known within the budget
         """
-        if isinstance(pools, grouping.RecordedPools):
-            return self._fit_of_record(pools)
-        return self._fit(pools)
+        if not isinstance(pools, grouping.RecordedPools):
+            return self._fit(pools, budget)
+        # A cache of functools would take the budget for a part of the key.
+        fits = self._fit_of_record
+        if pools not in fits:
+            fit = self._fit(pools, budget)
+            if len(fits) >= _RECORDS:
+                fits.clear()
+            fits[pools] = fit
+            return fit
+        return fits[pools]
 
-    def _fit(self, pools: Sequence[Mapping[str, Any]]) -> HostFit | None:
+    def _fit(
+        self,
+        pools: Sequence[Mapping[str, Any]],
+        budget: exclusion.Budget | None,
+    ) -> HostFit | None:
         free = self._costs.count_free(pools)
         total = self.total
         left = sum(free.values()) - total
@@ -132,7 +166,7 @@ class CompiledRequests:
         if self._costs.takes_cards and any(
             pool.get(grouping.DEV_TYPE) == grouping.PF for pool in pools
         ):
-            cost = self._assign_cards(pools)
+            cost = self._cost_of_card_kind(self._card_kind(pools, budget))
         else:
             # More devices than all requests together make no difference.
             cost = self._cost_of_kind(
@@ -166,12 +200,36 @@ class CompiledRequests:
             (),
         )
 
-    def _assign_cards(self, pools: Sequence[Mapping[str, Any]]) -> int | None:
+    def _card_kind(
+        self,
+        pools: Sequence[Mapping[str, Any]],
+        budget: exclusion.Budget | None,
+    ) -> _CardKind:
+        """Return what the cost of a host with whole cards depends on."""
+        found = [(pool, self._costs.costs_of(pool)) for pool in pools]
+        matching = [
+            (pool, cost)
+            for pool, cost in found
+            if any(each is not None for each in cost)
+        ]
+        return _CardKind(
+            tuple(
+                [
+                    (cost, min(pool['count'], self.total))
+                    for pool, cost in matching
+                ]
+            ),
+            grouping.exclusions([pool for pool, _ in matching]),
+            budget,
+        )
+
+    def _assign_card_kind(self, kind: _CardKind) -> int | None:
         """Assign where a PF and its VFs exclude one another."""
         return self._assign(
-            [pool['count'] for pool in pools],
-            [self._costs.costs_of(pool) for pool in pools],
-            grouping.exclusions(pools),
+            [count for _, count in kind.pools],
+            [found for found, _ in kind.pools],
+            kind.conflicts,
+            kind.budget,
         )
 
     def _assign(
@@ -179,6 +237,7 @@ class CompiledRequests:
         capacities: Sequence[int],
         pool_costs: Sequence[costs.Costs],
         conflicts: Sequence[tuple[int, int]],
+        budget: exclusion.Budget | None = None,
     ) -> int | None:
         found = assignment.assign(
             capacities,
@@ -189,6 +248,7 @@ class CompiledRequests:
                 for index, count in enumerate(self._counts)
             ],
             conflicts,
+            budget,
         )
         return None if found is None else found.cost
 

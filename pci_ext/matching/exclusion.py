@@ -23,18 +23,42 @@ from collections.abc import Collection
 from collections.abc import Hashable
 from collections.abc import Sequence
 import heapq
-import logging
 
+from pci_ext import exception
 from pci_ext.matching import min_cost_flow
 
-LOG = logging.getLogger(__name__)
-
-#: Choices that are tried; each takes up to half a millisecond. Ten cards that
-#: all differ have 2,047, and few requests need more than some hundred.
+#: Choices that are tried on a host; each takes up to half a millisecond. Ten
+#: cards that all differ have 2,047, and few requests need more than some
+#: hundred.
 MAX_CHOICES = 2048
+
+#: Choices that are tried for a server on all its hosts, the first
+#: `_UNCOUNTED` of each host not counted: they take less than a claim.
+MAX_CHOICES_OF_SERVER = 16_384
+
+_UNCOUNTED = 64
 
 #: The cost of a flow, and the flow.
 Solution = tuple[int, min_cost_flow.Flow]
+
+
+class Budget:
+    """The choices left for a server, on all hosts together."""
+
+    def __init__(self) -> None:
+        self._left = MAX_CHOICES_OF_SERVER
+
+    def spend(self, tried: int) -> None:
+        """Count a choice.
+
+        :param tried: number of choices on the same host before
+        :raises AssignmentGivenUp: if no choice is left
+        """
+        if tried < _UNCOUNTED:
+            return
+        if tried >= MAX_CHOICES or not self._left:
+            raise exception.AssignmentGivenUp()
+        self._left -= 1
 
 
 def search(
@@ -42,6 +66,7 @@ def search(
     kinds: Sequence[Hashable],
     conflicts: Collection[tuple[int, int]],
     cheapest: Callable[[Sequence[int]], Solution | None],
+    budget: Budget,
 ) -> Solution | None:
     """Find the cheapest solution that takes from no two pools in conflict.
 
@@ -49,7 +74,8 @@ def search(
     :param kinds: equal for pools that are alike but for their devices
     :param conflicts: pairs of pools that must not both be taken from
     :param cheapest: solves the problem without conflicts
-    :returns: None if there is none, or none after `MAX_CHOICES`
+    :returns: None if there is none
+    :raises AssignmentGivenUp: if none is found within the budget
     """
     first = cheapest(capacities)
     if first is None:
@@ -84,15 +110,7 @@ def search(
             signature = symmetry.signature(rest)
             if signature in seen:
                 continue
-            if len(seen) == MAX_CHOICES:
-                LOG.warning(
-                    'No assignment of PCI devices was found in %d attempts: '
-                    'the search was given up. Let the host offer either the '
-                    'physical functions of its cards or the virtual ones, or '
-                    'use fewer alternatives.',
-                    MAX_CHOICES,
-                )
-                return None
+            budget.spend(len(seen))
             seen.add(signature)
             found = cheapest(rest)
             if found is not None:

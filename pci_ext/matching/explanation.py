@@ -20,9 +20,11 @@ from collections.abc import Sequence
 import dataclasses
 from typing import Any
 
+from pci_ext import exception
 from pci_ext.i18n import _
 from pci_ext.matching import assignment
 from pci_ext.matching import compiled_requests
+from pci_ext.matching import exclusion
 from pci_ext.matching import grouping
 from pci_ext.matching import request_grammar
 
@@ -53,39 +55,51 @@ class Explanation:
     :ivar found: for each request how many devices that assignment has for it
     :ivar matching: for each request how many free devices match it, even if
         other requests match them too
+    :ivar given_up: reason why an assignment is not known, if it is not; then
+        the host counts as one without room, as in the scheduler
     """
 
     fits: bool
     taken: tuple[Allocation, ...]
     found: tuple[int, ...]
     matching: tuple[int, ...]
+    given_up: str | None = None
 
 
 def explain(
     requests: compiled_requests.CompiledRequests,
     pools: Sequence[Mapping[str, Any]],
+    budget: exclusion.Budget | None = None,
 ) -> Explanation:
     """Explain the fit of a host, or its shortage.
 
     Slower than `CompiledRequests.fit`.
 
     :param pools: dicts of properties with a ``count`` of free devices
+    :param budget: bounds the searches on all hosts of a request together
     """
     pool_costs = [requests.pool_costs(pool) for pool in pools]
     # One more pool, of devices that there are not, makes an assignment of
     # any pools. It is so dear that none of it is taken without need.
     steps = [len(item.selectors) for item in requests.requests]
     dearest = requests.total * (1 + max(steps, default=0))
-    found = assignment.assign(
-        [*(pool['count'] for pool in pools), requests.total],
-        [
-            assignment.Request(
-                item.count, (*(cost[index] for cost in pool_costs), dearest)
-            )
-            for index, item in enumerate(requests.requests)
-        ],
-        grouping.exclusions(pools),
-    )
+    found = None
+    given_up = None
+    try:
+        found = assignment.assign(
+            [*(pool['count'] for pool in pools), requests.total],
+            [
+                assignment.Request(
+                    item.count,
+                    (*(cost[index] for cost in pool_costs), dearest),
+                )
+                for index, item in enumerate(requests.requests)
+            ],
+            grouping.exclusions(pools),
+            budget,
+        )
+    except exception.AssignmentGivenUp as error:
+        given_up = error.format_message()
     taken = tuple(
         Allocation(index, alternative, pool, count)
         for index, pool, count in (found.taken if found else ())
@@ -100,6 +114,7 @@ def explain(
         taken,
         tuple(counts),
         requests.count_matching(pools),
+        given_up,
     )
 
 
@@ -145,6 +160,11 @@ def to_text(
                 'pool': describe(pools[taken.pool]),
             }
             for taken in explanation.taken
+        )
+    if explanation.given_up:
+        return (
+            _('It is not known whether the host fits. %s')
+            % explanation.given_up
         )
     short = '; '.join(
         shortage_text(request, found)

@@ -27,9 +27,11 @@ from nova.scheduler import host_manager as nova_host_manager
 from nova.scheduler import utils
 from oslo_log import log as logging
 
+from pci_ext import exception
 from pci_ext.activation import seam
 from pci_ext.i18n import _
 from pci_ext.matching import compiled_requests
+from pci_ext.matching import exclusion
 from pci_ext.requests import compiler
 from pci_ext.scheduler import cell_records
 from pci_ext.scheduler import host_records
@@ -115,7 +117,10 @@ def _find(
     ignored = _value(spec_obj, 'ignore_hosts') or ()
     for whole in (False, True):
         recorded = records.read(context, cells, ignored, whole=whole)
-        hosts = _in_order(recorded, requests)
+        budget = exclusion.Budget()
+        hosts, given_up = _in_order(recorded, requests, budget)
+        if given_up:
+            shortage.log_given_up(given_up, spec_obj)
         if hosts:
             LOG.debug(
                 'Of %(count)d hosts %(fitting)d have the devices by PCI '
@@ -137,13 +142,16 @@ def _find(
             )
         if not recorded.all_answered or not recorded.count:
             return None
+    if given_up:
+        raise nova_exception.NoValidHost(
+            reason=given_up.format_message()
+        ) from given_up
     shortage.log_shortage(
         requests, [pools for pools, _ in recorded.kinds()], spec_obj
     )
     for pools, hosts in recorded.kinds():
-        shortage.log_explanation(
-            requests, pools, spec_obj, ', '.join(host.name for host in hosts)
-        )
+        names = ', '.join(host.name for host in hosts)
+        shortage.log_explanation(requests, pools, spec_obj, names, budget)
     raise nova_exception.NoValidHost(
         reason=_('No host has the requested PCI devices free.')
     )
@@ -152,20 +160,30 @@ def _find(
 def _in_order(
     recorded: host_records.RecordedPools,
     requests: compiled_requests.CompiledRequests,
-) -> list[cell_records.Host]:
+    budget: exclusion.Budget,
+) -> tuple[list[cell_records.Host], exception.AssignmentGivenUp | None]:
     """Order the hosts that can serve requests by the steps down.
 
     Hosts with as many are in random order: which of them Placement is asked
     for differs from request to request.
+
+    :returns: the hosts; the error if it is not known of all whether they can
     """
     by_cost: dict[int, list[cell_records.Host]] = {}
-    for cost, hosts in recorded.fitting(requests):
-        by_cost.setdefault(cost, []).extend(hosts)
+    given_up = None
+    for pools, hosts in recorded.kinds():
+        try:
+            fit = requests.fit(pools, budget)
+        except exception.AssignmentGivenUp as error:
+            given_up = error
+            continue
+        if fit is not None:
+            by_cost.setdefault(fit.cost, []).extend(hosts)
     ordered = []
     for cost in sorted(by_cost):
         random.shuffle(by_cost[cost])
         ordered += by_cost[cost]
-    return ordered
+    return ordered, given_up
 
 
 SEAM = seam.Seam(

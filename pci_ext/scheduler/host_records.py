@@ -18,18 +18,13 @@ as those that the filters see.
 
 from collections.abc import Collection
 from collections.abc import Iterable
-from collections.abc import Iterator
 import itertools
 import time
 
 from nova import context as nova_context
 from nova import objects
 
-from pci_ext.matching import compiled_requests
 from pci_ext.scheduler import cell_records
-
-#: The pools of hosts that are alike, and the hosts.
-Kind = tuple[cell_records.Pools, list[cell_records.Host]]
 
 # Seconds for which a cell is not asked that did not answer: Nova waits for it
 # as long.
@@ -58,18 +53,6 @@ class RecordedPools:
         ]
         self.count = sum(len(hosts) for _, hosts in self._kinds)
         self.all_answered = all_answered
-
-    def fitting(
-        self, requests: compiled_requests.CompiledRequests
-    ) -> Iterator[tuple[int, list[cell_records.Host]]]:
-        """Find the hosts that can serve requests.
-
-        :returns: steps down the alternatives, and hosts
-        """
-        for pools, hosts in self._kinds:
-            fit = requests.fit(pools)
-            if fit is not None:
-                yield fit.cost, hosts
 
     def kinds(
         self,

@@ -17,7 +17,9 @@ from typing import Any
 from nova import objects
 from oslo_log import log as logging
 
+from pci_ext import exception
 from pci_ext.matching import compiled_requests
+from pci_ext.matching import exclusion
 from pci_ext.matching import explanation
 from pci_ext.requests import compiler
 from pci_ext.scheduler import cell_records
@@ -56,6 +58,7 @@ def log_explanation(
     pools: cell_records.Pools,
     spec_obj: 'objects.RequestSpec',
     host: Any,
+    budget: exclusion.Budget,
 ) -> None:
     """Log at level DEBUG the reason for which a host does not fit.
 
@@ -69,9 +72,19 @@ def log_explanation(
             'server': spec_obj.instance_uuid,
             'host': host,
             'explanation': explanation.to_text(
-                explanation.explain(requests, pools),
+                explanation.explain(requests, pools, budget),
                 compiler.list_names(spec_obj),
                 pools,
             ),
         },
+    )
+
+
+def log_given_up(
+    error: exception.AssignmentGivenUp, spec_obj: 'objects.RequestSpec'
+) -> None:
+    """Log that hosts are left out whose search was given up."""
+    LOG.warning(
+        'For server %(server)s hosts were left out: %(reason)s',
+        {'server': spec_obj.instance_uuid, 'reason': error},
     )

@@ -32,6 +32,7 @@ from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.api.schemas import evaluations as schema
 from pci_ext.matching import compiled_requests
+from pci_ext.matching import exclusion
 from pci_ext.matching import explanation
 from pci_ext.matching import grouping
 from pci_ext.matching import request_grammar
@@ -63,11 +64,19 @@ class EvaluationsController(wsgi.Controller):
         )
         found, groups = reader.read_pools_and_groups(context)
         groups_of = by_host(groups)
+        budget = exclusion.Budget()
         return {
             'evaluation': {
                 'request': request_grammar.format_requests(requests),
                 'hosts': [
-                    evaluate(host, pools, groups_of[host], compiled, requests)
+                    evaluate(
+                        host,
+                        pools,
+                        groups_of[host],
+                        compiled,
+                        requests,
+                        budget,
+                    )
                     for host, pools in sorted(
                         found.hosts, key=lambda node: node[0]
                     )
@@ -93,9 +102,10 @@ def evaluate(
     groups: Iterable[model.DeviceGroup],
     compiled: compiled_requests.CompiledRequests,
     requests: Sequence[request_grammar.Request],
+    budget: exclusion.Budget,
 ) -> View:
     reported = grouping.selectable([pool.reported for pool in pools])
-    explained = explanation.explain(compiled, reported)
+    explained = explanation.explain(compiled, reported, budget)
     totals = capacity.count_matching(compiled, groups)
     return {
         'host': host,

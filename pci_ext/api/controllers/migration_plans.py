@@ -29,6 +29,7 @@ from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.api.inventory import server_devices
 from pci_ext.api.schemas import migration_plans as schema
+from pci_ext.matching import exclusion
 from pci_ext.policies import pci_devices as policies
 from pci_ext.requests import compiler
 from pci_ext.requests import teaming
@@ -139,8 +140,9 @@ def _hosts(
     if compiled is None:
         return []
     requests = compiler.list_names(instance)
+    budget = exclusion.Budget()
     return [
-        evaluations.evaluate(host, pools, groups, compiled, requests)
+        evaluations.evaluate(host, pools, groups, compiled, requests, budget)
         for host, pools, groups in sorted(
             destinations, key=lambda node: node[0]
         )

@@ -56,7 +56,11 @@ HOSTS = _list_of(
         'The requests, each with the devices of the host.',
         request=_REQUEST,
         count=_REQUESTED,
-        found=common.described(_COUNT, 'Devices that can be assigned to it.'),
+        found=common.described(
+            _COUNT,
+            'Devices that can be assigned to it; 0 if the search was given '
+            'up.',
+        ),
         matching=common.described(_COUNT, 'Free devices that match it.'),
         total=common.described(_COUNT, 'Devices that match it, free or not.'),
     ),

@@ -166,7 +166,10 @@ class Attach(operation.Operation):
     def _try_to_claim(
         self, requests: Sequence['objects.InstancePCIRequest']
     ) -> instance_devices.Devices:
-        """Claim devices; none if not all can be claimed."""
+        """Claim devices; none if not all can be claimed.
+
+        :raises PciActionRefused: if that is not known
+        """
         try:
             return list(
                 self.rt.claim_pci_devices(
@@ -177,7 +180,11 @@ class Attach(operation.Operation):
                     self.instance.numa_topology,
                 )
             )
-        except nova_exception.PciDeviceRequestFailed:
+        except nova_exception.PciDeviceRequestFailed as error:
+            if isinstance(error.__cause__, exception.AssignmentGivenUp):
+                raise exception.PciActionRefused(
+                    reason=error.__cause__.format_message()
+                ) from error
             # Nova's message shows the selectors.
             return []
 

@@ -21,6 +21,9 @@ from nova.scheduler import utils
 from nova.scheduler import weights
 from oslo_config import cfg
 
+from pci_ext import exception
+from pci_ext.matching import compiled_requests
+from pci_ext.matching import exclusion
 from pci_ext.requests import compiler
 from pci_ext.scheduler import host_pools
 
@@ -59,9 +62,9 @@ class PciFlavorWeigher(weights.BaseHostWeigher):
         requests = compiler.compile_request_spec(weight_properties)
         if requests is None:
             return [0.0] * len(weighed_obj_list)
+        budget = exclusion.Budget()
         fits = [
-            requests.fit(host_pools.get_pools(weighed.obj))
-            for weighed in weighed_obj_list
+            _fit(requests, weighed.obj, budget) for weighed in weighed_obj_list
         ]
         # A step down the alternatives outweighs any number of devices left.
         keys = [
@@ -70,3 +73,14 @@ class PciFlavorWeigher(weights.BaseHostWeigher):
         ]
         ranks = {key: rank for rank, key in enumerate(sorted(set(keys)))}
         return [-float(ranks[key]) for key in keys]
+
+
+def _fit(
+    requests: compiled_requests.CompiledRequests,
+    host: Any,
+    budget: exclusion.Budget,
+) -> compiled_requests.HostFit | None:
+    try:
+        return requests.fit(host_pools.get_pools(host), budget)
+    except exception.AssignmentGivenUp:
+        return None

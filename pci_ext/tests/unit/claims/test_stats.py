@@ -25,6 +25,8 @@ from oslo_serialization import jsonutils
 from oslo_utils.fixture import uuidsentinel as uuids
 from oslotest import base
 
+from pci_ext import exception
+from pci_ext.matching import assignment
 from pci_ext.matching import compiled_requests
 from pci_ext.tests import fixtures
 from pci_ext.tests.unit.claims import devices
@@ -272,6 +274,20 @@ class AssignmentTest(StatsTest):
         ) as compile_request:
             host.support_requests(requests, None)
         compile_request.assert_not_called()
+
+    def test_search_that_is_given_up(self) -> None:
+        host = self.stats(devices.device('0000:01:00.0', **A))
+        request = devices.request(1, A)
+        with mock.patch.object(
+            assignment, 'assign', side_effect=exception.AssignmentGivenUp
+        ):
+            self.assertFalse(host.support_requests([request], None))
+            error = self.assertRaises(
+                nova_exception.PciDeviceRequestFailed,
+                host.consume_requests,
+                [request],
+            )
+        self.assertIsInstance(error.__cause__, exception.AssignmentGivenUp)
 
     def test_request_order_does_not_matter(self) -> None:
         host = self.stats(

@@ -15,6 +15,7 @@ import random
 import fixtures
 from oslotest import base
 
+from pci_ext import exception
 from pci_ext.matching import assignment
 from pci_ext.matching import exclusion
 
@@ -34,7 +35,9 @@ class TestSearch(base.BaseTestCase):
             solved.append(capacities)
             return 3, [(0, 1, 1)]
 
-        found = exclusion.search((1, 1), ('a', 'b'), ((0, 1),), cheapest)
+        found = exclusion.search(
+            (1, 1), ('a', 'b'), ((0, 1),), cheapest, exclusion.Budget()
+        )
         self.assertEqual((3, [(0, 1, 1)]), found)
         self.assertEqual([(1, 1)], solved)
 
@@ -55,8 +58,11 @@ class TestSearch(base.BaseTestCase):
             ((0, 1, 1), (0, 2, 1), (1, 2, 1), (2, 1, 1)), found.taken
         )
 
-    def _search_infeasible(self, cards, kinds):
-        """Search for more pools than cards; return the result and attempts."""
+    def _search_infeasible(self, cards, kinds, budget=None):
+        """Search for more pools than cards; return the attempts.
+
+        :returns: their number, and whether the search was given up
+        """
         solved = 0
 
         def cheapest(capacities):
@@ -68,23 +74,51 @@ class TestSearch(base.BaseTestCase):
             return 0, [(0, pool, 1) for pool in used]
 
         conflicts = [(2 * card, 2 * card + 1) for card in range(cards)]
-        found = exclusion.search((1,) * 2 * cards, kinds, conflicts, cheapest)
-        return found, solved
+        try:
+            found = exclusion.search(
+                (1,) * 2 * cards,
+                kinds,
+                conflicts,
+                cheapest,
+                budget or exclusion.Budget(),
+            )
+        except exception.AssignmentGivenUp:
+            return solved, True
+        self.assertIsNone(found)
+        return solved, False
 
     def test_equivalent_cards_are_tried_once(self):
         cards = 12
-        _, solved = self._search_infeasible(cards, ('PF', 'VF') * cards)
+        solved, given_up = self._search_infeasible(cards, ('PF', 'VF') * cards)
         # Less than 2 ** 12: only the number of cards decided each way counts.
         self.assertLess(solved, 13 * 14)
+        self.assertFalse(given_up)
 
     def test_gives_up(self):
         cards = 16
-        logger = self.useFixture(fixtures.FakeLogger())
         # All cards differ, and no assignment exists.
-        found, solved = self._search_infeasible(cards, range(2 * cards))
-        self.assertIsNone(found)
+        solved, given_up = self._search_infeasible(cards, range(2 * cards))
+        self.assertTrue(given_up)
         self.assertEqual(exclusion.MAX_CHOICES + 1, solved)
-        self.assertIn('the search was given up', logger.output)
+
+    def test_gives_up_for_all_hosts_together(self):
+        self.useFixture(
+            fixtures.MockPatchObject(exclusion, 'MAX_CHOICES_OF_SERVER', 300)
+        )
+        cards = 7
+        budget = exclusion.Budget()
+        tries = [
+            self._search_infeasible(cards, range(2 * cards), budget)
+            for _host in range(4)
+        ]
+        # A host alone has 254, of which the first 64 do not count.
+        self.assertEqual(
+            [(255, False), (175, True), (65, True), (65, True)], tries
+        )
+        # So small searches go on.
+        self.assertEqual(
+            (31, False), self._search_infeasible(4, range(8), budget)
+        )
 
     def test_chain_of_conflicts(self):
         # Five pools, each in conflict with the next: 0, 2 and 4 remain.

@@ -16,10 +16,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import fixtures
 import hypothesis
 from hypothesis import strategies as st
 from oslotest import base
 
+from pci_ext import exception
+from pci_ext.matching import assignment
 from pci_ext.matching import explanation
 from pci_ext.matching import request_grammar
 from pci_ext.tests.unit.matching import test_compiled_requests
@@ -172,4 +175,21 @@ class TextTest(base.BaseTestCase):
             'The host does not fit: it has enough for each request, but not '
             'for all at once. any: found 0 of 1.',
             text_of([pool('000a')], (1, [A]), (1, [ANY])),
+        )
+
+    def test_search_that_was_given_up(self) -> None:
+        self.useFixture(
+            fixtures.MockPatchObject(
+                assignment, 'assign', side_effect=exception.AssignmentGivenUp
+            )
+        )
+        found = explain([pool('000a')], (1, [A]))
+        self.assertEqual(
+            (False, (), (0,), (1,)),
+            (found.fits, found.taken, found.found, found.matching),
+        )
+        self.assertIn(
+            'It is not known whether the host fits. The search for PCI '
+            'devices was given up: ',
+            text_of([pool('000a')], (1, [A])),
         )

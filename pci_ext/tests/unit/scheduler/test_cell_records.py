@@ -85,7 +85,8 @@ class CellTest(base.BaseTestCase):
         recorded = host_records.RecordedPools([self.cell], (), True)
         return sorted(
             host.name
-            for _, listed in recorded.fitting(requests)
+            for pools, listed in recorded.kinds()
+            if requests.fit(pools)
             for host in listed
         )
 

@@ -13,14 +13,21 @@
 from __future__ import annotations
 
 import logging
+from unittest import mock
 
 import fixtures
+from nova import exception as nova_exception
+from nova import objects
+from nova import weights as nova_weights
+from nova.scheduler import host_manager
 from oslotest import base
 
 from pci_ext import exception
+from pci_ext.matching import exclusion
 from pci_ext.matching import explanation
 from pci_ext.scheduler import filters
 from pci_ext.scheduler.filters import pci_flavor_filter
+from pci_ext.scheduler.weights import pci_flavor as weights
 from pci_ext.tests import fixtures as pci_ext_fixtures
 from pci_ext.tests.unit.claims import devices
 from pci_ext.tests.unit.scheduler import hosts
@@ -29,7 +36,7 @@ A = {'product_id': '000a'}
 B = {'product_id': '000b'}
 
 
-class PciFlavorFilterTest(base.BaseTestCase):
+class FilterTestCase(base.BaseTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.useFixture(pci_ext_fixtures.Activation())
@@ -40,6 +47,8 @@ class PciFlavorFilterTest(base.BaseTestCase):
             host.host for host in self.filter.filter_all(candidates, server)
         ]
 
+
+class PciFlavorFilterTest(FilterTestCase):
     def test_hosts_with_the_devices_pass(self) -> None:
         self.assertEqual(
             ['one', 'both'],
@@ -178,6 +187,84 @@ class PciFlavorFilterTest(base.BaseTestCase):
         self.assertEqual(
             [pci_flavor_filter.PciFlavorFilter], filters.all_filters()
         )
+
+
+class CardsTest(FilterTestCase):
+    """Hosts of cards that are each given away whole or in parts."""
+
+    CARDS = range(12)
+
+    def host(self, name: str, spare: int = 0) -> host_manager.HostState:
+        """Make a host; its cards are told apart by their names.
+
+        :param spare: VFs that are on no card
+        """
+        pools = [
+            {
+                'address': f'0000:{card:02x}:00.0',
+                'dev_type': dev_type,
+                'e.name': str(card),
+            }
+            for card in self.CARDS
+            for dev_type in ('type-PF', 'type-VF')
+        ]
+        rest = {'dev_type': 'type-VF', 'e.name': '0', 'count': spare}
+        return hosts.host(name, *pools, rest)
+
+    def server(self) -> objects.RequestSpec:
+        """Make a server that needs one card more than a host has."""
+        server = hosts.server(
+            *(
+                devices.request(
+                    count,
+                    *(
+                        {'dev_type': dev_type, 'e.name': str(card)}
+                        for card in self.CARDS
+                    ),
+                )
+                for count, dev_type in ((6, 'type-PF'), (7, 'type-VF'))
+            )
+        )
+        server.num_instances = 1
+        return server
+
+    def test_tells_the_user_that_the_search_was_given_up(self) -> None:
+        error = self.assertRaises(
+            nova_exception.NoValidHost,
+            self.passing,
+            self.server(),
+            hosts.host('none'),
+            self.host('hard'),
+        )
+        self.assertIn('search for PCI devices', error.format_message())
+
+    def test_another_host_passes(self) -> None:
+        log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
+        server = self.server()
+        hard, easy = self.host('hard'), self.host('easy', 7)
+        self.assertEqual(['easy'], self.passing(server, hard, easy))
+        self.assertIn('hosts were left out', log.output)
+        weigher = weights.PciFlavorWeigher()
+        self.assertEqual(
+            [-1.0, 0.0],
+            weigher.weigh_objects(
+                [nova_weights.WeighedObject(each, 0) for each in (hard, easy)],
+                server,
+            ),
+        )
+        self.assertFalse(self.filter.host_passes(hard, server))
+
+    def test_nova_frees_the_hosts_of_other_servers(self) -> None:
+        server = self.server()
+        server.num_instances = 2
+        self.assertEqual([], self.passing(server, self.host('hard')))
+
+    def test_equal_hosts_are_searched_once(self) -> None:
+        search = mock.Mock(wraps=exclusion.search)
+        self.useFixture(fixtures.MockPatchObject(exclusion, 'search', search))
+        alike = [self.host(name, 8) for name in ('a', 'b', 'c')]
+        self.assertEqual(['a', 'b', 'c'], self.passing(self.server(), *alike))
+        self.assertEqual(1, search.call_count)
 
 
 class InactiveTest(base.BaseTestCase):

@@ -71,6 +71,41 @@ class EvaluateTestCase(base.RouterTestCase):
             {'all': True, 'few': True, 'none': False, 'plain': False}, fits
         )
 
+    def test_search_that_is_given_up(self) -> None:
+        cards = range(12)
+        card_type = {'type-PF': 'pf', 'type-VF': 'vf'}
+        self.create_host(
+            'cell2',
+            'cards',
+            *(
+                INTEL
+                | {
+                    'count': 1,
+                    'dev_type': dev_type,
+                    'address': f'0000:{card:02x}:00.0',
+                    'e.name': str(card),
+                }
+                for card in cards
+                for dev_type in card_type
+            ),
+        )
+        for dev_type, prefix in card_type.items():
+            for card in cards:
+                db.create(
+                    pci_flavor.PciFlavor(
+                        name=f'{prefix}{card}',
+                        specs={'dev_type': dev_type, 'e.name': str(card)},
+                    )
+                )
+        pfs, vfs = (
+            ','.join(f'{prefix}{card}' for card in cards)
+            for prefix in card_type.values()
+        )
+        host = self.evaluate(f'6:{pfs};7:{vfs}')['hosts'][1]
+        self.assertFalse(host['fits'])
+        self.assertIn('is not known whether the host', host['explanation'])
+        self.assertEqual([0, 0], [each['found'] for each in host['requests']])
+
     def test_reports_the_fit_of_each_host(self) -> None:
         found = self.evaluate('IntelGPU,NvGPU;1:QA;')
         self.assertEqual('1:IntelGPU,NvGPU;1:QA', found['request'])

@@ -26,6 +26,7 @@ from pci_ext.compute import rpcapi
 from pci_ext.compute.operations import detach
 from pci_ext.compute.operations import server_task
 from pci_ext.matching import addresses
+from pci_ext.matching import assignment
 from pci_ext.requests import instance_requests
 from pci_ext.requests import moves
 from pci_ext.tests.component.compute import base
@@ -102,6 +103,17 @@ class AttachTestCase(OperationsTestCase):
                 )
             ],
         )
+
+    def test_tells_that_the_search_for_devices_was_given_up(self) -> None:
+        server = self.create_server(1)
+        self.stub_out(
+            f'{assignment.__name__}.assign',
+            mock.Mock(side_effect=exception.AssignmentGivenUp),
+        )
+        answer = self.attach(server, 1)
+        self.assertRaises(exception.PciActionRefused, rpcapi.unpack, answer)
+        self.assertFailed(server, 'The search for PCI devices was given up')
+        self.assertConsistent(server)
 
     def test_refuses_more_devices_than_are_free(self) -> None:
         server = self.create_server(2)
