@@ -16,7 +16,9 @@ Only devices are compared, by the code of the scheduler. Other filters, NUMA
 and aliases are left to the scheduler.
 """
 
+from collections import Counter
 from collections import defaultdict
+from collections.abc import Hashable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -64,19 +66,12 @@ class EvaluationsController(wsgi.Controller):
         )
         found, groups = reader.read_pools_and_groups(context)
         groups_of = by_host(groups)
-        budget = exclusion.Budget()
+        evaluator = Evaluator(compiled, requests)
         return {
             'evaluation': {
                 'request': request_grammar.format_requests(requests),
                 'hosts': [
-                    evaluate(
-                        host,
-                        pools,
-                        groups_of[host],
-                        compiled,
-                        requests,
-                        budget,
-                    )
+                    evaluator.evaluate(host, pools, groups_of[host])
                     for host, pools in sorted(
                         found.hosts, key=lambda node: node[0]
                     )
@@ -96,48 +91,90 @@ def by_host(
     return groups_of
 
 
-def evaluate(
-    host: str,
-    pools: Sequence[model.Pool],
-    groups: Iterable[model.DeviceGroup],
-    compiled: compiled_requests.CompiledRequests,
-    requests: Sequence[request_grammar.Request],
-    budget: exclusion.Budget,
-) -> View:
-    reported = grouping.selectable([pool.reported for pool in pools])
-    explained = explanation.explain(compiled, reported, budget)
-    totals = capacity.count_matching(compiled, groups)
-    return {
-        'host': host,
-        'fits': explained.fits,
-        'explanation': explanation.to_text(
-            explained, requests, reported, totals
-        ),
-        'assignment': [
-            {
-                'request': str(requests[taken.request]),
-                'pci_flavor': requests[taken.request].alternatives[
-                    taken.alternative
-                ],
-                'count': taken.count,
-                'pool': pools[taken.pool].properties,
-            }
-            for taken in (explained.taken if explained.fits else ())
-        ],
-        'requests': [
-            {
-                'request': str(request),
-                'count': request.count,
-                'found': count,
-                'matching': matching,
-                'total': total,
-            }
-            for request, count, matching, total in zip(
-                requests,
-                explained.found,
-                explained.matching,
-                totals,
-                strict=True,
-            )
-        ],
-    }
+class Evaluator:
+    """Evaluates hosts for the requests of one server.
+
+    A cloud has many hosts of few kinds: equal ones are evaluated once.
+    """
+
+    def __init__(
+        self,
+        compiled: compiled_requests.CompiledRequests,
+        requests: Sequence[request_grammar.Request],
+    ) -> None:
+        """Evaluate hosts for some requests.
+
+        :param requests: the same, with the names of their alternatives
+        """
+        self._compiled = compiled
+        self._requests = requests
+        self._budget = exclusion.Budget()
+        self._views: dict[Hashable, View] = {}
+
+    def evaluate(
+        self,
+        host: str,
+        pools: Sequence[model.Pool],
+        groups: Iterable[model.DeviceGroup],
+    ) -> View:
+        """Evaluate a host.
+
+        :param groups: its devices
+        :returns: a view that shares its values with those of equal hosts
+        """
+        groups = list(groups)
+        kind = (
+            tuple(frozenset(pool.reported.items()) for pool in pools),
+            frozenset(
+                Counter(
+                    (frozenset(group.pool.items()), group.status, group.number)
+                    for group in groups
+                ).items()
+            ),
+        )
+        if kind not in self._views:
+            self._views[kind] = self._evaluate(pools, groups)
+        return {'host': host, **self._views[kind]}
+
+    def _evaluate(
+        self,
+        pools: Sequence[model.Pool],
+        groups: Iterable[model.DeviceGroup],
+    ) -> View:
+        requests = self._requests
+        reported = grouping.selectable([pool.reported for pool in pools])
+        explained = explanation.explain(self._compiled, reported, self._budget)
+        totals = capacity.count_matching(self._compiled, groups)
+        return {
+            'fits': explained.fits,
+            'explanation': explanation.to_text(
+                explained, requests, reported, totals
+            ),
+            'assignment': [
+                {
+                    'request': str(requests[taken.request]),
+                    'pci_flavor': requests[taken.request].alternatives[
+                        taken.alternative
+                    ],
+                    'count': taken.count,
+                    'pool': pools[taken.pool].properties,
+                }
+                for taken in (explained.taken if explained.fits else ())
+            ],
+            'requests': [
+                {
+                    'request': str(request),
+                    'count': request.count,
+                    'found': count,
+                    'matching': matching,
+                    'total': total,
+                }
+                for request, count, matching, total in zip(
+                    requests,
+                    explained.found,
+                    explained.matching,
+                    totals,
+                    strict=True,
+                )
+            ],
+        }

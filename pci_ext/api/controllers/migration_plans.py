@@ -29,7 +29,6 @@ from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
 from pci_ext.api.inventory import server_devices
 from pci_ext.api.schemas import migration_plans as schema
-from pci_ext.matching import exclusion
 from pci_ext.policies import pci_devices as policies
 from pci_ext.requests import compiler
 from pci_ext.requests import teaming
@@ -139,10 +138,9 @@ def _hosts(
     compiled = compiler.compile_request_spec(instance)
     if compiled is None:
         return []
-    requests = compiler.list_names(instance)
-    budget = exclusion.Budget()
+    evaluator = evaluations.Evaluator(compiled, compiler.list_names(instance))
     return [
-        evaluations.evaluate(host, pools, groups, compiled, requests, budget)
+        evaluator.evaluate(host, pools, groups)
         for host, pools, groups in sorted(
             destinations, key=lambda node: node[0]
         )

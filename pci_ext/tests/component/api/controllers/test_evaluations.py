@@ -14,6 +14,7 @@ from typing import Any
 
 from pci_ext.api.inventory import reader
 from pci_ext.db import pci_flavors as db
+from pci_ext.matching import explanation
 from pci_ext.objects import pci_flavor
 from pci_ext.tests.component.api import base
 
@@ -69,6 +70,38 @@ class EvaluateTestCase(base.RouterTestCase):
         }
         self.assertEqual(
             {'all': True, 'few': True, 'none': False, 'plain': False}, fits
+        )
+
+    def test_equal_hosts_are_evaluated_once(self) -> None:
+        for number, free in enumerate((2, 2, 2, 1)):
+            host = self.create_host(
+                'cell1', f'equal{number}', {**NVIDIA, 'count': free}
+            )
+            for slot in range(2 + number % 2):
+                self.create_device(
+                    'cell1', host, f'0000:0{slot}:00.0', **NVIDIA
+                )
+        calls: list[Any] = []
+        explain = explanation.explain
+
+        def record(*args: Any) -> Any:
+            calls.append(args)
+            return explain(*args)
+
+        self.stub_out(f'{explanation.__name__}.explain', record)
+        hosts = {
+            host['host']: host for host in self.evaluate('2:NvGPU')['hosts']
+        }
+        # The three hosts of the fixture, and of the others those with more
+        # devices and with fewer free ones.
+        self.assertEqual(3 + 3, len(calls))
+        self.assertEqual(
+            [(True, 2), (True, 3), (True, 2), (False, 3)],
+            [
+                (each['fits'], each['requests'][0]['total'])
+                for name, each in sorted(hosts.items())
+                if name.startswith('equal')
+            ],
         )
 
     def test_search_that_is_given_up(self) -> None:
