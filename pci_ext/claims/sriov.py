@@ -18,6 +18,7 @@ tell the cards of its devices; where that matters the pool is split by card.
 """
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 import dataclasses
 from typing import Any
 
@@ -42,8 +43,9 @@ class PoolSlice:
     devices: 'list[objects.PciDevice] | None'
 
     def as_pool(self) -> dict[str, Any]:
+        """Return the properties and the count, not to be changed."""
         if self.devices is None:
-            return dict(self.pool)
+            return self.pool
         view = {**self.pool, 'count': len(self.devices)}
         if self.card:
             view[grouping.ADDRESS] = self.card
@@ -61,7 +63,7 @@ class PoolSlice:
         ] + chosen
 
 
-def split_pools(pools: list[dict[str, Any]]) -> Iterator[PoolSlice]:
+def split_pools(pools: Sequence[dict[str, Any]]) -> Iterator[PoolSlice]:
     """Split pools by card, if the host offers physical functions too."""
     has_pf = any(pool['dev_type'] == PF for pool in pools)
     for pool in pools:

@@ -83,7 +83,9 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
                     requests, provider_mapping, numa_cells
                 )
             )
-        pools = [each.as_pool() for each in sriov.split_pools(self.pools)]
+        pools = [
+            each.as_pool() for each in sriov.split_pools(self.shared_pools)
+        ]
         chosen = self._chosen(requests, provider_mapping)
         try:
             found = self._assign(pools, requests, numa_cells, chosen)
@@ -180,24 +182,44 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         excluding = {
             index for pair in grouping.exclusions(pools) for index in pair
         }
+        if not excluding:
+            return self._assign_ordered(
+                pools, requests, numa_cells, chosen, ()
+            )
         order = sorted(range(len(pools)), key=excluding.__contains__)
         ordered = [pools[index] for index in order]
+        exclusions = grouping.exclusions(ordered)
+        taken = self._assign_ordered(
+            ordered, requests, numa_cells, chosen, exclusions
+        )
+        return taken and tuple(
+            (request, order[index], count) for request, index, count in taken
+        )
+
+    def _assign_ordered(
+        self,
+        pools: list[dict[str, Any]],
+        requests: compiler.Requests,
+        numa_cells: 'list[objects.InstanceNUMACell] | None',
+        chosen: list[list[str]],
+        exclusions: tuple[tuple[int, int], ...],
+    ) -> tuple[tuple[int, int, int], ...] | None:
         parts = [
             (place, part)
             for place, (request, costs) in enumerate(
                 zip(
                     requests,
-                    self._costs(ordered, requests, numa_cells),
+                    self._costs(pools, requests, numa_cells),
                     strict=True,
                 )
             )
-            for part in _divide(request, costs, ordered, chosen[place])
+            for part in _divide(request, costs, pools, chosen[place])
         ]
         try:
             found = assignment.assign(
-                tuple(pool['count'] for pool in ordered),
-                tuple(part for _place, part in parts),
-                grouping.exclusions(ordered),
+                [pool['count'] for pool in pools],
+                [part for _place, part in parts],
+                exclusions,
             )
         except exception.AssignmentGivenUp as error:
             LOG.warning(error.format_message())
@@ -208,7 +230,7 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         if found is None:
             return None
         return tuple(
-            (parts[part][0], order[index], count)
+            (parts[part][0], index, count)
             for part, index, count in found.taken
         )
 
