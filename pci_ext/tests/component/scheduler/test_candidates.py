@@ -112,6 +112,7 @@ class CandidatesTest(test.TestCase):
                 hypervisor_type='fake',
                 hypervisor_version=1,
                 cpu_info='',
+                supported_hv_specs=[],
                 stats={own_aggregate.IS_MEMBER: 'true'},
             )
             node.create()
@@ -262,10 +263,10 @@ class CandidatesTest(test.TestCase):
         self.conf.config(group='scheduler', max_placement_results=10)
         self.nodes['host-6'].stats = {}
         self.leave_aggregate('host-6')
-        for name in ('host-1', 'host-6'):
-            self.set_pools(name, A)
-        found = {self.schedule(devices.request(1, A)) for _ in range(9)}
-        self.assertEqual({'host-1', 'host-6'}, found)
+        self.set_pools('host-1', A | {'count': 2})
+        # It is preferred, as it fits tightest.
+        self.set_pools('host-6', A)
+        self.assertEqual('host-6', self.schedule(devices.request(1, A)))
 
     def test_finds_hosts_that_have_lost_their_aggregates(self) -> None:
         self.set_pools('host-1', A)
