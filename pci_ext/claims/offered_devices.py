@@ -90,9 +90,10 @@ class OfferedDeviceSpec(devspec.PciDeviceSpec):
         return self.entry.selector.matches(properties_of(dev_dict))
 
     def get_tags(self) -> dict[str, str]:
-        """Return the tags of Nova that are sent to Neutron with a device."""
+        """Return the tags of Nova that Neutron and Placement are sent."""
         network = self.entry.attributes.get(device_specs.PHYSICAL_NETWORK)
-        return {request.PCI_NET_TAG: network} if network else {}
+        tags = {request.PCI_NET_TAG: network} if network else {}
+        return {**tags, **self.entry.placement}
 
     def enhanced_pci_device_with_spec_tags(self, dev: dict[str, Any]) -> None:
         super().enhanced_pci_device_with_spec_tags(dev)

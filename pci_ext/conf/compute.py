@@ -41,7 +41,9 @@ other property that the hypervisor reports. Its values are patterns: a literal,
 a regular expression in RE2 syntax that matches the whole value, or ``*``. An
 address is a full or partial PCI address with ``*`` or a regular expression in
 place of any field, or a range ``0000:06:00.0-0000:06:01.7``. The keys of the
-extra attributes start with ``e.``.
+extra attributes start with ``e.``. Beside them, ``resource_class`` and
+``traits`` name the resource class and the traits, with commas between them, of
+the devices in Placement, as in ``[pci] device_spec``.
 
 A change is taken up when nova-compute starts and, after a SIGHUP, at its next
 periodic scan. A device that is offered no more while a server has it is kept

@@ -45,9 +45,14 @@ _WORDS_OF_NOVA = {
     'live_migratable': _TAG,
     'one_time_use': _TAG,
     'remote_managed': _TAG,
-    'resource_class': _TAG,
-    'traits': _TAG,
+    'resource_class': _('write it into the second object.'),
+    'traits': _('write it into the second object.'),
 }
+
+#: Keys of the second object that are no attributes: where devices are in
+#: Placement, the resource class of a device, and its traits with commas
+#: between them, as in Nova's device_spec.
+PLACEMENT_KEYS = frozenset({'resource_class', 'traits'})
 
 #: Characters in the key and in the value of an attribute.
 MAX_ATTRIBUTE_LENGTH = 255
@@ -66,10 +71,12 @@ class DeviceSpec:
 
     :ivar selector: the devices that are offered
     :ivar attributes: attributes given to them, by key
+    :ivar placement: their resource class and traits in Placement, if given
     """
 
     selector: selectors.Selector
     attributes: Mapping[str, str]
+    placement: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def parse_pci_information(entry: str) -> DeviceSpec:
@@ -143,17 +150,23 @@ def _parse_pair(pair: Any) -> DeviceSpec:
                 '"gpu"}].'
             )
         )
-    specs, attributes = pair
+    specs, given = pair
     for key in specs:
         _check_selected(key)
-    for key, value in attributes.items():
+    for key, value in given.items():
         _check_attribute(key, value)
+    attributes = {
+        key: value for key, value in given.items() if key not in PLACEMENT_KEYS
+    }
+    placement = {
+        key: value for key, value in given.items() if key in PLACEMENT_KEYS
+    }
     if len(json.dumps(attributes)) > MAX_ATTRIBUTES_SIZE:
         raise ValueError(
             _('the attributes together take more than %d bytes.')
             % MAX_ATTRIBUTES_SIZE
         )
-    return DeviceSpec(selectors.Selector(specs), attributes)
+    return DeviceSpec(selectors.Selector(specs), attributes, placement)
 
 
 def _check_selected(key: str) -> None:
@@ -176,7 +189,7 @@ def _check_selected(key: str) -> None:
 def _check_attribute(key: str, value: object) -> None:
     reason = None
     name = key.removeprefix(grouping.ATTRIBUTE_PREFIX)
-    if name == key:
+    if name == key and key not in PLACEMENT_KEYS:
         reason = _('its key does not start with "e.".')
     elif not name or not name.isprintable() or set(name) & set(' ,'):
         # A comma or space would not go into the list pci_flavor_attrs.

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from unittest import mock
 
+from nova.compute import pci_placement_translator
 from nova.pci import whitelist
 from oslotest import base
 
@@ -60,6 +61,44 @@ class WhitelistTest(base.BaseTestCase):
             self.assertEqual({'e.x': 'y'}, self.attributes(), selector)
         self.offer('[{"serial": "*"}, {}]')
         self.assertIsNone(self.attributes())
+
+    def test_resource_class_and_traits_in_placement(self) -> None:
+        self.offer(
+            '[{"product_id": "0001"}, {"e.group": "gpu", "resource_class": '
+            '"gpu", "traits": "big,HW_GPU_API_VULKAN"}]',
+            '[{}, {}]',
+        )
+        specs = whitelist.Whitelist([])
+        view = pci_placement_translator.PlacementView('host', [])
+        for address, product_id in (
+            ('0000:01:00.0', '0001'),
+            ('0000:02:00.0', '0002'),
+        ):
+            device = devices.device(address, product_id=product_id)
+            view.process_dev(device, specs.get_devspec(device))
+        self.assertEqual(
+            {
+                'host_0000:01:00.0': (
+                    'CUSTOM_GPU',
+                    {
+                        'CUSTOM_BIG',
+                        'HW_GPU_API_VULKAN',
+                        'COMPUTE_MANAGED_PCI_DEVICE',
+                    },
+                ),
+                'host_0000:02:00.0': (
+                    'CUSTOM_PCI_8086_0002',
+                    {'COMPUTE_MANAGED_PCI_DEVICE'},
+                ),
+            },
+            {
+                name: (provider.resource_class, provider.traits)
+                for name, provider in view.rps.items()
+            },
+        )
+        self.assertEqual(
+            {'e.group': 'gpu'}, self.attributes(product_id='0001')
+        )
 
     def test_matches_a_device_record_like_the_report(self) -> None:
         self.offer('[{"class": "020000", "numa_node": "1"}, {}]')

@@ -96,6 +96,8 @@ class TestParsePciInformation(base.BaseTestCase):
             ('device_type', 'write dev_type'),
             ('devname', 'write address'),
             ('managed', 'a tag for [pci] device_spec'),
+            ('resource_class', 'into the second object'),
+            ('traits', 'into the second object'),
             ('one_time_use', 'a tag for [pci] device_spec'),
             ('e.group', 'into the second object'),
         ):
@@ -125,6 +127,19 @@ class TestParsePciInformation(base.BaseTestCase):
         for key in ('e.', 'e. ', 'e.a,b', 'e.a\n', 'e.\ud800'):
             entry = json.dumps([{}, {key: 'x'}])
             self.assertIn('needs a name', self._reason(entry), entry)
+
+    def test_resource_class_and_traits_are_no_attributes(self):
+        spec = self._parse(
+            '[{}, {"e.a": "b", "resource_class": "GPU", "traits": "A,b"}]'
+        )
+        self.assertEqual({'e.a': 'b'}, spec.attributes)
+        self.assertEqual(
+            {'resource_class': 'GPU', 'traits': 'A,b'}, spec.placement
+        )
+        for value in (1, '', ['A'], 'a\u0000', 'x' * 256):
+            for key in ('resource_class', 'traits'):
+                reason = self._reason(json.dumps([{}, {key: value}]))
+                self.assertIn(f'attribute {key!r}: its ', reason)
 
     def test_bad_values_of_attributes_are_refused(self):
         self.assertIn('empty', self._reason('[{}, {"e.x": ""}]'))
