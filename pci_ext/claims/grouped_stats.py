@@ -207,8 +207,14 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
             self.remove_device(parent)
 
     def to_device_pools_obj(self) -> 'objects.PciDevicePoolList':
-        """Return the pools for the report; log if they are too many."""
+        """Return the pools for the report; log if they are too many.
+
+        A quarter of their record would be the names of fields that are set,
+        which are all: without them a third more pools can be saved.
+        """
         reported = super().to_device_pools_obj()
+        for pool in reported:
+            pool.obj_reset_changes()
         if len(reported) >= _POOLS_TO_MEASURE:
             size = len(jsonutils.dumps(reported.obj_to_primitive()))
             if size > _COLUMN_SIZE:

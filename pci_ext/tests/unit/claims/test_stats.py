@@ -88,7 +88,7 @@ class GroupingTest(StatsTest):
 
     def test_pools_that_the_database_cannot_hold(self) -> None:
         logger = self.useFixture(FakeLogger())
-        for slots, logged in ((31, False), (320, True)):
+        for slots, logged in ((180, False), (320, True)):
             self.offer(
                 *(
                     f'[{{"address": "{slot // 32:02x}:{slot % 32:02x}.0"}},'
