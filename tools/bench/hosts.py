@@ -24,6 +24,7 @@ from typing import Any
 from nova import objects
 from nova.objects import pci_device_pool
 from nova.pci import stats as nova_stats
+from nova.pci import whitelist
 from nova.scheduler import host_manager
 
 GPU = {'vendor_id': '10de', 'product_id': '1db4'}
@@ -35,6 +36,7 @@ KINDS = {'alike': 1, '20 kinds': 20, 'all different': None}
 
 #: Those of Nova, as they were before activation.
 NovaStats = nova_stats.PciDeviceStats
+NovaWhitelist = whitelist.Whitelist
 nova_pools = pci_device_pool.from_pci_stats
 
 
