@@ -13,18 +13,22 @@
 import os
 import pathlib
 import sys
+from typing import ClassVar
 import venv
 
+from pci_ext.tests.deployment.cloud import install_page
 from pci_ext.tests.packaging import base
 
 
 class WheelTestCase(base.PackageTestCase):
-    """The wheel, installed into a virtual environment of its own."""
+    """The wheel, installed into a virtual environment as the page says."""
+
+    source: ClassVar[pathlib.Path]
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        source = cls.build_folder()
+        cls.source = source = cls.build_folder()
         # With the manual pages, which are in the wheel if they are built.
         base.run(
             *(sys.executable, '-m', 'sphinx', '-W', '-q', '-t', 'man'),
@@ -32,16 +36,19 @@ class WheelTestCase(base.PackageTestCase):
             *('doc/source', 'doc/build/man'),
             cwd=source,
         )
-        folder = source.parent
-        base.run(
-            *(sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-deps'),
-            *('--wheel-dir', folder / 'dist', source),
-        )
-        [wheel] = (folder / 'dist').iterdir()
-        prefix = folder / 'venv'
+        prefix = source.parent / 'venv'
         venv.create(prefix, symlinks=True)
         cls.programs = prefix / 'bin'
-        cls.pip('install', '--quiet', '--no-deps', '--no-index', wheel)
+        base.run(
+            *('sh', '-ec', install_page.install_script()),
+            cwd=source,
+            env={
+                'PATH': f'{os.path.dirname(sys.executable)}:{os.defpath}',
+                'PIP_NO_DEPS': '1',
+                'PIP_PYTHON': str(cls.programs / 'python'),
+                'PIP_QUIET': '1',
+            },
+        )
         [cls.modules] = prefix.glob('lib/python*/site-packages')
         (cls.modules / 'dependencies.pth').write_text(base.DEPENDENCIES)
         cls.data = prefix / 'etc/pci_ext'
@@ -58,6 +65,11 @@ class WheelTestCase(base.PackageTestCase):
         return base.run(
             self.programs / 'python', *arguments, cwd=pathlib.Path('/')
         )
+
+    def test_is_the_one_that_was_built(self) -> None:
+        [wheel] = (self.source / 'dist').iterdir()
+        version = wheel.name.split('-')[1]
+        self.assertIn(f'\nVersion: {version}\n', self.pip('show', 'pci_ext'))
 
     def test_has_all_modules(self) -> None:
         self.check_modules()

@@ -32,6 +32,18 @@ class InstallPageTestCase(base.BaseTestCase):
         [block] = install_page.unknown(install_page.blocks(text))
         self.assertEqual(['false'], block.commands)
 
+    def test_source_is_installed_by_the_page(self) -> None:
+        self.assertEqual(
+            [
+                'pip wheel --no-deps --wheel-dir dist .',
+                'export PIP_FIND_LINKS="$PWD/dist $PIP_FIND_LINKS"',
+                'pip install pci_ext',
+                "pip install 'pci_ext[libvirt]'",
+                "pip install 'pci_ext[client]'",
+            ],
+            install_page.install_script().splitlines(),
+        )
+
     def test_page_shows_the_line_of_active_services(self) -> None:
         page = pathlib.Path(install_page.PATH).read_text('utf-8')
         self.assertIn(f'   {enabling.ACTIVE}...\n', page)

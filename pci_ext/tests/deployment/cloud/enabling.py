@@ -13,10 +13,8 @@
 """Follows the install page of pci_ext literally."""
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 
 from pci_ext.tests.deployment.cloud import bringup
 from pci_ext.tests.deployment.cloud import computes
@@ -25,6 +23,7 @@ from pci_ext.tests.deployment.cloud import hypervisors
 from pci_ext.tests.deployment.cloud import install_page
 from pci_ext.tests.deployment.cloud import programs
 from pci_ext.tests.deployment.cloud import services
+from pci_ext.tests.deployment.cloud import source
 from pci_ext.tests.deployment.cloud import state_directory
 
 #: The log line of the start of a service, as on the page.
@@ -55,14 +54,10 @@ class Reader:
             raise state_directory.DeployError(
                 f'The page has a step that is not followed: {blocks[0]}'
             )
-        pip: dict[str, str] = {}
+        self._install()
         for block in install_page.read():
             if block.language == 'ini':
                 self._edit(block)
-            elif block.section == 'Install':
-                pip = pip or self._build()
-                for command in block.commands:
-                    self._run(command, services.CONTROLLER, **pip)
             elif block.section == 'nova-api':
                 self._create_tables(block)
             elif block.section == 'Check':
@@ -79,37 +74,27 @@ class Reader:
             )
             self.state.write(name, after)
 
-    def _build(self) -> dict[str, str]:
-        """Build the package of this source.
+    def _install(self) -> None:
+        """Install pci_ext from a copy of this source.
 
-        :returns: the environment variables with which pip finds it
+        :raises DeployError: if pip finds another version of it
         """
-        wheels = self.state.path('wheels')
-        shutil.rmtree(wheels, ignore_errors=True)
-        with tempfile.TemporaryDirectory() as source:
-            # tox may build the package meanwhile, and a build writes into its
-            # source.
-            shutil.copytree(
-                state_directory.ROOT,
-                source,
-                ignore=shutil.ignore_patterns('.tox', '.venv*', '*.egg-info'),
-                symlinks=True,
-                dirs_exist_ok=True,
-            )
-            programs.run(
-                *_pip('wheel', '--quiet', '--no-deps'),
-                *('--wheel-dir', wheels, source),
-            )
         programs.run(*_pip('uninstall', '--quiet', '--yes', 'pci_ext'))
-        [wheel] = os.listdir(wheels)
+        with source.copied() as folder:
+            self._run(
+                install_page.install_script(),
+                services.CONTROLLER,
+                folder=folder,
+                PIP_QUIET='1',
+            )
+            [wheel] = os.listdir(os.path.join(folder, 'dist'))
         version = wheel.split('-')[1]
-        constraints = self.state.write('wheels.txt', f'pci_ext=={version}\n')
-        others = os.environ.get('PIP_FIND_LINKS', '')
-        return {
-            'PIP_CONSTRAINT': constraints,
-            'PIP_FIND_LINKS': f'{wheels} {others}'.strip(),
-            'PIP_QUIET': '1',
-        }
+        if f'\nVersion: {version}\n' not in programs.run(
+            *_pip('show', 'pci_ext')
+        ):
+            raise state_directory.DeployError(
+                f'pip installed another pci_ext than version {version}.'
+            )
 
     def _create_tables(self, block: install_page.Block) -> None:
         databases.create(self.state, 'pci_ext', 'pci_ext')
@@ -153,9 +138,17 @@ class Reader:
                     )
             print(f'{name}: pci_ext is active')
 
-    def _run(self, command: str, host: str, **environ: str) -> None:
+    def _run(
+        self,
+        command: str,
+        host: str,
+        *,
+        folder: str | None = None,
+        **environ: str,
+    ) -> None:
         """Run a command of the page as on a host.
 
+        :param folder: where; by default in the home folder
         :raises DeployError: if it fails, except a warning of an upgrade check
         """
         home = self.state.path('home', host)
@@ -170,7 +163,7 @@ class Reader:
             enter = hypervisors.enter_command(self.state, host)
         done = subprocess.run(
             [*enter, 'sh', '-ec', command],
-            cwd=home,
+            cwd=folder or home,
             env={
                 **os.environ,
                 'HOME': home,

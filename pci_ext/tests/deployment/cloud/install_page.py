@@ -97,6 +97,19 @@ def unknown(found: Iterable[Block]) -> list[Block]:
     ]
 
 
+def install_script() -> str:
+    """Return the commands that install pci_ext, in the folder of its source.
+
+    They share their shell variables.
+    """
+    return '\n'.join(
+        command
+        for block in read()
+        if block.section == 'Install'
+        for command in block.commands
+    )
+
+
 def controller_sections() -> list[str]:
     """Return the sections for the controller."""
     return [each.section for each in read() if each.section != COMPUTE[-1]]
