@@ -12,8 +12,12 @@
 
 """``pci-ext-status``: tells whether pci_ext is ready for an upgrade."""
 
+from collections.abc import Callable
 from collections.abc import Sequence
+from importlib import metadata
 import sys
+import traceback
+from typing import Any
 
 from nova import objects
 import nova.conf
@@ -33,6 +37,7 @@ CONF = nova.conf.CONF
 
 #: In the order they are run in, by the names they are shown under.
 CHECKS = (
+    (_('Configuration Files'), configuration.files_read),
     (_('Database Schema'), databases.schema),
     (_('Activation'), configuration.activated),
     (_('Scheduler'), configuration.scheduler_starts),
@@ -42,12 +47,25 @@ CHECKS = (
 )
 
 
+def _run(check: Callable[[], upgradecheck.Result]) -> upgradecheck.Result:
+    """Run a check; an error in it is its result, and the others are run."""
+    try:
+        return check()
+    except Exception as error:
+        traceback.print_exc()
+        return upgradecheck.Result(
+            upgradecheck.Code.FAILURE,
+            _('Not checked: %(type)s: %(error)s')
+            % {'type': type(error).__name__, 'error': error},
+        )
+
+
 class Checks(upgradecheck.UpgradeCommands):
     """The checks of ``pci-ext-status upgrade check``."""
 
     _upgrade_checks = tuple(
         # They are called as methods are.
-        (name, lambda self, check=check: check())
+        (name, lambda self, check=check: _run(check))
         for name, check in CHECKS
     )
 
@@ -61,6 +79,19 @@ class Checks(upgradecheck.UpgradeCommands):
         return super().check()
 
 
+def _add_commands(subparsers: Any) -> None:
+    text = _('Checks before an upgrade, or a start, of the services.')
+    commands = subparsers.add_parser(
+        'upgrade', help=text, description=text
+    ).add_subparsers(required=True, metavar='check')
+    text = _('Check the configuration, the databases and the devices.')
+    check = commands.add_parser('check', help=text, description=text)
+    check.add_argument(
+        '--json', action='store_true', help=_('Print the results in JSON.')
+    )
+    check.set_defaults(action_fn=Checks().check)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the checks, with the configuration files of Nova.
 
@@ -69,13 +100,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         failure, 255 if nothing was checked
     """
     pci_ext_conf.register_opts(CONF)
+    # upgradecheck.main has no version, and no title for the commands.
+    CONF.register_cli_opt(
+        cfg.SubCommandOpt(
+            'command', title=_('Commands'), handler=_add_commands
+        )
+    )
     try:
-        return upgradecheck.main(
-            CONF,
+        CONF(
+            list(sys.argv[1:] if argv is None else argv),
             project='nova',
-            upgrade_command=Checks(),
-            argv=list(sys.argv[1:] if argv is None else argv),
+            version=metadata.version('pci_ext'),
         )
     except cfg.Error as error:
         print(error, file=sys.stderr)
         return 255
+    # It looks there for the option --json.
+    upgradecheck.CONF = CONF
+    return upgradecheck.run(CONF)

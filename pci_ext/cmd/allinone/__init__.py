@@ -15,6 +15,7 @@
 import argparse
 from collections.abc import Sequence
 import fcntl
+from importlib import metadata
 import logging
 import os
 import shlex
@@ -87,6 +88,9 @@ def parse_args(
         description='Run Placement and Nova (API, conductor, scheduler and '
         'compute) in one process, with simulated hosts and PCI devices. '
         'Further options are passed to Nova.',
+    )
+    parser.add_argument(
+        '--version', action='version', version=metadata.version('pci_ext')
     )
     parser.add_argument(
         '--data-dir',

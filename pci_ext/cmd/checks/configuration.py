@@ -12,6 +12,9 @@
 
 """Upgrade checks of the configuration of the services of Nova."""
 
+import glob
+import os
+
 # The seam of nova-api is there once this is loaded.
 from nova.api.openstack import wsgi_app  # noqa: F401
 import nova.conf
@@ -42,6 +45,29 @@ def register_profiler() -> None:
     profiler = importutils.try_import('osprofiler.opts')
     if profiler:
         profiler.set_defaults(CONF)
+
+
+def files_read() -> upgradecheck.Result:
+    """Name the configuration files that the other checks are about."""
+    files = [
+        *(CONF.config_file or ()),
+        *(
+            path
+            for folder in CONF.config_dir or ()
+            for path in sorted(glob.glob(os.path.join(folder, '*.conf')))
+        ),
+    ]
+    if files:
+        return upgradecheck.Result(
+            upgradecheck.Code.SUCCESS, _('Read: %s.') % ', '.join(files)
+        )
+    return upgradecheck.Result(
+        upgradecheck.Code.WARNING,
+        _(
+            'No configuration file was found: the other checks are about the '
+            'defaults of Nova. Name the files of a service by --config-file.'
+        ),
+    )
 
 
 def activated() -> upgradecheck.Result:

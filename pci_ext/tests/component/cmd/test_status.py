@@ -16,8 +16,10 @@ import subprocess
 import sys
 
 import fixtures
+from oslo_upgradecheck import upgradecheck
 from oslotest import base
 
+from pci_ext.cmd import status
 from pci_ext.db import migration
 from pci_ext.tests.component.db import base as db_base
 
@@ -42,11 +44,13 @@ class TestUpgradeCheck(base.BaseTestCase):
         if configuration is not None:
             with open(path, 'w') as file:
                 file.write(configuration.format(folder=self.folder.path))
+        return self.run_with(
+            '--config-file', path, 'upgrade', 'check', *arguments
+        )
+
+    def run_with(self, *arguments):
         done = subprocess.run(
-            [
-                *(sys.executable, '-c', PROGRAM, '--config-file', path),
-                *('upgrade', 'check', *arguments),
-            ],
+            [sys.executable, '-c', PROGRAM, *arguments],
             env={
                 **os.environ,
                 'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'true',
@@ -71,6 +75,7 @@ class TestUpgradeCheck(base.BaseTestCase):
         }
         self.assertEqual(
             {
+                'Configuration Files': 0,
                 'Database Schema': 2,
                 'Activation': 2,
                 'Scheduler': 0,
@@ -109,4 +114,20 @@ class TestUpgradeCheck(base.BaseTestCase):
         )
         self.assertEqual(0, code)
         self.assertIn('Check: Activation', stdout)
-        self.assertEqual(6, stdout.count('Result: Success'))
+        self.assertIn('Details: Read: ', stdout)
+        self.assertEqual(7, stdout.count('Result: Success'))
+
+    def test_help_has_a_title_and_no_warnings(self):
+        code, stdout = self.run_with('--help')
+        self.assertEqual((0, ''), (code, self.stderr))
+        self.assertIn('\nCommands:\n', stdout)
+        self.assertIn('--version', stdout)
+
+
+class TestFailingCheck(base.BaseTestCase):
+    def test_error_of_a_check_is_its_result(self):
+        stderr = self.useFixture(fixtures.StringStream('stderr')).stream
+        self.useFixture(fixtures.MonkeyPatch('sys.stderr', stderr))
+        result = status._run(lambda: {}['missing'])
+        self.assertEqual(upgradecheck.Code.FAILURE, result.code)
+        self.assertEqual("Not checked: KeyError: 'missing'", result.details)

@@ -11,6 +11,9 @@
 # under the License.
 
 import dataclasses
+import pathlib
+
+import fixtures
 
 from pci_ext.activation import activator
 from pci_ext.cmd.checks import configuration
@@ -19,6 +22,28 @@ from pci_ext.tests.component.cmd.checks import base
 NOTIFICATIONS = 'oslo_messaging_notifications'
 NOVA_FILTERS = 'nova.scheduler.filters.all_filters'
 OUR_FILTERS = 'pci_ext.scheduler.filters.all_filters'
+
+
+class FilesReadTestCase(base.CheckTestCase):
+    def test_names_the_files(self) -> None:
+        folder = self.useFixture(fixtures.TempDir())
+        for name in ('b.conf', 'a.conf', 'notes'):
+            pathlib.Path(folder.join(name)).touch()
+        self.flags(config_file=['nova.conf'], config_dir=[folder.path])
+        result = configuration.files_read()
+        self.assertEqual(
+            f'Read: nova.conf, {folder.join("a.conf")}, '
+            f'{folder.join("b.conf")}.',
+            result.details,
+        )
+
+    def test_warns_if_there_are_none(self) -> None:
+        self.assert_problem(
+            base.WARNING,
+            configuration.files_read,
+            'No configuration file was found',
+            '--config-file',
+        )
 
 
 class ActivatedTestCase(base.CheckTestCase):
