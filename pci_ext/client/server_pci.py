@@ -31,6 +31,7 @@ _LONG_COLUMNS = {
     **_COLUMNS,
     'pci_flavor': 'PCI Flavor',
     'alternatives': 'Alternatives',
+    'pci_name': 'Name',
     'status': 'Status',
     'attached': 'Attached',
     'state': 'State',

@@ -24,9 +24,11 @@ from nova.policies import instance_actions
 
 from pci_ext import server_state
 from pci_ext.api import policy
+from pci_ext.api.inventory import flavor_matches
 from pci_ext.api.inventory import server_devices
 from pci_ext.api.schemas import server_devices as schema
 from pci_ext.i18n import _
+from pci_ext.matching import compiled_requests
 from pci_ext.policies import pci_devices as policies
 from pci_ext.requests import instance_requests
 from pci_ext.requests import teaming
@@ -106,6 +108,7 @@ def _show(each: server_devices.ServerDevice, pairs: Mapping[str, str]) -> View:
         'product_id': item.product_id,
         'pci_flavor': each.pci_flavor,
         'alternatives': each.alternatives,
+        'pci_name': _name_of(each.request),
         'status': item.status,
         'attached': 'hot' if is_hot else 'boot',
         'state': each.state,
@@ -113,6 +116,12 @@ def _show(each: server_devices.ServerDevice, pairs: Mapping[str, str]) -> View:
         'port_id': port_id,
         'failover_port_id': pairs.get(port_id) if port_id else None,
     }
+
+
+def _name_of(request: 'objects.InstancePCIRequest | None') -> str | None:
+    """Return the name of a device that was requested by it."""
+    names = flavor_matches.alternatives_of(request, compiled_requests.PCI_NAME)
+    return names[0] if names else None
 
 
 def _port_of(request: 'objects.InstancePCIRequest | None') -> str | None:

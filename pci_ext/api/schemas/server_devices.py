@@ -44,6 +44,9 @@ index_response = common.object_with(
                     inventory.NAMES,
                     'PCI flavors of the request, in the order of preference.',
                 ),
+                'pci_name': common.described(
+                    _TEXT_OR_NULL, 'Name by which the device was requested.'
+                ),
                 'status': {
                     'description': 'Status in Nova.',
                     'type': 'string',

@@ -41,6 +41,7 @@ SERVER_DEVICE = {
     'product_id': '20b0',
     'pci_flavor': 'gpu',
     'alternatives': ['gpu', 'nic'],
+    'pci_name': None,
     'status': 'allocated',
     'attached': 'boot',
     'state': 'attached',

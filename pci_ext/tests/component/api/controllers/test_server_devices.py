@@ -100,6 +100,7 @@ class ServerDevicesTestCase(base.RouterTestCase):
                     'product_id': '0001',
                     'pci_flavor': 'NvGPU',
                     'alternatives': ['IntelGPU', 'NvGPU'],
+                    'pci_name': None,
                     'status': 'allocated',
                     'attached': 'boot',
                     'state': 'attached',
@@ -117,6 +118,10 @@ class ServerDevicesTestCase(base.RouterTestCase):
         self.add_device(3, 'hot', **NVIDIA)
         self.add_device(4, 'named', **INTEL)
         self.add_device(5, 'of no request', **INTEL)
+        self.assertEqual(
+            [None, None, None, '10GE', None],
+            [each['pci_name'] for each in self.get_list()],
+        )
         self.assertEqual(
             [
                 ('IntelGPU', ['IntelGPU'], 'claimed', 'hot'),
