@@ -245,10 +245,14 @@ class PciClient:
             raise_exc=False,
         )
         if response.status_code >= 400:
-            raise exceptions.CommandError(
-                _message_of(_content_of(response))
-                or _message_without_reason(response.status_code)
-            )
+            message = _message_of(
+                _content_of(response)
+            ) or _message_without_reason(response.status_code)
+            request_id = response.headers.get('x-openstack-request-id')
+            if response.status_code == 500 and request_id:
+                # The reason is in the log of nova-api only.
+                message += f' (Request-ID: {request_id})'
+            raise exceptions.CommandError(message)
         return response
 
     def _headers(self, version: str | None) -> dict[str, str] | None:
@@ -296,6 +300,8 @@ def _message_without_reason(status: int) -> str:
     if status == 404:
         return (
             'The compute service does not know the request (HTTP 404): it '
-            'seems to be without PCI flavors.'
+            'seems to be without PCI flavors. For its administrator: '
+            '"pci-ext-status upgrade check" on the host of nova-api says what '
+            'is missing in its configuration.'
         )
     return f'The compute service refused the request (HTTP {status}).'

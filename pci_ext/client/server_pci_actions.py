@@ -35,6 +35,9 @@ _ADDRESS = re.compile(
     r'[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]', re.IGNORECASE
 )
 
+#: Aliases with counts, separated by commas, as in the extra spec.
+_ALIASES = re.compile(r'[^:,]+:[0-9]+(,[^:,]+:[0-9]+)*')
+
 #: Message of a failure for users who may not see its reason.
 _NOT_TOLD = (
     'The action failed. An administrator can see why: openstack server event '
@@ -194,6 +197,11 @@ class AddServerPci(_ServerAction):
             raise exceptions.CommandError(
                 'Nothing to attach: give --pci-flavor, --alias or --name.'
             )
+        for alias in parsed_args.alias or ():
+            if not _ALIASES.fullmatch(alias):
+                raise exceptions.CommandError(
+                    f"'{alias}' is not of the form <alias:count>."
+                )
         server_id = self._find_server(parsed_args)
         before = self._list_ids(server_id) if parsed_args.wait else []
         self._act(parsed_args, server_id, 'attach_pci', requests)

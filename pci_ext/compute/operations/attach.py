@@ -26,7 +26,7 @@ from pci_ext.compute import instance_devices
 from pci_ext.compute import nova_compute
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import steps
-from pci_ext.i18n import _
+from pci_ext.i18n import _P
 from pci_ext.requests import instance_requests
 
 LOG = logging.getLogger(__name__)
@@ -150,9 +150,12 @@ class Attach(operation.Operation):
         devices = self._try_to_claim(self.requests)
         if len(devices) != self._count:
             raise exception.PciActionRefused(
-                reason=_(
+                reason=_P(
                     'The host of the server does not have %(count)d free PCI '
-                    'devices as requested: %(names)s.'
+                    'device as requested: %(names)s.',
+                    'The host of the server does not have %(count)d free PCI '
+                    'devices as requested: %(names)s.',
+                    self._count,
                 )
                 % {
                     'count': self._count,

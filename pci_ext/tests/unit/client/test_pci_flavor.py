@@ -191,8 +191,17 @@ class TestList(base.ShellTestCase):
         self.assertEqual(uuids.gpu, row['ID'])
 
     def test_explains_a_compute_service_without_pci_flavors(self):
-        self.assertIn(
-            'it seems to be without PCI flavors',
+        error = self.error_of('pci', 'flavor', 'list')
+        self.assertIn('it seems to be without PCI flavors', error)
+        self.assertIn('"pci-ext-status upgrade check"', error)
+
+    def test_prints_the_request_of_an_unexpected_error(self):
+        self.api.responses['GET /os-pci-flavors'] = (
+            500,
+            {'computeFault': {'message': 'Unexpected API Error.'}},
+        )
+        self.assertEqual(
+            f'Unexpected API Error. (Request-ID: {base.REQUEST_ID})\n',
             self.error_of('pci', 'flavor', 'list'),
         )
 

@@ -31,6 +31,16 @@ class ActionTestCase(base.ShellTestCase):
 
 
 class TestAdd(ActionTestCase):
+    def test_alias_without_a_count(self):
+        for alias in ('a1', 'a1:', ':1', 'a1:1,a2', 'a1:one'):
+            self.assertEqual(
+                f"'{alias}' is not of the form <alias:count>.\n",
+                self.error_of(
+                    *('server', 'add', 'pci', uuids.server, '--alias', alias)
+                ),
+            )
+        self.assertEqual([], self.sent())
+
     def test_pci_flavors(self):
         self.output_of(
             *('server', 'add', 'pci', uuids.server),
