@@ -118,7 +118,8 @@ def _manager() -> Any:
 def reader() -> contextlib.AbstractContextManager[orm.Session]:
     """Begin a session that only reads.
 
-    :raises DatabaseUnusable: if the database does not answer or lacks tables
+    :raises DatabaseUnusable: if the database does not answer or lacks tables,
+        or its connection is invalid or needs a driver that is missing
     """
     return _session(_manager().reader)
 
@@ -138,8 +139,13 @@ def _session(kind: Any) -> Iterator[orm.Session]:
     :param kind: reader or writer of oslo.db
     """
     try:
+        # An engine that cannot be made would be an error of the session.
+        get_engine()
         with kind.using(_Context()) as session:
             yield session
+    except exception.DatabaseUrlInvalid as error:
+        LOG.error(error.format_message())
+        raise note(error) from error.__cause__
     except _UNAVAILABLE as error:
         LOG.error('The database of PCI flavors does not answer: %s', error)
         raise note(exception.DatabaseUnavailable()) from error

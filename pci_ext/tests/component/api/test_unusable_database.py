@@ -115,6 +115,10 @@ class UnusableDatabaseTestCase(base.RouterTestCase):
         db_api.configure(db_base.config('sqlite:////nowhere/at/all'))
         self.assertRequestsUnavailable('does not answer')
 
+    def test_database_whose_driver_is_missing(self) -> None:
+        db_api.configure(db_base.config('mysql+mysqldb://h/x'))
+        self.assertRequestsUnavailable("No module named 'MySQLdb'")
+
     def test_database_that_is_not_configured(self) -> None:
         self.app = base.openstack.FaultWrapper(router.RouterWithoutDatabase())
         text = 'is not configured'
