@@ -25,6 +25,7 @@ from collections.abc import Iterator
 import functools
 from http import HTTPStatus
 import pathlib
+import re
 import tempfile
 from typing import Any
 
@@ -35,6 +36,7 @@ from sphinx.application import Sphinx
 from sphinx.util import docutils
 
 from pci_ext import conf
+from pci_ext import policies
 from pci_ext.api import router
 from pci_ext.api.openapi import faults
 from pci_ext.api.openapi import operations
@@ -106,6 +108,27 @@ def _head(operation: operations.Operation) -> Iterator[str]:
         + '.'
     )
     yield ''
+    rules = ', '.join(f'``{name}``' for name in _rules(operation))
+    if rules:
+        yield f':doc:`Policies </configuration/policy>`: {rules}.'
+        yield ''
+
+
+def _rules(operation: operations.Operation) -> Iterator[str]:
+    """List the names of the policies that name an operation."""
+    path = operation.path
+    if operation.action:
+        path += f' ({operation.action})'
+    sought = (operation.method, _without_names(path))
+    for rule in policies.list_rules():
+        for each in rule.operations:
+            if (each['method'], _without_names(each['path'])) == sought:
+                yield rule.name
+
+
+def _without_names(path: str) -> str:
+    """Leave the names of its variables out of a path."""
+    return re.sub(r'{\w+}', '{}', path)
 
 
 def _status(status: int) -> str:
