@@ -69,7 +69,7 @@ class Manager:
             interrupted_migrations.find_servers(context, self._compute.host),
         )
         monitor = stale_operations.Monitor(
-            self._compute, self.workers.is_busy, self._end
+            self._compute, self.workers.has_server, self._end
         )
         periodic_tasks.schedule(
             self._compute,

@@ -13,7 +13,9 @@
 """The threads of pci_ext in nova-compute."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from concurrent import futures
+import contextlib
 import functools
 import threading
 from typing import Any
@@ -106,8 +108,23 @@ class Workers:
         return True
 
     def is_busy(self, server_uuid: str) -> bool:
-        """Return whether a thread works at a server, or is about to."""
-        return server_uuid in self._working or server_uuid in self._reattaching
+        """Return whether a thread works at a server, or is about to.
+
+        A thread that retries a reattach is, also between its attempts.
+        """
+        return self.has_server(server_uuid) or server_uuid in self._reattaching
+
+    def has_server(self, server_uuid: str) -> bool:
+        """Return whether a thread has the lock of a server or waits for it."""
+        return server_uuid in self._working
+
+    @contextlib.contextmanager
+    def _at_work(self, server_uuid: str) -> Iterator[None]:
+        self._working.append(server_uuid)
+        try:
+            yield
+        finally:
+            self._working.remove(server_uuid)
 
     def run_operation(
         self, begun: operation.Operation
@@ -170,7 +187,11 @@ class Workers:
         def run() -> None:
             try:
                 reattach_retry.retry_reattach(
-                    self._compute, context, server_uuid, self.shutdown
+                    self._compute,
+                    context,
+                    server_uuid,
+                    self.shutdown,
+                    functools.partial(self._at_work, server_uuid),
                 )
             except Exception:
                 LOG.exception(

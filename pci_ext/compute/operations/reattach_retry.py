@@ -12,6 +12,7 @@
 
 """Retry a reattach with growing delays."""
 
+from collections.abc import Callable
 import contextlib
 import enum
 
@@ -32,6 +33,9 @@ from pci_ext.i18n import _
 
 CONF = cfg.CONF
 LOG = logging.getLogger(__name__)
+
+#: Tells that a thread has the server, or waits for its lock.
+AtWork = Callable[[], contextlib.AbstractContextManager[None]]
 
 #: The delay, in seconds, does not grow beyond this.
 _MAX_DELAY = 60.0
@@ -54,6 +58,7 @@ def retry_reattach(
     context: nova_context.RequestContext,
     server_uuid: str,
     end: shutdown.Shutdown,
+    at_work: AtWork,
 ) -> None:
     """Try to reattach the missing devices of a guest until it succeeds.
 
@@ -63,6 +68,7 @@ def retry_reattach(
     its next start makes others.
 
     :param context: the context of the action that detached the devices
+    :param at_work: entered for each attempt
     """
     task = _reattach(compute, context, server_uuid)
     if any(task.events_ended()):
@@ -73,7 +79,7 @@ def retry_reattach(
         contextlib.suppress(exception.PciAttachFailed, _Stopped),
         _Event(task),
     ):
-        _retry(compute, context, server_uuid, end)
+        _retry(compute, context, server_uuid, end, at_work)
     # Not before: healing ends the event of an operation that is on record.
     task.forget()
 
@@ -111,6 +117,7 @@ def _retry(
     context: nova_context.RequestContext,
     server_uuid: str,
     end: shutdown.Shutdown,
+    at_work: AtWork,
 ) -> None:
     delay = float(CONF.pci_ext.reattach_delay)
     attempts = 0
@@ -120,8 +127,11 @@ def _retry(
         delay = min(delay * 2, _MAX_DELAY)
         last = attempts + 1 >= CONF.pci_ext.reattach_attempts
         try:
-            with end.delayed_by(
-                reattach.Reattach.name, server_uuid, context.request_id
+            with (
+                at_work(),
+                end.delayed_by(
+                    reattach.Reattach.name, server_uuid, context.request_id
+                ),
             ):
                 outcome = _attempt(
                     _reattach(compute, context, server_uuid),

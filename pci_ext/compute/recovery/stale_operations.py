@@ -45,7 +45,8 @@ class Monitor:
     The time is measured here: the clocks of other hosts do not matter.
 
     :param compute: Nova's compute manager
-    :param is_busy: tells of a server whether a thread here works at it
+    :param is_busy: tells of a server whether a thread here has it, or waits
+        for it; not one that waits for the operation to end
     :param end: called with the server and the stale operation
     """
 

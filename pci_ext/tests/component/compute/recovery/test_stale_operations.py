@@ -23,6 +23,7 @@ from nova import objects
 from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import rpcapi
+from pci_ext.compute.operations import reattach
 from pci_ext.compute.recovery import periodic_tasks
 from pci_ext.compute.recovery import stale_operations
 from pci_ext.tests.component.compute import base
@@ -121,6 +122,24 @@ class StaleTest(StaleTestCase):
             'did not run on the compute host',
             'will be tried again',
         )
+
+    def test_ends_a_stale_attach_while_a_reattach_waits(self) -> None:
+        """It waits between two attempts, as long as an operation goes on."""
+        context = reattach.start_action(self.server)
+        self.acquire(self.server, server_state.ATTACHING_PCI)
+        waits = []
+
+        def wait(seconds: float) -> bool:
+            waits.append(seconds)
+            self.assertLess(len(waits), 5)
+            self.check(after=TIMEOUT)
+            return False
+
+        self.manager.workers.shutdown.wait = wait
+        self.manager.workers.retry_reattach(context, self.server)
+        self.assertEqual(2, len(waits))
+        self.assertConsistent(self.server)
+        self.assertActionFailed('attach_pci', 'no device was attached')
 
     def test_refuses_a_late_call(self) -> None:
         operation_id = self.acquire(self.server, server_state.ATTACHING_PCI)
