@@ -86,13 +86,14 @@ def get_allocation_candidates(
             return result
     found: list[Any] = []
     summaries: dict[str, Any] = {}
-    for start in range(0, len(candidates.aggregates), QUERY_SIZE):
-        with _only_in(
-            resources,
-            candidates.aggregates[start : start + QUERY_SIZE],
-            None if limit is None else limit - len(found),
-        ):
+    start = 0
+    while start < len(candidates.aggregates):
+        # Of more hosts than it may name Placement would leave out the best.
+        room = None if limit is None else limit - len(found)
+        end = start + min(QUERY_SIZE, room or QUERY_SIZE)
+        with _only_in(resources, candidates.aggregates[start:end], room):
             result = _get(self, context, resources)
+        start = end
         if not result or result[0] is None:
             return result
         found += result[0]

@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+import datetime
 import random
 import types
 from typing import Any
@@ -68,7 +69,11 @@ class CandidatesTest(test.TestCase):
         self.useFixture(nova_fixtures.SpawnIsSynchronousFixture())
         self.conf = self.useFixture(pci_ext_fixtures.Activation()).conf
         self.conf.config(group='scheduler', max_placement_results=2)
-        self.conf.config(group='filter_scheduler', enabled_filters=[])
+        self.conf.config(
+            group='filter_scheduler',
+            enabled_filters=[],
+            weight_classes=['pci_ext.scheduler.weights.all_weighers'],
+        )
         # Those with a version have all fields of the flavor.
         self.conf.config(
             group='notifications', notification_format='unversioned'
@@ -248,13 +253,13 @@ class CandidatesTest(test.TestCase):
     ) -> None:
         self.set_pools('host-1', B)
         self.assertEqual('host-1', self.schedule(devices.request(1, B)))
+        slow = self.nodes['host-1'].created_at.replace(year=2000)
+
+        def utcnow(with_timezone: bool = False) -> datetime.datetime:
+            return slow if with_timezone else slow.replace(tzinfo=None)
+
         self.useFixture(
-            fixtures.MonkeyPatch(
-                'nova.db.main.api.timeutils.utcnow',
-                lambda: self.nodes['host-1'].created_at.replace(
-                    tzinfo=None, year=2000
-                ),
-            )
+            fixtures.MonkeyPatch('nova.db.main.api.timeutils.utcnow', utcnow)
         )
         self.set_pools('host-6', A)
         self.assertEqual('host-6', self.schedule(devices.request(1, A)))
@@ -269,6 +274,7 @@ class CandidatesTest(test.TestCase):
         self.assertEqual('host-6', self.schedule(devices.request(1, A)))
 
     def test_finds_hosts_that_have_lost_their_aggregates(self) -> None:
+        self.conf.config(group='scheduler', max_placement_results=10)
         self.set_pools('host-1', A)
         self.leave_aggregate('host-1')
         self.assertEqual('host-1', self.schedule(devices.request(1, A)))

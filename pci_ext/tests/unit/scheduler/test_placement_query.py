@@ -119,10 +119,14 @@ class PlacementQueryTest(base.BaseTestCase):
 
     def test_asks_until_there_are_enough(self) -> None:
         self.assertEqual('a b c d', self.ask('abcdefgh', limit=4))
-        self.assertEqual(['a,b,c', 'd,e,f'], self.members())
+        self.assertEqual(['a,b,c', 'd'], self.members())
         self.assertEqual(
             [['4'], ['1']], [query['limit'] for query in self.queries]
         )
+
+    def test_asks_for_the_best_hosts_first(self) -> None:
+        self.assertEqual('b c', self.ask('cba', limit=2))
+        self.assertEqual(['c,b'], self.members())
 
     def test_the_aggregates_of_nova_apply(self) -> None:
         self.assertEqual(
