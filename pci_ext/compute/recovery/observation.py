@@ -30,6 +30,10 @@ _OFF = (vm_states.STOPPED, vm_states.SUSPENDED, vm_states.SHELVED)
 #: In place of a task state: the devices of both hosts are the server's.
 _RESIZED = 'resized'
 
+#: In place of a task state: the domain that an unrescue starts has the
+#: devices of ports that were deleted since the rescue.
+_RESCUED = 'rescued'
+
 
 def observe(
     compute: nova_compute.ComputeManager,
@@ -66,11 +70,7 @@ def observe(
     errors = server_state.reattach_errors(instance).values()
     pending = server_state.pending_detach(instance, owned)
     return observed_state.State(
-        task_state=(
-            _RESIZED
-            if instance.vm_state == vm_states.RESIZED
-            else instance.task_state
-        ),
+        task_state=_task_state(instance, has_deleted_ports=bool(deleted)),
         operation=operation,
         is_completed=bool(
             operation
@@ -112,6 +112,17 @@ def observe(
         and any(error.state == server_state.FAILED for error in errors),
         foreign=_foreign(compute.rt, attached or frozenset(), owned),
     )
+
+
+def _task_state(
+    instance: 'objects.Instance', *, has_deleted_ports: bool
+) -> str | None:
+    if instance.vm_state == vm_states.RESIZED:
+        return _RESIZED
+    if instance.vm_state == vm_states.RESCUED and has_deleted_ports:
+        return _RESCUED
+    task_state: str | None = instance.task_state
+    return task_state
 
 
 def _guest(

@@ -15,6 +15,7 @@
 from nova import exception as nova_exception
 from nova import objects
 from nova.compute import task_states
+from nova.compute import vm_states
 from oslo_utils.fixture import uuidsentinel
 
 from pci_ext import exception
@@ -120,6 +121,19 @@ class DeletedPortsTest(base.HostTestCase):
         self.receive_event()
         self.assertAllocated()
         del self.compute.driver.all_attached_pci
+        self.manager.heal(self.server)
+        self.assertFreed()
+
+    def test_device_stays_allocated_during_a_rescue(self) -> None:
+        """Nova starts the domain of before the rescue, with the interface."""
+        self.deleted_ports = {uuidsentinel.port}
+        instance = self.instance(self.server)
+        instance.vm_state = vm_states.RESCUED
+        instance.save()
+        self.receive_event()
+        self.assertAllocated()
+        instance.vm_state = vm_states.ACTIVE
+        instance.save()
         self.manager.heal(self.server)
         self.assertFreed()
 
