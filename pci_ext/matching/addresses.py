@@ -43,6 +43,9 @@ _ADDRESS = re.compile(
     '(?:(?:([0-9a-f]{1,8}):)?([0-9a-f]{1,2}):)?([0-9a-f]{1,2})[.]([0-9a-f])',
     re.IGNORECASE,
 )
+_NODE_DEVICE = re.compile(
+    'pci_([0-9a-f]{4,8})_([0-9a-f]{2})_([0-9a-f]{2})_([0-7])'
+)
 _HEX = re.compile('[0-9a-f]+', re.IGNORECASE)
 # A bracket that comes first is in the class. Each text is read in one way: in
 # two, the time would double with each class of an unfinished group.
@@ -65,6 +68,15 @@ def node_device_name(address: str) -> str:
     :param address: an address in full, as ``0000:06:00.1``
     """
     return 'pci_' + re.sub('[:.]', '_', address)
+
+
+def address_of_node_device(name: str) -> str | None:
+    """Return the address in libvirt's name of a PCI device.
+
+    :returns: None for the name of another device
+    """
+    found = _NODE_DEVICE.fullmatch(name)
+    return '{}:{}:{}.{}'.format(*found.groups()) if found else None
 
 
 def parse_address(text: str) -> Address:

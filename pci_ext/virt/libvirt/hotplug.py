@@ -37,6 +37,7 @@ from pci_ext.i18n import _
 from pci_ext.matching import addresses
 from pci_ext.virt.handlers import base
 from pci_ext.virt.libvirt import domain_xml
+from pci_ext.virt.libvirt import host_interfaces
 from pci_ext.virt.libvirt import iommu_groups
 from pci_ext.virt.libvirt import node_devices
 from pci_ext.virt.libvirt import physical_functions
@@ -150,7 +151,26 @@ class HotplugMixin(base.DeviceHandler):
         guest = self._find_guest(instance)
         if guest is None or not guest.is_active():
             return None
-        return domain_xml.all_addresses(guest.get_xml_desc())
+        xml = guest.get_xml_desc()
+        return domain_xml.all_addresses(xml) | self._of_interfaces(xml)
+
+    def _of_interfaces(self, xml: str) -> frozenset[str]:
+        """Return the devices that a guest has through an interface."""
+        sources = host_interfaces.sources(xml)
+        # Few guests have some, and listing the devices takes time.
+        if not sources:
+            return sources
+        libvirt = driver.libvirt
+        return host_interfaces.pci_addresses(
+            sources,
+            [
+                device.XMLDesc(0)
+                for device in self._host.list_all_devices(
+                    flags=libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_NET
+                    | libvirt.VIR_CONNECT_LIST_NODE_DEVICES_CAP_VDPA
+                )
+            ],
+        )
 
     def persistent_pci(
         self, instance: 'objects.Instance'

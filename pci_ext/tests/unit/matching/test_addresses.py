@@ -226,3 +226,10 @@ class TestNodeDeviceName(base.BaseTestCase):
         self.assertEqual(
             'pci_10000_e1_1f_7', addresses.node_device_name('10000:e1:1f.7')
         )
+
+    def test_address_of_node_device(self) -> None:
+        for address in '10000:e1:1f.7', '0000:06:00.1':
+            name = addresses.node_device_name(address)
+            self.assertEqual(address, addresses.address_of_node_device(name))
+        for name in 'computer', 'net_eth0_pci_0000_06_00_1', '':
+            self.assertIsNone(addresses.address_of_node_device(name))
