@@ -64,27 +64,27 @@ def drop_untracked(
     rt: nova_compute.ResourceTracker,
     instance: 'objects.Instance',
 ) -> None:
-    """Remove from an instance the devices that its host has no record of.
+    """Remove from an instance the devices that its guest here cannot have.
 
     Nova loads the devices of an instance lazily with those whose rows are
     deleted, by which the instance may name a device that another server has
-    now. To be called before a guest gets the devices of the instance.
+    now. It loads those of another host, too: a host that is away frees the
+    devices of an evacuated server later, and both hosts of a resize have
+    devices until it is confirmed. The request of a device is lost if Nova
+    attaches a port and cannot record it. To be called before a guest gets the
+    devices of the instance.
 
     :param context: of an administrator
     """
-    # Before the first scan there is no tracker, but there are its rows.
-    own: Iterable[objects.PciDevice] = (
-        get_devices(rt, instance)
-        if rt.pci_tracker is not None
-        else objects.PciDeviceList.get_by_instance_uuid(context, instance.uuid)
-    )
-    ids = {device.id for device in own}
     named = list(instance.pci_devices or ())
+    if not named:
+        return
+    ids = {device.id for device in _devices_of_guest(context, rt, instance)}
     unknown = [device for device in named if device.id not in ids]
     if unknown:
         LOG.warning(
-            'PCI devices %s do not belong to the server any more: its guest '
-            'does not get them.',
+            'The guest does not get the PCI devices %s: the server does not '
+            'have them on this host, or has no request for them.',
             ', '.join(sorted(device.address for device in unknown)),
             instance=instance,
         )
@@ -92,6 +92,32 @@ def drop_untracked(
             objects=[device for device in named if device.id in ids]
         )
         instance.obj_reset_changes(['pci_devices'])
+
+
+def _devices_of_guest(
+    context: nova_context.RequestContext,
+    rt: nova_compute.ResourceTracker,
+    instance: 'objects.Instance',
+) -> Devices:
+    if rt.pci_tracker is not None:
+        devices = get_devices(rt, instance)
+    else:
+        # Before the first scan there is no tracker, but there are its rows.
+        nodes = objects.ComputeNodeList.get_all_by_host(context, rt.host)
+        node_ids = {node.id for node in nodes}
+        devices = [
+            device
+            for device in objects.PciDeviceList.get_by_instance_uuid(
+                context, instance.uuid
+            )
+            if device.compute_node_id in node_ids
+        ]
+    # After a resize, this host may have those of before, too. Nova cannot
+    # start a guest with a device that has no request.
+    requests = instance_requests.by_id(
+        instance_requests.list_requests(instance)
+    )
+    return [device for device in devices if device.request_id in requests]
 
 
 def drop_pending_detach(

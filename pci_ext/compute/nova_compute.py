@@ -26,9 +26,11 @@ from pci_ext.virt.handlers import base
 class ResourceTracker(Protocol):
     """Nova's resource tracker, with pci_ext's seam.
 
+    :ivar host: the name of the host
     :ivar pci_tracker: None until Nova has scanned the devices of the host
     """
 
+    host: str
     pci_tracker: tracker.PciDevTracker | None
 
     def claim_pci_devices(

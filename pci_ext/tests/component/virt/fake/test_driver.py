@@ -62,6 +62,55 @@ class FakeDriverTestCase(base.HostTestCase):
         driver.resume(self.context, instance, [])
         self.assertEqual(set(kept), driver.attached_pci(instance))
 
+    def test_devices_on_another_host(self) -> None:
+        """A host that is away still has those of an evacuated server."""
+        server = self.create_server()
+        [own] = self.devices(server)
+        other = next(each for each in self.ADDRESSES if each != own)
+        device = objects.PciDevice.create(
+            self.context,
+            {
+                **base.GPU,
+                'address': other,
+                'compute_node_id': self.node.id + 1,
+                'dev_type': 'type-PCI',
+                'dev_id': other,
+                'label': 'label_8086_0001',
+                'numa_node': None,
+                'parent_addr': None,
+            },
+        )
+        device.instance_uuid, device.status = server, 'allocated'
+        device.save()
+        # When nova-compute starts guests there is no tracker yet.
+        self.compute.rt.pci_tracker = None
+        instance = self.instance(server)
+        self.assertEqual(2, len(instance.pci_devices))
+        self.compute.driver._domains.stop(server)
+        self.compute.driver._start_domain(instance)
+        self.assertEqual({own}, self.compute.driver.attached_pci(instance))
+
+    def test_devices_without_a_request(self) -> None:
+        """Those of before a resize, and those whose request was lost."""
+        server = self.create_server()
+        [own] = self.devices(server)
+        instance = self.instance(server)
+        self.compute.rt.claim_pci_devices(
+            self.context,
+            objects.InstancePCIRequests(
+                instance_uuid=server, requests=[self.request(1)]
+            ),
+            None,
+        )
+        self.compute.rt.allocate_pci_devices_for_instance(
+            self.context, instance
+        )
+        instance = self.instance(server)
+        self.assertEqual(2, len(instance.pci_devices))
+        self.compute.driver._domains.stop(server)
+        self.compute.driver._start_domain(instance)
+        self.assertEqual({own}, self.compute.driver.attached_pci(instance))
+
     def write_hardware(self, card: dict[str, str]) -> None:
         path = os.path.join(self.directory, 'hardware.yaml')
         with open(path, 'w', encoding='utf-8') as stream:
