@@ -146,6 +146,19 @@ class LibvirtDriver(
         self._check_virtual_functions(devices)
         super()._guest_add_pci_devices(guest, instance)
 
+    def _get_existing_domain_xml(
+        self, instance: 'objects.Instance', *args: Any, **kwargs: Any
+    ) -> str:
+        """Leave devices out that the guest was to release.
+
+        Nova stores the XML for the end of a rescue. Until then the host may
+        cease to track these devices, so that they cannot be told any more.
+        """
+        return self._without_lost(
+            super()._get_existing_domain_xml(instance, *args, **kwargs),
+            instance,
+        )
+
     def _create_guest(
         self,
         context: nova_context.RequestContext,
@@ -158,17 +171,20 @@ class LibvirtDriver(
 
         Nova resumes and unrescues a guest by the XML of an earlier domain.
         """
-        self._prepare_devices(instance)
-        tracked = instance_devices.tracked_devices(self.virtapi._compute.rt)
-        own = {device.address for device in instance.pci_devices or ()}
-        lost = {device.address for device in tracked} - own
         return super()._create_guest(
             context,
-            domain_xml.without_hostdevs(xml, lost),
+            self._without_lost(xml, instance),
             instance,
             *args,
             **kwargs,
         )
+
+    def _without_lost(self, xml: str, instance: 'objects.Instance') -> str:
+        self._prepare_devices(instance)
+        tracked = instance_devices.tracked_devices(self.virtapi._compute.rt)
+        own = {device.address for device in instance.pci_devices or ()}
+        lost = {device.address for device in tracked} - own
+        return domain_xml.without_hostdevs(xml, lost)
 
     def _get_guest_config(
         self,

@@ -35,6 +35,7 @@ from oslo_config import cfg
 from oslo_log import log as logging
 
 from pci_ext import exception
+from pci_ext import server_state
 from pci_ext.i18n import _
 from pci_ext.virt.libvirt import domain_xml
 from pci_ext.virt.libvirt import guest_interfaces
@@ -115,6 +116,20 @@ class SuspendMixin:
         super().snapshot(context, instance, *args, **kwargs)  # type: ignore[misc]
         self._reattach_missing(context, instance)
 
+    def _resume_guest_after_snapshot(
+        self,
+        context: nova_context.RequestContext,
+        live_snapshot: bool,
+        original_power_state: int,
+        instance: 'objects.Instance',
+        guest: libvirt_guest.Guest,
+    ) -> None:
+        """Leave out the devices that the guest was to release."""
+        self._prepare_devices(instance)
+        super()._resume_guest_after_snapshot(  # type: ignore[misc]
+            context, live_snapshot, original_power_state, instance, guest
+        )
+
     def _put_back(
         self,
         context: nova_context.RequestContext,
@@ -193,16 +208,21 @@ class SuspendMixin:
     def _missing(
         self, instance: 'objects.Instance'
     ) -> 'list[objects.PciDevice] | None':
-        """Return the devices that the guest lacks; None if it does not run."""
+        """Return the devices that the guest lacks; None if it does not run.
+
+        What the guest was to release is not given back to it.
+        """
         attached = self.attached_pci(instance)
         if attached is None:
             return None
+        devices = instance.get_pci_devices(
+            source=objects.InstancePCIRequest.FLAVOR_ALIAS
+        )
+        pending = server_state.pending_detach(instance, devices)
         return [
             device
-            for device in instance.get_pci_devices(
-                source=objects.InstancePCIRequest.FLAVOR_ALIAS
-            )
-            if device.address not in attached
+            for device in devices
+            if device.address not in attached.union(pending)
         ]
 
     def _reattach_missing(
