@@ -72,10 +72,6 @@ def _model(vendor_id: str, product_id: str) -> str:
     return f'{vendor_id}:{product_id}'
 
 
-def _assume_running(instance: 'objects.Instance') -> bool:
-    return True
-
-
 #: Statuses of a migration whose server has devices on both hosts.
 _REVERTIBLE = ('finished', 'confirming', 'reverting')
 
@@ -83,10 +79,9 @@ _REVERTIBLE = ('finished', 'confirming', 'reverting')
 class PciDevTracker(manager.PciDevTracker):
     """Nova's tracker, which reads the offered devices again at each scan."""
 
-    #: Tells whether the guest of a server runs on this host, by the driver.
-    runs_here: 'Callable[[objects.Instance], bool]' = staticmethod(
-        _assume_running
-    )
+    #: Tells whether the guest of a server runs on this host; None if the
+    #: driver cannot tell. Only the uuid of the server may be known.
+    runs_here: 'Callable[[objects.Instance], bool] | None' = None
 
     _scanned: tuple[str, OfferOptions] | None = None
 
@@ -236,8 +231,12 @@ class PciDevTracker(manager.PciDevTracker):
         nor is a server whose devices are claimed before its migration names
         this host. So the record of the server decides. It also decides where
         a migration is not finished: Nova counts one that ended in an error as
-        ongoing, and one that a restart interrupted, for good. The guest of a
-        failed live migration may have arrived nevertheless.
+        ongoing, and one that a restart interrupted, for good.
+
+        Devices in a guest are not freed, whatever the record says. A server
+        may be deleted or evacuated while nova-compute is stopped, and then its
+        guest runs until Nova destroys it, which takes half an hour by default.
+        The guest of a failed live migration may have arrived.
         """
         ongoing = [each for each in migrations if each.status in _REVERTIBLE]
         seen = {instance.uuid for instance in instances}
@@ -257,15 +256,23 @@ class PciDevTracker(manager.PciDevTracker):
                 self._context, uuid, expected_attrs=[]
             )
         except nova_exception.InstanceNotFound:
-            return None
-        remains = (
-            instance.host == self.host
-            or instance.task_state
-            # Its resize has finished since the scan read its migration.
-            or instance.vm_state == vm_states.RESIZED
-            or (is_lost and self.runs_here(instance))
-        )
-        return instance if remains else None
+            instance = objects.Instance(self._context, uuid=uuid)
+            is_known = False
+        else:
+            is_known = (
+                instance.host == self.host
+                or bool(instance.task_state)
+                # Its resize has finished since the scan read its migration.
+                or instance.vm_state == vm_states.RESIZED
+            )
+        if is_known or self._may_run_here(instance, is_lost):
+            return instance
+        return None
+
+    def _may_run_here(
+        self, instance: 'objects.Instance', is_lost: bool
+    ) -> bool:
+        return is_lost if self.runs_here is None else self.runs_here(instance)
 
     @classmethod
     def _build_device_tree(cls, all_devs: 'objects.PciDeviceList') -> None:

@@ -226,6 +226,33 @@ class TrackerTest(base.HostTestCase):
             ]
             self.assertEqual(expected, status, values)
 
+    def test_scan_keeps_devices_in_the_guest_of_a_server_that_is_gone(
+        self,
+    ) -> None:
+        """Deleted or evacuated while nova-compute was stopped."""
+        pci_tracker = self.compute.rt.pci_tracker
+        pci_tracker.runs_here = self.compute.driver.runs_here
+        deleted, evacuated = (
+            self.instance(self.create_server()) for _ in range(2)
+        )
+        deleted.destroy()
+        evacuated.host = 'other'
+        evacuated.save()
+        devices = [
+            device for device in pci_tracker.pci_devs if device.instance_uuid
+        ]
+        pci_tracker.clean_usage([], [])
+        self.assertEqual(
+            ['allocated'] * 2, [device.status for device in devices]
+        )
+        for gone in deleted, evacuated:
+            # Nova does so at its start, or after half an hour.
+            self.compute.driver._domains.remove(gone.uuid)
+        pci_tracker.clean_usage([], [])
+        self.assertEqual(
+            ['available'] * 2, [device.status for device in devices]
+        )
+
     def create_incoming_server(self, **values: object) -> objects.Instance:
         """Create a server in a live migration to this host."""
         instance = objects.Instance.get_by_uuid(
@@ -280,6 +307,7 @@ class TrackerTest(base.HostTestCase):
             )
             self.assertEqual(expected, device.status, (migrations, runs))
             instance.destroy()
+            running.clear()
             pci_tracker.clean_usage([], [])
             self.assertEqual('available', device.status)
 

@@ -126,7 +126,7 @@ class PlacementQueryTest(base.BaseTestCase):
 
     def test_asks_for_the_best_hosts_first(self) -> None:
         self.assertEqual('b c', self.ask('cba', limit=2))
-        self.assertEqual(['c,b'], self.members())
+        self.assertEqual(['b,c'], self.members())
 
     def test_the_aggregates_of_nova_apply(self) -> None:
         self.assertEqual(
