@@ -245,7 +245,6 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         A step down the alternatives outweighs the NUMA costs of all devices
         together.
         """
-        step = numa_costs.MAX_COST * sum(item.count for item in requests) + 1
         by_flavor = [
             request
             for request in requests
@@ -254,6 +253,10 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         # All together: the cache of compiled requests holds few servers.
         compiled = compiler.compile_requests(by_flavor)
         pool_costs = [compiled.pool_costs(pool) for pool in pools]
+        if pools and not numa_cells and len(by_flavor) == len(requests):
+            yield from zip(*pool_costs, strict=True)
+            return
+        step = numa_costs.MAX_COST * sum(item.count for item in requests) + 1
         places = itertools.count()
         for request in requests:
             node_cost = numa_costs.node_costs(
