@@ -36,6 +36,30 @@ CONF = cfg.CONF
 _Item = TypeVar('_Item')
 
 
+def order_of(
+    request: wsgi.Request, default_keys: Sequence[str]
+) -> tuple[tuple[str, bool], ...]:
+    """Return the sort keys of a request, each with whether it descends.
+
+    :raises webob.exc.HTTPBadRequest: if there are more directions than keys
+    """
+    sort_keys, sort_dirs = common.get_sort_params(
+        request.params, default_key=None, default_dir=None
+    )
+    if len(sort_dirs) > max(len(sort_keys), 1):
+        raise webob.exc.HTTPBadRequest(
+            explanation=_('There are more sort_dir than sort_key.')
+        )
+    order = sort_keys or list(default_keys)
+    # As in Nova, the first direction is that of the keys without one.
+    directions = sort_dirs or ['asc']
+    directions += directions[:1] * (len(order) - len(directions))
+    return tuple(
+        (key, direction == 'desc')
+        for key, direction in zip(order, directions, strict=True)
+    )
+
+
 def page(
     request: wsgi.Request,
     items: Sequence[_Item],
@@ -55,23 +79,13 @@ def page(
         marker, or there are more directions than keys
     """
     limit, marker = common.get_limit_and_marker(request)
-    sort_keys, sort_dirs = common.get_sort_params(
-        request.params, default_key=None, default_dir=None
-    )
-    if len(sort_dirs) > max(len(sort_keys), 1):
-        raise webob.exc.HTTPBadRequest(
-            explanation=_('There are more sort_dir than sort_key.')
-        )
+    order = order_of(request, default_keys)
     ordered = sorted(items, key=uuid_of)
     if marker is not None and all(uuid_of(item) != marker for item in items):
         ordered = sorted([*items, *find(marker)], key=uuid_of)
-    order = sort_keys or list(default_keys)
-    # As in Nova, the first direction is that of the keys without one.
-    directions = sort_dirs or ['asc']
-    directions += directions[:1] * (len(order) - len(directions))
     # The sort is stable: the last key first.
-    for name, direction in reversed(list(zip(order, directions, strict=True))):
-        ordered.sort(key=_none_first(keys[name]), reverse=direction == 'desc')
+    for name, descending in reversed(order):
+        ordered.sort(key=_none_first(keys[name]), reverse=descending)
     start = 0
     if marker is not None:
         for index, item in enumerate(ordered):

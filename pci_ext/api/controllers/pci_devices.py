@@ -15,7 +15,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from nova import context as nova_context
 from nova.api import validation
+from nova.api.openstack import common
 from nova.api.openstack import wsgi
 from oslo_utils import uuidutils
 import webob.exc
@@ -25,6 +27,7 @@ from pci_ext.api import policy
 from pci_ext.api import visible_flavors
 from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import filters
+from pci_ext.api.inventory import first_devices
 from pci_ext.api.inventory import flavor_matches
 from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
@@ -34,14 +37,19 @@ from pci_ext.i18n import _
 from pci_ext.policies import pci_devices as policies
 
 
+def _column(key: str) -> str:
+    return {'server_uuid': 'instance_uuid'}.get(key, key)
+
+
 def _read(key: str) -> Callable[[model.Device], Any]:
     if key == 'host':
         return lambda device: device.host
-    column = {'server_uuid': 'instance_uuid'}.get(key, key)
-    return lambda device: getattr(device.row, column)
+    return lambda device: getattr(device.row, _column(key))
 
 
 _SORT_KEYS = {key: _read(key) for key in schema.SORT_KEYS}
+
+_DEFAULT_KEYS = ('host', 'address')
 
 
 @validation.validated
@@ -66,6 +74,7 @@ class PciDevicesController(wsgi.Controller):
                 address=req.GET.get('address'),
                 owner_uuid=req.GET.get('server_uuid'),
             ),
+            _cut(req),
         )
         page = paging.page(
             req,
@@ -76,12 +85,8 @@ class PciDevicesController(wsgi.Controller):
             ],
             _SORT_KEYS,
             uuid_of=lambda device: device.row.uuid,
-            default_keys=('host', 'address'),
-            find=lambda uuid: (
-                reader.read_devices(
-                    context, cell_queries.DeviceFilter(uuid=uuid)
-                ).devices
-            ),
+            default_keys=_DEFAULT_KEYS,
+            find=lambda uuid: _find(context, uuid),
         )
         return self._view_builder.index(
             req, page, flavor_matches.Matches(flavors), found.cells_down
@@ -114,6 +119,37 @@ class PciDevicesController(wsgi.Controller):
                 % {'id': id, 'cells': ', '.join(found.cells_down)}
             )
         raise _not_found(id)
+
+
+def _find(
+    context: nova_context.RequestContext, uuid: str
+) -> list[model.Device]:
+    return reader.read_devices(
+        context, cell_queries.DeviceFilter(uuid=uuid)
+    ).devices
+
+
+def _cut(req: wsgi.Request) -> first_devices.Cut | None:
+    """Return the part of the devices that a page needs of each cell.
+
+    :returns: None if devices are filtered after they are read
+    """
+    if filters.has_filter(req, schema.index_query):
+        return None
+    limit, marker = common.get_limit_and_marker(req)
+    order = paging.order_of(req, _DEFAULT_KEYS)
+    after = None
+    if marker is not None:
+        for device in _find(req.environ['nova.context'], marker):
+            after = (
+                *(_SORT_KEYS[key](device) for key, _descending in order),
+                device.row.uuid,
+            )
+    return first_devices.Cut(
+        tuple((_column(key), descending) for key, descending in order),
+        after,
+        limit,
+    )
 
 
 def _not_found(id: str) -> webob.exc.HTTPNotFound:

@@ -12,7 +12,9 @@
 
 """The records of compute nodes and devices in the database of a cell."""
 
+from collections.abc import Collection
 from collections.abc import Iterable
+from collections.abc import Iterator
 import dataclasses
 from typing import Any
 
@@ -20,6 +22,9 @@ from nova import context as nova_context
 from nova.db.main import models
 from nova.objects import fields
 import sqlalchemy as sa
+from sqlalchemy import orm
+
+from pci_ext.matching import grouping
 
 #: The status of a device that can be claimed.
 FREE = fields.PciDeviceStatus.AVAILABLE
@@ -37,6 +42,8 @@ class DeviceFilter:
     :ivar server_uuid: of the server that has the devices; only those on the
         host of the server, which in a resize or migration has devices on two
     :ivar project_id: of the servers that have the devices, on all hosts
+    :ivar ids: of the records in the database of a cell
+    :ivar node_ids: of the compute nodes that have these
     """
 
     uuid: str | None = None
@@ -46,6 +53,8 @@ class DeviceFilter:
     owner_uuid: str | None = None
     server_uuid: str | None = None
     project_id: str | None = None
+    ids: Collection[int] | None = None
+    node_ids: Collection[int] | None = None
 
     def __contains__(self, row: Any) -> bool:
         return (
@@ -54,8 +63,6 @@ class DeviceFilter:
             and self.address in (None, row.address)
             and self.owner_uuid in (None, row.instance_uuid)
             and self.server_uuid in (None, row.instance_uuid)
-            # All other devices that are read for it are free.
-            and (self.project_id is None or row.instance_uuid is not None)
         )
 
 
@@ -72,40 +79,72 @@ def nodes(
     return list(query)
 
 
+def special_pools(context: nova_context.RequestContext) -> Iterable[str]:
+    """Read the reported pools of the hosts that have special attributes."""
+    stats = models.ComputeNode.pci_stats
+    query = (
+        context.session.query(stats)
+        .filter(
+            models.ComputeNode.deleted == 0,
+            # As Nova serializes a pool.
+            stats.contains(
+                f'"{grouping.SPECIAL_ATTRS}": "{grouping.ATTRIBUTE_PREFIX}',
+                autoescape=True,
+            ),
+        )
+        .distinct()
+    )
+    return [pci_stats for (pci_stats,) in query]
+
+
 def devices(
     context: nova_context.RequestContext, device_filter: DeviceFilter
 ) -> Iterable[Any]:
-    """Read the devices that a filter selects, and all free ones beside them.
-
-    Pools are inferred from the free devices of a host.
-    """
+    """Read the devices that a filter selects."""
     device = models.PciDevice
     node = models.ComputeNode
-    query = (
-        context.session.query(
-            device.uuid,
-            device.compute_node_id,
-            device.address,
-            device.vendor_id,
-            device.product_id,
-            device.dev_type,
-            device.dev_id,
-            device.label,
-            device.status,
-            device.request_id,
-            device.extra_info,
-            device.instance_uuid,
-            device.numa_node,
-            device.parent_addr,
-        )
-        .join(node, node.id == device.compute_node_id)
-        # Records older than the column get a uuid when Nova starts.
-        .filter(
-            device.deleted == 0, node.deleted == 0, device.uuid.isnot(None)
-        )
-    )
-    for condition in _node_conditions(device_filter):
+    query = context.session.query(
+        device.uuid,
+        device.compute_node_id,
+        device.address,
+        device.vendor_id,
+        device.product_id,
+        device.dev_type,
+        device.dev_id,
+        device.label,
+        device.status,
+        device.request_id,
+        device.extra_info,
+        device.instance_uuid,
+        device.numa_node,
+        device.parent_addr,
+    ).join(node, node.id == device.compute_node_id)
+    for condition in device_conditions(device_filter):
         query = query.filter(condition)
+    return list(query)
+
+
+def device_conditions(
+    device_filter: DeviceFilter,
+) -> Iterator[sa.ColumnElement[bool]]:
+    """List the conditions on devices, joined with their compute nodes."""
+    device = models.PciDevice
+    # Records older than the column get a uuid when Nova starts.
+    yield device.uuid.isnot(None)
+    yield device.deleted == 0
+    yield models.ComputeNode.deleted == 0
+    yield from _node_conditions(device_filter)
+    for column, value in equal_columns(device_filter):
+        yield column == value
+    if device_filter.project_id is not None:
+        yield device.instance_uuid.in_(_servers_of(device_filter.project_id))
+    if device_filter.ids is not None:
+        yield device.id.in_(device_filter.ids)
+
+
+def equal_columns(device_filter: DeviceFilter) -> Iterator[tuple[Any, str]]:
+    """List the columns of devices that a filter sets, with their values."""
+    device = models.PciDevice
     for column, value in (
         (device.uuid, device_filter.uuid),
         (device.status, device_filter.status),
@@ -114,29 +153,22 @@ def devices(
         (device.instance_uuid, device_filter.server_uuid),
     ):
         if value is not None:
-            query = query.filter(
-                sa.or_(column == value, device.status == FREE)
-            )
-    if device_filter.project_id is not None:
-        query = query.filter(
-            sa.or_(
-                device.instance_uuid.in_(
-                    _servers_of(device_filter.project_id)
-                ),
-                device.status == FREE,
-            )
-        )
-    return list(query)
+            yield column, value
 
 
 def device_groups(
-    context: nova_context.RequestContext, host: str | None, by_card: bool
+    context: nova_context.RequestContext,
+    device_filter: DeviceFilter,
+    by_card: bool,
+    status: str | None = None,
 ) -> Iterable[Any]:
-    """Count the devices of all hosts, or of one, that are alike.
+    """Count the devices that are alike on the hosts of a filter.
 
     The database counts: a host has many devices in few groups.
 
+    :param device_filter: selects hosts, by devices that they have
     :param by_card: whether devices of different cards are different
+    :param status: of the devices counted; None: any
     :returns: rows as of :func:`devices`, with the address of the card, if at
         all, and the ``number`` of devices
     """
@@ -174,7 +206,9 @@ def device_groups(
         )
         .group_by(*alike, *exact)
     )
-    for condition in _node_conditions(DeviceFilter(host=host)):
+    if status is not None:
+        query = query.filter(device.status == status)
+    for condition in _node_conditions(device_filter):
         query = query.filter(condition)
     return list(query)
 
@@ -188,9 +222,11 @@ def _servers_of(project_id: str) -> Any:
 def _node_conditions(device_filter: DeviceFilter) -> Iterable[Any]:
     """List the conditions on compute nodes."""
     node = models.ComputeNode
-    device = models.PciDevice
+    device = orm.aliased(models.PciDevice)
     if device_filter.host is not None:
         yield node.host == device_filter.host
+    if device_filter.node_ids is not None:
+        yield node.id.in_(device_filter.node_ids)
     for column, value in (
         (device.uuid, device_filter.uuid),
         (device.address, device_filter.address),
@@ -210,10 +246,11 @@ def _node_conditions(device_filter: DeviceFilter) -> Iterable[Any]:
             server.node == node.hypervisor_hostname,
         )
     if device_filter.project_id is not None:
-        owned = models.PciDevice
         yield node.id.in_(
-            sa.select(owned.compute_node_id).where(
-                owned.instance_uuid.in_(_servers_of(device_filter.project_id)),
-                owned.deleted == 0,
+            sa.select(device.compute_node_id).where(
+                device.instance_uuid.in_(
+                    _servers_of(device_filter.project_id)
+                ),
+                device.deleted == 0,
             )
         )

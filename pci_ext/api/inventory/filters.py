@@ -37,6 +37,21 @@ Properties = Mapping[str, str | None]
 Filter = Callable[[Properties], bool]
 
 
+def has_filter(request: wsgi.Request, query: common.Schema) -> bool:
+    """Tell whether a list has filters that are applied after reading.
+
+    :param query: the schema of the parameters of the list
+    """
+    return any(
+        key == 'flavor' or key not in _parameters(query) for key in request.GET
+    )
+
+
+def _parameters(query: common.Schema) -> Collection[str]:
+    """List the parameters that are no attributes."""
+    return query['properties'].keys() - set(schema.ATTRIBUTES)
+
+
 def make_filter(
     request: wsgi.Request,
     query: common.Schema,
@@ -50,9 +65,7 @@ def make_filter(
         which tells whether the item is to be listed
     :raises webob.exc.HTTPBadRequest: if a parameter is not acceptable
     """
-    has_attributes = _by_attributes(
-        request, query['properties'].keys() - set(schema.ATTRIBUTES)
-    )
+    has_attributes = _by_attributes(request, _parameters(query))
     is_of_flavor = _by_flavor(request, flavors)
     return lambda properties, pool: (
         has_attributes(properties) and is_of_flavor(pool)

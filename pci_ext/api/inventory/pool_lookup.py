@@ -20,7 +20,6 @@ from typing import Any
 
 from oslo_serialization import jsonutils
 
-from pci_ext.api.inventory import cell_queries
 from pci_ext.matching import grouping
 from pci_ext.matching import pool_inference
 
@@ -40,37 +39,35 @@ class ExtraInfoParser:
 def find_pools(
     pools: Sequence[Mapping[str, Any]],
     rows: Sequence[Any],
+    free: Iterable[Any],
     special: Iterable[str],
     parse: ExtraInfoParser,
 ) -> Iterator[tuple[Any, dict[str, str], dict[str, str]]]:
     """Find the pool of each device of a host, the present or the last one.
 
     :param pools: as the host reports them
-    :param rows: records of devices, those of all free ones among them
+    :param rows: records of devices
+    :param free: records of all free devices, equal ones at least once
     :param special: special attributes of the hosts
     :returns: for each device its record, its properties, and those of its
         pool
     """
     by_card = any(grouping.ADDRESS in pool for pool in pools)
-    keys = [_lookup_key(row, by_card) for row in rows]
-    properties = {key: _properties(key, parse) for key in set(keys)}
     host_grouping = pool_inference.HostGrouping(
         pools,
         [
-            properties[key]
-            for key in {
-                key
-                for key, row in zip(keys, rows, strict=True)
-                if row.status == cell_queries.FREE
-            }
+            _properties(key, parse)
+            for key in {_lookup_key(row, by_card) for row in free}
         ],
         special,
     )
-    pool_of: dict[Any, dict[str, str]] = {}
-    for key, row in zip(keys, rows, strict=True):
-        if key not in pool_of:
-            pool_of[key] = host_grouping.pool_of(properties[key])
-        yield row, properties[key], pool_of[key]
+    found: dict[Any, tuple[dict[str, str], dict[str, str]]] = {}
+    for row in rows:
+        key = _lookup_key(row, by_card)
+        if key not in found:
+            properties = _properties(key, parse)
+            found[key] = properties, host_grouping.pool_of(properties)
+        yield row, *found[key]
 
 
 _COLUMNS = (

@@ -18,6 +18,7 @@ devices of a host.
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ from nova.db.main import api as db_api
 from oslo_serialization import jsonutils
 
 from pci_ext.api.inventory import cell_queries
+from pci_ext.api.inventory import first_devices
 from pci_ext.api.inventory import model
 from pci_ext.api.inventory import pool_lookup
 from pci_ext.claims import reported_pools
@@ -58,10 +60,14 @@ def read_pools_and_groups(
 def read_devices(
     context: nova_context.RequestContext,
     device_filter: cell_queries.DeviceFilter,
+    cut: first_devices.Cut | None = None,
 ) -> model.Devices:
-    """Read devices of all cells."""
+    """Read devices of all cells.
+
+    :param cut: limits the devices of each cell
+    """
     results = nova_context.scatter_gather_skip_cell0(
-        context, devices_in_cell, device_filter
+        context, devices_in_cell, device_filter, cut
     )
     answers, cells_down = _sort_out(results)
     return model.Devices(
@@ -87,16 +93,15 @@ def pools_and_groups_in_cell(
     context: nova_context.RequestContext, host: str | None
 ) -> tuple[model.Nodes, list[model.DeviceGroup]]:
     """Read the cell that the context is targeted at."""
-    nodes = _nodes(context, cell_queries.DeviceFilter(host=host))
-    by_card = any(
-        grouping.ADDRESS in pool.reported
-        for _, pools in nodes.values()
-        for pool in pools
-    )
-    rows = cell_queries.device_groups(context, host, by_card)
+    device_filter = cell_queries.DeviceFilter(host=host)
+    nodes = _nodes(context, device_filter)
+    rows = cell_queries.device_groups(context, device_filter, _by_card(nodes))
+    free = [row for row in rows if row.status == cell_queries.FREE]
     return nodes, [
         model.DeviceGroup(host, pool, row.status, row.number)
-        for host, row, _, pool in _find_pools(nodes, rows)
+        for host, row, _, pool in _find_pools(
+            nodes, rows, free, _special_attributes(context)
+        )
     ]
 
 
@@ -104,44 +109,79 @@ def pools_and_groups_in_cell(
 def devices_in_cell(
     context: nova_context.RequestContext,
     device_filter: cell_queries.DeviceFilter,
+    cut: first_devices.Cut | None = None,
 ) -> list[model.Device]:
     """Read devices of the cell that the context is targeted at."""
+    if cut is not None:
+        device_filter = first_devices.narrow(context, device_filter, cut)
     nodes = _nodes(context, device_filter)
     rows = cell_queries.devices(context, device_filter)
+    free = cell_queries.device_groups(
+        context, device_filter, _by_card(nodes), cell_queries.FREE
+    )
     return [
         model.Device(row, host, properties, pool)
-        for host, row, properties, pool in _find_pools(nodes, rows)
+        for host, row, properties, pool in _find_pools(
+            nodes, rows, free, _special_attributes(context)
+        )
         if row in device_filter
     ]
 
 
-def _find_pools(
-    nodes: model.Nodes, rows: Iterable[Any]
-) -> Iterator[tuple[str, Any, dict[str, str], dict[str, str]]]:
-    """Find the pools of devices.
+def _special_attributes(context: nova_context.RequestContext) -> set[str]:
+    """Read the special attributes by which hosts in a cell group devices."""
+    return {
+        key
+        for pci_stats in cell_queries.special_pools(context)
+        for pool in reported_pools.parse_pools(pci_stats)
+        for key in str(pool.get(grouping.SPECIAL_ATTRS) or '').split(',')
+        if key
+    }
 
-    :param rows: of the devices
-    :returns: for each the name of its host, its row, its properties, and those
-        of its pool
-    """
+
+def _by_card(nodes: model.Nodes) -> bool:
+    """Tell whether a host groups devices by their cards."""
+    return any(
+        grouping.ADDRESS in pool.reported
+        for _, pools in nodes.values()
+        for pool in pools
+    )
+
+
+def _by_node(rows: Iterable[Any]) -> dict[int, list[Any]]:
     of_node: dict[int, list[Any]] = defaultdict(list)
     for row in rows:
         of_node[row.compute_node_id].append(row)
-    special = {
-        key
-        for _, pools in nodes.values()
-        for pool in pools
-        for key in str(pool.reported.get(grouping.SPECIAL_ATTRS) or '').split(
-            ','
-        )
-        if key
-    }
+    return of_node
+
+
+def _find_pools(
+    nodes: model.Nodes,
+    rows: Iterable[Any],
+    free: Iterable[Any],
+    special: Collection[str],
+) -> Iterator[tuple[str, Any, dict[str, str], dict[str, str]]]:
+    """Find the pools of devices.
+
+    Pools are inferred from the free devices of a host.
+
+    :param rows: of the devices
+    :param free: rows of all free devices of their hosts, or groups of them
+    :param special: special attributes of the hosts in the cell
+    :returns: for each the name of its host, its row, its properties, and those
+        of its pool
+    """
+    free_of = _by_node(free)
     parse = pool_lookup.ExtraInfoParser()
-    for node_id, of_one in of_node.items():
+    for node_id, of_one in _by_node(rows).items():
         if node_id in nodes:
             host, pools = nodes[node_id]
             for found in pool_lookup.find_pools(
-                [pool.reported for pool in pools], of_one, special, parse
+                [pool.reported for pool in pools],
+                of_one,
+                free_of[node_id],
+                special,
+                parse,
             ):
                 yield host, *found
 

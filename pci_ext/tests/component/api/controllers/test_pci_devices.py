@@ -20,7 +20,9 @@ from oslo_serialization import jsonutils
 from oslo_utils import uuidutils
 from oslo_utils.fixture import uuidsentinel
 
+from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import reader
+from pci_ext.api.schemas import pci_devices as schema
 from pci_ext.db import pci_flavors as db
 from pci_ext.objects import pci_flavor
 from pci_ext.tests.component.api import base
@@ -33,6 +35,10 @@ NIC = {'vendor_id': '8086', 'product_id': '10c9', 'numa_node': None}
 
 def pool(count: int = 1, **values: Any) -> dict[str, Any]:
     return {'dev_type': 'type-PCI', 'count': count, **values}
+
+
+def _name(shown: dict[str, Any]) -> str:
+    return f'{shown["host"]} {shown["address"][5:7]}'
 
 
 class PciDevicesTestCase(base.RouterTestCase):
@@ -69,10 +75,7 @@ class PciDevicesTestCase(base.RouterTestCase):
         return response.json
 
     def names(self, **query: Any) -> list[str]:
-        return [
-            f'{each["host"]} {each["address"][5:7]}'
-            for each in self.get_list(**query)['pci_devices']
-        ]
+        return list(map(_name, self.get_list(**query)['pci_devices']))
 
     def bad_request_message(self, **query: Any) -> str:
         response = self.call(
@@ -262,6 +265,40 @@ class ListTestCase(PciDevicesTestCase):
             self.assertEqual(len(all_devices), len(found))
             self.assertNotIn('pci_devices_links', page)
 
+    def test_pages_are_parts_of_the_whole_list(self) -> None:
+        for cell, name, numbers in (
+            ('cell1', 'Host', range(3)),
+            ('cell2', 'host', range(3, 6)),
+        ):
+            node = self.create_host(cell, name, pool(**GPU))
+            for number in numbers:
+                self.create_device(
+                    cell,
+                    node,
+                    f'0000:0{number}:00.0',
+                    self.server if number == 1 else None,
+                    **GPU | {'numa_node': (None, 0, 1)[number % 3]},
+                )
+        for sort_keys, sort_dirs in (
+            ([], ['desc']),
+            *(([key], ['asc']) for key in schema.SORT_KEYS),
+            (['numa_node'], ['desc']),
+            (['server_uuid', 'host'], ['desc', 'asc']),
+            (['numa_node', 'status'], ['asc', 'desc']),
+        ):
+            sort = {'sort_key': sort_keys, 'sort_dir': sort_dirs}
+            # A pattern is compared after all devices are read.
+            expected = self.names(vendor_id='*', **sort)
+            found: list[str] = []
+            page: dict[str, Any] = {}
+            while page or not found:
+                listed = self.get_list(limit=4, **sort, **page)
+                found += map(_name, listed['pci_devices'])
+                page = {}
+                if 'pci_devices_links' in listed:
+                    page['marker'] = listed['pci_devices'][-1]['uuid']
+            self.assertEqual(expected, found, sort)
+
     def test_page_larger_than_the_list_has_no_next_link(self) -> None:
         page = self.get_list(limit=4)
         self.assertEqual(3, len(page['pci_devices']))
@@ -424,6 +461,32 @@ class ManyDevicesTestCase(PciDevicesTestCase):
             ):
                 found = self.get_list(**query)['pci_devices']
             self.assertTrue(found, query)
-            self.assertEqual(2, len(devices), devices)
-            self.assertEqual(2, len(nodes), nodes)
+            self.assertEqual(4 if 'flavor' in query else 6, len(devices))
+            self.assertEqual(4, len(nodes), nodes)
             self.assertEqual(1, len(flavors), flavors)
+
+    def test_reads_the_devices_of_a_page_alone(self) -> None:
+        last = self.get_list(host='cell2-8')['pci_devices'][-1]
+        read: list[Any] = []
+
+        def record(name: str) -> None:
+            original = getattr(cell_queries, name)
+
+            def call(*args: Any) -> Any:
+                rows = original(*args)
+                read.extend(rows)
+                return rows
+
+            self.stub_out(f'{cell_queries.__name__}.{name}', call)
+
+        record('devices')
+        record('nodes')
+        for query in (
+            {'limit': 10},
+            {'limit': 10, 'marker': last['uuid']},
+            {'limit': 10, 'status': 'allocated', 'sort_key': 'address'},
+        ):
+            read.clear()
+            self.assertEqual(10, len(self.get_list(**query)['pci_devices']))
+            # Ten devices of each cell, at most as many hosts, the marker.
+            self.assertLess(len(read), 45)

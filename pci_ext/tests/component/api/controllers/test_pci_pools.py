@@ -160,5 +160,5 @@ class PciPoolsTestCase(base.RouterTestCase):
             base.statements('pci_devices') as devices,
         ):
             self.get_list()
-        self.assertEqual(2, len(nodes))
+        self.assertEqual(4, len(nodes))
         self.assertEqual(2, len(devices))

@@ -344,4 +344,4 @@ class ServerDevicesTestCase(base.RouterTestCase):
             self.add_device(slot, 'boot', **INTEL)
         with base.statements('pci_devices') as statements:
             self.assertEqual(5, len(self.get_list()))
-        self.assertEqual(1, len(statements))
+        self.assertEqual(2, len(statements))
