@@ -29,6 +29,7 @@ from nova.api.openstack import wsgi
 
 from pci_ext.api import errors
 from pci_ext.api import policy
+from pci_ext.api import response_schema
 from pci_ext.api.inventory import capacity
 from pci_ext.api.inventory import model
 from pci_ext.api.inventory import reader
@@ -49,7 +50,7 @@ class EvaluationsController(wsgi.Controller):
     @wsgi.response(200)
     @wsgi.expected_errors((400, 503))
     @validation.schema(schema.create)
-    @validation.response_body_schema(schema.create_response)
+    @response_schema.response_body_schema(schema.create_response)
     def create(self, req: wsgi.Request, body: View) -> View:
         """Evaluate a request in the form of the extra spec."""
         context = req.environ['nova.context']

@@ -24,6 +24,7 @@ import webob.exc
 
 from pci_ext.api import paging
 from pci_ext.api import policy
+from pci_ext.api import response_schema
 from pci_ext.api import visible_flavors
 from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import filters
@@ -58,7 +59,7 @@ class PciDevicesController(wsgi.Controller):
 
     @wsgi.expected_errors((400, 503))
     @validation.query_schema(schema.index_query)
-    @validation.response_body_schema(schema.index_response)
+    @response_schema.response_body_schema(schema.index_response)
     def index(self, req: wsgi.Request) -> views.View:
         """List devices."""
         context = req.environ['nova.context']

@@ -28,6 +28,7 @@ from pci_ext.api import errors
 from pci_ext.api import paging
 from pci_ext.api import pci_flavor_notifications
 from pci_ext.api import policy
+from pci_ext.api import response_schema
 from pci_ext.api import visible_flavors
 from pci_ext.api.inventory import available_attributes
 from pci_ext.api.inventory import capacity
@@ -61,7 +62,7 @@ class PciFlavorsController(wsgi.Controller):
 
     @wsgi.expected_errors((400, 503))
     @validation.query_schema(schema.index_query)
-    @validation.response_body_schema(schema.index_response)
+    @response_schema.response_body_schema(schema.index_response)
     def index(self, req: wsgi.Request) -> views.View:
         """List the PCI flavors that the project can use."""
         context = req.environ['nova.context']
@@ -70,7 +71,7 @@ class PciFlavorsController(wsgi.Controller):
 
     @wsgi.expected_errors((400, 503))
     @validation.query_schema(schema.detail_query)
-    @validation.response_body_schema(schema.detail_response)
+    @response_schema.response_body_schema(schema.detail_response)
     def detail(self, req: wsgi.Request) -> views.View:
         """List the PCI flavors that the project can use, with details."""
         context = req.environ['nova.context']

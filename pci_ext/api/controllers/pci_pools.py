@@ -17,6 +17,7 @@ from nova.api.openstack import wsgi
 
 from pci_ext.api import paging
 from pci_ext.api import policy
+from pci_ext.api import response_schema
 from pci_ext.api import visible_flavors
 from pci_ext.api.inventory import capacity
 from pci_ext.api.inventory import filters
@@ -33,7 +34,7 @@ class PciPoolsController(wsgi.Controller):
 
     @wsgi.expected_errors((400, 503))
     @validation.query_schema(schema.index_query)
-    @validation.response_body_schema(schema.index_response)
+    @response_schema.response_body_schema(schema.index_response)
     def index(self, req: wsgi.Request) -> views.View:
         """List pools by host."""
         context = req.environ['nova.context']
