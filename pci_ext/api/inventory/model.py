@@ -14,14 +14,20 @@
 
 from collections.abc import Mapping
 import dataclasses
+import functools
 from typing import Any
+import uuid
 
 from nova.objects import fields
+from oslo_serialization import jsonutils
 
 from pci_ext import server_state
 from pci_ext.matching import grouping
 from pci_ext.objects import pci_device
 from pci_ext.objects import pci_pool
+
+# Namespace of the uuids of pools: Nova assigns none.
+_POOLS = uuid.UUID('5c5a1d6e-3f7e-4b0e-9d53-2f2b86f0a9c1')
 
 #: Statuses of devices in use.
 IN_USE = frozenset(
@@ -33,14 +39,22 @@ IN_USE = frozenset(
 class Pool:
     """A pool.
 
-    :ivar uuid: constant while the host groups by the same keys
+    :ivar node_uuid: uuid of the compute node
     :ivar host: name of the host
     :ivar reported: as the host reports it, with its ``count``
     """
 
-    uuid: str
+    node_uuid: str
     host: str
     reported: Mapping[str, Any]
+
+    @functools.cached_property
+    def uuid(self) -> str:
+        """Constant while the host groups by the same keys."""
+        properties = sorted(self.properties.items())
+        return str(
+            uuid.uuid5(_POOLS, jsonutils.dumps([self.node_uuid, properties]))
+        )
 
     @property
     def count(self) -> int:

@@ -10,12 +10,14 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The pool of each device of a host, looked up once for equal devices."""
+"""The pool of each device of a host, looked up once for equal ones."""
 
+from collections.abc import Hashable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
+import functools
 from typing import Any
 
 from oslo_serialization import jsonutils
@@ -24,50 +26,91 @@ from pci_ext.matching import grouping
 from pci_ext.matching import pool_inference
 
 
-class ExtraInfoParser:
-    """Parses equal values of the column extra_info once."""
+class _Host:
+    """The grouping of a host, with the pools found so far by lookup key."""
 
-    def __init__(self) -> None:
-        self._parsed: dict[str | None, dict[str, Any]] = {None: {}}
-
-    def __call__(self, text: str | None) -> dict[str, Any]:
-        if text not in self._parsed:
-            self._parsed[text] = jsonutils.loads(text or '{}')
-        return self._parsed[text]
+    def __init__(self, host_grouping: pool_inference.HostGrouping) -> None:
+        self.grouping = host_grouping
+        self.found: dict[Any, tuple[dict[str, str], dict[str, str]]] = {}
 
 
-def find_pools(
-    pools: Sequence[Mapping[str, Any]],
-    rows: Sequence[Any],
-    free: Iterable[Any],
-    special: Iterable[str],
-    parse: ExtraInfoParser,
-) -> Iterator[tuple[Any, dict[str, str], dict[str, str]]]:
-    """Find the pool of each device of a host, the present or the last one.
+class PoolFinder:
+    """Finds the pools of the devices of many hosts.
 
-    :param pools: as the host reports them
-    :param rows: records of devices
-    :param free: records of all free devices, equal ones at least once
-    :param special: special attributes of the hosts
-    :returns: for each device its record, its properties, and those of its
-        pool
+    A cloud has many hosts of few kinds: what equal hosts share is found once.
     """
-    by_card = any(grouping.ADDRESS in pool for pool in pools)
-    host_grouping = pool_inference.HostGrouping(
-        pools,
-        [
-            _properties(key, parse)
-            for key in {_lookup_key(row, by_card) for row in free}
-        ],
-        special,
-    )
-    found: dict[Any, tuple[dict[str, str], dict[str, str]]] = {}
-    for row in rows:
-        key = _lookup_key(row, by_card)
-        if key not in found:
-            properties = _properties(key, parse)
-            found[key] = properties, host_grouping.pool_of(properties)
-        yield row, *found[key]
+
+    def __init__(self, special: Iterable[str]) -> None:
+        """Find pools.
+
+        :param special: special attributes of the hosts
+        """
+        self._special = tuple(special)
+        self._hosts: dict[Hashable, _Host] = {}
+        # Of equal values of the column extra_info.
+        self._parse = functools.cache(_parse)
+
+    def find_pools(
+        self,
+        pools: Sequence[Mapping[str, Any]],
+        rows: Iterable[Any],
+        free: Iterable[Any],
+    ) -> Iterator[tuple[Any, dict[str, str], dict[str, str]]]:
+        """Find the pool of each device of a host, the present or the last one.
+
+        :param pools: as the host reports them
+        :param rows: records of devices
+        :param free: records of all free devices, equal ones at least once
+        :returns: for each device its record, its properties, and those of its
+            pool
+        """
+        by_card = any(grouping.ADDRESS in pool for pool in pools)
+        host = self._host(
+            pools, frozenset(_lookup_key(row, by_card) for row in free)
+        )
+        for row in rows:
+            key = _lookup_key(row, by_card)
+            if key not in host.found:
+                properties = self._properties(key)
+                host.found[key] = properties, host.grouping.pool_of(properties)
+            yield row, *host.found[key]
+
+    def _host(
+        self,
+        pools: Sequence[Mapping[str, Any]],
+        free: frozenset[tuple[Any, ...]],
+    ) -> _Host:
+        kind = (
+            tuple(
+                frozenset(item for item in pool.items() if item[0] != 'count')
+                for pool in pools
+            ),
+            free,
+        )
+        if kind not in self._hosts:
+            self._hosts[kind] = _Host(
+                pool_inference.HostGrouping(
+                    pools, map(self._properties, free), self._special
+                )
+            )
+        return self._hosts[kind]
+
+    def _properties(self, key: tuple[Any, ...]) -> dict[str, str]:
+        *values, extra_info = key
+        properties = {
+            **self._parse(extra_info),
+            **dict(zip(_COLUMNS, values, strict=True)),
+        }
+        return {
+            name: str(value)
+            for name, value in properties.items()
+            if value is not None
+        }
+
+
+def _parse(extra_info: str | None) -> dict[str, Any]:
+    parsed: dict[str, Any] = jsonutils.loads(extra_info or '{}')
+    return parsed
 
 
 _COLUMNS = (
@@ -91,18 +134,3 @@ def _lookup_key(row: Any, by_card: bool) -> tuple[Any, ...]:
         (row.parent_addr or row.address) if by_card else None,
         row.extra_info,
     )
-
-
-def _properties(
-    key: tuple[Any, ...], parse: ExtraInfoParser
-) -> dict[str, str]:
-    *values, extra_info = key
-    properties = {
-        **parse(extra_info),
-        **dict(zip(_COLUMNS, values, strict=True)),
-    }
-    return {
-        name: str(value)
-        for name, value in properties.items()
-        if value is not None
-    }

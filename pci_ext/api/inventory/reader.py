@@ -22,12 +22,11 @@ from collections.abc import Collection
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+import functools
 from typing import Any
-import uuid
 
 from nova import context as nova_context
 from nova.db.main import api as db_api
-from oslo_serialization import jsonutils
 
 from pci_ext.api.inventory import cell_queries
 from pci_ext.api.inventory import first_devices
@@ -35,9 +34,6 @@ from pci_ext.api.inventory import model
 from pci_ext.api.inventory import pool_lookup
 from pci_ext.claims import reported_pools
 from pci_ext.matching import grouping
-
-# Namespace of the uuids of pools: Nova assigns none.
-_POOLS = uuid.UUID('5c5a1d6e-3f7e-4b0e-9d53-2f2b86f0a9c1')
 
 
 def read_pools_and_groups(
@@ -172,16 +168,12 @@ def _find_pools(
         of its pool
     """
     free_of = _by_node(free)
-    parse = pool_lookup.ExtraInfoParser()
+    finder = pool_lookup.PoolFinder(special)
     for node_id, of_one in _by_node(rows).items():
         if node_id in nodes:
             host, pools = nodes[node_id]
-            for found in pool_lookup.find_pools(
-                [pool.reported for pool in pools],
-                of_one,
-                free_of[node_id],
-                special,
-                parse,
+            for found in finder.find_pools(
+                [pool.reported for pool in pools], of_one, free_of[node_id]
             ):
                 yield host, *found
 
@@ -191,20 +183,17 @@ def _nodes(
     device_filter: cell_queries.DeviceFilter,
 ) -> model.Nodes:
     """Read the host and the pools of each compute node."""
+    # Hosts of one kind report the same text.
+    parse = functools.cache(reported_pools.parse_pools)
     return {
         row.id: (
             row.host,
             [
-                model.Pool(_uuid_of(row.uuid, pool), row.host, pool)
-                for pool in reported_pools.parse_pools(row.pci_stats)
+                model.Pool(row.uuid, row.host, pool)
+                for pool in parse(row.pci_stats)
             ]
             if row.pci_stats
             else [],
         )
         for row in cell_queries.nodes(context, device_filter)
     }
-
-
-def _uuid_of(node_uuid: str, pool: Mapping[str, Any]) -> str:
-    properties = sorted(grouping.properties_of(pool).items())
-    return str(uuid.uuid5(_POOLS, jsonutils.dumps([node_uuid, properties])))
