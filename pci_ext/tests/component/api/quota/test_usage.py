@@ -414,5 +414,5 @@ class UsageTestCase(ProjectTestCase):
         ):
             self.assertEqual({INTEL_GPU: 5}, self.charged())
         # In each of two cells.
-        self.assertEqual(2 * 2, len(devices), devices)
-        self.assertEqual(4 * 2, len(instances), instances)
+        self.assertEqual(3 * 2, len(devices), devices)
+        self.assertEqual(5 * 2, len(instances), instances)
