@@ -76,6 +76,17 @@ def _model(vendor_id: str, product_id: str) -> str:
 _REVERTIBLE = ('finished', 'confirming', 'reverting')
 
 
+def _holds_devices(migration: 'objects.Migration') -> bool:
+    """Tell whether a server has devices for a migration that is on record.
+
+    A cold migration that ended in an error may have left the definition of a
+    domain on each host. Nova leaves these to the administrator.
+    """
+    return migration.status in _REVERTIBLE or (
+        migration.status == 'error' and not migration.is_live_migration
+    )
+
+
 class PciDevTracker(manager.PciDevTracker):
     """Nova's tracker, which reads the offered devices again at each scan."""
 
@@ -230,15 +241,15 @@ class PciDevTracker(manager.PciDevTracker):
         whose migration starts or is reverted in between is in neither list,
         nor is a server whose devices are claimed before its migration names
         this host. So the record of the server decides. It also decides where
-        a migration is not finished: Nova counts one that ended in an error as
-        ongoing, and one that a restart interrupted, for good.
+        a migration is not finished: Nova counts a live one that ended in an
+        error as ongoing, and one that a restart interrupted, for good.
 
         Devices in a guest are not freed, whatever the record says. A server
         may be deleted or evacuated while nova-compute is stopped, and then its
         guest runs until Nova destroys it, which takes half an hour by default.
         The guest of a failed live migration may have arrived.
         """
-        ongoing = [each for each in migrations if each.status in _REVERTIBLE]
+        ongoing = [each for each in migrations if _holds_devices(each)]
         seen = {instance.uuid for instance in instances}
         seen |= {migration.instance_uuid for migration in ongoing}
         lost = {migration.instance_uuid for migration in migrations} - seen

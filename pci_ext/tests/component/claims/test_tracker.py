@@ -294,7 +294,7 @@ class TrackerTest(base.HostTestCase):
             ),
             ([interrupted], {'task_state': 'resize_prep'}, False, 'claimed'),
             ([interrupted], active, False, 'available'),
-            ([('resize', 'error')], active, False, 'available'),
+            ([('resize', 'error')], active, False, 'claimed'),
             ([('live-migration', 'running')], active, False, 'available'),
             ([failed, failed], active, False, 'available'),
         ):

@@ -379,7 +379,8 @@ def _reported_devices(
 ) -> Iterator[str]:
     """The allocations of devices are those of the records.
 
-    Those of a migration are of its server.
+    Those of a migration are of its server. Nova removes all allocations of a
+    server whose rebuild failed.
     """
     servers = {each.uuid: each.server for each in state.migrations}
     left = {each.uuid for each in state.migrations if each.id in interrupted}
@@ -396,6 +397,11 @@ def _reported_devices(
         if device.server is not None
     )
     failed = {server for server, _ in _failed_moves(state)}
+    failed |= {
+        server.uuid
+        for server in state.servers.values()
+        if server.vm_state == 'error'
+    } - {consumer for consumer, *_ in state.allocations}
     for provider, server in (reported - recorded) + (recorded - reported):
         if server in failed:
             continue
