@@ -80,11 +80,7 @@ def pools_of(
 
 @functools.lru_cache(_RECORDS)
 def _parse(record: str) -> grouping.RecordedPools:
-    try:
-        return grouping.RecordedPools(reported_pools.parse_pools(record))
-    except ValueError:
-        # Nova too takes a text that was cut for none.
-        return grouping.RecordedPools()
+    return grouping.RecordedPools(reported_pools.parse_pools(record))
 
 
 SEAM = seam.Seam(

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 import dataclasses
 import datetime
+import hashlib
 import threading
 import time
 from typing import Any
@@ -51,7 +52,7 @@ class Host:
     :ivar aggregate: uuid of its own aggregate
     :ivar is_member: whether it is in that
     :ivar kind: equal for equal pools
-    :ivar pci_stats: the pools, as they are on record
+    :ivar digest: of the pools, as they are on record
     :ivar read: number of the read
     """
 
@@ -59,7 +60,7 @@ class Host:
     aggregate: str
     is_member: bool
     kind: str
-    pci_stats: str | None
+    digest: bytes
     read: int
 
 
@@ -154,7 +155,9 @@ class Cell:
         known = self._hosts.get(row.id)
         if known is not None and known.read > read:
             return
-        if known is not None and known.pci_stats == row.pci_stats:
+        # The texts of all hosts would take much memory.
+        digest = hashlib.sha256((row.pci_stats or '').encode()).digest()
+        if known is not None and known.digest == digest:
             kind, pools = known.kind, self._pools[known.kind]
         else:
             kind, pools = _parse(row.pci_stats)
@@ -167,7 +170,7 @@ class Cell:
             else known.aggregate,
             bool(row.is_member),
             kind,
-            row.pci_stats,
+            digest,
             read,
         )
         self._hosts[row.id] = host

@@ -142,6 +142,12 @@ class CellTest(base.BaseTestCase):
         self.cell.record([row(1, jsonutils.dumps(stats))], 1, True)
         self.assertEqual([], self.fitting(product_id='000a'))
 
+    def test_pools_that_were_cut_are_none(self) -> None:
+        self.cell.record(
+            [row(1, pci_stats(A)[:-9]), row(2, pci_stats(A))], 1, True
+        )
+        self.assertEqual(['host-2'], self.fitting(product_id='000a'))
+
     def test_reads_what_was_written_since_the_last_read(self) -> None:
         self.assertIsNone(self.cell.since())
         self.cell.record([row(1, None, 30), row(2, None, 20)], 1, True)
