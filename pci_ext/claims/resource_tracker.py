@@ -13,7 +13,6 @@
 """Seam: scans and moves in the resource tracker of a compute host."""
 
 from collections.abc import Iterable
-import contextlib
 from typing import Any
 
 from nova import objects
@@ -27,9 +26,7 @@ from oslo_log import log as logging
 
 from pci_ext.activation import seam
 from pci_ext.claims import offered_devices
-from pci_ext.claims import placement_claim
 from pci_ext.claims import placement_writer
-from pci_ext.requests import call_arguments
 from pci_ext.requests import moves
 
 CONF = cfg.CONF
@@ -90,10 +87,7 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         **kwargs: Any,
     ) -> claims.MoveClaim:
         is_live = bool(migration and migration.is_live_migration)
-        with (
-            moves.moving(instance, is_live),
-            self._claiming(context, instance.uuid, allocations),
-        ):
+        with moves.moving(instance, is_live):
             return super()._move_claim(
                 context,
                 instance,
@@ -105,49 +99,11 @@ class ResourceTracker(resource_tracker.ResourceTracker):
             )
 
     def instance_claim(
-        self,
-        context: Any,
-        instance: 'objects.Instance',
-        nodename: str,
-        allocations: Any,
-        *args: Any,
+        self, context: Any, instance: 'objects.Instance', *args: Any
     ) -> claims.Claim:
         """Claim for a server that is built, or unshelved."""
         moves.drop_pending_detach(instance)
-        with self._claiming(context, instance.uuid, allocations):
-            return super().instance_claim(
-                context, instance, nodename, allocations, *args
-            )
-
-    def claim_pci_devices(
-        self,
-        context: Any,
-        pci_requests: 'objects.InstancePCIRequests',
-        instance_numa_topology: 'objects.InstanceNUMATopology | None',
-    ) -> 'list[objects.PciDevice]':
-        """Claim for a server that has a host, or arrives live."""
-        with self._claiming(context, pci_requests.instance_uuid, {}):
-            devices: list[objects.PciDevice] = super().claim_pci_devices(
-                context, pci_requests, instance_numa_topology
-            )
-            return devices
-
-    def _claiming(
-        self, context: Any, server: str, allocations: Any
-    ) -> contextlib.AbstractContextManager[None]:
-        """Allocate the devices that are claimed in Placement, too.
-
-        :param allocations: those that the scheduler made for the claim
-        """
-        return call_arguments.passing(
-            placement_claim=(
-                placement_claim.PlacementClaim(
-                    self, context, server, allocations or {}
-                )
-                if CONF.pci.report_in_placement
-                else None
-            )
-        )
+        return super().instance_claim(context, instance, *args)
 
     def _update_to_placement(
         self, context: Any, compute_node: 'objects.ComputeNode', startup: bool
@@ -273,12 +229,6 @@ SEAM = seam.Seam(
             'nodename',
             'allocations',
             'limits',
-        ),
-        'claim_pci_devices': (
-            'self',
-            'context',
-            'pci_requests',
-            'instance_numa_topology',
         ),
         '_move_claim': (
             'self',

@@ -24,7 +24,6 @@ import unittest
 
 from oslotest import base
 
-from pci_ext.tests.functional.random_life import hosts
 from pci_ext.tests.functional.random_life import runs
 from pci_ext.tests.functional.random_life import steps
 
@@ -34,7 +33,7 @@ class RandomLifeTestCase(base.BaseTestCase):
 
     STEPS = 125
     SEED: ClassVar[int]
-    PLACEMENT: ClassVar[str] = hosts.NOTHING
+    REPORT_IN_PLACEMENT = False
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -46,7 +45,7 @@ class RandomLifeTestCase(base.BaseTestCase):
         """Check that everything agrees after each step."""
         lines: list[str] = []
         batches, disagreement = runs.run(
-            self.STEPS, self.SEED, 1, lines.append, self.PLACEMENT
+            self.STEPS, self.SEED, 1, lines.append, self.REPORT_IN_PLACEMENT
         )
         if disagreement is not None:
             log = '\n'.join(lines)
@@ -76,7 +75,7 @@ class TestThirdLife(RandomLifeTestCase):
 
 class TestLifeReportedInPlacement(RandomLifeTestCase):
     SEED = 4
-    PLACEMENT = hosts.REPORTED
+    REPORT_IN_PLACEMENT = True
 
     def test_everything_agrees_after_each_step(self) -> None:
         self.check()

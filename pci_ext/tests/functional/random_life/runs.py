@@ -20,7 +20,6 @@ import tempfile
 
 from pci_ext.tests.functional.random_life import cloud as cloud_module
 from pci_ext.tests.functional.random_life import generator
-from pci_ext.tests.functional.random_life import hosts
 from pci_ext.tests.functional.random_life import life
 from pci_ext.tests.functional.random_life import steps
 
@@ -32,13 +31,13 @@ def run(
     seed: int,
     parallel: int,
     report: life.Report,
-    placement: str = hosts.NOTHING,
+    is_reported: bool = False,
 ) -> tuple[list[steps.Batch], life.Disagreement | None]:
     """Take steps at random in a new cloud.
 
     :param count: the number of steps; the last batch may exceed it
     :param parallel: the most steps at the same time
-    :param placement: what Placement knows of the devices
+    :param is_reported: whether Nova reports the devices in Placement
     :returns: the batches taken, and the disagreement that ended them, if any
     """
     chooser = generator.Generator(seed, parallel)
@@ -48,25 +47,25 @@ def run(
             return None
         return chooser.batch(alive.states)
 
-    return _live(choose, report, placement)
+    return _live(choose, report, is_reported)
 
 
 def replay(
     batches: Iterable[steps.Batch],
     report: life.Report,
-    placement: str = hosts.NOTHING,
+    is_reported: bool = False,
 ) -> life.Disagreement | None:
     """Take steps in a new cloud; return the disagreement, if any."""
     left = iter(batches)
-    _, disagreement = _live(lambda _: next(left, None), report, placement)
+    _, disagreement = _live(lambda _: next(left, None), report, is_reported)
     return disagreement
 
 
 def _live(
-    choose: Chooser, report: life.Report, placement: str
+    choose: Chooser, report: life.Report, is_reported: bool
 ) -> tuple[list[steps.Batch], life.Disagreement | None]:
     directory = tempfile.mkdtemp(prefix='pci-ext-random-life-')
-    cloud = cloud_module.Cloud(directory, placement)
+    cloud = cloud_module.Cloud(directory, is_reported)
     failed = None
     try:
         cloud.start()
@@ -87,14 +86,14 @@ def _live(
 def shrink(
     batches: Sequence[steps.Batch],
     report: life.Report,
-    placement: str = hosts.NOTHING,
+    is_reported: bool = False,
 ) -> list[steps.Batch]:
     """Leave out batches as long as the disagreement is of the same kind.
 
     :returns: batches of which none can be left out by itself
     :raises ValueError: if the batches end without a disagreement
     """
-    found = replay(batches, report, placement)
+    found = replay(batches, report, is_reported)
     if found is None:
         raise ValueError('There is no disagreement')
     kinds = found.kinds
@@ -104,7 +103,7 @@ def shrink(
         start = 0
         while start < len(kept):
             shorter = kept[:start] + kept[start + size :]
-            again = replay(shorter, report, placement) if shorter else None
+            again = replay(shorter, report, is_reported) if shorter else None
             if again is not None and again.kinds & kinds:
                 kept = shorter
                 report(f'{len(kept)} batches are left')
