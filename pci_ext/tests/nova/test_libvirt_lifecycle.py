@@ -19,11 +19,15 @@ from unittest import mock
 
 import fixtures
 from nova import exception as nova_exception
+from nova.compute import power_state
 from nova.tests.fixtures import libvirt as fakelibvirt
 from nova.virt.libvirt import utils as libvirt_utils
+from oslo_config import cfg
 
 from pci_ext import server_state
 from pci_ext.tests.nova import test_libvirt_attach
+
+CONF = cfg.CONF
 
 
 class LibvirtLifecycleTest(test_libvirt_attach.LibvirtAttachTestCase):
@@ -287,6 +291,44 @@ class PendingDetachTest(test_libvirt_attach.LibvirtAttachTestCase):
         # The domain before the rescue had the device.
         self.api.post_server_action(self.server['id'], {'unrescue': None})
         self._wait_for_state_change(self.server, 'ACTIVE')
+        self.assertEqual(
+            self.remaining, self.hostdevs_of('compute1', self.server)
+        )
+
+    def test_withdrawn_during_a_rescue(self) -> None:
+        """The host may need for itself what it does not offer any more."""
+        os.makedirs(libvirt_utils.get_instance_path(self.instance()))
+        self.api.post_server_action(self.server['id'], {'rescue': {}})
+        self._wait_for_state_change(self.server, 'RESCUE')
+        self.assertReleased()
+        CONF.set_override(
+            'pci_information',
+            [f'[{{"address": "{each}"}}, {{}}]' for each in self.remaining],
+            group='pci_ext',
+        )
+        self._run_periodics()
+        self.api.post_server_action(self.server['id'], {'unrescue': None})
+        self._wait_for_state_change(self.server, 'ACTIVE')
+        self.assertEqual(
+            self.remaining, self.hostdevs_of('compute1', self.server)
+        )
+
+    def test_snapshot(self) -> None:
+        """Nova suspends and resumes the guest for it."""
+        self.emit_removed_events()
+        self.flags(disable_libvirt_livesnapshot=True, group='workarounds')
+        driver = self.computes['compute1'].driver
+        instance = self.instance()
+        instance.task_state = 'image_snapshot'
+        instance.save()
+        guest = driver._host.get_guest(instance)
+        driver._suspend_guest_for_snapshot(
+            self.ctxt, False, power_state.RUNNING, instance
+        )
+        self.assertEqual(set(), self.hostdevs_of('compute1', self.server))
+        driver._resume_guest_after_snapshot(
+            self.ctxt, False, power_state.RUNNING, instance, guest
+        )
         self.assertEqual(
             self.remaining, self.hostdevs_of('compute1', self.server)
         )
