@@ -29,7 +29,8 @@ class RequestGroupsTest(base.BaseTestCase):
     def groups(self, *requests: objects.InstancePCIRequest) -> list[str]:
         """Return the ids of the groups that Nova asks Placement for."""
         spec = objects.RequestSpec(
-            requested_resources=None,
+            # As nova-conductor leaves it; Nova 34 takes None too.
+            requested_resources=[],
             pci_requests=objects.InstancePCIRequests(requests=list(requests)),
         )
         spec.generate_request_groups_from_pci_requests()
