@@ -279,7 +279,10 @@ class AssignmentTest(StatsTest):
         host = self.stats(devices.device('0000:01:00.0', **A))
         request = devices.request(1, A)
         with mock.patch.object(
-            assignment, 'assign', side_effect=exception.AssignmentGivenUp
+            assignment,
+            'assign',
+            autospec=True,
+            side_effect=exception.AssignmentGivenUp,
         ):
             self.assertFalse(host.support_requests([request], None))
             error = self.assertRaises(
