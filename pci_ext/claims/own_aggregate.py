@@ -9,6 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+
 """The aggregate in Placement that a compute host has for itself.
 
 Placement tells the hosts of nova-scheduler by aggregates: with one for each

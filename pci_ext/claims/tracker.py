@@ -244,7 +244,7 @@ class PciDevTracker(manager.PciDevTracker):
         a migration is not finished: Nova counts a live one that ended in an
         error as ongoing, and one that a restart interrupted, for good.
 
-        Devices in a guest are not freed, whatever the record says. A server
+        Devices in a guest are not freed, even if the record says so. A server
         may be deleted or evacuated while nova-compute is stopped, and then its
         guest runs until Nova destroys it, which takes half an hour by default.
         The guest of a failed live migration may have arrived.

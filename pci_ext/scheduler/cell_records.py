@@ -40,8 +40,8 @@ Pools = Sequence[Mapping[str, Any]]
 # committed, in whole seconds in MySQL.
 _CLOCK_MARGIN = datetime.timedelta(seconds=5)
 
-# Seconds after which all records are read, whatever their times: clocks may
-# differ more, and records are deleted.
+# Seconds after which all records are read, old ones too: clocks may differ
+# more, and records are deleted.
 _WHOLE_INTERVAL = 60
 
 

@@ -12,8 +12,8 @@
 """Seam: Placement is asked for some hosts only.
 
 Nova asks once, and Placement answers with the first
-``[scheduler] max_placement_results`` candidates, whatever devices their hosts
-have.
+``[scheduler] max_placement_results`` candidates. It does not know the devices
+of their hosts.
 """
 
 from collections.abc import Iterator

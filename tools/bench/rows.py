@@ -61,7 +61,7 @@ def _number(value: float | None) -> str:
 
 
 def seconds(run: Callable[[], Any], collect: bool = True) -> float:
-    """Return the processor time of a run, whatever else the machine does.
+    """Return the processor time of a run; a busy machine changes it little.
 
     :param collect: whether to collect garbage before, which takes long
     """

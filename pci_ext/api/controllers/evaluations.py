@@ -96,6 +96,9 @@ class Evaluator:
     """Evaluates hosts for the requests of one server.
 
     A cloud has many hosts of few kinds: equal ones are evaluated once.
+
+    :param compiled: the requests
+    :param requests: the same, with the names of their alternatives
     """
 
     def __init__(
@@ -103,10 +106,6 @@ class Evaluator:
         compiled: compiled_requests.CompiledRequests,
         requests: Sequence[request_grammar.Request],
     ) -> None:
-        """Evaluate hosts for some requests.
-
-        :param requests: the same, with the names of their alternatives
-        """
         self._compiled = compiled
         self._requests = requests
         self._budget = exclusion.Budget()

@@ -93,7 +93,7 @@ def narrow(
 
 
 class _Exact:
-    """Compares texts by their characters, whatever the collation."""
+    """Compares texts by their characters, not by the collation."""
 
     def __init__(self, dialect: str) -> None:
         self._is_mysql = dialect in ('mysql', 'mariadb')
