@@ -88,7 +88,7 @@ class ResourceTracker(resource_tracker.ResourceTracker):
     ) -> claims.MoveClaim:
         is_live = bool(migration and migration.is_live_migration)
         with moves.moving(instance, is_live):
-            return super()._move_claim(
+            claim = super()._move_claim(
                 context,
                 instance,
                 new_flavor,
@@ -97,6 +97,10 @@ class ResourceTracker(resource_tracker.ResourceTracker):
                 allocations,
                 **kwargs,
             )
+        # Until here the record of the server names a task.
+        if self.pci_tracker is not None:
+            self.pci_tracker.begin_move(claim.migration)
+        return claim
 
     def instance_claim(
         self, context: Any, instance: 'objects.Instance', *args: Any

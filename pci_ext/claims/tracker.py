@@ -76,17 +76,6 @@ def _model(vendor_id: str, product_id: str) -> str:
 _REVERTIBLE = ('finished', 'confirming', 'reverting')
 
 
-def _holds_devices(migration: 'objects.Migration') -> bool:
-    """Tell whether a server has devices for a migration that is on record.
-
-    A cold migration that ended in an error may have left the definition of a
-    domain on each host. Nova leaves these to the administrator.
-    """
-    return migration.status in _REVERTIBLE or (
-        migration.status == 'error' and not migration.is_live_migration
-    )
-
-
 class PciDevTracker(manager.PciDevTracker):
     """Nova's tracker, which reads the offered devices again at each scan."""
 
@@ -107,6 +96,8 @@ class PciDevTracker(manager.PciDevTracker):
         # Servers with an interface attach in progress; scans must leave their
         # claims alone.
         self._holding_claims: set[str] = set()
+        # Ids of migrations that this process has claimed devices for.
+        self._moving_here: set[int] = set()
 
     def update_devices_from_hypervisor_resources(
         self, devices_json: str
@@ -203,6 +194,10 @@ class PciDevTracker(manager.PciDevTracker):
             self.claims[uuid] = [*before, *devices]
         return devices
 
+    def begin_move(self, migration: 'objects.Migration') -> None:
+        """Leave the devices of a migration to this host alone in scans."""
+        self._moving_here.add(migration.id)
+
     @contextlib.contextmanager
     def holding_claims(self, server_uuid: str) -> Iterator[None]:
         """Keep scans from allocating or freeing the claims for a server."""
@@ -241,7 +236,7 @@ class PciDevTracker(manager.PciDevTracker):
         whose migration starts or is reverted in between is in neither list,
         nor is a server whose devices are claimed before its migration names
         this host. So the record of the server decides. It also decides where
-        a migration is not finished: Nova counts a live one that ended in an
+        a migration is not at work: Nova counts a live one that ended in an
         error as ongoing, and one that a restart interrupted, for good.
 
         Devices in a guest are not freed, even if the record says so. A server
@@ -249,7 +244,8 @@ class PciDevTracker(manager.PciDevTracker):
         guest runs until Nova destroys it, which takes half an hour by default.
         The guest of a failed live migration may have arrived.
         """
-        ongoing = [each for each in migrations if _holds_devices(each)]
+        self._moving_here &= {migration.id for migration in migrations}
+        ongoing = [each for each in migrations if self._holds_devices(each)]
         seen = {instance.uuid for instance in instances}
         seen |= {migration.instance_uuid for migration in ongoing}
         lost = {migration.instance_uuid for migration in migrations} - seen
@@ -258,6 +254,24 @@ class PciDevTracker(manager.PciDevTracker):
             for uuid in (self.claims.keys() | self.allocations.keys()) - seen
         ]
         super().clean_usage([*instances, *filter(None, remaining)], ongoing)
+
+    def _holds_devices(self, migration: 'objects.Migration') -> bool:
+        """Tell whether a server has devices for a migration on record.
+
+        A migration to this host is at work until its status says otherwise,
+        if this process has begun it. Meanwhile the record of the server may
+        name no task, and still the old host: Nova stops an evacuated server
+        before it records the new host.
+
+        A cold migration that ended in an error may have left the definition
+        of a domain on each host. Nova leaves these to the administrator.
+        """
+        if migration.status == 'error':
+            return not migration.is_live_migration
+        return (
+            migration.status in _REVERTIBLE
+            or migration.id in self._moving_here
+        )
 
     def _load_if_remaining(
         self, uuid: str, is_lost: bool

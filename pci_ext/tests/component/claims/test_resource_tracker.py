@@ -13,6 +13,8 @@ import fixtures
 from nova import objects
 from nova.compute import vm_states
 
+from pci_ext import server_state
+from pci_ext.claims import tracker
 from pci_ext.tests.component.compute import base
 
 
@@ -71,6 +73,58 @@ class FreeUntrackedTest(base.HostTestCase):
         self.rt.pci_tracker = None
         self.update_usage(vm_states.DELETED)
         self.assertEqual([], self.reports)
+
+
+class EvacuationTest(base.HostTestCase):
+    """A server that was stopped is evacuated to this host."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.rt = self.compute.rt
+        self.rt.compute_nodes = {base.HOST: self.node}
+        self.rt._update = lambda context, node: None
+        self.rt.pci_tracker.runs_here = lambda instance: False
+        self.evacuated = self.instance(self.create_server(devices=0))
+        self.evacuated.flavor.id = 1
+        attached = self.request(1)
+        attached.requester_id = server_state.HOT_ATTACHED
+        self.evacuated.pci_requests.requests = [attached]
+        self.evacuated.update({'host': 'failed', 'task_state': 'rebuilding'})
+        self.evacuated.save()
+        self.migration = objects.Migration(
+            self.context,
+            instance_uuid=self.evacuated.uuid,
+            source_compute='failed',
+            dest_compute=base.HOST,
+            migration_type='evacuation',
+            status='accepted',
+        )
+        self.migration.create()
+
+    def claim(self) -> objects.PciDevice:
+        self.rt.rebuild_claim(
+            *(self.context, self.evacuated, base.HOST, {}),
+            migration=self.migration,
+        )
+        # Nova does so before it records the new host.
+        self.evacuated.update({'task_state': None, 'vm_state': 'stopped'})
+        self.evacuated.save()
+        [device] = self.rt.pci_tracker.allocations[self.evacuated.uuid]
+        return device
+
+    def test_scan_leaves_the_devices(self) -> None:
+        device = self.claim()
+        self.rt.pci_tracker.clean_usage([], [self.migration])
+        self.assertEqual('allocated', device.status)
+
+    def test_scan_frees_the_devices_after_a_restart(self) -> None:
+        self.claim()
+        self.rt.pci_tracker.save(self.context)
+        restarted = tracker.PciDevTracker(self.context, self.node)
+        restarted.runs_here = lambda instance: False
+        [device] = restarted.allocations[self.evacuated.uuid]
+        restarted.clean_usage([], [self.migration])
+        self.assertEqual('available', device.status)
 
 
 class DriverTest(base.HostTestCase):

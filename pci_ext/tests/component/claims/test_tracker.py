@@ -322,7 +322,10 @@ class TrackerTest(base.HostTestCase):
         self, instance: objects.Instance, kind: str, status: str
     ) -> objects.Migration:
         return objects.Migration(
-            instance_uuid=instance.uuid, migration_type=kind, status=status
+            id=1,
+            instance_uuid=instance.uuid,
+            migration_type=kind,
+            status=status,
         )
 
     def test_scan_does_not_allocate_claims_of_a_live_migration(self) -> None:
