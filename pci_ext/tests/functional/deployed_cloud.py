@@ -104,6 +104,14 @@ class Deployment:
             if pci_flavor['uuid'] != '0':
                 compute.delete(f'/os-pci-flavors/{pci_flavor["uuid"]}')
 
+    @property
+    def config_files(self) -> tuple[str, ...]:
+        return self._hosts.config_files
+
+    def set_active(self, active: bool) -> None:
+        """Restart Nova with or without pci_ext, unless it runs so."""
+        self._hosts.set_active(active)
+
     def kill_and_start(self) -> None:
         """Kill nova-compute on each host, and start it again."""
         names = [computes.service(name) for name in self._hosts.names]

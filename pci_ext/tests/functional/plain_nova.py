@@ -24,9 +24,12 @@ from pci_ext.cmd import allinone
 from pci_ext.cmd.allinone import config
 from pci_ext.cmd.allinone import web
 
+#: The value of compute_driver.
+DRIVER = 'plain.Driver'
+
 #: Changes of the configuration, in their order.
 _CHANGES = (
-    ('compute_driver = pci_ext.FakeDriver', 'compute_driver = plain.Driver'),
+    ('compute_driver = pci_ext.FakeDriver', f'compute_driver = {DRIVER}'),
     ('driver = pci_ext', 'driver = noop'),
     ('NUMATopologyFilter', 'NUMATopologyFilter,PciPassthroughFilter'),
     (',pci_ext.scheduler.weights.all_weighers', ''),
@@ -153,15 +156,20 @@ def _make_driver() -> type:
     return Driver
 
 
+def install_driver() -> None:
+    """Let Nova find the driver, once it can be imported."""
+    module: Any = types.ModuleType('nova.virt.plain')
+    module.Driver = _make_driver()
+    sys.modules[module.__name__] = module
+
+
 def main() -> None:
     """Run the all-in-one; it mounts services when Nova can be imported."""
     config.write = _write
     mount = web.Server.mount
 
     def install_and_mount(*args: Any) -> None:
-        module: Any = types.ModuleType('nova.virt.plain')
-        module.Driver = _make_driver()
-        sys.modules[module.__name__] = module
+        install_driver()
         mount(*args)
 
     web.Server.mount = install_and_mount  # type: ignore[method-assign]

@@ -43,6 +43,9 @@ TOKENS = {
     'pci-ext-admin-reader': f'reader:{stub_services.ADMIN[1]}:reader',
 }
 
+#: The module that runs the all-in-one without pci_ext.
+PLAIN_NOVA = 'pci_ext.tests.functional.plain_nova'
+
 _READY = re.compile(r'READY http://127\.0\.0\.1:(\d+)/\n')
 
 
@@ -104,6 +107,11 @@ class AllInOne:
             stream.write(content)
         # A process must not read a partly written file.
         os.replace(new, self._path(name))
+
+    @property
+    def config_files(self) -> tuple[str, ...]:
+        """The paths of the configuration files of Nova."""
+        return os.path.join(self.data_dir, 'nova.conf'), self.config_file
 
     @property
     def url(self) -> str:
@@ -197,6 +205,14 @@ class AllInOne:
             process.kill()
             process.wait()
             process.stdout.close()
+
+    def set_active(self, active: bool) -> None:
+        """Restart Nova with or without pci_ext, unless it runs so."""
+        module = type(self).MODULE if active else PLAIN_NOVA
+        if module != self.MODULE:
+            self.stop()
+            self.MODULE = module
+            self.start(self.port)
 
     def kill_and_start(self) -> None:
         """Kill the process, and start it again on its port."""

@@ -11,7 +11,6 @@
 # under the License.
 """Servers that live with pci_ext and with a Nova that does not have it."""
 
-import os
 import subprocess
 import sys
 
@@ -21,14 +20,9 @@ _PROGRAM = (
     'import sys; from pci_ext.cmd import manage; sys.exit(manage.main())'
 )
 
-#: The modules that run the all-in-one.
-_PLAIN_NOVA = 'pci_ext.tests.functional.plain_nova'
-
 
 class TransitionTestCase(lifecycle.LifecycleTestCase):
     """Two hosts, whose devices a plain Nova offers by device_spec."""
-
-    ALLINONE_ONLY = 'runs Nova without pci_ext'
 
     MORE_CONFIG = """
 alias = {"vendor_id": "8086", "product_id": "0001", "name": "one", \
@@ -41,28 +35,18 @@ device_spec = {"vendor_id": "8086"}
     def remove_pci_ext(self) -> None:
         """Restart all services without pci_ext, until the test ends."""
         self.addCleanup(self.add_pci_ext)
-        self._restart(_PLAIN_NOVA)
+        self.cloud.set_active(False)
 
     def add_pci_ext(self) -> None:
         """Restart all services with pci_ext."""
-        if self.allinone.MODULE != type(self.allinone).MODULE:
-            self._restart(type(self.allinone).MODULE)
-
-    def _restart(self, module: str) -> None:
-        self.allinone.stop()
-        self.allinone.MODULE = module  # type: ignore[misc]
-        self.allinone.start(self.allinone.port)
+        self.cloud.set_active(True)
 
     def manage(self, *arguments: str) -> tuple[int, str]:
         """Run pci-ext-manage, and return its exit code and output."""
-        files = (
-            os.path.join(self.allinone.data_dir, 'nova.conf'),
-            self.allinone.config_file,
-        )
         done = subprocess.run(
             [
                 *(sys.executable, '-c', _PROGRAM),
-                *(f'--config-file={path}' for path in files),
+                *(f'--config-file={path}' for path in self.cloud.config_files),
                 *arguments,
             ],
             capture_output=True,

@@ -13,6 +13,8 @@
 """nova-compute: on hosts with libvirt, and on simulated ones."""
 
 from collections.abc import Iterable
+import dataclasses
+import sys
 
 from pci_ext.tests.deployment.cloud import databases
 from pci_ext.tests.deployment.cloud import hypervisors
@@ -21,6 +23,9 @@ from pci_ext.tests.deployment.cloud import keystone
 from pci_ext.tests.deployment.cloud import processes
 from pci_ext.tests.deployment.cloud import services
 from pci_ext.tests.deployment.cloud import state_directory
+
+#: The module that runs on simulated hosts without pci_ext.
+_PLAIN_COMPUTE = 'pci_ext.tests.deployment.cloud.plain_compute'
 
 _LIBVIRT = ('nova.conf', 'nova-compute.conf')
 
@@ -40,10 +45,16 @@ def write(state: state_directory.State, host: str) -> None:
 
 
 def process(state: state_directory.State, host: str) -> processes.Process:
-    inside = None
     if host in hypervisors.HOSTS:
         inside = hypervisors.namespaces_name(host)
-    return services.nova(state, 'nova-compute', host, inside=inside)
+        return services.nova(state, 'nova-compute', host, inside=inside)
+    process = services.nova(state, 'nova-compute', host)
+    if state.enabled:
+        return process
+    _, *arguments = process.command
+    return dataclasses.replace(
+        process, command=(sys.executable, '-m', _PLAIN_COMPUTE, *arguments)
+    )
 
 
 def remove(state: state_directory.State, hosts: Iterable[str]) -> None:

@@ -12,8 +12,9 @@
 
 """Compute hosts with simulated hypervisors, for the duration of a test.
 
-Each is a real nova-compute with ``compute_driver = pci_ext.FakeDriver``. The
-hosts with libvirt are disabled meanwhile.
+Each is a real nova-compute with ``compute_driver = pci_ext.FakeDriver``, or a
+fake driver of Nova while pci_ext is not active. The hosts with libvirt are
+disabled meanwhile.
 """
 
 from collections.abc import Iterable
@@ -27,7 +28,9 @@ from pci_ext.tests.deployment.cloud import ini
 from pci_ext.tests.deployment.cloud import install_page
 from pci_ext.tests.deployment.cloud import keystone
 from pci_ext.tests.deployment.cloud import processes
+from pci_ext.tests.deployment.cloud import removing
 from pci_ext.tests.deployment.cloud import services
+from pci_ext.tests.functional import plain_nova
 
 _TEMPLATES = ('nova.conf', 'nova-compute-simulated.conf')
 
@@ -38,6 +41,11 @@ _OFFERS = (
     ('pci_ext', 'pci_devices'),
     ('pci', 'device_spec'),
 )
+
+_PLAIN_CONTROLLER = """
+[filter_scheduler]
+enabled_filters = ComputeFilter,PciPassthroughFilter
+"""
 
 #: Sections with options that other services than nova-compute read too, such
 #: as the aliases.
@@ -68,10 +76,8 @@ class Hosts:
 
     def start(self) -> None:
         """Start the hosts, and disable the hosts with libvirt."""
-        for name in self.names:
-            self._write(name)
+        self._write_all()
         self._set_enabled(False)
-        self._write_shared_options()
         self.cloud.start('nova-api')
         supervisor = self.cloud.supervisor
         started = [self.process(name) for name in self.names]
@@ -81,14 +87,50 @@ class Hosts:
             supervisor.wait(process)
         self.cloud.wait_until_mapped(self.names)
 
+    @property
+    def config_files(self) -> tuple[str, ...]:
+        """The paths of the configuration files of nova-api."""
+        return (
+            services.nova_conf(self.state, services.CONTROLLER),
+            self.state.path('etc', services.CONTROLLER, services.API_FILE),
+        )
+
+    def set_active(self, active: bool) -> None:
+        """Restart Nova with or without pci_ext, unless it runs so."""
+        removing.set_enabled(self.state, active)
+        if not active:
+            self._configure_plain_controller()
+        self._write_all()
+        # Those whose files have changed.
+        self.cloud.start(*services.NOVA, *map(computes.service, self.names))
+
+    def _configure_plain_controller(self) -> None:
+        """Enable Nova's filter, and write the aliases for nova-conductor."""
+        name = services.CONTROLLER
+        with open(services.nova_conf(self.state, name)) as stream:
+            text = ini.merge(stream.read(), _PLAIN_CONTROLLER)
+        aliases = {'pci': ini.parse(self.config).get('pci', {})}
+        services.write_nova(
+            self.state, name, ini.merge(text, ini.render(aliases))
+        )
+
+    def _write_all(self) -> None:
+        for name in self.names:
+            self._write(name)
+        self._write_shared_options()
+
     def process(self, name: str) -> processes.Process:
         return computes.process(self.state, name)
 
     def _write(self, name: str) -> None:
         text = services.render_nova(self.state, name, _TEMPLATES, {})
+        driver = plain_nova.DRIVER
+        if self.state.enabled:
+            text = install_page.enable(self.state, text, ['Every service'])
+            driver = 'pci_ext.FakeDriver'
         text = ini.merge(
-            install_page.enable(self.state, text, ['Every service']),
-            '[DEFAULT]\ncompute_driver = pci_ext.FakeDriver\n'
+            text,
+            f'[DEFAULT]\ncompute_driver = {driver}\n'
             f'[pci_ext]\nfake_hardware = {self.hardware}\n',
         )
         options = ini.parse(self.config)

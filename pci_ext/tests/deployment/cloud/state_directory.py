@@ -28,7 +28,7 @@ ROOT = os.path.normpath(os.path.join(os.path.dirname(__file__), '../../../..'))
 
 TEMPLATES = os.path.join(os.path.dirname(__file__), 'templates')
 
-#: A file that exists after the install page has been followed.
+#: A file that exists while the lines of the install page are there.
 _ENABLED = 'enabled'
 
 #: Listeners on the loopback interface, in the order of their ports.
@@ -112,11 +112,14 @@ class State:
 
     @property
     def enabled(self) -> bool:
-        """True if the install page of pci_ext has been followed."""
+        """True if the lines of the install page of pci_ext are there."""
         return os.path.exists(self.path(_ENABLED))
 
-    def mark_enabled(self) -> None:
-        self.write(_ENABLED, '')
+    def mark_enabled(self, enabled: bool = True) -> None:
+        if enabled:
+            self.write(_ENABLED, '')
+        elif self.enabled:
+            os.remove(self.path(_ENABLED))
 
     def render(self, template: str, **values: str) -> str:
         """Return the content of a template with its values."""
