@@ -38,7 +38,11 @@ _SPREAD = 0.6
 #: unshelved twice into ERROR, and leaves its task state; a resize that is
 #: confirmed and reverted leaves a server without its guest. A delete confirms
 #: the resize too, and answers 500 if both meet.
-_SPOILING = ({'unshelve'}, {'confirm', 'revert'}, {'confirm', 'delete'})
+#: A hard reboot of a server on no host leaves its task.
+_SPOILING = (
+    *({'unshelve'}, {'confirm', 'revert'}, {'confirm', 'delete'}),
+    {'shelve', 'hard reboot'},
+)
 
 #: Requests for which nova-api takes long between its look at the vm_state and
 #: the begin of the task, and those that may change the vm_state meanwhile: the

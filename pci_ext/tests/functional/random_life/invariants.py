@@ -20,6 +20,7 @@ import dataclasses
 
 from pci_ext.tests.functional.random_life import hosts as hosts_module
 from pci_ext.tests.functional.random_life import state as state_module
+from pci_ext.tests.functional.random_life import steps
 
 #: States of servers whose guest runs, and of those that have none.
 RUNNING = ('active', 'paused', 'rescued')
@@ -432,3 +433,45 @@ def check_new_devices(
         for address in devices - before.guests.get((host, uuid), frozenset())
         if records.get((host, address)) != hosts.models[host].get(address)
     ]
+
+
+#: Steps after which a server may have fewer requests than before.
+_MAY_REMOVE = ('detach', 'resize', 'revert')
+
+
+def check_lost_requests(
+    before: state_module.State,
+    after: state_module.State,
+    hosts: hosts_module.Hosts,
+    batch: steps.Batch,
+) -> list[Problem]:
+    """Return the servers that lost requests for devices without a reason.
+
+    A detach that is pending ends with the next start of the guest. A device
+    that its host does not offer any more leaves the server then, too.
+    """
+    if any(step.name in ('hardware', 'offer') for step in batch):
+        return []
+    changed = {step.server for step in batch if step.name in _MAY_REMOVE}
+    problems = []
+    for uuid in before.servers.keys() & after.servers.keys():
+        old, new = before.servers[uuid], after.servers[uuid]
+        lost = sum(old.requests.values()) - sum(new.requests.values())
+        is_explained = (
+            old.name in changed
+            or old.marks('detach')
+            or any(
+                hosts.offered(device.host).get(device.address)
+                != device.product_id
+                for device in before.devices_of(uuid)
+            )
+        )
+        if lost > 0 and not is_explained:
+            problems.append(
+                Problem(
+                    'lost requests',
+                    f'{old.name} asked for {dict(old.requests)} and asks for '
+                    f'{dict(new.requests)}',
+                )
+            )
+    return problems

@@ -216,6 +216,9 @@ class Life:
         return (
             invariants.check(state, hosts, self._interrupted)
             or invariants.check_new_devices(before, state, hosts)
+            or invariants.check_lost_requests(
+                before, state, hosts, self.batches[-1]
+            )
             or list(self._check_api(before, state))
         )
 

@@ -1,0 +1,81 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+from collections.abc import Mapping
+from unittest import mock
+
+from oslotest import base
+
+from pci_ext.tests.functional.random_life import hosts as hosts_module
+from pci_ext.tests.functional.random_life import invariants
+from pci_ext.tests.functional.random_life import state as state_module
+from pci_ext.tests.functional.random_life import steps
+
+
+def _state(
+    requests: Mapping[str, int], metadata: Mapping[str, str]
+) -> state_module.State:
+    """Return the state of a cloud with a server that has a device."""
+    server = state_module.Server(
+        *('uuid', 's1', 'host', 'active', None),
+        requests=requests,
+        attaching=frozenset(),
+        metadata=metadata,
+    )
+    device = state_module.Device('host', 'a', '0001', 'allocated', 'uuid', 'r')
+    return state_module.State(
+        servers={'uuid': server},
+        devices=(device,),
+        guests={},
+        definitions={},
+        migrations=(),
+        pools={},
+        unfinished_events=(),
+        allocations=(),
+        unscheduled=(),
+    )
+
+
+class LostRequestsTest(base.BaseTestCase):
+    def check(
+        self,
+        *names: str,
+        metadata: Mapping[str, str] | None = None,
+        offered: str = '0001',
+        left: int = 0,
+    ) -> bool:
+        """Return whether steps may take a request of the server away."""
+        hosts = mock.create_autospec(hosts_module.Hosts, instance=True)
+        hosts.offered.return_value = {'a': offered}
+        return not invariants.check_lost_requests(
+            _state({'r': 1}, metadata or {}),
+            _state({'r': left}, {}),
+            hosts,
+            tuple(steps.Step(name, 's1') for name in names),
+        )
+
+    def test_steps_that_remove_none(self) -> None:
+        for name in ('evacuate', 'stop', 'kill', 'live migrate'):
+            self.assertFalse(self.check(name), name)
+            self.assertTrue(self.check(name, left=1), name)
+
+    def test_steps_that_may_remove_one(self) -> None:
+        for name in ('detach', 'resize', 'revert', 'offer', 'hardware'):
+            self.assertTrue(self.check('stop', name), name)
+
+    def test_pending_detach(self) -> None:
+        self.assertTrue(
+            self.check('start', metadata={'pci_ext:detach:a': 'timed out'})
+        )
+
+    def test_withdrawn_device(self) -> None:
+        self.assertTrue(self.check('start', offered='0002'))
