@@ -26,6 +26,7 @@ from pci_ext.tests.deployment.cloud import ini
 from pci_ext.tests.deployment.cloud import install_page
 from pci_ext.tests.deployment.cloud import processes
 from pci_ext.tests.deployment.cloud import programs
+from pci_ext.tests.deployment.cloud import releases
 from pci_ext.tests.deployment.cloud import state_directory
 
 #: The host of the services that are not on compute hosts.
@@ -186,6 +187,7 @@ def web(state: state_directory.State, name: str) -> processes.Process:
     environ = {
         f'{prefix}_DIR': directory,
         'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'true',
+        **releases.environ(state, name),
     }
     if name in _CONFIG_FILES:
         environ[f'{prefix}_FILES'] = _CONFIG_FILES[name]
@@ -230,7 +232,10 @@ def nova(
             *(f'--config-file={path}' for path in files),
             f'--log-file={state.path("log", name)}.log',
         ),
-        environ={'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'true'},
+        environ={
+            'OS_NOVA_DISABLE_EVENTLET_PATCHING': 'true',
+            **releases.environ(state, name),
+        },
         files=files,
         is_ready=is_ready,
         inside=inside,
