@@ -34,6 +34,9 @@ MIGRATING = (
 
 _IN_USE = ('claimed', 'allocated')
 
+#: Steps after which a server may have fewer requests than before.
+_MAY_REMOVE = ('detach', 'resize', 'revert')
+
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
@@ -435,10 +438,6 @@ def check_new_devices(
     ]
 
 
-#: Steps after which a server may have fewer requests than before.
-_MAY_REMOVE = ('detach', 'resize', 'revert')
-
-
 def check_lost_requests(
     before: state_module.State,
     after: state_module.State,
@@ -456,7 +455,8 @@ def check_lost_requests(
     problems = []
     for uuid in before.servers.keys() & after.servers.keys():
         old, new = before.servers[uuid], after.servers[uuid]
-        lost = sum(old.requests.values()) - sum(new.requests.values())
+        if sum(old.requests.values()) <= sum(new.requests.values()):
+            continue
         is_explained = (
             old.name in changed
             or old.marks('detach')
@@ -466,7 +466,7 @@ def check_lost_requests(
                 for device in before.devices_of(uuid)
             )
         )
-        if lost > 0 and not is_explained:
+        if not is_explained:
             problems.append(
                 Problem(
                     'lost requests',
