@@ -12,6 +12,8 @@
 
 """The options of pci_ext, registered on the configuration of a service."""
 
+from typing import Any
+
 from oslo_config import cfg
 
 from pci_ext.conf import compute
@@ -27,3 +29,15 @@ def register_opts(conf: cfg.ConfigOpts = CONF) -> None:
     """Register every option of pci_ext; registering twice is harmless."""
     for module in MODULES:
         module.register_opts(conf)
+    conf.register_mutate_hook(_forget_old_values)
+
+
+def _forget_old_values(conf: cfg.ConfigOpts, changed: dict[Any, Any]) -> None:
+    """Let no thread see a value of before a SIGHUP any more.
+
+    oslo.config forgets the values that it has looked up before it reads the
+    files anew. A value that another thread looks up meanwhile is an old one,
+    and would be the answer until the next SIGHUP. To register options is the
+    public call that forgets all of them.
+    """
+    compute.register_opts(conf)
