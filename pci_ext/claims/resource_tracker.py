@@ -87,6 +87,8 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         **kwargs: Any,
     ) -> claims.MoveClaim:
         is_live = bool(migration and migration.is_live_migration)
+        if self.pci_tracker is not None:
+            self.pci_tracker.free_left_devices(context.elevated(), instance)
         with moves.moving(instance, is_live):
             claim = super()._move_claim(
                 context,
@@ -107,7 +109,15 @@ class ResourceTracker(resource_tracker.ResourceTracker):
     ) -> claims.Claim:
         """Claim for a server that is built, or unshelved."""
         moves.drop_pending_detach(instance)
+        self._free_left_devices(context, instance)
         return super().instance_claim(context, instance, *args)
+
+    @utils.synchronized(resource_tracker.COMPUTE_RESOURCE_SEMAPHORE, fair=True)
+    def _free_left_devices(
+        self, context: Any, instance: 'objects.Instance'
+    ) -> None:
+        if self.pci_tracker is not None:
+            self.pci_tracker.free_left_devices(context.elevated(), instance)
 
     def _update_to_placement(
         self, context: Any, compute_node: 'objects.ComputeNode', startup: bool

@@ -22,6 +22,7 @@ devices of a card while others of the card are in use.
 from collections.abc import Callable
 from collections.abc import Iterator
 import contextlib
+import operator
 from typing import Any
 
 from nova import exception as nova_exception
@@ -74,6 +75,9 @@ def _model(vendor_id: str, product_id: str) -> str:
 
 #: Statuses of a migration whose server has devices on both hosts.
 _REVERTIBLE = ('finished', 'confirming', 'reverting')
+
+#: Cold migrations. If one fails, a domain may be defined on each host.
+_COLD = (fields.MigrationType.MIGRATION, fields.MigrationType.RESIZE)
 
 
 class PciDevTracker(manager.PciDevTracker):
@@ -236,8 +240,8 @@ class PciDevTracker(manager.PciDevTracker):
         whose migration starts or is reverted in between is in neither list,
         nor is a server whose devices are claimed before its migration names
         this host. So the record of the server decides. It also decides where
-        a migration is not at work: Nova counts a live one that ended in an
-        error as ongoing, and one that a restart interrupted, for good.
+        a migration is not at work: Nova counts one that ended in an error as
+        ongoing, and one that a restart interrupted, for good.
 
         Devices in a guest are not freed, even if the record says so. A server
         may be deleted or evacuated while nova-compute is stopped, and then its
@@ -248,9 +252,12 @@ class PciDevTracker(manager.PciDevTracker):
         ongoing = [each for each in migrations if self._holds_devices(each)]
         seen = {instance.uuid for instance in instances}
         seen |= {migration.instance_uuid for migration in ongoing}
-        lost = {migration.instance_uuid for migration in migrations} - seen
+        last = {
+            migration.instance_uuid: migration
+            for migration in sorted(migrations, key=operator.attrgetter('id'))
+        }
         remaining = [
-            self._load_if_remaining(uuid, uuid in lost)
+            self._load_if_remaining(uuid, last.get(uuid))
             for uuid in (self.claims.keys() | self.allocations.keys()) - seen
         ]
         super().clean_usage([*instances, *filter(None, remaining)], ongoing)
@@ -262,20 +269,19 @@ class PciDevTracker(manager.PciDevTracker):
         if this process has begun it. Meanwhile the record of the server may
         name no task, and still the old host: Nova stops an evacuated server
         before it records the new host.
-
-        A cold migration that ended in an error may have left the definition
-        of a domain on each host. Nova leaves these to the administrator.
         """
-        if migration.status == 'error':
-            return not migration.is_live_migration
-        return (
-            migration.status in _REVERTIBLE
-            or migration.id in self._moving_here
+        return migration.status in _REVERTIBLE or (
+            migration.status != 'error' and migration.id in self._moving_here
         )
 
     def _load_if_remaining(
-        self, uuid: str, is_lost: bool
+        self, uuid: str, migration: 'objects.Migration | None'
     ) -> 'objects.Instance | None':
+        """Load a server if it still has its devices here.
+
+        :param migration: the last one of the server that Nova counts as
+            ongoing on this host, if any
+        """
         try:
             instance = objects.Instance.get_by_uuid(
                 self._context, uuid, expected_attrs=[]
@@ -289,10 +295,43 @@ class PciDevTracker(manager.PciDevTracker):
                 or bool(instance.task_state)
                 # Its resize has finished since the scan read its migration.
                 or instance.vm_state == vm_states.RESIZED
+                or (migration is not None and self._is_left(migration))
             )
-        if is_known or self._may_run_here(instance, is_lost):
+        if is_known or self._may_run_here(instance, migration is not None):
             return instance
         return None
+
+    def _is_left(self, migration: 'objects.Migration') -> bool:
+        """Tell whether Nova leaves a migration to the administrator.
+
+        So it does with a cold one that ended in an error, and with the domain
+        that is defined on each host. The next migration of the server ends
+        that.
+        """
+        if (
+            migration.status != 'error'
+            or migration.migration_type not in _COLD
+        ):
+            return False
+        migrations = objects.MigrationList.get_by_filters(
+            self._context, {'instance_uuid': migration.instance_uuid}
+        )
+        return all(each.id <= migration.id for each in migrations)
+
+    def free_left_devices(
+        self, context: Any, instance: 'objects.Instance'
+    ) -> None:
+        """Free the devices that a server left here before it came again.
+
+        A cold migration that ended in an error leaves them.
+        """
+        if (
+            instance.host != self.host
+            and self.allocations.get(instance.uuid)
+            and not self._may_run_here(instance, True)
+        ):
+            self.free_instance_allocations(context, instance)
+            self.save(context)
 
     def _may_run_here(
         self, instance: 'objects.Instance', is_lost: bool

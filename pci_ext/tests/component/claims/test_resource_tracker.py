@@ -127,6 +127,52 @@ class EvacuationTest(base.HostTestCase):
         self.assertEqual('available', device.status)
 
 
+class LeftDevicesTest(base.HostTestCase):
+    """A server comes again whose cold migration from here failed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.rt = self.compute.rt
+        self.rt.compute_nodes = {base.HOST: self.node}
+        self.rt._update = lambda context, node: None
+        self.rt.pci_tracker.runs_here = lambda instance: False
+        self.server = self.instance(self.create_server())
+        self.server.flavor.id = 1
+        self.server.pci_requests.requests = []
+        self.server.update({'host': 'other', 'task_state': 'resize_prep'})
+        self.server.save()
+
+    def devices(self) -> list[objects.PciDevice]:
+        return list(self.rt.pci_tracker.allocations[self.server.uuid])
+
+    def test_move_frees_them(self) -> None:
+        self.assertEqual(1, len(self.devices()))
+        migration = objects.Migration(
+            self.context,
+            instance_uuid=self.server.uuid,
+            source_compute='other',
+            dest_compute=base.HOST,
+            migration_type='migration',
+            status='pre-migrating',
+        )
+        migration.create()
+        self.rt.resize_claim(
+            self.context,
+            self.server,
+            self.server.flavor,
+            base.HOST,
+            migration,
+            {},
+        )
+        self.assertEqual([], self.devices())
+
+    def test_unshelve_frees_them(self) -> None:
+        self.server.update({'host': None, 'node': None, 'compute_id': None})
+        self.server.save()
+        self.rt.instance_claim(self.context, self.server, base.HOST, {})
+        self.assertEqual([], self.devices())
+
+
 class DriverTest(base.HostTestCase):
     def log_of_start(self, driver: object) -> str:
         """Start the tracker with a compute driver, and return its log."""

@@ -295,6 +295,7 @@ class TrackerTest(base.HostTestCase):
             ([interrupted], {'task_state': 'resize_prep'}, False, 'claimed'),
             ([interrupted], active, False, 'available'),
             ([('resize', 'error')], active, False, 'claimed'),
+            ([('evacuation', 'error')], active, False, 'available'),
             ([('live-migration', 'running')], active, False, 'available'),
             ([failed, failed], active, False, 'available'),
         ):
@@ -310,6 +311,42 @@ class TrackerTest(base.HostTestCase):
             running.clear()
             pci_tracker.clean_usage([], [])
             self.assertEqual('available', device.status)
+
+    def create_left_device(self) -> tuple[objects.Instance, objects.Migration]:
+        """Create a server with a device here after a resize that failed."""
+        instance = self.instance(self.create_server())
+        self.compute.driver._domains.remove(instance.uuid)
+        instance.host = 'other'
+        instance.save()
+        return instance, self.create_migration(instance, 'resize', 'error')
+
+    def create_migration(
+        self, instance: objects.Instance, kind: str, status: str
+    ) -> objects.Migration:
+        migration = objects.Migration(
+            self.context,
+            instance_uuid=instance.uuid,
+            migration_type=kind,
+            status=status,
+        )
+        migration.create()
+        return migration
+
+    def allocated_to(self, instance: objects.Instance) -> int:
+        return sum(
+            device.instance_uuid == instance.uuid
+            for device in self.compute.rt.pci_tracker.pci_devs
+        )
+
+    def test_next_migration_ends_the_wait_for_the_administrator(self) -> None:
+        pci_tracker = self.compute.rt.pci_tracker
+        pci_tracker.runs_here = self.compute.driver.runs_here
+        instance, failed = self.create_left_device()
+        pci_tracker.clean_usage([], [failed])
+        self.assertEqual(1, self.allocated_to(instance))
+        self.create_migration(instance, 'evacuation', 'completed')
+        pci_tracker.clean_usage([], [failed])
+        self.assertEqual(0, self.allocated_to(instance))
 
     def test_scan_keeps_claims_if_the_driver_knows_no_guests(self) -> None:
         instance = self.create_incoming_server(task_state=None)
