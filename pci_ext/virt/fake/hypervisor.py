@@ -117,15 +117,32 @@ class Domains:
                 self._domains[uuid].stop()
                 self._save()
 
+    def _running(self, uuid: str) -> domain.Domain:
+        """Return a domain whose guest runs; with the lock held.
+
+        :raises nova.exception.InstanceNotRunning: if it does not
+        """
+        found = self._domains.get(uuid)
+        if found is None or found.guest is None:
+            raise nova_exception.InstanceNotRunning(instance_id=uuid)
+        return found
+
     def pause(self, uuid: str) -> None:
+        """Pause a guest, as libvirt does: only one that runs.
+
+        :raises nova.exception.InstanceNotRunning: if it does not
+        """
         with self._connected():
-            self._domains[uuid].is_paused = True
+            self._running(uuid).is_paused = True
             self._save()
 
     def unpause(self, uuid: str) -> None:
-        """Resume a guest, which then releases devices as requested."""
+        """Resume a guest, which then releases devices as requested.
+
+        :raises nova.exception.InstanceNotRunning: if it does not run
+        """
         with self._connected():
-            found = self._domains[uuid]
+            found = self._running(uuid)
             found.is_paused = False
             self._save()
             releasing = sorted(found.releasing)

@@ -37,11 +37,12 @@ _SPREAD = 0.6
 #: Nova serves both of these at the same time. It puts a server that is
 #: unshelved twice into ERROR, and leaves its task state; a resize that is
 #: confirmed and reverted leaves a server without its guest. A delete confirms
-#: the resize too, and answers 500 if both meet.
-#: A hard reboot of a server on no host leaves its task.
+#: the resize too, and answers 500 if both meet, or two deletes.
+#: A hard reboot of a server on no host leaves its task; a rescue puts such a
+#: server into ERROR, in which it can be rebooted.
 _SPOILING = (
     *({'unshelve'}, {'confirm', 'revert'}, {'confirm', 'delete'}),
-    {'shelve', 'hard reboot'},
+    *({'delete'}, {'shelve', 'hard reboot'}, {'shelve', 'rescue'}),
 )
 
 #: Requests for which nova-api takes long between its look at the vm_state and

@@ -274,6 +274,12 @@ class PauseTestCase(DomainsTestCase):
         self.assertEqual({FIRST}, self.domains.devices('one'))
         self.assertEqual([], self.released)
 
+    def test_needs_a_guest_that_runs(self) -> None:
+        self.domains.stop('one')
+        for change in self.domains.pause, self.domains.unpause:
+            self.assertRaises(nova_exception.InstanceNotRunning, change, 'one')
+        self.assertFalse(self.domains.is_paused('one'))
+
 
 class TransferTestCase(DomainsTestCase):
     def setUp(self) -> None:
