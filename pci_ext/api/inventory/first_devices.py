@@ -31,6 +31,8 @@ from pci_ext.api.inventory import cell_queries
 
 _Column = sa.ColumnElement[Any]
 
+_UTF_8 = sa.literal_column('utf8mb4')
+
 
 @dataclasses.dataclass(frozen=True)
 class Cut:
@@ -103,7 +105,9 @@ class _Exact:
         if not isinstance(column.type, sa.String):
             return column
         if self._is_mysql:
-            return sa.cast(column, sa.LargeBinary)
+            # Tables of older releases may have another character set.
+            converted = sa.func.convert(column.op('USING')(_UTF_8))
+            return sa.cast(converted, sa.LargeBinary)
         if self._is_postgresql:
             return sa.collate(column, 'C')
         return column

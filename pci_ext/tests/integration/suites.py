@@ -25,6 +25,7 @@ from pci_ext.tests.component import db
 from pci_ext.tests.component.api import controllers
 from pci_ext.tests.component.cmd import test_manage
 from pci_ext.tests.integration import concurrency
+from pci_ext.tests.integration import device_pages
 from pci_ext.tests.integration import servers
 
 
@@ -56,6 +57,7 @@ def derive(
 
 def _cases() -> Iterator[type[unittest.TestCase]]:
     yield from _in_module(concurrency)
+    yield from _in_module(device_pages)
     yield from _in_module(test_manage)
     for module in _modules(db, 'test_'):
         yield from _in_module(module)
