@@ -31,7 +31,7 @@ from pci_ext.api.inventory import cell_queries
 
 _Column = sa.ColumnElement[Any]
 
-_UTF_8 = sa.literal_column('utf8mb4')
+_UTF_8: _Column = sa.literal_column('utf8mb4')
 
 
 @dataclasses.dataclass(frozen=True)
