@@ -28,6 +28,7 @@ from testtools import content
 import urllib3
 
 from pci_ext.matching import addresses
+from pci_ext.tests.functional import forked
 from pci_ext.tests.functional import process
 from pci_ext.tests.functional import shell
 
@@ -57,6 +58,7 @@ class TestCase(base.BaseTestCase):
     :cvar CONFIG: a configuration file of Nova
     :cvar IMAGE: the name of the image of servers
     :cvar POLL: seconds between requests for the state of an action
+    :cvar ALLINONE: the kind of the all-in-one
     :cvar ALLINONE_ONLY: the reason to skip the tests on a deployment
     """
 
@@ -65,6 +67,7 @@ class TestCase(base.BaseTestCase):
     IMAGE: ClassVar[str] = 'tiny'
     POLL: ClassVar[float] = 0.05
 
+    ALLINONE: ClassVar[type[process.AllInOne]] = forked.AllInOne
     ALLINONE_ONLY: ClassVar[str] = ''
 
     allinone: ClassVar[process.AllInOne]
@@ -86,7 +89,7 @@ class TestCase(base.BaseTestCase):
                 deployed, directory, cls.HOSTS, cls.CONFIG
             )
         else:
-            cls.allinone = process.AllInOne(directory, cls.HOSTS, cls.CONFIG)
+            cls.allinone = cls.ALLINONE(directory, cls.HOSTS, cls.CONFIG)
             cls.cloud = cls.allinone
         cls.addClassCleanup(cls.cloud.stop)
         cls.cloud.start()

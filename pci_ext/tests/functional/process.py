@@ -24,6 +24,8 @@ import sqlite3
 import subprocess
 import sys
 from typing import Any
+from typing import IO
+from typing import Protocol
 
 from pci_ext.cmd.allinone import config as config_module
 from pci_ext.cmd.allinone import stub_services
@@ -53,6 +55,21 @@ class StartError(Exception):
     """The process ended, or was not ready in time."""
 
 
+class Process(Protocol):
+    """A process, as the module subprocess knows it."""
+
+    pid: int
+    stdout: IO[str] | None
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+
 class AllInOne:
     """One process and its data directory.
 
@@ -76,7 +93,7 @@ class AllInOne:
     ) -> None:
         self.directory = directory
         self.data_dir = os.path.join(directory, 'data')
-        self.process: subprocess.Popen[str] | None = None
+        self.process: Process | None = None
         self.port = 0
         self.write_hardware(hosts)
         self.write_config(config)
@@ -159,16 +176,14 @@ class AllInOne:
 
         :raises StartError: with the output of the process, if it does not
         """
-        command = [
-            *(sys.executable, '-m', self.MODULE),
-            *('--data-dir', self.data_dir, '--port', str(port)),
-            *('--hardware', self._path('hardware.json')),
-            *('--config-file', self.config_file),
-        ]
-        with open(self._path('stderr'), 'w', encoding='utf-8') as stderr:
-            self.process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=stderr, text=True
-            )
+        self.process = self._launch(
+            [
+                self.MODULE,
+                *('--data-dir', self.data_dir, '--port', str(port)),
+                *('--hardware', self._path('hardware.json')),
+                *('--config-file', self.config_file),
+            ]
+        )
         line = self._read_line(self.process)
         match = _READY.fullmatch(line or '')
         if not match:
@@ -179,7 +194,20 @@ class AllInOne:
             raise StartError(f'{reason}\n{self.stderr()}\n{self.log()}')
         self.port = int(match[1])
 
-    def _read_line(self, process: subprocess.Popen[str]) -> str | None:
+    def _launch(self, arguments: Sequence[str]) -> Process:
+        """Start a process.
+
+        :param arguments: the name of a module and its arguments
+        """
+        with open(self._path('stderr'), 'w', encoding='utf-8') as stderr:
+            return subprocess.Popen(
+                [sys.executable, '-m', *arguments],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                text=True,
+            )
+
+    def _read_line(self, process: Process) -> str | None:
         """Return a line, '' at the end of the output, None if none came."""
         assert process.stdout is not None
         with selectors.DefaultSelector() as selector:

@@ -31,6 +31,7 @@ GPU = {
 
 
 class TestRestart(base.TestCase):
+    ALLINONE = process.AllInOne
     ALLINONE_ONLY = 'tests the process of the all-in-one'
 
     HOSTS = {'host-1': [GPU], 'host-2': [GPU]}

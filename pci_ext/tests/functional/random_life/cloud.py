@@ -18,7 +18,7 @@ from typing import Any
 import urllib3
 
 from pci_ext.cmd.allinone import stub_services
-from pci_ext.tests.functional import process
+from pci_ext.tests.functional import forked
 from pci_ext.tests.functional.random_life import hosts
 from pci_ext.tests.functional.random_life import operations
 from pci_ext.tests.functional.random_life import state as state_module
@@ -39,7 +39,7 @@ class Cloud:
 
     def __init__(self, directory: str, is_reported: bool) -> None:
         self.hosts = hosts.Hosts(directory, is_reported)
-        self.allinone = process.AllInOne(
+        self.allinone = forked.AllInOne(
             directory, self.hosts.cards, self.hosts.config
         )
         self._reader = state_module.Reader(self.allinone)
