@@ -31,6 +31,9 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 fi
 command -v git > /dev/null || fail 'git is missing: install it.'
 
+# Two of these scripts may run at the same time.
+exec 9> "$venv.lock"
+flock 9
 if [ ! -x "$venv/bin/tox" ]; then
     say "Making $venv with tox"
     "$python" -m venv --clear "$venv" ||
@@ -39,6 +42,8 @@ if [ ! -x "$venv/bin/tox" ]; then
     "$venv/bin/python" -m pip install --quiet 'tox>=4.22' tox-uv ||
         fail 'cannot install tox: is the package registry reached?'
 fi
+flock --unlock 9
+exec 9>&-
 tox=$(pwd)/$venv/bin/tox
 
 passed=0 failed=0 skipped=0
