@@ -31,8 +31,11 @@ PF, VF_1, VF_2 = (f'0000:81:00.{function}' for function in range(3))
 
 
 class TrackerTest(base.HostTestCase):
-    def scan(self, *named: str) -> None:
-        """Run the periodic scan with these devices in pci_devices."""
+    def scan(self, *named: str, is_saved: bool = True) -> None:
+        """Run the periodic scan with these devices in pci_devices.
+
+        :param is_saved: whether it can save the records
+        """
         self.conf.config(
             group='pci_ext',
             pci_information=[],
@@ -43,7 +46,8 @@ class TrackerTest(base.HostTestCase):
         pci_tracker.update_devices_from_hypervisor_resources(
             jsonutils.dumps(list(self.devices_of_hypervisor()))
         )
-        pci_tracker.save(self.context)
+        if is_saved:
+            pci_tracker.save(self.context)
 
     def records(self) -> dict[str, tuple[str, str | None, bool]]:
         """Return status, name and WITHDRAWN mark of each device."""
@@ -97,6 +101,20 @@ class TrackerTest(base.HostTestCase):
             },
             self.records(),
         )
+
+    def test_device_comes_back_before_its_removal_is_saved(self) -> None:
+        self.scan('01:00.0|10GE', '02:00.0|10GE')
+        self.scan('02:00.0|10GE', is_saved=False)
+        self.scan('01:00.0|25GE', '02:00.0|10GE')
+        self.assertEqual(
+            {
+                '0000:01:00.0': ('available', '25GE', False),
+                '0000:02:00.0': ('available', '10GE', False),
+            },
+            self.records(),
+        )
+        self.assertEqual({'25GE': 1, '10GE': 1}, self.pools())
+        self.assertEqual(2, len(self.compute.rt.pci_tracker.pci_devs))
 
     def test_withdrawn_device_in_use_remains_until_freed(self) -> None:
         server = self.create_server()
