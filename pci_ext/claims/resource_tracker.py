@@ -58,22 +58,29 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         nova-compute starts.
         """
         is_first = self.pci_tracker is None
-        super()._setup_pci_tracker(context, compute_node, resources)
-        if is_first:
-            # Drivers of Nova do not have the method.
-            if hasattr(self.driver, 'runs_here'):
-                self.pci_tracker.runs_here = self.driver.runs_here
-            elif offered_devices.list_offered():
-                LOG.error(
-                    '[DEFAULT] compute_driver = %s does not serve the devices '
-                    'of [pci_ext] pci_information and pci_devices: set it to '
-                    'pci_ext.LibvirtDriver, or remove these options.',
-                    CONF.compute_driver,
-                )
-        elif _DEVICES in resources:
+        try:
+            super()._setup_pci_tracker(context, compute_node, resources)
+        finally:
+            # It remains if the first scan fails.
+            if is_first and self.pci_tracker is not None:
+                self._connect_driver()
+        if not is_first and _DEVICES in resources:
             self.pci_tracker.rescan(resources.pop(_DEVICES))
             compute_node.pci_device_pools = (
                 self.pci_tracker.stats.to_device_pools_obj()
+            )
+
+    def _connect_driver(self) -> None:
+        """Let the tracker ask the driver for the guests of this host."""
+        # Drivers of Nova do not have the method.
+        if hasattr(self.driver, 'runs_here'):
+            self.pci_tracker.runs_here = self.driver.runs_here
+        elif offered_devices.list_offered():
+            LOG.error(
+                '[DEFAULT] compute_driver = %s does not serve the devices '
+                'of [pci_ext] pci_information and pci_devices: set it to '
+                'pci_ext.LibvirtDriver, or remove these options.',
+                CONF.compute_driver,
             )
 
     def _move_claim(

@@ -9,9 +9,13 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+from unittest import mock
+
 import fixtures
 from nova import objects
 from nova.compute import vm_states
+import oslo_messaging
+from oslo_serialization import jsonutils
 
 from pci_ext import server_state
 from pci_ext.claims import tracker
@@ -187,6 +191,29 @@ class DriverTest(base.HostTestCase):
         self.assertIn(text, self.log_of_start(object()))
         self.conf.config(group='pci_ext', pci_information=[], pci_devices=[])
         self.assertNotIn(text, self.log_of_start(object()))
+
+    def test_knows_the_driver_after_a_first_scan_that_failed(self) -> None:
+        rt = self.compute.rt
+        rt.pci_tracker = None
+        resources = {
+            'pci_passthrough_devices': jsonutils.dumps(
+                list(self.devices_of_hypervisor())
+            )
+        }
+        outage = fixtures.MonkeyPatch(
+            'pci_ext.claims.tracker.PciDevTracker._update_records',
+            mock.Mock(side_effect=oslo_messaging.MessagingTimeout),
+        )
+        with outage:
+            self.assertRaises(
+                oslo_messaging.MessagingTimeout,
+                rt._setup_pci_tracker,
+                *(self.context, self.node, dict(resources)),
+            )
+        rt._setup_pci_tracker(self.context, self.node, dict(resources))
+        self.assertEqual(
+            self.compute.driver.runs_here, rt.pci_tracker.runs_here
+        )
 
     def test_logs_nothing_for_a_driver_of_pci_ext(self) -> None:
         self.assertNotIn(
