@@ -101,6 +101,8 @@ class Attach(operation.Operation):
             steps.Step('attach', self._attach, self._detach),
             steps.Step('release', self._release_failed),
             steps.Step('allocate', self._allocate),
+            # Requests that have replaced those of this copy are not lost.
+            steps.Step('check again', self.load),
             steps.Step('complete', self.mark_completed, self.clear_completed),
             steps.Step('confirm', self._confirm, self._unconfirm),
             steps.Step('finish', self.finish),
@@ -289,6 +291,7 @@ class Attach(operation.Operation):
 
     def _unconfirm(self) -> None:
         """Let recovery undo the attach, if it is not undone now."""
+        self.reload()
         instance_devices.mark_attaching(
             [
                 request

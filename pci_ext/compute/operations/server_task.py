@@ -191,10 +191,22 @@ class ServerTask:
         )
 
     def sync_requests(self, request_ids: set[str]) -> None:
-        """Set the count of requests to the devices that the server has."""
+        """Set the count of requests to the devices that the server has.
+
+        The requests are read again. A move may have replaced them, if it took
+        the server from an operation: by an evacuation, or when the state of
+        the server was reset. Then they are those of another host.
+        """
         # Saves what could not be saved before: after a restart a freed device
         # would be the server's again, without a request.
         self.rt.free_pci_devices(self.context, [], self.instance)
+        self.reload()
+        if self.instance.host != self.compute.host:
+            LOG.warning(
+                'The requests are not changed: the server has moved',
+                instance=self.instance,
+            )
+            return
         owned = self.owned()
         instance_devices.sync_requests(self.instance, request_ids, owned)
         server_state.drop_reattach_errors(

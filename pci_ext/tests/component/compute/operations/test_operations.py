@@ -188,6 +188,30 @@ class AttachTestCase(OperationsTestCase):
         self.assertEqual(1, len(self.devices(server)))
         self.assertConsistent(server)
 
+    def test_undo_leaves_the_requests_of_an_evacuation(self) -> None:
+        server = self.create_server(1)
+        attach_pci = self.compute.driver.attach_pci
+        moved = self.request(1)
+
+        def evacuate_after(*args: Any) -> None:
+            attach_pci(*args)
+            instance = self.instance(server)
+            instance.update({'host': 'other', 'task_state': None})
+            instance.pci_requests.requests = [moved]
+            instance.save()
+
+        self.compute.driver.attach_pci = evacuate_after
+        self.attach(server, 1)
+        self.assertEqual(
+            [moved.request_id],
+            [
+                request.request_id
+                for request in instance_requests.list_requests(
+                    self.instance(server)
+                )
+            ],
+        )
+
     def test_refuses_more_devices_than_root_ports(self) -> None:
         server = self.create_server(1)
         self.inject_faults(root_ports=2)
