@@ -72,9 +72,10 @@ class ResourceTracker(resource_tracker.ResourceTracker):
 
     def _connect_driver(self) -> None:
         """Let the tracker ask the driver for the guests of this host."""
-        # Drivers of Nova do not have the method.
+        # Drivers of Nova do not have the methods.
         if hasattr(self.driver, 'runs_here'):
             self.pci_tracker.runs_here = self.driver.runs_here
+            self.pci_tracker.has_domain = self.driver.has_domain
         elif offered_devices.list_offered():
             LOG.error(
                 '[DEFAULT] compute_driver = %s does not serve the devices '

@@ -87,6 +87,9 @@ class PciDevTracker(manager.PciDevTracker):
     #: driver cannot tell. Only the uuid of the server may be known.
     runs_here: 'Callable[[objects.Instance], bool] | None' = None
 
+    #: The same for a guest that is defined, running or not.
+    has_domain: 'Callable[[objects.Instance], bool] | None' = None
+
     _scanned: tuple[str, OfferOptions] | None = None
 
     def __init__(
@@ -305,18 +308,25 @@ class PciDevTracker(manager.PciDevTracker):
         """Tell whether Nova leaves a migration to the administrator.
 
         So it does with a cold one that ended in an error, and with the domain
-        that is defined on each host. The next migration of the server ends
-        that.
+        that is defined on each host. Most fail before the destination has
+        one, for instance because the disk of the new flavor is too small. The
+        next migration of the server ends that.
         """
         if (
             migration.status != 'error'
             or migration.migration_type not in _COLD
+            or not self._may_be_defined(migration.instance_uuid)
         ):
             return False
         migrations = objects.MigrationList.get_by_filters(
             self._context, {'instance_uuid': migration.instance_uuid}
         )
         return all(each.id <= migration.id for each in migrations)
+
+    def _may_be_defined(self, uuid: str) -> bool:
+        return self.has_domain is None or self.has_domain(
+            objects.Instance(self._context, uuid=uuid)
+        )
 
     def free_left_devices(
         self, context: Any, instance: 'objects.Instance'

@@ -69,6 +69,9 @@ class HotplugMixin(base.DeviceHandler):
     ) -> frozenset[str] | None:
         return self._domains.devices(instance.uuid)
 
+    def has_domain(self, instance: 'objects.Instance') -> bool:
+        return self._domains.definition(instance.uuid) is not None
+
     def persistent_pci(
         self, instance: 'objects.Instance'
     ) -> frozenset[str] | None:

@@ -109,6 +109,13 @@ class DeviceHandler(abc.ABC):
         return self.attached_pci(instance) is not None
 
     @abc.abstractmethod
+    def has_domain(self, instance: 'objects.Instance') -> bool:
+        """Return whether a guest of a server is defined on this host.
+
+        Only the uuid of the server may be known.
+        """
+
+    @abc.abstractmethod
     def port_networks(self) -> dict[str, tuple[str, str]]:
         """Return the networks that were made for ports on this host.
 

@@ -145,6 +145,9 @@ class HotplugMixin(base.DeviceHandler):
             return None
         return domain_xml.hostdev_addresses(guest.get_xml_desc())
 
+    def has_domain(self, instance: 'objects.Instance') -> bool:
+        return self._find_guest(instance) is not None
+
     def all_attached_pci(
         self, instance: 'objects.Instance'
     ) -> frozenset[str] | None:

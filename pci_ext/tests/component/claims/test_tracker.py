@@ -292,40 +292,48 @@ class TrackerTest(base.HostTestCase):
 
     def test_scan_frees_claims_of_abandoned_migrations(self) -> None:
         running: set[str] = set()
+        defined: set[str] = set()
         pci_tracker = self.compute.rt.pci_tracker
         pci_tracker.runs_here = lambda instance: instance.uuid in running
+        pci_tracker.has_domain = lambda instance: instance.uuid in defined
         failed = ('live-migration', 'error')
         interrupted = ('migration', 'pre-migrating')
         active: dict[str, str | None] = {'task_state': None}
-        for migrations, values, runs, expected in (
-            ([failed], {'task_state': 'migrating'}, False, 'claimed'),
+        for migrations, values, domain, expected in (
+            ([failed], {'task_state': 'migrating'}, None, 'claimed'),
             # Its guest has arrived; the record of the server is unchanged.
-            ([failed], active, True, 'claimed'),
+            ([failed], active, 'running', 'claimed'),
             # It was resized since, and that can be reverted.
-            ([failed, ('resize', 'finished')], active, False, 'claimed'),
+            ([failed, ('resize', 'finished')], active, None, 'claimed'),
             # The resize has finished since its migration was read.
             (
                 [('resize', 'post-migrating')],
                 {'task_state': None, 'vm_state': 'resized'},
-                False,
+                None,
                 'claimed',
             ),
-            ([interrupted], {'task_state': 'resize_prep'}, False, 'claimed'),
-            ([interrupted], active, False, 'available'),
-            ([('resize', 'error')], active, False, 'claimed'),
-            ([('evacuation', 'error')], active, False, 'available'),
-            ([('live-migration', 'running')], active, False, 'available'),
-            ([failed, failed], active, False, 'available'),
+            ([interrupted], {'task_state': 'resize_prep'}, None, 'claimed'),
+            ([interrupted], active, None, 'available'),
+            # It failed before it reached this host.
+            ([('resize', 'error')], active, None, 'available'),
+            # The other host has the server, and this one its domain.
+            ([('resize', 'error')], active, 'defined', 'claimed'),
+            ([('evacuation', 'error')], active, 'defined', 'available'),
+            ([('live-migration', 'running')], active, None, 'available'),
+            ([failed, failed], active, None, 'available'),
         ):
             instance = self.create_incoming_server(**values)
             device = self.claim(instance)
-            if runs:
+            if domain is not None:
+                defined.add(instance.uuid)
+            if domain == 'running':
                 running.add(instance.uuid)
             pci_tracker.clean_usage(
                 [], [self.migration(instance, *each) for each in migrations]
             )
-            self.assertEqual(expected, device.status, (migrations, runs))
+            self.assertEqual(expected, device.status, (migrations, domain))
             instance.destroy()
+            defined.clear()
             running.clear()
             pci_tracker.clean_usage([], [])
             self.assertEqual('available', device.status)
@@ -359,6 +367,7 @@ class TrackerTest(base.HostTestCase):
     def test_next_migration_ends_the_wait_for_the_administrator(self) -> None:
         pci_tracker = self.compute.rt.pci_tracker
         pci_tracker.runs_here = self.compute.driver.runs_here
+        pci_tracker.has_domain = lambda instance: True
         instance, failed = self.create_left_device()
         pci_tracker.clean_usage([], [failed])
         self.assertEqual(1, self.allocated_to(instance))
