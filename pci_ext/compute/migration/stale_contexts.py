@@ -19,11 +19,12 @@ from nova.objects import fields
 def drop(instance: 'objects.Instance', host: str) -> None:
     """Drop the migration context of a move that is over.
 
-    Nova keeps it if a resize or cold migration is reverted and the guest
-    cannot be started on the source, and if nova-compute is killed just after
-    it has recorded the new host of an evacuated server. It would apply it
-    when it rebuilds the server: the server would have the requests and the
-    devices that it had at the time of the move.
+    Nova keeps it if a resize or cold migration fails on the source, for
+    instance as the disk of the new flavor is too small, or is reverted and the
+    guest cannot be started there; and if nova-compute is killed just after it
+    has recorded the new host of an evacuated server. It would apply it when it
+    rebuilds the server: the guest would have the requests and the devices of
+    the move.
 
     :param host: where the server is rebuilt
     """
@@ -32,7 +33,8 @@ def drop(instance: 'objects.Instance', host: str) -> None:
     move = objects.Migration.get_by_id(
         instance._context.elevated(), instance.migration_context.migration_id
     )
-    is_back = move.source_compute == host != move.dest_compute
+    # The source may be the destination, too.
+    is_back = move.source_compute == host
     is_evacuated = (
         move.migration_type == fields.MigrationType.EVACUATION
         and instance.host == host

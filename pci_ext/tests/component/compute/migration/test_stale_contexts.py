@@ -85,4 +85,4 @@ class StaleContextTest(base.HostTestCase):
         )
 
     def test_on_the_only_host(self) -> None:
-        self.assertEqual([1], self.rebuilt_with(base.HOST, base.HOST))
+        self.assertEqual([2], self.rebuilt_with(base.HOST, base.HOST))
