@@ -65,6 +65,9 @@ class LiveMigrationMixin:
         **kwargs: Any,
     ) -> Any:
         """At the destination, before devices are claimed."""
+        # Nova keeps that of a resize that failed, and applies it when the
+        # guest arrives: the server would lose the requests of its devices.
+        instance.drop_migration_context()
         destination.release_claims(self._compute, context, instance)
         return super().check_can_live_migrate_destination(  # type: ignore[misc]
             context, instance, *args, **kwargs

@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The rebuild of a server whose migration context Nova has kept."""
+"""Servers whose migration context Nova has kept."""
 
 from nova import objects
 
@@ -30,22 +30,8 @@ class StaleContextTest(base.HostTestCase):
             ],
         )
 
-    def rebuilt_with(
-        self, source: str, destination: str, kind: str = 'resize'
-    ) -> list[int]:
-        """Rebuild the server as Nova does; return the counts of its requests.
-
-        In its migration context are 2 devices on the source of the move,
-        and 1 on the destination.
-        """
-        move = objects.Migration(
-            self.context,
-            instance_uuid=self.server,
-            source_compute=source,
-            dest_compute=destination,
-            status='error',
-            migration_type=kind,
-        )
+    def create_context(self, move: objects.Migration) -> None:
+        """Create a context: 2 devices on the source, 1 on the destination."""
         move.create()
         instance = self.instance(self.server)
         instance.migration_context = objects.MigrationContext(
@@ -55,6 +41,20 @@ class StaleContextTest(base.HostTestCase):
             new_pci_requests=self.requests(1),
         )
         instance.save()
+
+    def rebuilt_with(
+        self, source: str, destination: str, kind: str = 'resize'
+    ) -> list[int]:
+        """Rebuild the server as Nova does; count its requested devices."""
+        move = objects.Migration(
+            self.context,
+            instance_uuid=self.server,
+            source_compute=source,
+            dest_compute=destination,
+            status='error',
+            migration_type=kind,
+        )
+        self.create_context(move)
         instance = self.instance(self.server)
         with instance.mutated_migration_context():
             self.assertRaises(
@@ -86,3 +86,27 @@ class StaleContextTest(base.HostTestCase):
 
     def test_on_the_only_host(self) -> None:
         self.assertEqual([2], self.rebuilt_with(base.HOST, base.HOST))
+
+    def test_live_migration_after_a_failed_resize(self) -> None:
+        self.create_context(
+            objects.Migration(
+                self.context,
+                instance_uuid=self.server,
+                source_compute='host-2',
+                dest_compute='host-3',
+                status='error',
+                migration_type='resize',
+            )
+        )
+        instance = self.instance(self.server)
+        instance.update({'host': 'host-2', 'task_state': 'migrating'})
+        instance.save()
+        self.compute.driver.check_can_live_migrate_destination(
+            self.context, self.instance(self.server), {}, {}
+        )
+        # Nova does so when the guest has arrived.
+        arrived = self.instance(self.server)
+        arrived.apply_migration_context()
+        self.assertEqual(
+            [2], [each.count for each in arrived.pci_requests.requests]
+        )
