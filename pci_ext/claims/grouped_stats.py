@@ -245,7 +245,7 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
         If a host offers both physical and virtual functions, the pools are
         split by card, because the scheduler must know the card of each.
         """
-        for pool_slice in sriov.split_pools(self.pools):
-            pool = dict(pool_slice.as_pool())
-            pool.pop('devices', None)
-            yield pool
+        for _pool, part in sriov.split_pools(self.pools):
+            yield {
+                key: value for key, value in part.items() if key != 'devices'
+            }

@@ -17,9 +17,7 @@ A server with the physical function (PF) of a card has its virtual functions
 tell the cards of its devices; where that matters the pool is split by card.
 """
 
-from collections.abc import Iterator
 from collections.abc import Sequence
-import dataclasses
 from typing import Any
 
 from nova import objects
@@ -31,55 +29,48 @@ PF = fields.PciDeviceType.SRIOV_PF
 VFS = (fields.PciDeviceType.SRIOV_VF, fields.PciDeviceType.VDPA)
 
 
-@dataclasses.dataclass
-class PoolSlice:
-    """Devices of a pool that exclude the same other devices.
+Pool = dict[str, Any]
 
-    :param card: address of the PF, if the host offers the PF too
+
+def split_pools(pools: Sequence[Pool]) -> list[tuple[Pool, Pool]]:
+    """Split pools by card, if the host offers physical functions too.
+
+    :returns: pairs of a pool and a part of it, with those devices that exclude
+        the same others, and the address of their PF; a pool that is not split
+        is its own part
     """
-
-    pool: dict[str, Any]
-    card: str | None
-    devices: 'list[objects.PciDevice] | None'
-
-    def as_pool(self) -> dict[str, Any]:
-        """Return the properties and the count, not to be changed."""
-        if self.devices is None:
-            return self.pool
-        view = {**self.pool, 'count': len(self.devices)}
-        if self.card:
-            view[grouping.ADDRESS] = self.card
-        return view
-
-    def move_last(self, count: int) -> None:
-        """Move devices of this slice to where Nova takes devices from."""
-        if self.devices is None:
-            return
-        # The next request must take other devices of this slice.
-        chosen, self.devices = self.devices[:count], self.devices[count:]
-        ids = {id(device) for device in chosen}
-        self.pool['devices'] = [
-            device for device in self.pool['devices'] if id(device) not in ids
-        ] + chosen
-
-
-def split_pools(pools: Sequence[dict[str, Any]]) -> Iterator[PoolSlice]:
-    """Split pools by card, if the host offers physical functions too."""
-    has_pf = any(pool['dev_type'] == PF for pool in pools)
+    if PF not in [pool['dev_type'] for pool in pools]:
+        return list(zip(pools, pools, strict=True))
+    parts = []
     for pool in pools:
         if (
-            not has_pf
-            or grouping.ADDRESS in pool
+            grouping.ADDRESS in pool
             or 'devices' not in pool
             or pool['dev_type'] not in (PF, *VFS)
         ):
-            yield PoolSlice(pool, None, None)
+            parts.append((pool, pool))
             continue
         by_card: dict[str | None, list[objects.PciDevice]] = {}
         for device in pool['devices']:
             by_card.setdefault(_card_of(device), []).append(device)
         for card, devices in by_card.items():
-            yield PoolSlice(pool, card, devices)
+            part = {**pool, 'count': len(devices), 'devices': devices}
+            if card:
+                part[grouping.ADDRESS] = card
+            parts.append((pool, part))
+    return parts
+
+
+def move_last(pool: Pool, part: Pool, count: int) -> None:
+    """Move devices of a part of a pool to where Nova takes devices from."""
+    if part is pool:
+        return
+    # The next request must take other devices of this part.
+    chosen, part['devices'] = part['devices'][:count], part['devices'][count:]
+    ids = {id(device) for device in chosen}
+    pool['devices'] = [
+        device for device in pool['devices'] if id(device) not in ids
+    ] + chosen
 
 
 def _card_of(device: 'objects.PciDevice') -> str | None:

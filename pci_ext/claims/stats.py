@@ -14,7 +14,7 @@
 
 import collections
 from collections.abc import Iterator
-import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from nova import exception as nova_exception
@@ -58,6 +58,7 @@ def _divide(
     """Divide a request by the resource providers that Placement chose."""
     if not chosen:
         yield assignment.Request(request.count, costs)
+        return
     for provider, count in collections.Counter(chosen).items():
         yield assignment.Request(
             count,
@@ -83,9 +84,7 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
                     requests, provider_mapping, numa_cells
                 )
             )
-        pools = [
-            each.as_pool() for each in sriov.split_pools(self.shared_pools)
-        ]
+        pools = [part for _, part in sriov.split_pools(self.shared_pools)]
         chosen = self._chosen(requests, provider_mapping)
         try:
             found = self._assign(pools, requests, numa_cells, chosen)
@@ -126,9 +125,9 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
                 requests, numa_cells
             )
             return devices
-        slices = list(sriov.split_pools(self.pools))
+        parts = sriov.split_pools(self.pools)
         taken = self._assign(
-            [each.as_pool() for each in slices],
+            [part for _, part in parts],
             requests,
             numa_cells,
             self._chosen(requests, None),
@@ -137,8 +136,8 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
             raise nova_exception.PciDeviceRequestFailed(requests=requests)
         devices = []
         for request, index, count in taken:
-            pool = slices[index].pool
-            slices[index].move_last(count)
+            pool, part = parts[index]
+            sriov.move_last(pool, part, count)
             pool['count'] -= count
             devices += self._allocate_devs(
                 pool, count, requests[request].request_id
@@ -156,7 +155,9 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         pci_in_placement``; otherwise none.
         """
         return [
-            self._get_rp_uuids_for_request(provider_mapping, request)
+            []
+            if compiled_requests.is_by_pci_flavor(request.spec)
+            else self._get_rp_uuids_for_request(provider_mapping, request)
             for request in requests
         ]
 
@@ -204,22 +205,16 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         chosen: list[list[str]],
         exclusions: tuple[tuple[int, int], ...],
     ) -> tuple[tuple[int, int, int], ...] | None:
-        parts = [
-            (place, part)
-            for place, (request, costs) in enumerate(
-                zip(
-                    requests,
-                    self._costs(pools, requests, numa_cells),
-                    strict=True,
-                )
-            )
-            for part in _divide(request, costs, pools, chosen[place])
-        ]
+        parts: list[assignment.Request] = []
+        places: list[int] = []
+        costs = self._costs(pools, requests, numa_cells)
+        for place, request in enumerate(requests):
+            for part in _divide(request, costs[place], pools, chosen[place]):
+                parts.append(part)
+                places.append(place)
         try:
             found = assignment.assign(
-                [pool['count'] for pool in pools],
-                [part for _place, part in parts],
-                exclusions,
+                [pool['count'] for pool in pools], parts, exclusions
             )
         except exception.AssignmentGivenUp as error:
             LOG.warning(error.format_message())
@@ -230,8 +225,10 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         if found is None:
             return None
         return tuple(
-            (parts[part][0], index, count)
-            for part, index, count in found.taken
+            [
+                (places[part], index, count)
+                for part, index, count in found.taken
+            ]
         )
 
     def _costs(
@@ -239,32 +236,27 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         pools: list[dict[str, Any]],
         requests: compiler.Requests,
         numa_cells: 'list[objects.InstanceNUMACell] | None',
-    ) -> Iterator[tuple[int | None, ...]]:
+    ) -> list[tuple[int | None, ...]]:
         """Compute the costs of the pools for each request.
 
         A step down the alternatives outweighs the NUMA costs of all devices
         together.
         """
-        by_flavor = [
-            request
-            for request in requests
-            if compiled_requests.is_by_pci_flavor(request.spec)
-        ]
+        by_flavor = compiler.list_by_pci_flavor(requests)
         # All together: the cache of compiled requests holds few servers.
         compiled = compiler.compile_requests(by_flavor)
-        pool_costs = [compiled.pool_costs(pool) for pool in pools]
-        if pools and not numa_cells and len(by_flavor) == len(requests):
-            yield from zip(*pool_costs, strict=True)
-            return
+        steps_by_flavor = compiled.request_costs(pools)
+        if not numa_cells and len(by_flavor) == len(requests):
+            return steps_by_flavor
+        found = []
+        steps_left = iter(steps_by_flavor)
         step = numa_costs.MAX_COST * sum(item.count for item in requests) + 1
-        places = itertools.count()
         for request in requests:
             node_cost = numa_costs.node_costs(
                 request, numa_cells, self.numa_topology
             )
             if compiled_requests.is_by_pci_flavor(request.spec):
-                place = next(places)
-                steps = [each[place] for each in pool_costs]
+                steps: Sequence[int | None] = next(steps_left)
             else:
                 steps = self._costs_in_nova(pools, request)
             costs: list[int | None] = []
@@ -275,7 +267,8 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
                     if cost is None or extra is None
                     else cost * step + extra
                 )
-            yield tuple(costs)
+            found.append(tuple(costs))
+        return found
 
     def _costs_in_nova(
         self,

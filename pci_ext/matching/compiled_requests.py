@@ -126,8 +126,17 @@ class CompiledRequests:
         :returns: for each request the index of the alternative that the
             device would be, None if it does not match
         """
-        found = self._costs.costs_of(pool)
+        [found] = self._costs.costs_of([pool])
         return tuple(found[place] for place in self._places)
+
+    def request_costs(
+        self, pools: Sequence[Mapping[str, Any]]
+    ) -> list[costs.Costs]:
+        """Return for each request the cost of a device of every pool."""
+        if not pools:
+            return [()] * len(self.requests)
+        by_place = list(zip(*self._costs.costs_of(pools), strict=True))
+        return [by_place[place] for place in self._places]
 
     def fit(
         self,
@@ -206,10 +215,11 @@ class CompiledRequests:
         budget: exclusion.Budget | None,
     ) -> _CardKind:
         """Return what the cost of a host with whole cards depends on."""
-        found = [(pool, self._costs.costs_of(pool)) for pool in pools]
         matching = [
             (pool, cost)
-            for pool, cost in found
+            for pool, cost in zip(
+                pools, self._costs.costs_of(pools), strict=True
+            )
             if any(each is not None for each in cost)
         ]
         return _CardKind(
@@ -255,7 +265,10 @@ class CompiledRequests:
 
 def is_by_pci_flavor(spec: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether a request's spec comes from a PCI flavor or a name."""
-    return any(PCI_FLAVOR in item or PCI_NAME in item for item in spec)
+    for item in spec:
+        if PCI_FLAVOR in item or PCI_NAME in item:
+            return True
+    return False
 
 
 def compile_request(

@@ -17,7 +17,6 @@ alternatives that a pool matches are found property by property. For each
 value of a property they are computed once.
 """
 
-from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 import functools
@@ -107,7 +106,6 @@ class CostTable:
             # One without keys is that of a PCI flavor not defined yet.
             if selector.keys
         ]
-        self._every = sum(bit for bit, _ in numbered)
         named = frozenset[str]().union(*(each.keys for _, each in numbered))
         always = {
             grouping.DEV_TYPE,
@@ -127,33 +125,37 @@ class CostTable:
             self._costs_of_matches
         )
 
+    def match(self, pools: Sequence[Mapping[str, Any]]) -> list[Matches]:
+        """Find the alternatives that a device of each pool matches."""
+        # Written out for speed: this runs for every pool of every host.
+        (first, column), *others = self._columns
+        found = [column[pool.get(first)] for pool in pools]
+        for index, matches in enumerate(found):
+            if matches:
+                pool = pools[index]
+                for key, column in others:
+                    matches &= column[pool.get(key)]
+                    if not matches:
+                        break
+                found[index] = matches
+        return found
+
     def count_free(
-        self, pools: Iterable[Mapping[str, Any]]
+        self, pools: Sequence[Mapping[str, Any]]
     ) -> dict[Matches, int]:
         """Count the devices of a host by the alternatives that they match.
 
         :returns: without those that match none
         """
-        # Written out for speed: this runs for every pool of every host.
-        columns = self._columns
-        every = self._every
         free: dict[Matches, int] = {}
-        for pool in pools:
-            matches = every
-            for key, column in columns:
-                matches &= column[pool.get(key)]
-                if not matches:
-                    break
-            else:
+        for matches, pool in zip(self.match(pools), pools, strict=True):
+            if matches:
                 free[matches] = free.get(matches, 0) + pool['count']
         return free
 
-    def costs_of(self, pool: Mapping[str, Any]) -> Costs:
-        """Return the costs of a device of a pool."""
-        matches = self._every
-        for key, column in self._columns:
-            matches &= column[pool.get(key)]
-        return self.costs_of_matches(matches)
+    def costs_of(self, pools: Sequence[Mapping[str, Any]]) -> list[Costs]:
+        """Return the costs of a device of each pool."""
+        return list(map(self.costs_of_matches, self.match(pools)))
 
     def _costs_of_matches(self, matches: Matches) -> Costs:
         costs: list[int | None] = []

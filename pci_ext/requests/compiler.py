@@ -25,10 +25,18 @@ Requests = Sequence['objects.InstancePCIRequest']
 
 def any_by_pci_flavor(requests: Requests) -> bool:
     """Tell whether a server has requests by PCI flavor or by name."""
-    return any(
-        compiled_requests.is_by_pci_flavor(request.spec)
+    return bool(list_by_pci_flavor(requests))
+
+
+def list_by_pci_flavor(
+    requests: Requests,
+) -> 'list[objects.InstancePCIRequest]':
+    """List the requests by PCI flavor or by name, without those of Nova."""
+    return [
+        request
         for request in requests
-    )
+        if compiled_requests.is_by_pci_flavor(request.spec)
+    ]
 
 
 # Different requests remembered: as many Nova flavors with devices as a cloud
@@ -59,11 +67,15 @@ def compile_requests(requests: Requests) -> compiled_requests.CompiledRequests:
     """Compile requests by PCI flavor or by name; equal ones only once."""
     return _compile_key(
         tuple(
-            (
-                request.count,
-                tuple(tuple(sorted(item.items())) for item in request.spec),
-            )
-            for request in requests
+            [
+                (
+                    request.count,
+                    tuple(
+                        [tuple(sorted(item.items())) for item in request.spec]
+                    ),
+                )
+                for request in requests
+            ]
         )
     )
 
@@ -101,8 +113,4 @@ def _list_by_pci_flavor(
 ) -> 'list[objects.InstancePCIRequest]':
     if not spec_obj.pci_requests:
         return []
-    return [
-        request
-        for request in spec_obj.pci_requests.requests
-        if compiled_requests.is_by_pci_flavor(request.spec)
-    ]
+    return list_by_pci_flavor(spec_obj.pci_requests.requests)

@@ -114,6 +114,10 @@ class CostsTest(base.BaseTestCase):
             compiled.pool_costs(pool('000b', product_id='')),
         )
 
+    def test_no_cost_without_pools(self) -> None:
+        compiled = compile_all((1, [A]), (2, [ANY]))
+        self.assertEqual([(), ()], compiled.request_costs([]))
+
 
 class FitTest(base.BaseTestCase):
     def test_cost_and_devices_left(self) -> None:
@@ -171,6 +175,9 @@ class FitTest(base.BaseTestCase):
         ]
         compiled = compile_all(*requests)
         costs = [compiled.pool_costs(each) for each in pools]
+        self.assertEqual(
+            list(zip(*costs, strict=True)), compiled.request_costs(pools)
+        )
         expected = assignment.assign(
             counts,
             [

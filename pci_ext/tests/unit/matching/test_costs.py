@@ -89,9 +89,9 @@ class CostTableTest(base.BaseTestCase):
     ) -> None:
         table = costs.CostTable(requests)
         free: dict[costs.Costs, int] = {}
-        for pool in host:
+        for pool, found in zip(host, table.costs_of(host), strict=True):
             expected = tuple(plain_cost(each, pool) for each in requests)
-            self.assertEqual(expected, table.costs_of(pool))
+            self.assertEqual(expected, found)
             if any(cost is not None for cost in expected):
                 free[expected] = free.get(expected, 0) + pool['count']
         counted: dict[costs.Costs, int] = {}
