@@ -28,7 +28,7 @@ from pci_ext import conf
 from pci_ext.activation import activator
 from tools.bench import rows
 
-MEASUREMENTS = ('filters', 'host_states', 'claims')
+MEASUREMENTS = ('filters', 'host_states', 'claims', 'boots')
 
 
 def main() -> int:

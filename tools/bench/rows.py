@@ -19,13 +19,16 @@ import gc
 import time
 from typing import Any
 
+#: Unit of which more is better; of all others less is.
+PER_SECOND = '1/s'
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
     """A figure of pci_ext, and that of Nova in the same run.
 
     :ivar rival: None if Nova does nothing of the kind
-    :ivar target: the ratio, rival to ours, that pci_ext is to reach
+    :ivar target: the ratio that pci_ext is to reach; above 1 it is better
     """
 
     name: str
@@ -36,7 +39,11 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        return self.rival / self.ours if self.rival and self.ours else None
+        if not self.rival or not self.ours:
+            return None
+        if self.unit == PER_SECOND:
+            return self.ours / self.rival
+        return self.rival / self.ours
 
     def as_dict(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), 'ratio': self.ratio}
