@@ -130,10 +130,24 @@ class Manager:
                 )
         for server in servers:
             if not server.is_unfinished:
-                self.workers.run_here(
-                    server.uuid,
-                    self._healing(server.uuid, cause=healer.Cause.RESTARTED),
-                )
+                self._heal_here(server.uuid)
+        # Nova may have lost the requests of devices.
+        for server_uuid in self._owners() - {each.uuid for each in servers}:
+            self._heal_here(server_uuid)
+
+    def _owners(self) -> set[str]:
+        """Return the servers that have devices of this host."""
+        return {
+            device.instance_uuid
+            for device in instance_devices.tracked_devices(self._compute.rt)
+            if device.instance_uuid
+        }
+
+    def _heal_here(self, server_uuid: str) -> None:
+        self.workers.run_here(
+            server_uuid,
+            self._healing(server_uuid, cause=healer.Cause.RESTARTED),
+        )
 
     def _heal_due(self, context: nova_context.RequestContext) -> None:
         """Heal the servers whose time has come."""

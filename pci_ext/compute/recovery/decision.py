@@ -101,6 +101,7 @@ def _heal_idle(
             state.pending_detach
             or state.pending_reattach
             or state.devices_of_deleted_ports
+            or _without_request(state)
         ):
             yield healing_actions.Wait('the guest does not run')
         return
@@ -119,12 +120,9 @@ def _sync_requests(
     counts = dict.fromkeys(
         (request.request_id for request in state.requests), 0
     )
-    unknown = set()
     for device in state.devices:
         if device.request_id in counts:
             counts[device.request_id] += 1
-        else:
-            unknown.add(device.address)
     # Devices of a flavor are claimed when the server is built.
     wrong = {
         request.request_id
@@ -133,10 +131,6 @@ def _sync_requests(
     }
     if wrong:
         yield healing_actions.SyncRequests(frozenset(wrong))
-    if unknown:
-        yield healing_actions.Report(
-            'Devices of the server have no request', frozenset(unknown)
-        )
 
 
 def _allocate(state: observed_state.State) -> Iterator[healing_actions.Action]:
@@ -164,11 +158,13 @@ def _without_attaches(
 
 
 def _free(state: observed_state.State) -> Iterator[healing_actions.Action]:
-    """Free what the guest has released.
+    """Free what the guest has released, and devices without a request.
 
     A guest that was stopped or started anew has released all: a new domain
     is made without the devices with a pending detach, and without ports that
-    are deleted.
+    are deleted. No domain is made with a device that has no request: it was
+    claimed for a resize that failed, for instance, or for a port that could
+    not be attached.
     """
     pending = {
         device.address: device.in_guest
@@ -185,10 +181,34 @@ def _free(state: observed_state.State) -> Iterator[healing_actions.Action]:
     released = frozenset(
         address for address, in_guest in pending.items() if not in_guest
     )
-    if released:
-        yield healing_actions.Free(released)
+    unrequested = _without_request(state)
+    unused = frozenset(
+        device.address
+        for device in unrequested
+        if not (
+            device.in_guest and state.guest is observed_state.Guest.RUNNING
+        )
+    )
+    if released | unused:
+        yield healing_actions.Free(released | unused)
     if len(released) < len(pending):
         yield healing_actions.Wait('the guest has not released a device')
+    used = {device.address for device in unrequested} - unused - pending.keys()
+    if used:
+        yield healing_actions.Report(
+            'Devices in the guest have no request', frozenset(used)
+        )
+
+
+def _without_request(
+    state: observed_state.State,
+) -> list[observed_state.Device]:
+    request_ids = {request.request_id for request in state.requests}
+    return [
+        device
+        for device in state.devices
+        if device.request_id not in request_ids
+    ]
 
 
 def _reattach(state: observed_state.State) -> Iterator[healing_actions.Action]:

@@ -30,8 +30,8 @@ _OFF = (vm_states.STOPPED, vm_states.SUSPENDED, vm_states.SHELVED)
 #: In place of a task state: the devices of both hosts are the server's.
 _RESIZED = 'resized'
 
-#: In place of a task state: the domain that an unrescue starts has the
-#: devices of ports that were deleted since the rescue.
+#: In place of a task state: the domain that an unrescue starts may have the
+#: devices of ports that were deleted since the rescue, or are not on record.
 _RESCUED = 'rescued'
 
 
@@ -64,13 +64,26 @@ def observe(
         if instance_requests.is_for_port(request)
     }
     deleted = deleted_ports.find(compute, instance)
+    requested = {
+        request.request_id
+        for request in instance_requests.list_requests(instance)
+    }
+    unrequested = {each.request_id for each in owned} - requested
     # Reads the definition of the guest once more.
-    interfaces = compute.driver.all_attached_pci(instance) if deleted else None
+    interfaces = (
+        compute.driver.all_attached_pci(instance)
+        if deleted or unrequested
+        else None
+    )
+    # One without a request may be that of a port.
+    in_guest = (attached or frozenset()) | (interfaces or frozenset())
     operation = server_state.operation_id(instance)
     errors = server_state.reattach_errors(instance).values()
     pending = server_state.pending_detach(instance, owned)
     return observed_state.State(
-        task_state=_task_state(instance, has_deleted_ports=bool(deleted)),
+        task_state=_task_state(
+            instance, has_lost_devices=bool(deleted or unrequested)
+        ),
         operation=operation,
         is_completed=bool(
             operation
@@ -84,7 +97,7 @@ def observe(
                 address=device.address,
                 request_id=device.request_id,
                 is_allocated=device.status == 'allocated',
-                in_guest=device.address in (attached or ()),
+                in_guest=device.address in in_guest,
                 in_definition=device.address in persistent,
             )
             for device in owned
@@ -115,11 +128,11 @@ def observe(
 
 
 def _task_state(
-    instance: 'objects.Instance', *, has_deleted_ports: bool
+    instance: 'objects.Instance', *, has_lost_devices: bool
 ) -> str | None:
     if instance.vm_state == vm_states.RESIZED:
         return _RESIZED
-    if instance.vm_state == vm_states.RESCUED and has_deleted_ports:
+    if instance.vm_state == vm_states.RESCUED and has_lost_devices:
         return _RESCUED
     task_state: str | None = instance.task_state
     return task_state

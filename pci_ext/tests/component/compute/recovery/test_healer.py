@@ -69,6 +69,32 @@ class HealerTest(base.HostTestCase):
         self.heal()
         self.assertEqual([self.second], self.in_domain())
 
+    def owners_after_a_restart(self, is_in_guest: bool) -> set[str]:
+        """Claim a device for a request that is lost, and start anew."""
+        server = self.create_server(0)
+        [device] = self.compute.rt.claim_pci_devices(
+            self.context,
+            objects.InstancePCIRequests(
+                instance_uuid=server, requests=[self.request(1)]
+            ),
+            None,
+        )
+        if is_in_guest:
+            self.domains.attach(server, device.address)
+        self.start()
+        self.assertIsNone(self.instance(server).task_state)
+        return {
+            each.instance_uuid
+            for each in self.compute.rt.pci_tracker.pci_devs
+            if each.instance_uuid
+        } - {self.server}
+
+    def test_device_of_a_lost_request_is_freed(self) -> None:
+        self.assertEqual(set(), self.owners_after_a_restart(False))
+
+    def test_device_of_a_lost_request_stays_in_the_guest(self) -> None:
+        self.assertEqual(1, len(self.owners_after_a_restart(True)))
+
     def test_missing_device_that_cannot_be_attached_stays_allocated(
         self,
     ) -> None:

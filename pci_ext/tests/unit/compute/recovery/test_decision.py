@@ -304,14 +304,19 @@ class DecideTestCase(base.BaseTestCase):
                 self.assertEqual(frozenset(), action.addresses & in_guest)
 
     @given(states)
-    def test_frees_pending_detaches_and_deleted_ports_only(
+    def test_frees_nothing_that_is_requested_and_wanted(
         self, state: observed_state.State
     ) -> None:
-        of_ports = {each.address for each in state.devices_of_deleted_ports}
+        request_ids = {each.request_id for each in state.requests}
+        others = {each.address for each in state.devices_of_deleted_ports} | {
+            each.address
+            for each in state.devices
+            if each.request_id not in request_ids
+        }
         for action in decision.decide(state):
             if isinstance(action, healing_actions.Free):
                 self.assertLessEqual(
-                    action.addresses, state.pending_detach.keys() | of_ports
+                    action.addresses, state.pending_detach.keys() | others
                 )
 
     @given(states)
@@ -370,6 +375,34 @@ class DecideTestCase(base.BaseTestCase):
         )
         [action] = decision.decide(state)
         self.assertIsInstance(action, healing_actions.Wait)
+
+    def test_device_without_a_request(self) -> None:
+        [address, *_] = ADDRESSES
+        free = healing_actions.Free(frozenset({address}))
+        for guest, in_guest, expected in (
+            (observed_state.Guest.RUNNING, False, free),
+            (observed_state.Guest.OFF, True, free),
+            (
+                observed_state.Guest.RUNNING,
+                True,
+                healing_actions.Report(
+                    'Devices in the guest have no request',
+                    frozenset({address}),
+                ),
+            ),
+            (
+                observed_state.Guest.MISSING,
+                True,
+                healing_actions.Wait('the guest does not run'),
+            ),
+        ):
+            state = observed_state.State(
+                guest=guest,
+                devices=(
+                    observed_state.Device(address, 'lost', in_guest=in_guest),
+                ),
+            )
+            self.assertEqual([expected], decision.decide(state))
 
     def test_missing_device_is_reattached(self) -> None:
         state = observed_state.State(
