@@ -28,7 +28,14 @@ from pci_ext import conf
 from pci_ext.activation import activator
 from tools.bench import rows
 
-MEASUREMENTS = ('filters', 'host_states', 'claims', 'boots')
+MEASUREMENTS = (
+    'filters',
+    'weighers',
+    'host_states',
+    'claims',
+    'trackers',
+    'boots',
+)
 
 
 def main() -> int:

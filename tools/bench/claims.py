@@ -55,6 +55,20 @@ def devices(number: int, pools: int) -> list[objects.PciDevice]:
     return found
 
 
+def hosts_with(
+    number: int, pools: int
+) -> tuple[nova_stats.PciDeviceStats, ...]:
+    """Return the pools of a host with free VFs: ours, and Nova's."""
+    ours = nova_stats.PciDeviceStats(None)
+    rival = hosts.NovaStats(
+        None, dev_filter=hosts.NovaWhitelist(CONF.pci.device_spec)
+    )
+    for stats in ours, rival:
+        for device in devices(number, pools):
+            stats.add_device(device)
+    return ours, rival
+
+
 def measure(large: bool) -> Iterator[rows.Row]:
     CONF.set_override(
         'pci_information',
@@ -63,14 +77,7 @@ def measure(large: bool) -> Iterator[rows.Row]:
     )
     CONF.set_override('device_spec', ['{"vendor_id": "8086"}'], 'pci')
     for number, pools, target in SIZES if large else SIZES[:2]:
-        ours = nova_stats.PciDeviceStats(None)
-        rival = hosts.NovaStats(
-            None,
-            dev_filter=hosts.NovaWhitelist(CONF.pci.device_spec),
-        )
-        for stats in ours, rival:
-            for device in devices(number, pools):
-                stats.add_device(device)
+        ours, rival = hosts_with(number, pools)
         selector = {'vendor_id': '8086', 'product_id': '0000'}
         one, other = rows.in_turns(
             lambda ours=ours, selector=selector: _claims(

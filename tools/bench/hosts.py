@@ -23,6 +23,7 @@ from typing import Any
 
 from nova import objects
 from nova.objects import pci_device_pool
+from nova.pci import manager
 from nova.pci import stats as nova_stats
 from nova.pci import whitelist
 from nova.scheduler import host_manager
@@ -36,6 +37,7 @@ KINDS = {'alike': 1, '20 kinds': 20, 'all different': None}
 
 #: Those of Nova, as they were before activation.
 NovaStats = nova_stats.PciDeviceStats
+NovaTracker = manager.PciDevTracker
 NovaWhitelist = whitelist.Whitelist
 nova_pools = pci_device_pool.from_pci_stats
 
