@@ -116,7 +116,7 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         self, context: Any, instance: 'objects.Instance', *args: Any
     ) -> claims.Claim:
         """Claim for a server that is built, or unshelved."""
-        moves.drop_pending_detach(instance)
+        moves.drop_unfinished(instance)
         self._free_left_devices(context, instance)
         return super().instance_claim(context, instance, *args)
 

@@ -130,22 +130,26 @@ def sync_request_spec(
     )
 
 
-def drop_pending_detach(instance: 'objects.Instance') -> None:
-    """Remove from a server without a host what its guest was to release.
+def drop_unfinished(instance: 'objects.Instance') -> None:
+    """Remove from a server without a host what no host will finish.
 
-    Its devices are free, and others are claimed for its requests.
+    The devices that its guest was to release, and those of an attach that was
+    neither completed nor undone, are free. Others are claimed for its
+    requests.
     """
     pending = server_state.pending_detaches(instance)
-    if pending:
+    requests = instance_requests.list_requests(instance)
+    kept = [
+        request
+        for request in requests
+        if not server_state.is_attaching(request)
+        and _reduce(request, instance).count
+    ]
+    if pending or len(kept) < len(requests):
         instance.pci_requests = objects.InstancePCIRequests(
-            instance_uuid=instance.uuid,
-            requests=[
-                request
-                for request in instance_requests.list_requests(instance)
-                if _reduce(request, instance).count
-            ],
+            instance_uuid=instance.uuid, requests=kept
         )
-        server_state.PENDING_DETACH.remove(instance, pending)
+    server_state.PENDING_DETACH.remove(instance, pending)
 
 
 def _reduce(

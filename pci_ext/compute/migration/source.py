@@ -60,9 +60,16 @@ class SourceMigration(server_task.ServerTask):
     def check(self) -> None:
         """Check that no device forbids the migration.
 
+        The destination would claim devices for an attach that is not undone
+        yet, too.
+
         :raises nova.exception.MigrationPreCheckError: if one does
         """
         self.reload()
+        if instance_devices.incomplete_requests(self.instance):
+            raise nova_exception.MigrationPreCheckError(
+                reason=_('A PCI device of the server is being attached.')
+            )
         if self.pending_detach():
             raise nova_exception.MigrationPreCheckError(
                 reason=_('A PCI device of the server is being detached.')

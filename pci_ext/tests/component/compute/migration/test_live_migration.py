@@ -340,6 +340,19 @@ class SourceMigrationTestCase(source_server.SourceTestCase):
         # The hypervisor aborts the transfer.
         self.assertFalse(migration.abort())
 
+    def test_check_refuses_an_unfinished_attach(self) -> None:
+        self.set_policy(live_migration='hotplug')
+        instance = self.instance(self.server)
+        unfinished = self.request(1)
+        instance_devices.mark_attaching([unfinished], 'req-1')
+        instance_devices.save_requests(
+            instance, [*instance.pci_requests.requests, unfinished]
+        )
+        error = self.assertRaises(
+            nova_exception.MigrationPreCheckError, self.migration().check
+        )
+        self.assertIn('being attached', str(error))
+
     def test_check_refuses_a_pending_detach(self) -> None:
         self.set_policy(live_migration='hotplug')
         self.mark_pending(self.server, self.domain()[0])

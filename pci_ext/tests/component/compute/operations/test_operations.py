@@ -22,6 +22,7 @@ from nova.compute import task_states
 from pci_ext import exception
 from pci_ext import server_state
 from pci_ext.compute import endpoint
+from pci_ext.compute import instance_devices
 from pci_ext.compute import rpcapi
 from pci_ext.compute.operations import detach
 from pci_ext.compute.operations import server_task
@@ -476,10 +477,30 @@ class DetachTestCase(OperationsTestCase):
     def test_unshelved_server_has_no_pending_detach(self) -> None:
         self.test_unresponsive_guest_has_a_pending_detach()
         instance = self.instance(self.server)
-        moves.drop_pending_detach(instance)
+        moves.drop_unfinished(instance)
         self.assertEqual(set(), self.pending(self.server))
         [request] = self.instance(self.server).pci_requests.requests
         self.assertEqual(1, request.count)
+
+    def test_unshelved_server_has_no_request_of_an_unfinished_attach(
+        self,
+    ) -> None:
+        instance = self.instance(self.server)
+        [request] = instance.pci_requests.requests
+        unfinished = self.request(1)
+        instance_devices.mark_attaching([unfinished], 'req-1')
+        instance_devices.save_requests(instance, [request, unfinished])
+        moves.drop_unfinished(instance)
+        instance.save()
+        self.assertEqual(
+            [request.request_id],
+            [
+                each.request_id
+                for each in instance_requests.list_requests(
+                    self.instance(self.server)
+                )
+            ],
+        )
 
     def test_mark_of_another_host_does_not_apply(self) -> None:
         instance = self.instance(self.server)
