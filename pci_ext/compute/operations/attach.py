@@ -102,7 +102,7 @@ class Attach(operation.Operation):
             steps.Step('release', self._release_failed),
             steps.Step('allocate', self._allocate),
             # Requests that have replaced those of this copy are not lost.
-            steps.Step('check again', self.load),
+            steps.Step('verify', self.load),
             steps.Step('complete', self.mark_completed, self.clear_completed),
             steps.Step('confirm', self._confirm, self._unconfirm),
             steps.Step('finish', self.finish),

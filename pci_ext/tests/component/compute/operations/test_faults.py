@@ -45,6 +45,7 @@ ATTACH = (
     'attach',
     'release',
     'allocate',
+    'verify',
     'complete',
     'confirm',
     'finish',
