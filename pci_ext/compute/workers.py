@@ -182,7 +182,11 @@ class Workers:
     def retry_reattach(
         self, context: nova_context.RequestContext, server_uuid: str
     ) -> None:
-        """Try in a thread to reattach the missing devices of a guest."""
+        """Try in a thread to reattach the missing devices of a guest.
+
+        A thread that tries already may be about to end, and not see what is
+        missing since: then the server is looked at again later.
+        """
 
         def run() -> None:
             try:
@@ -206,6 +210,8 @@ class Workers:
         if server_uuid not in self._reattaching:
             self._reattaching.add(server_uuid)
             start_thread(run)
+        else:
+            self._on_failure(server_uuid)
 
     def report_pools(self, instance: 'objects.Instance') -> None:
         """Report the pools in a thread, once a live migration has ended."""

@@ -89,6 +89,16 @@ class ReattachTestCase(base.HostTestCase):
         self.assertEqual([server_state.ATTACHING_PCI] * 2, task_states)
         self.assertAllAttached()
 
+    def test_a_retry_beside_another_is_followed_by_a_look(self) -> None:
+        self.detach_devices()
+        # The other one has seen all that it will.
+        self.manager.workers._reattaching.add(self.server)
+        self.manager.workers.retry_reattach(self.context, self.server)
+        self.manager.workers._reattaching.discard(self.server)
+        self.assertIn(self.server, self.manager._unhealthy)
+        self.manager.heal(self.server)
+        self.assertAllAttached()
+
     def test_a_retry_ends_when_nova_compute_is_stopped(self) -> None:
         self.conf.config(group='pci_ext', reattach_delay=600)
         self.detach_devices()
