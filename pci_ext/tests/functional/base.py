@@ -13,6 +13,7 @@
 """Base of the functional tests: real services, the real command."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
 import itertools
 import os
 import shutil
@@ -38,13 +39,26 @@ if TYPE_CHECKING:
 #: Seconds for a server to reach a status, or for an action to end.
 SERVER_TIMEOUT = 180
 
-#: Seconds between requests for the state of a server.
+#: Seconds between the first two requests for the state of a server.
 POLL_INTERVAL = 0.1
+
+#: The most seconds between them.
+LONGEST_POLL = 0.5
 
 #: A card of a hardware file.
 Card = dict[str, Any]
 
 EXTRA_SPEC = 'pci_passthrough:pci_flavor'
+
+
+def intervals(first: float) -> Iterator[float]:
+    """Yield the seconds to wait between requests for a state.
+
+    They grow: nova-api works at each request for most of the first interval.
+    """
+    while True:
+        yield first
+        first = max(first, min(1.5 * first, LONGEST_POLL))
 
 
 class TestCase(base.BaseTestCase):
@@ -57,7 +71,7 @@ class TestCase(base.BaseTestCase):
     :cvar HOSTS: the cards of each host, as in a hardware file
     :cvar CONFIG: a configuration file of Nova
     :cvar IMAGE: the name of the image of servers
-    :cvar POLL: seconds between requests for the state of an action
+    :cvar POLL: seconds between the first requests for the state of an action
     :cvar ALLINONE: the kind of the all-in-one
     :cvar ALLINONE_ONLY: the reason to skip the tests on a deployment
     """
@@ -204,9 +218,10 @@ class TestCase(base.BaseTestCase):
         """Delete a server if it exists, and wait until it is deleted."""
         self.request('DELETE', f'/servers/{server_id}')
         deadline = time.monotonic() + SERVER_TIMEOUT
+        pauses = intervals(POLL_INTERVAL)
         while self.request('GET', f'/servers/{server_id}').status != 404:
             self.assertLess(time.monotonic(), deadline, 'still exists')
-            time.sleep(POLL_INTERVAL)
+            time.sleep(next(pauses))
 
     def delete_and_free(self, server_id: str) -> None:
         """Delete a server, and wait until its devices are free.
@@ -247,6 +262,7 @@ class TestCase(base.BaseTestCase):
         :param before: the only other status that the server may have
         """
         deadline = time.monotonic() + SERVER_TIMEOUT
+        pauses = intervals(POLL_INTERVAL)
         while True:
             response = self.request('GET', f'/servers/{server_id}')
             server: dict[str, Any] = response.json()['server']
@@ -256,18 +272,19 @@ class TestCase(base.BaseTestCase):
             elif status != 'ERROR' or 'fault' in server:
                 return server
             self.assertLess(time.monotonic(), deadline, server)
-            time.sleep(POLL_INTERVAL)
+            time.sleep(next(pauses))
 
     def wait_while_building(self, server_id: str) -> str:
         """Wait until a server is no longer in BUILD, and return its status."""
         deadline = time.monotonic() + SERVER_TIMEOUT
+        pauses = intervals(POLL_INTERVAL)
         while True:
             response = self.request('GET', f'/servers/{server_id}')
             status = str(response.json()['server']['status'])
             if status != 'BUILD':
                 return status
             self.assertLess(time.monotonic(), deadline)
-            time.sleep(POLL_INTERVAL)
+            time.sleep(next(pauses))
 
     def wait_until(self, condition: Callable[[], Any]) -> Any:
         """Wait until a condition returns a true value, and return it."""
@@ -299,6 +316,7 @@ class TestCase(base.BaseTestCase):
         request_id = response.headers['x-openstack-request-id']
         path = f'/servers/{server_id}/os-instance-actions/{request_id}'
         deadline = time.monotonic() + SERVER_TIMEOUT
+        pauses = intervals(self.POLL)
         while True:
             action = self.request('GET', path).json()['instanceAction']
             if action['events'] and all(
@@ -306,7 +324,7 @@ class TestCase(base.BaseTestCase):
             ):
                 return str(action['events'][-1]['result'])
             self.assertLess(time.monotonic(), deadline, action)
-            time.sleep(self.POLL)
+            time.sleep(next(pauses))
 
     def assertNoHost(self, value: str) -> None:
         """Check that no host is found for a server with an extra spec."""
