@@ -51,14 +51,14 @@ Card = dict[str, Any]
 EXTRA_SPEC = 'pci_passthrough:pci_flavor'
 
 
-def intervals(first: float) -> Iterator[float]:
+def intervals(first: float, longest: float = LONGEST_POLL) -> Iterator[float]:
     """Yield the seconds to wait between requests for a state.
 
     They grow: nova-api works at each request for most of the first interval.
     """
     while True:
         yield first
-        first = max(first, min(1.5 * first, LONGEST_POLL))
+        first = max(first, min(1.5 * first, longest))
 
 
 class TestCase(base.BaseTestCase):
@@ -289,9 +289,11 @@ class TestCase(base.BaseTestCase):
     def wait_until(self, condition: Callable[[], Any]) -> Any:
         """Wait until a condition returns a true value, and return it."""
         deadline = time.monotonic() + SERVER_TIMEOUT
+        # A condition may be true for a short time only.
+        pauses = intervals(self.POLL, longest=0.2)
         while not (found := condition()):
             self.assertLess(time.monotonic(), deadline)
-            time.sleep(self.POLL)
+            time.sleep(next(pauses))
         return found
 
     def show(self, server_id: str) -> dict[str, Any]:
