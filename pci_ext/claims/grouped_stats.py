@@ -63,6 +63,11 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
     #: The pools on record, as long as they are the pools of the host.
     _recorded: grouping.RecordedPools | None = None
 
+    #: Keys of a pool that are no properties of its devices.
+    _not_compared = frozenset(
+        ('count', 'devices', *stats.PciDeviceStats.ignored_pool_tags)
+    )
+
     def __init__(
         self,
         numa_topology: 'objects.NUMATopology',
@@ -136,6 +141,20 @@ class GroupedPciDeviceStats(stats.PciDeviceStats):
             pool['parent_ifname'] = dev.extra_info['parent_ifname']
         self._ensure_remote_managed_tag(dev, pool)
         return pool
+
+    def _find_pool(self, dev_pool: dict[str, Any]) -> dict[str, Any] | None:
+        """Find the pool with these properties.
+
+        Nova copies each pool to compare it, for each device of a host.
+        """
+        properties = dev_pool.items()
+        for pool in self.pools:
+            # Most pools differ, and show it by one of the first properties.
+            if properties <= pool.items() and len(dev_pool) == len(
+                pool.keys() - self._not_compared
+            ):
+                return pool
+        return None
 
     def update_devices(
         self,

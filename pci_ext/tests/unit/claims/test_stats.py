@@ -26,6 +26,7 @@ from oslo_utils.fixture import uuidsentinel as uuids
 from oslotest import base
 
 from pci_ext import exception
+from pci_ext.claims import grouped_stats
 from pci_ext.matching import assignment
 from pci_ext.matching import compiled_requests
 from pci_ext.tests import fixtures
@@ -161,6 +162,29 @@ class GroupingTest(StatsTest):
             ),
         )
         self.assertFalse(any('address' in pool for pool in pools))
+
+    def test_finds_the_pool_that_nova_finds(self) -> None:
+        host = self.stats()
+        nova = super(grouped_stats.GroupedPciDeviceStats, host)
+        keys = {'vendor_id': '8086', 'numa_node': None}
+        more = {**keys, 'e.group': 'gpu'}
+        host.pools = [
+            {**properties, 'count': 1, 'devices': [], **metadata}
+            for properties, metadata in (
+                (more, {}),
+                (keys, {'rp_uuid': 'rp1', 'traits': 'CUSTOM_A'}),
+                (keys, {}),
+            )
+        ]
+        for properties, place in (
+            (more, 0),
+            (keys, 1),
+            ({**keys, 'numa_node': 0}, None),
+            ({**more, 'e.rack': '1'}, None),
+        ):
+            found = host._find_pool(properties)
+            self.assertIs(None if place is None else host.pools[place], found)
+            self.assertIs(nova._find_pool(properties), found)
 
     def test_groups_only_by_configured_attributes(self) -> None:
         self.offer(
