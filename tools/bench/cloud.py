@@ -60,6 +60,10 @@ def records(number: int) -> Iterator[str]:
         yield kinds[-1 if rare else index % (_KINDS - 1)]
 
 
+def has_wanted(host: str) -> bool:
+    return int(host.removeprefix('host')) % _RARE == 0
+
+
 def fill(urls: dict[str, str], number: int) -> None:
     """Create the tables of all databases, and fill those of the hosts.
 

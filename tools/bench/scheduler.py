@@ -49,6 +49,13 @@ ENDPOINT = 'http://placement.test/placement'
 # The first boots fill caches.
 _WARM_UP = 2
 
+#: What a server requests: a GPU that one host in a hundred has, or nothing.
+REQUESTS: dict[str, tuple[dict[str, str], ...]] = {
+    'PCI flavor': ({**cloud.WANTED, 'pci_flavor': 'gpu'},),
+    'alias': (cloud.WANTED,),
+    'no devices': (),
+}
+
 #: Parts of a boot: the functions to measure.
 PARTS: dict[str, tuple[tuple[Any, str], ...]] = {
     'request filters': ((request_filter, 'process_reqspec'),),
@@ -116,13 +123,7 @@ def _start_placement(url: str) -> None:
     ).install_intercept()
 
 
-def _server(by_pci_flavor: bool) -> objects.RequestSpec:
-    """Request a GPU that one host in a hundred has."""
-    spec = [
-        {**cloud.WANTED, 'pci_flavor': 'gpu'}
-        if by_pci_flavor
-        else cloud.WANTED
-    ]
+def _server(request: str) -> objects.RequestSpec:
     return objects.RequestSpec(
         instance_uuid=uuidutils.generate_uuid(),
         num_instances=1,
@@ -153,10 +154,11 @@ def _server(by_pci_flavor: bool) -> objects.RequestSpec:
             requests=[
                 objects.InstancePCIRequest(
                     count=1,
-                    spec=spec,
+                    spec=[spec],
                     alias_name='gpu',
                     request_id=uuidutils.generate_uuid(),
                 )
+                for spec in REQUESTS[request]
             ]
         ),
         request_level_params=objects.RequestLevelParams(),
@@ -171,7 +173,7 @@ def _server(by_pci_flavor: bool) -> objects.RequestSpec:
 
 def main() -> int:
     """Boot servers; write the seconds of each boot by part."""
-    config_file, placement_url, result, number, by_pci_flavor = sys.argv[1:]
+    config_file, placement_url, result, number, request = sys.argv[1:]
     _start_placement(placement_url)
     nova_config.parse_args(['nova-scheduler', '--config-file', config_file])
     logging.setup(cfg.CONF, 'nova')
@@ -185,7 +187,7 @@ def main() -> int:
             setattr(owner, name, stopwatch.measure(part, getattr(owner, name)))
     boots = []
     for _ in range(_WARM_UP + int(number)):
-        server = _server(by_pci_flavor == 'True')
+        server = _server(request)
         started = time.perf_counter()
         stopwatch.start()
         [[selection]] = scheduler.select_destinations(
@@ -195,7 +197,8 @@ def main() -> int:
             return_objects=True,
         )
         times = stopwatch.stop()
-        assert int(selection.service_host.removeprefix('host')) % 100 == 0
+        if REQUESTS[request]:
+            assert cloud.has_wanted(selection.service_host)
         boots.append({**times, 'wall': time.perf_counter() - started})
     with open(result, 'w') as stream:
         json.dump(boots[_WARM_UP:], stream)
