@@ -112,9 +112,6 @@ class DeviceScan(manager.PciDevTracker):
             report = unknown.pop(record.address, None)
             if not report or report != self._reports.get(record.address):
                 changed.append(record)
-            if report and record.status == fields.PciDeviceStatus.REMOVED:
-                # Its removal could not be saved, and would be saved later.
-                record.status = fields.PciDeviceStatus.AVAILABLE
         # Nova changes the reports.
         reports = {
             address: dict(report) for address, report in offered.items()

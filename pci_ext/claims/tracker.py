@@ -364,8 +364,15 @@ class PciDevTracker(manager.PciDevTracker):
         self._build_device_tree(self.pci_devs)
 
     def _set_hvdevs(self, devices: list[dict[str, Any]]) -> None:
-        self._update_records(devices)
         offered = {device['address'] for device in devices}
+        for device in self.pci_devs:
+            if (
+                device.address in offered
+                and device.status == fields.PciDeviceStatus.REMOVED
+            ):
+                # Its removal could not be saved, and would be saved later.
+                device.status = fields.PciDeviceStatus.AVAILABLE
+        self._update_records(devices)
         for device in self.pci_devs:
             is_offered = device.address in offered
             if is_offered:
