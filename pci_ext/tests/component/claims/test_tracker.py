@@ -486,13 +486,14 @@ class CardTest(base.HostTestCase):
             request_id=uuidutils.generate_uuid(),
             numa_policy='legacy',
         )
-        devices: list[objects.PciDevice] = self.compute.rt.claim_pci_devices(
-            self.context,
-            objects.InstancePCIRequests(
-                instance_uuid=instance.uuid, requests=[request]
-            ),
-            None,
+        requests = objects.InstancePCIRequests(
+            instance_uuid=instance.uuid, requests=[request]
         )
+        devices: list[objects.PciDevice] = self.compute.rt.claim_pci_devices(
+            self.context, requests, None
+        )
+        instance.pci_requests = requests
+        instance.save()
         return devices
 
     def allocate(self, instance: objects.Instance) -> None:
