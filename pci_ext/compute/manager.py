@@ -140,7 +140,8 @@ class Manager:
         return {
             device.instance_uuid
             for device in instance_devices.tracked_devices(self._compute.rt)
-            if device.instance_uuid
+            # That of a new device is not set.
+            if 'instance_uuid' in device and device.instance_uuid
         }
 
     def _heal_here(self, server_uuid: str) -> None:

@@ -92,6 +92,13 @@ class HealerTest(base.HostTestCase):
     def test_device_of_a_lost_request_is_freed(self) -> None:
         self.assertEqual(set(), self.owners_after_a_restart(False))
 
+    def test_new_device_has_no_owner(self) -> None:
+        [report, *_] = self.devices_of_hypervisor()
+        self.compute.rt.pci_tracker.pci_devs.objects.append(
+            objects.PciDevice.create(self.context, report)
+        )
+        self.assertEqual({self.server}, self.manager._owners())
+
     def test_device_of_a_lost_request_stays_in_the_guest(self) -> None:
         self.assertEqual(1, len(self.owners_after_a_restart(True)))
 
