@@ -51,14 +51,22 @@ Card = dict[str, Any]
 EXTRA_SPEC = 'pci_passthrough:pci_flavor'
 
 
-def intervals(first: float, longest: float = LONGEST_POLL) -> Iterator[float]:
-    """Yield the seconds to wait between requests for a state.
+def attempts(first: float, longest: float = LONGEST_POLL) -> Iterator[None]:
+    """Yield for each request for a state, until SERVER_TIMEOUT has passed.
 
-    They grow: nova-api works at each request for most of the first interval.
+    The pauses grow: nova-api works at each request for most of the first one.
+
+    :param first: seconds of the first pause
+    :param longest: the most seconds of a pause, if the first is not longer
     """
+    deadline = time.monotonic() + SERVER_TIMEOUT
+    pause = first
     while True:
-        yield first
-        first = max(first, min(1.5 * first, longest))
+        yield
+        if time.monotonic() >= deadline:
+            return
+        time.sleep(pause)
+        pause = max(first, min(1.5 * pause, longest))
 
 
 class TestCase(base.BaseTestCase):
@@ -217,11 +225,10 @@ class TestCase(base.BaseTestCase):
     def delete_server(self, server_id: str) -> None:
         """Delete a server if it exists, and wait until it is deleted."""
         self.request('DELETE', f'/servers/{server_id}')
-        deadline = time.monotonic() + SERVER_TIMEOUT
-        pauses = intervals(POLL_INTERVAL)
-        while self.request('GET', f'/servers/{server_id}').status != 404:
-            self.assertLess(time.monotonic(), deadline, 'still exists')
-            time.sleep(next(pauses))
+        for _ in attempts(POLL_INTERVAL):
+            if self.request('GET', f'/servers/{server_id}').status == 404:
+                return
+        self.fail('still exists')
 
     def delete_and_free(self, server_id: str) -> None:
         """Delete a server, and wait until its devices are free.
@@ -229,10 +236,10 @@ class TestCase(base.BaseTestCase):
         Nova frees them shortly after the server is deleted.
         """
         self.delete_server(server_id)
-        deadline = time.monotonic() + SERVER_TIMEOUT
-        while self.allocations(server_id):
-            self.assertLess(time.monotonic(), deadline, 'still allocated')
-            time.sleep(POLL_INTERVAL)
+        for _ in attempts(POLL_INTERVAL):
+            if not self.allocations(server_id):
+                return
+        self.fail('still allocated')
 
     def add_pci(self, server_id: str, request: str) -> None:
         """Attach devices to a server, and wait until they are attached.
@@ -261,40 +268,32 @@ class TestCase(base.BaseTestCase):
 
         :param before: the only other status that the server may have
         """
-        deadline = time.monotonic() + SERVER_TIMEOUT
-        pauses = intervals(POLL_INTERVAL)
-        while True:
+        server: dict[str, Any] = {}
+        for _ in attempts(POLL_INTERVAL):
             response = self.request('GET', f'/servers/{server_id}')
-            server: dict[str, Any] = response.json()['server']
+            server = response.json()['server']
             if server['status'] != status:
                 self.assertEqual(before, server['status'], server)
             # Nova sets the fault just after the status.
             elif status != 'ERROR' or 'fault' in server:
                 return server
-            self.assertLess(time.monotonic(), deadline, server)
-            time.sleep(next(pauses))
+        self.fail(f'is not {status}: {server}')
 
     def wait_while_building(self, server_id: str) -> str:
         """Wait until a server is no longer in BUILD, and return its status."""
-        deadline = time.monotonic() + SERVER_TIMEOUT
-        pauses = intervals(POLL_INTERVAL)
-        while True:
-            response = self.request('GET', f'/servers/{server_id}')
-            status = str(response.json()['server']['status'])
+        for _ in attempts(POLL_INTERVAL):
+            status = str(self.show(server_id)['status'])
             if status != 'BUILD':
                 return status
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(next(pauses))
+        self.fail('still in BUILD')
 
     def wait_until(self, condition: Callable[[], Any]) -> Any:
         """Wait until a condition returns a true value, and return it."""
-        deadline = time.monotonic() + SERVER_TIMEOUT
         # A condition may be true for a short time only.
-        pauses = intervals(self.POLL, longest=0.2)
-        while not (found := condition()):
-            self.assertLess(time.monotonic(), deadline)
-            time.sleep(next(pauses))
-        return found
+        for _ in attempts(self.POLL, longest=0.2):
+            if found := condition():
+                return found
+        self.fail('still false')
 
     def show(self, server_id: str) -> dict[str, Any]:
         """Return a server as the API shows it."""
@@ -317,16 +316,14 @@ class TestCase(base.BaseTestCase):
         """
         request_id = response.headers['x-openstack-request-id']
         path = f'/servers/{server_id}/os-instance-actions/{request_id}'
-        deadline = time.monotonic() + SERVER_TIMEOUT
-        pauses = intervals(self.POLL)
-        while True:
+        action: dict[str, Any] = {}
+        for _ in attempts(self.POLL):
             action = self.request('GET', path).json()['instanceAction']
             if action['events'] and all(
                 event['finish_time'] for event in action['events']
             ):
                 return str(action['events'][-1]['result'])
-            self.assertLess(time.monotonic(), deadline, action)
-            time.sleep(next(pauses))
+        self.fail(f'has not ended: {action}')
 
     def assertNoHost(self, value: str) -> None:
         """Check that no host is found for a server with an extra spec."""
