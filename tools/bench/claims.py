@@ -69,13 +69,18 @@ def hosts_with(
     return ours, rival
 
 
-def measure(large: bool) -> Iterator[rows.Row]:
+def offer_devices() -> None:
+    """Offer the devices of a host, by the options of pci_ext and of Nova."""
     CONF.set_override(
         'pci_information',
         ['[{"vendor_id": "8086"}, {"e.rack": "1"}]'],
         'pci_ext',
     )
     CONF.set_override('device_spec', ['{"vendor_id": "8086"}'], 'pci')
+
+
+def measure(large: bool) -> Iterator[rows.Row]:
+    offer_devices()
     for number, pools, target in SIZES if large else SIZES[:2]:
         ours, rival = hosts_with(number, pools)
         selector = {'vendor_id': '8086', 'product_id': '0000'}

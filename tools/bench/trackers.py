@@ -25,14 +25,11 @@ from nova import objects
 from nova.pci import manager
 from nova.pci import stats as nova_stats
 from nova.pci import whitelist
-from oslo_config import cfg
 from oslo_serialization import jsonutils
 
 from tools.bench import claims
 from tools.bench import hosts
 from tools.bench import rows
-
-CONF = cfg.CONF
 
 #: Devices of a host that starts.
 STARTS = {False: 1_024, True: 8_192}
@@ -100,12 +97,7 @@ def _start_novas(records: list[objects.PciDevice], devices: str) -> Any:
 
 
 def measure(large: bool) -> Iterator[rows.Row]:
-    CONF.set_override(
-        'pci_information',
-        ['[{"vendor_id": "8086"}, {"e.rack": "1"}]'],
-        'pci_ext',
-    )
-    CONF.set_override('device_spec', ['{"vendor_id": "8086"}'], 'pci')
+    claims.offer_devices()
     yield _measure_start(STARTS[large])
     yield _measure_scan()
     yield _measure_report()
