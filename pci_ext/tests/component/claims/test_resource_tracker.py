@@ -79,8 +79,8 @@ class FreeUntrackedTest(base.HostTestCase):
         self.assertEqual([], self.reports)
 
 
-class EvacuationTest(base.HostTestCase):
-    """A server that was stopped is evacuated to this host."""
+class IncomingTestCase(base.HostTestCase):
+    """A server comes to this host, where no guest runs."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -88,6 +88,28 @@ class EvacuationTest(base.HostTestCase):
         self.rt.compute_nodes = {base.HOST: self.node}
         self.rt._update = lambda context, node: None
         self.rt.pci_tracker.runs_here = lambda instance: False
+
+    def create_migration(
+        self, instance: objects.Instance, kind: str, status: str
+    ) -> objects.Migration:
+        """Create a migration of a server from its host to this one."""
+        migration = objects.Migration(
+            self.context,
+            instance_uuid=instance.uuid,
+            source_compute=instance.host,
+            dest_compute=base.HOST,
+            migration_type=kind,
+            status=status,
+        )
+        migration.create()
+        return migration
+
+
+class EvacuationTest(IncomingTestCase):
+    """A server that was stopped is evacuated to this host."""
+
+    def setUp(self) -> None:
+        super().setUp()
         self.evacuated = self.instance(self.create_server(devices=0))
         self.evacuated.flavor.id = 1
         attached = self.request(1)
@@ -95,15 +117,9 @@ class EvacuationTest(base.HostTestCase):
         self.evacuated.pci_requests.requests = [attached]
         self.evacuated.update({'host': 'failed', 'task_state': 'rebuilding'})
         self.evacuated.save()
-        self.migration = objects.Migration(
-            self.context,
-            instance_uuid=self.evacuated.uuid,
-            source_compute='failed',
-            dest_compute=base.HOST,
-            migration_type='evacuation',
-            status='accepted',
+        self.migration = self.create_migration(
+            self.evacuated, 'evacuation', 'accepted'
         )
-        self.migration.create()
 
     def claim(self) -> objects.PciDevice:
         self.rt.rebuild_claim(
@@ -131,15 +147,11 @@ class EvacuationTest(base.HostTestCase):
         self.assertEqual('available', device.status)
 
 
-class LeftDevicesTest(base.HostTestCase):
+class LeftDevicesTest(IncomingTestCase):
     """A server comes again whose cold migration from here failed."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.rt = self.compute.rt
-        self.rt.compute_nodes = {base.HOST: self.node}
-        self.rt._update = lambda context, node: None
-        self.rt.pci_tracker.runs_here = lambda instance: False
         self.server = self.instance(self.create_server())
         self.server.flavor.id = 1
         self.server.pci_requests.requests = []
@@ -151,15 +163,9 @@ class LeftDevicesTest(base.HostTestCase):
 
     def test_move_frees_them(self) -> None:
         self.assertEqual(1, len(self.devices()))
-        migration = objects.Migration(
-            self.context,
-            instance_uuid=self.server.uuid,
-            source_compute='other',
-            dest_compute=base.HOST,
-            migration_type='migration',
-            status='pre-migrating',
+        migration = self.create_migration(
+            self.server, 'migration', 'pre-migrating'
         )
-        migration.create()
         self.rt.resize_claim(
             self.context,
             self.server,
