@@ -20,7 +20,6 @@ from collections.abc import Iterator
 import itertools
 from types import SimpleNamespace
 from typing import Any
-import uuid
 
 from nova.db.main import models
 from oslo_utils import uuidutils
@@ -76,7 +75,7 @@ class DevicePagesTestCase(base.DatabaseTestCase):
         numbers = ('vcpus', 'memory_mb', 'local_gb', 'vcpus_used')
         numbers += ('memory_mb_used', 'local_gb_used', 'hypervisor_version')
         return models.ComputeNode(
-            uuid=str(uuid.uuid4()),
+            uuid=uuidutils.generate_uuid(),
             host=host,
             hypervisor_hostname=host,
             hypervisor_type='QEMU',
