@@ -92,7 +92,9 @@ def _compare(directory: str, wanted: re.Pattern[str]) -> comparison.Comparison:
             started.start()
             runs.append(run.Run(path))
         tests = runs[0].tests()
-        reasons = exclusions.excluded(exclusions.load(), tests)
+        reasons = exclusions.excluded(
+            exclusions.load(exclusions.ALL_IN_ONE), tests
+        )
         selected = [
             test
             for test in tests

@@ -12,14 +12,13 @@
 
 """The all-in-one as a cloud for tempest, and the configuration for it."""
 
-import configparser
-import os
 from typing import Any
 
 import urllib3
 
 from pci_ext.cmd.allinone import stub_services
 from pci_ext.tests.functional import process
+from pci_ext.tests.tempest import configuration
 
 #: A card each, so that pci_ext has devices to offer.
 _CARD = {
@@ -61,9 +60,6 @@ instances = 10
 cores = 20
 ram = 51200
 """
-
-#: Seconds for a server to reach a status; the processors may be busy.
-_SERVER_TIMEOUT = 180
 
 
 class Cloud(process.AllInOne):
@@ -133,49 +129,29 @@ class Cloud(process.AllInOne):
 
     def _write_configuration(self, external_network: str) -> None:
         user, project, _ = stub_services.ADMIN
-        parser = configparser.ConfigParser()
-        parser.read_dict(
-            {
-                'DEFAULT': {'log_file': self._path('tempest.log')},
-                'oslo_concurrency': {'lock_path': self._path('locks')},
-                'auth': {
-                    'admin_username': user,
-                    'admin_password': 'any',
-                    'admin_project_name': project,
-                    'admin_domain_name': 'Default',
-                    # All servers are on the shared network.
-                    'create_isolated_networks': False,
-                },
-                'identity': {'uri_v3': f'{self.url}/identity/v3'},
-                'service_available': {'cinder': False, 'swift': False},
-                'enforce_scope': {'nova': True},
-                'network': {
-                    'public_network_id': external_network,
-                    'floating_network_name': 'public',
-                },
-                'validation': {'run_validation': False},
-                'compute': {
-                    'image_ref': _IMAGES[0],
-                    'image_ref_alt': _IMAGES[1],
-                    'flavor_ref': min(_FLAVORS),
-                    'flavor_ref_alt': max(_FLAVORS),
-                    'fixed_network_name': _FIXED_NETWORK,
-                    'build_timeout': _SERVER_TIMEOUT,
-                    'min_compute_nodes': len(_HOSTS),
-                    'min_microversion': '2.1',
-                    'max_microversion': 'latest',
-                },
-                'compute-feature-enabled': {
-                    'block_migration_for_live_migration': True,
-                    'change_password': True,
-                    'hostname_fqdn_sanitization': True,
-                    'live_migrate_back_and_forth': True,
-                    'resize': True,
-                    'scheduler_enabled_filters': ','.join(_FILTERS),
-                    'shelve_migrate': True,
-                },
-            }
-        )
-        path = os.path.join(self.directory, 'tempest.conf')
-        with open(path, 'w', encoding='utf-8') as stream:
-            parser.write(stream)
+        options = {
+            'auth': {
+                'admin_username': user,
+                'admin_password': 'any',
+                'admin_project_name': project,
+            },
+            'identity': {'uri_v3': f'{self.url}/identity/v3'},
+            'network': {
+                'public_network_id': external_network,
+                'floating_network_name': 'public',
+            },
+            'compute': {
+                'image_ref': _IMAGES[0],
+                'image_ref_alt': _IMAGES[1],
+                'flavor_ref': min(_FLAVORS),
+                'flavor_ref_alt': max(_FLAVORS),
+                'fixed_network_name': _FIXED_NETWORK,
+                'min_compute_nodes': len(_HOSTS),
+            },
+            'compute-feature-enabled': {
+                'block_migration_for_live_migration': True,
+                'change_password': True,
+                'scheduler_enabled_filters': ','.join(_FILTERS),
+            },
+        }
+        configuration.write(self.directory, options)

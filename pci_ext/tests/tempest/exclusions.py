@@ -10,7 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 
-"""The tests that are not run, by the reason; ``excluded.yaml`` has them."""
+"""The tests that are not run, by the reason; YAML files have them."""
 
 from collections.abc import Iterable
 from importlib import resources
@@ -19,16 +19,18 @@ from typing import Any
 
 import yaml
 
-_FILE = 'excluded.yaml'
+#: The files of the all-in-one, and of a deployment.
+ALL_IN_ONE = 'excluded-all-in-one.yaml'
+DEPLOYMENT = 'excluded-deployment.yaml'
 
 
 class UselessExclusion(Exception):
     """An exclusion that excludes no test."""
 
 
-def load() -> dict[str, list[str]]:
+def load(file: str) -> dict[str, list[str]]:
     """Return the regular expressions of test ids, by reason."""
-    text = resources.files(__package__).joinpath(_FILE).read_text('utf-8')
+    text = resources.files(__package__).joinpath(file).read_text('utf-8')
     loaded: list[dict[str, Any]] = yaml.safe_load(text)
     return {each['reason']: each['tests'] for each in loaded}
 
@@ -48,6 +50,6 @@ def excluded(
         for expression in each:
             found = [test for test in tests if re.search(expression, test)]
             if not found:
-                raise UselessExclusion(f'{_FILE}: no test has {expression}')
+                raise UselessExclusion(f'no test has {expression}')
             reasons.update(dict.fromkeys(found, reason))
     return reasons

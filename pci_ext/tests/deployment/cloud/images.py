@@ -26,6 +26,9 @@ NAME = 'tiny'
 #: The text that the guest writes to its serial port.
 GREETING = b'the guest of pci_ext runs\r\n'
 
+#: How often: a console of one line is too short for tempest.
+_REPETITIONS = 10
+
 _SIZE = 2**20
 
 
@@ -43,20 +46,24 @@ def boot_sector() -> bytes:
     )
     length = len(bytes.fromhex(program % '0000'))
     address = (0x7C00 + length).to_bytes(2, 'little').hex()
-    content = bytes.fromhex(program % address) + GREETING + b'\0'
+    content = (
+        bytes.fromhex(program % address) + GREETING * _REPETITIONS + b'\0'
+    )
     # glance and Nova refuse images without a partition.
     partition = struct.pack('<B3xB3xII', 0x80, 0x83, 1, _SIZE // 512 - 1)
     return content.ljust(446, b'\0') + partition.ljust(64, b'\0') + b'\x55\xaa'
 
 
-def upload(state: state_directory.State) -> None:
-    """Upload the image to glance, if it is not there."""
+def upload(state: state_directory.State, name: str = NAME) -> Any:
+    """Return an image in glance with the guest; upload it if it is missing."""
     connection: Any = keystone.connect(state)
-    if connection.image.find_image(NAME) is None:
-        connection.image.create_image(
-            NAME,
+    found = connection.image.find_image(name)
+    if found is None:
+        found = connection.image.create_image(
+            name,
             data=boot_sector().ljust(_SIZE, b'\0'),
             disk_format='raw',
             container_format='bare',
             visibility='public',
         )
+    return found
