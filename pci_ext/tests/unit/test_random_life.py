@@ -22,7 +22,10 @@ from pci_ext.tests.functional.random_life import steps
 
 
 def _state(
-    requests: Mapping[str, int], metadata: Mapping[str, str]
+    requests: Mapping[str, int],
+    metadata: Mapping[str, str],
+    migrations: tuple[state_module.Migration, ...] = (),
+    allocations: tuple[tuple[str, str, str, int], ...] = (),
 ) -> state_module.State:
     """Return the state of a cloud with a server that has a device."""
     server = state_module.Server(
@@ -37,10 +40,10 @@ def _state(
         devices=(device,),
         guests={},
         definitions={},
-        migrations=(),
+        migrations=migrations,
         pools={},
         unfinished_events=(),
-        allocations=(),
+        allocations=allocations,
         unscheduled=(),
     )
 
@@ -79,3 +82,49 @@ class LostRequestsTest(base.BaseTestCase):
 
     def test_withdrawn_device(self) -> None:
         self.assertTrue(self.check('start', offered='0002'))
+
+
+class ReportedDevicesTest(base.BaseTestCase):
+    def check(
+        self, *consumers: str, status: str = 'running', interrupted: int = 0
+    ) -> list[str]:
+        """Return what does not hold if they have the device in Placement.
+
+        :param status: of the migration of the server, whose uuid is "move"
+        :param interrupted: id of a migration that a restart interrupted; its
+            id is 1
+        """
+        hosts = mock.create_autospec(hosts_module.Hosts, instance=True)
+        hosts.is_reported = True
+        hosts.offered.return_value = {}
+        move = state_module.Migration(
+            *(1, 'uuid', 'move', status, 'host', None, 'migration')
+        )
+        state = _state(
+            {'r': 1},
+            {},
+            (move,),
+            tuple((each, 'host_A', 'CUSTOM_PCI_1', 1) for each in consumers),
+        )
+        return [
+            problem.text
+            for problem in invariants.check(state, hosts, [interrupted])
+            if problem.kind == 'reported devices'
+        ]
+
+    def test_server_has_the_allocation(self) -> None:
+        self.assertEqual([], self.check('uuid'))
+
+    def test_migration_has_the_allocation(self) -> None:
+        self.assertEqual([], self.check('move'))
+        self.assertEqual([], self.check('move', interrupted=1))
+
+    def test_allocation_is_missing(self) -> None:
+        [text] = self.check(interrupted=1)
+        self.assertIn('has 0 allocations of uuid, on record are 1', text)
+
+    def test_allocation_is_of_another_server(self) -> None:
+        texts = self.check('uuid', 'other')
+        self.assertEqual(
+            ['host_A has 1 allocations of other, on record are 0'], texts
+        )

@@ -383,18 +383,18 @@ def _reported_devices(
 ) -> Iterator[str]:
     """The allocations of devices are those of the records.
 
-    Those of a migration are of its server. Nova removes all allocations of a
-    server whose rebuild failed.
+    Those of a migration are of its server. If a restart interrupted it, Nova
+    may have moved them to it, and leaves them so. Nova removes all allocations
+    of a server whose rebuild failed.
     """
     servers = {each.uuid: each.server for each in state.migrations}
     left = {each.uuid for each in state.migrations if each.id in interrupted}
-    reported = Counter(
-        {
-            (provider, servers.get(consumer, consumer)): used
-            for consumer, provider, name, used in state.allocations
-            if name.startswith('CUSTOM_PCI_') and consumer not in left
-        }
-    )
+    reported: Counter[tuple[str, str]] = Counter()
+    reported_left: Counter[tuple[str, str]] = Counter()
+    for consumer, provider, name, used in state.allocations:
+        if name.startswith('CUSTOM_PCI_'):
+            counts = reported_left if consumer in left else reported
+            counts[provider, servers.get(consumer, consumer)] += used
     recorded = Counter(
         (f'{device.host}_{device.address.upper()}', device.server)
         for device in state.devices
@@ -406,7 +406,8 @@ def _reported_devices(
         for server in state.servers.values()
         if server.vm_state == 'error'
     } - {consumer for consumer, *_ in state.allocations}
-    for provider, server in (reported - recorded) + (recorded - reported):
+    missing = recorded - reported - reported_left
+    for provider, server in (reported - recorded) + missing:
         if server in failed:
             continue
         yield (
