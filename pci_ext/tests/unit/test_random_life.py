@@ -86,19 +86,17 @@ class LostRequestsTest(base.BaseTestCase):
 
 class ReportedDevicesTest(base.BaseTestCase):
     def check(
-        self, *consumers: str, status: str = 'running', interrupted: int = 0
+        self, *consumers: str, interrupted: tuple[str, ...] = ()
     ) -> list[str]:
         """Return what does not hold if they have the device in Placement.
 
-        :param status: of the migration of the server, whose uuid is "move"
-        :param interrupted: id of a migration that a restart interrupted; its
-            id is 1
+        The server has a migration with the uuid "move".
         """
         hosts = mock.create_autospec(hosts_module.Hosts, instance=True)
         hosts.is_reported = True
         hosts.offered.return_value = {}
         move = state_module.Migration(
-            *(1, 'uuid', 'move', status, 'host', None, 'migration')
+            *(1, 'uuid', 'move', 'running', 'host', None, 'migration')
         )
         state = _state(
             {'r': 1},
@@ -108,23 +106,26 @@ class ReportedDevicesTest(base.BaseTestCase):
         )
         return [
             problem.text
-            for problem in invariants.check(state, hosts, [interrupted])
-            if problem.kind == 'reported devices'
+            for problem in invariants.check(state, hosts, interrupted)
+            if problem.kind in ('placement', 'reported devices')
         ]
 
     def test_server_has_the_allocation(self) -> None:
         self.assertEqual([], self.check('uuid'))
 
     def test_migration_has_the_allocation(self) -> None:
-        self.assertEqual([], self.check('move'))
-        self.assertEqual([], self.check('move', interrupted=1))
+        self.assertEqual([], self.check('move', interrupted=('move',)))
+
+    def test_migration_was_deleted_with_its_server(self) -> None:
+        problems = self.check('uuid', 'gone', interrupted=('gone',))
+        self.assertEqual([], problems)
 
     def test_allocation_is_missing(self) -> None:
-        [text] = self.check(interrupted=1)
+        [text] = self.check(interrupted=('move',))
         self.assertIn('has 0 allocations of uuid, on record are 1', text)
 
     def test_allocation_is_of_another_server(self) -> None:
         texts = self.check('uuid', 'other')
-        self.assertEqual(
-            ['host_A has 1 allocations of other, on record are 0'], texts
+        self.assertIn(
+            'host_A has 1 allocations of other, on record are 0', texts
         )

@@ -56,11 +56,11 @@ Invariant = Callable[[state_module.State], Iterator[str]]
 
 
 def check_quiet(
-    state: state_module.State, interrupted: Collection[int] = ()
+    state: state_module.State, interrupted: Collection[str] = ()
 ) -> list[Problem]:
     """Return the work that is not done yet.
 
-    :param interrupted: ids of migrations that ended with nova-compute
+    :param interrupted: uuids of migrations that ended with nova-compute
     """
     found = [
         f'{each.name} is {each.vm_state}, {each.task_state}'
@@ -74,7 +74,7 @@ def check_quiet(
         for each in state.migrations
         if each.server in state.servers
         and each.status in MIGRATING
-        and each.id not in interrupted
+        and each.uuid not in interrupted
     ]
     if state.unscheduled:
         found.append(f'{len(state.unscheduled)} servers are in no cell')
@@ -84,7 +84,7 @@ def check_quiet(
 def check(
     state: state_module.State,
     hosts: hosts_module.Hosts,
-    interrupted: Collection[int] = (),
+    interrupted: Collection[str] = (),
 ) -> list[Problem]:
     """Return what does not hold of a quiet cloud.
 
@@ -361,7 +361,7 @@ def _offered_devices(
 
 
 def _placement(
-    state: state_module.State, interrupted: Collection[int]
+    state: state_module.State, interrupted: Collection[str]
 ) -> Iterator[str]:
     """Placement knows the servers, and their moves.
 
@@ -370,16 +370,17 @@ def _placement(
     moves = {
         each.uuid
         for each in state.migrations
-        if each.id in interrupted
-        or (each.server in state.servers and each.status == 'finished')
-    } | {each.uuid for each in _failed_migrations(state)}
+        if each.server in state.servers and each.status == 'finished'
+    }
+    moves |= {each.uuid for each in _failed_migrations(state)}
+    moves |= set(interrupted)
     for consumer, provider, name, _ in state.allocations:
         if consumer not in state.servers and consumer not in moves:
             yield f'{consumer} has allocations of {name} on {provider}'
 
 
 def _reported_devices(
-    state: state_module.State, interrupted: Collection[int]
+    state: state_module.State, interrupted: Collection[str]
 ) -> Iterator[str]:
     """The allocations of devices are those of the records.
 
@@ -388,12 +389,11 @@ def _reported_devices(
     of a server whose rebuild failed.
     """
     servers = {each.uuid: each.server for each in state.migrations}
-    left = {each.uuid for each in state.migrations if each.id in interrupted}
     reported: Counter[tuple[str, str]] = Counter()
     reported_left: Counter[tuple[str, str]] = Counter()
     for consumer, provider, name, used in state.allocations:
         if name.startswith('CUSTOM_PCI_'):
-            counts = reported_left if consumer in left else reported
+            counts = reported_left if consumer in interrupted else reported
             counts[provider, servers.get(consumer, consumer)] += used
     recorded = Counter(
         (f'{device.host}_{device.address.upper()}', device.server)

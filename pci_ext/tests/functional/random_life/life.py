@@ -80,7 +80,7 @@ class Life:
         self._cloud = cloud
         self._report = report
         self._state = cloud.state()
-        self._interrupted: set[int] = set()
+        self._interrupted: set[str] = set()
         self._restarted_at: float | None = None
         self.batches: list[steps.Batch] = []
 
@@ -179,7 +179,7 @@ class Life:
         state = self._cloud.state()
         consumers = {consumer for consumer, *_ in state.allocations}
         self._interrupted |= {
-            each.id
+            each.uuid
             for each in state.migrations
             if each.status in invariants.MIGRATING
             # Nova takes the allocations away after it has set the status.
