@@ -15,6 +15,7 @@ from unittest import mock
 
 from oslotest import base
 
+from pci_ext.tests.functional.random_life import generator
 from pci_ext.tests.functional.random_life import hosts as hosts_module
 from pci_ext.tests.functional.random_life import invariants
 from pci_ext.tests.functional.random_life import state as state_module
@@ -129,3 +130,21 @@ class ReportedDevicesTest(base.BaseTestCase):
         self.assertIn(
             'host_A has 1 allocations of other, on record are 0', texts
         )
+
+
+class GeneratorTest(base.BaseTestCase):
+    def test_moves_no_server_twice_at_the_same_time(self) -> None:
+        generated = generator.Generator(1, parallel=4)
+        states = dict.fromkeys(generator.SERVERS, 'active')
+        batches = [generated.batch(states) for _ in range(1000)]
+        moved = [
+            [
+                step.server
+                for step in batch
+                if step.name in ('resize', 'migrate')
+            ]
+            for batch in batches
+        ]
+        self.assertEqual(2, max(len(set(each)) for each in moved))
+        for each in moved:
+            self.assertEqual(len(set(each)), len(each), each)

@@ -48,11 +48,13 @@ _SPOILING = (
 #: Requests for which nova-api takes long between its look at the vm_state and
 #: the begin of the task, and those that may change the vm_state meanwhile: the
 #: task then meets a server that it is not made for, or one without a host.
+#: A move of a server that was resized meanwhile leaves the migration of the
+#: resize without an end.
 _SLOW = frozenset(('rebuild', 'resize', 'migrate', 'live migrate'))
 _CHANGING = frozenset(
     (
         *('stop', 'start', 'suspend', 'resume', 'pause', 'unpause'),
-        *('rescue', 'unrescue', 'shelve'),
+        *('rescue', 'unrescue', 'shelve', 'resize', 'migrate'),
     )
 )
 
@@ -181,5 +183,7 @@ def _spoils(step: steps.Step, other: steps.Step) -> bool:
     """Return whether two steps at the same time spoil their server."""
     names = {step.name, other.name}
     return step.server == other.server and (
-        names in _SPOILING or bool(names & _SLOW and names & _CHANGING)
+        names in _SPOILING
+        or (step.name in _SLOW and other.name in _CHANGING)
+        or (other.name in _SLOW and step.name in _CHANGING)
     )
