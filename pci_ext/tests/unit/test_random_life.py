@@ -133,18 +133,29 @@ class ReportedDevicesTest(base.BaseTestCase):
 
 
 class GeneratorTest(base.BaseTestCase):
-    def test_moves_no_server_twice_at_the_same_time(self) -> None:
+    def batches(self) -> list[list[tuple[str, str]]]:
+        """Return the names and servers of the steps of many batches."""
         generated = generator.Generator(1, parallel=4)
         states = dict.fromkeys(generator.SERVERS, 'active')
-        batches = [generated.batch(states) for _ in range(1000)]
+        return [
+            [(step.name, step.server) for step in generated.batch(states)]
+            for _ in range(1000)
+        ]
+
+    def test_moves_no_server_twice_at_the_same_time(self) -> None:
         moved = [
-            [
-                step.server
-                for step in batch
-                if step.name in ('resize', 'migrate')
-            ]
-            for batch in batches
+            [server for name, server in batch if name in ('resize', 'migrate')]
+            for batch in self.batches()
         ]
         self.assertEqual(2, max(len(set(each)) for each in moved))
         for each in moved:
+            self.assertEqual(len(set(each)), len(each), each)
+
+    def test_suspends_no_server_twice_at_the_same_time(self) -> None:
+        suspended = [
+            [server for name, server in batch if name == 'suspend']
+            for batch in self.batches()
+        ]
+        self.assertEqual(2, max(len(set(each)) for each in suspended))
+        for each in suspended:
             self.assertEqual(len(set(each)), len(each), each)

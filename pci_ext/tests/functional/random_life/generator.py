@@ -39,9 +39,10 @@ _SPREAD = 0.6
 #: confirmed and reverted leaves a server without its guest. A delete confirms
 #: the resize too, and answers 500 if both meet, or two deletes.
 #: A hard reboot of a server on no host leaves its task; a rescue puts such a
-#: server into ERROR, in which it can be rebooted.
+#: server into ERROR, in which it can be rebooted. A server that is suspended
+#: twice stays suspended, with a guest, when it is resumed.
 _SPOILING = (
-    *({'unshelve'}, {'confirm', 'revert'}, {'confirm', 'delete'}),
+    *({'unshelve'}, {'suspend'}, {'confirm', 'revert'}, {'confirm', 'delete'}),
     *({'delete'}, {'shelve', 'hard reboot'}, {'shelve', 'rescue'}),
 )
 
