@@ -27,10 +27,12 @@ def _state(
     metadata: Mapping[str, str],
     migrations: tuple[state_module.Migration, ...] = (),
     allocations: tuple[tuple[str, str, str, int], ...] = (),
+    vm_state: str = 'active',
+    guests: Mapping[tuple[str, str], frozenset[str]] | None = None,
 ) -> state_module.State:
     """Return the state of a cloud with a server that has a device."""
     server = state_module.Server(
-        *('uuid', 's1', 'host', 'active', None),
+        *('uuid', 's1', 'host', vm_state, None),
         requests=requests,
         attaching=frozenset(),
         metadata=metadata,
@@ -39,7 +41,7 @@ def _state(
     return state_module.State(
         servers={'uuid': server},
         devices=(device,),
-        guests={},
+        guests=guests or {},
         definitions={},
         migrations=migrations,
         pools={},
@@ -83,6 +85,41 @@ class LostRequestsTest(base.BaseTestCase):
 
     def test_withdrawn_device(self) -> None:
         self.assertTrue(self.check('start', offered='0002'))
+
+
+class MarksTest(base.BaseTestCase):
+    def check(self, vm_state: str, *devices: str) -> list[str]:
+        """Return what does not hold if a detach of the device is pending.
+
+        :param devices: those of the guest; without one there is no guest
+        """
+        hosts = mock.create_autospec(hosts_module.Hosts, instance=True)
+        hosts.is_reported = False
+        hosts.offered.return_value = {}
+        state = _state(
+            {'r': 1},
+            {'pci_ext:detach:a': 'req 1 r'},
+            vm_state=vm_state,
+            guests={('host', 'uuid'): frozenset(devices)} if devices else {},
+        )
+        return [
+            problem.text
+            for problem in invariants.check(state, hosts)
+            if problem.kind == 'marks'
+        ]
+
+    def test_guest_has_the_device(self) -> None:
+        self.assertEqual([], self.check('active', 'a'))
+
+    def test_guest_does_not_have_it(self) -> None:
+        for vm_state in ('active', 'error'):
+            [text] = self.check(vm_state, 'b')
+            self.assertIn('detach of a is not pending', text)
+
+    def test_no_guest(self) -> None:
+        self.assertEqual(1, len(self.check('stopped')))
+        # Its next start releases the device.
+        self.assertEqual([], self.check('error'))
 
 
 class ReportedDevicesTest(base.BaseTestCase):

@@ -274,14 +274,19 @@ def _marks(state: state_module.State) -> Iterator[str]:
     """Each mark of a server has a reason.
 
     The next host of an offloaded server removes its marks. A resize may be
-    reverted, to a guest that then has released the devices.
+    reverted, to a guest that then has released the devices. A guest that could
+    not be started releases them with its next start.
     """
     for server in state.servers.values():
         if server.vm_state == 'shelved_offloaded':
             continue
-        guest = state.guests.get((server.host or '', server.uuid), ())
+        place = (server.host or '', server.uuid)
+        guest = state.guests.get(place, frozenset())
+        is_waiting = server.vm_state == 'resized' or (
+            server.vm_state == 'error' and place not in state.guests
+        )
         for address in server.marks('detach'):
-            if address not in guest and server.vm_state != 'resized':
+            if address not in guest and not is_waiting:
                 yield f'{server.name}: detach of {address} is not pending'
         own = {device.address for device in state.devices_of(server.uuid)}
         for address in server.marks('reattach_error'):
