@@ -48,6 +48,8 @@ _RACES = (
     'UnexpectedDeletingTaskStateError',
     'InstanceNotFound',
     'nova.exception.NovaException',
+    # To a delete of a server on no host that is unshelved meanwhile.
+    'ObjectActionError',
 )
 _OF_PCI_EXT = ('attach', 'detach', 'reattach')
 
