@@ -38,12 +38,13 @@ _SPREAD = 0.6
 #: unshelved twice into ERROR, and leaves its task state; a resize that is
 #: confirmed and reverted leaves a server without its guest. A delete confirms
 #: the resize too, and answers 500 if both meet, or two deletes.
-#: A hard reboot of a server on no host leaves its task; a rescue puts such a
-#: server into ERROR, in which it can be rebooted. A server that is suspended
-#: twice stays suspended, with a guest, when it is resumed.
+#: A hard reboot and a start of a server on no host leave their task; a rescue
+#: puts such a server into ERROR, in which it can be rebooted. A server that is
+#: suspended twice stays suspended, with a guest, when it is resumed.
 _SPOILING = (
     *({'unshelve'}, {'suspend'}, {'confirm', 'revert'}, {'confirm', 'delete'}),
-    *({'delete'}, {'shelve', 'hard reboot'}, {'shelve', 'rescue'}),
+    *({'delete'}, {'shelve', 'hard reboot'}, {'shelve', 'start'}),
+    {'shelve', 'rescue'},
 )
 
 #: Requests for which nova-api takes long between its look at the vm_state and
