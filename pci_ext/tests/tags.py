@@ -20,6 +20,9 @@ import unittest
 NOVA33_SHORT = 'nova33-short'
 DEPLOY_SHORT = 'deploy-short'
 
+#: Tables of faults, in minutes: py3-nova33-short leaves them out.
+LONG = 'long'
+
 _Case = TypeVar('_Case', bound=type[unittest.TestCase])
 
 

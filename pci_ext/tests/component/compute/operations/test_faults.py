@@ -31,6 +31,7 @@ from pci_ext.compute.operations import detach
 from pci_ext.compute.operations import operation
 from pci_ext.compute.operations import steps
 from pci_ext.compute.recovery import unfinished_servers
+from pci_ext.tests import tags
 from pci_ext.tests.component.compute import base
 
 RAISED, KILLED = 'exception', 'killed'
@@ -169,6 +170,7 @@ class OneFaultTestCase(base.HostTestCase):
             instance.destroy()
 
 
+@tags.tag(tags.LONG)
 class FaultsTestCase(OneFaultTestCase):
     def check_attach(self, step: str, kind: str, after: bool) -> None:
         outcome = self.outcome(self.attach, step, kind, after)

@@ -30,6 +30,7 @@ from oslo_utils import uuidutils
 from pci_ext import server_state
 from pci_ext.compute import instance_devices
 from pci_ext.compute.recovery import periodic_tasks
+from pci_ext.tests import tags
 from pci_ext.tests.component.compute import base
 from pci_ext.tests.component.compute import outages
 from pci_ext.virt.fake import hypervisor
@@ -39,6 +40,7 @@ CONDUCTOR, LIBVIRT, PLACEMENT = 'conductor', 'libvirt', 'placement'
 _OF_LIVE_MIGRATION = ('live-migration', 'compute_detach_pci')
 
 
+@tags.tag(tags.LONG)
 class OutagesTestCase(base.HostTestCase):
     """The methods of operations return what nova-compute is to do."""
 
