@@ -12,7 +12,9 @@
 
 """Checks after a fault, on simulated hosts of a deployment."""
 
+import collections
 from collections.abc import Callable
+from collections.abc import Iterable
 import concurrent.futures
 import os
 import time
@@ -55,6 +57,30 @@ def _is_unfinished(server: dict[str, Any]) -> bool:
         server['status'] == 'BUILD'
         or server['OS-EXT-STS:task_state'] == 'deleting'
     )
+
+
+def run_with_fault(
+    act: Callable[[int], str], count: int, inject: Callable[[], None]
+) -> list[str]:
+    """Act several times, six at once, and inject a fault meanwhile.
+
+    :param act: called with each number; returns an outcome
+    :param count: the number of calls
+    :param inject: called after a fifth of the calls
+    :returns: the outcomes
+    """
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        outcomes = [pool.submit(act, number) for number in range(count)]
+        while sum(each.done() for each in outcomes) < count // 5:
+            time.sleep(0.05)
+        inject()
+        return [each.result() for each in outcomes]
+
+
+def summarize(outcomes: Iterable[str]) -> str:
+    """Return how often each outcome is there."""
+    counts = collections.Counter(outcomes)
+    return ', '.join(f'{each}: {n}' for each, n in sorted(counts.items()))
 
 
 class FaultsTestCase(test_attach.AttachTestCase):
@@ -173,26 +199,6 @@ class FaultsTestCase(test_attach.AttachTestCase):
             self.act(server['id'], 'os-resetState', {'state': 'error'})
         self.delete_server(server['id'])
 
-    def run_with_fault(
-        self,
-        act: Callable[[int], str],
-        count: int,
-        inject: Callable[[], None],
-    ) -> list[str]:
-        """Act several times, six at once, and inject a fault meanwhile.
-
-        :param act: called with each number; returns an outcome
-        :param count: the number of calls
-        :param inject: called after a fifth of the calls
-        :returns: the outcomes
-        """
-        with concurrent.futures.ThreadPoolExecutor(6) as pool:
-            outcomes = [pool.submit(act, number) for number in range(count)]
-            while sum(each.done() for each in outcomes) < count // 5:
-                time.sleep(0.05)
-            inject()
-            return [each.result() for each in outcomes]
-
     def records(self) -> dict[str, list[str]]:
         """Return the devices of each server in the database."""
         found: dict[str, list[str]] = {}
@@ -267,6 +273,4 @@ class FaultsTestCase(test_attach.AttachTestCase):
 
     def report(self, done: str, outcomes: list[str]) -> None:
         """Add a fault and the outcomes of its requests to the table."""
-        counts = {each: outcomes.count(each) for each in sorted(set(outcomes))}
-        found = ', '.join(f'{each}: {n}' for each, n in counts.items())
-        report.add(self.state, done, found)
+        report.add(self.state, done, summarize(outcomes))

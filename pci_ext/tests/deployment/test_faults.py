@@ -26,7 +26,7 @@ class TestMessages(faults.FaultsTestCase):
     def test_restart_during_20_attaches(self) -> None:
         servers = self.boot_without_devices(20)
         self.inject_faults(attach_delay=0.5)
-        outcomes = self.run_with_fault(
+        outcomes = faults.run_with_fault(
             lambda number: self.try_attach(servers[number]),
             20,
             lambda: self.deployed.restart('rabbitmq'),
@@ -45,7 +45,7 @@ class TestMessages(faults.FaultsTestCase):
 class TestDatabase(faults.FaultsTestCase):
     def test_restart_during_20_boots(self) -> None:
         boot = self.make_boot()
-        outcomes = self.run_with_fault(
+        outcomes = faults.run_with_fault(
             lambda _: boot(),
             20,
             lambda: self.deployed.restart('mariadb'),
@@ -138,7 +138,7 @@ class TestRestarts(faults.FaultsTestCase):
     def test_services_restart_during_operations(self) -> None:
         servers = self.boot_without_devices(SERVERS)
         for name in self.NAMES:
-            outcomes = self.run_with_fault(
+            outcomes = faults.run_with_fault(
                 lambda number: self.attach_or_detach(servers[number]),
                 SERVERS,
                 lambda name=name: self.deployed.restart(name),

@@ -15,6 +15,7 @@
 import os
 import shutil
 import tempfile
+import threading
 from typing import Any
 from typing import ClassVar
 import unittest
@@ -22,6 +23,7 @@ import unittest
 from testtools import content
 
 from pci_ext.tests.deployment import base as deployment_base
+from pci_ext.tests.deployment import faults
 from pci_ext.tests.deployment.cloud import bringup
 from pci_ext.tests.deployment.cloud import computes
 from pci_ext.tests.deployment.cloud import hardware
@@ -43,6 +45,13 @@ PCI_FLAVORS = ('nic', 'vf')
 
 #: A request for all devices of the host.
 ALL_DEVICES = {test_attach.PCI_FLAVOR: '2:nic;2:vf'}
+
+#: A request for one of the devices of the host.
+ANY_DEVICE = {test_attach.PCI_FLAVOR: '1:nic,vf'}
+
+#: Servers on the host during an outage, their attaches and detaches in all,
+#: and the seconds of the outage.
+SERVERS, OPERATIONS, OUTAGE = 4, 20, 20
 
 #: The devices bound to vfio, in the machine.
 _BOUND = '/sys/bus/pci/drivers/vfio-pci/*:*'
@@ -226,14 +235,18 @@ class TestHardware(base.TestCase):
             'undone; then all were attached',
         )
 
-    def test_guest_survives_a_restart_of_libvirtd(self) -> None:
-        server = self.boot('1:vf')
-        [vf] = self.allocations(server)
+    def stop_libvirtd(self, seconds: float = 0) -> None:
+        """Stop libvirtd, and start it again after some seconds."""
         self.run_in_machine(
             'pkill --exact libvirtd; '
             'while pgrep --exact libvirtd; do sleep 0.2; done; '
-            'libvirtd --daemon --listen'
+            f'sleep {seconds}; libvirtd --daemon --listen'
         )
+
+    def test_guest_survives_a_restart_of_libvirtd(self) -> None:
+        server = self.boot('1:vf')
+        [vf] = self.allocations(server)
+        self.stop_libvirtd()
         # The guest still runs, and nova-compute reconnects to libvirt.
         self.assertDevices(server, vf)
         self.remove_pci(server, vf)
@@ -244,3 +257,58 @@ class TestHardware(base.TestCase):
             'libvirtd restarted under a server with a device on vfio',
             'the guest ran on; the device was detached',
         )
+
+    def test_libvirtd_is_away_during_operations(self) -> None:
+        servers = self.boot_without_devices(SERVERS, '--host', hardware.HOST)
+        before = self.nova_compute()
+        locks = {server: threading.Lock() for server in servers}
+
+        def act(number: int) -> str:
+            server = servers[number % len(servers)]
+            with locks[server]:
+                return self.attach_or_detach(server)
+
+        outcomes = faults.run_with_fault(
+            act, OPERATIONS, lambda: self.stop_libvirtd(OUTAGE)
+        )
+        self.assertIn('Success', outcomes)
+        for server in servers:
+            self.wait_until(lambda server=server: self.agrees(server))
+            self.assertDevices(server, *self.allocations(server))
+        self.assertEqual(before, self.nova_compute())
+        # All can still be attached and detached.
+        for server in servers:
+            if not self.allocations(server):
+                self.assertEqual('Success', self.attach_or_detach(server))
+            self.assertEqual('Success', self.attach_or_detach(server))
+            self.assertDevices(server)
+        self.assertReleased(*self.devices('nic'), *self.devices('vf'))
+        report.add(
+            self.state,
+            f'libvirtd away for {OUTAGE} s during {OPERATIONS} attaches and '
+            'detaches of devices on vfio',
+            faults.summarize(outcomes),
+        )
+
+    def nova_compute(self) -> str:
+        """Return the process id of nova-compute in the machine."""
+        return self.run_in_machine("pgrep --full 'nova[.]cmd'")
+
+    def attach_or_detach(self, server: str) -> str:
+        """Detach the device of a server, or attach one to it.
+
+        :returns: the result, or the status of a request that was refused
+        """
+        body: dict[str, Any] = {'attach_pci': ANY_DEVICE}
+        if addresses := self.allocations(server):
+            body = {'detach_pci': [*map(test_attach.dev_id, addresses)]}
+        response = self.request('POST', f'/servers/{server}/action', body)
+        if response.status != 202:
+            return str(response.status)
+        return self.action_result(server, response)
+
+    def agrees(self, server: str) -> bool:
+        """Return whether a server has no task, and its guest its devices."""
+        return self.show(server)['OS-EXT-STS:task_state'] is None and {
+            *self.allocations(server)
+        } == self.running(server)

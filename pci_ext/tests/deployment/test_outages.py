@@ -75,7 +75,7 @@ class TestOutages(faults.FaultsTestCase):
         """Check that all agree after an outage during 20 operations."""
         acts = self.operations()
         self.inject_faults(attach_delay=1)
-        outcomes = self.run_with_fault(
+        outcomes = faults.run_with_fault(
             lambda number: acts[number](), len(acts), be_away
         )
         self.inject_faults()
