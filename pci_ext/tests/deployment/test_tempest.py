@@ -52,6 +52,9 @@ class TestTempest(unittest.TestCase):
         self.addCleanup(self.set_active, True)
         # Neutron cannot serve two first requests at the same time.
         list(self.admin.network.security_groups())
+        self.network_extensions = [
+            each.alias for each in self.admin.network.extensions()
+        ]
         compute = self.admin.compute
         self.flavors = [
             compute.create_flavor(
@@ -87,8 +90,11 @@ class TestTempest(unittest.TestCase):
                 'uri_v3': self.state.url('keystone') + '/v3',
                 'v3_endpoint_type': 'public',
             },
-            # There is no router.
-            'network-feature-enabled': {'floating_ips': False},
+            'network-feature-enabled': {
+                'api_extensions': ','.join(self.network_extensions),
+                # There is no router.
+                'floating_ips': False,
+            },
             'compute': {
                 'image_ref': images.upload(self.state).id,
                 'image_ref_alt': alternative.id,
