@@ -201,9 +201,9 @@ def web(state: state_directory.State, name: str) -> processes.Process:
             *('--master', '--processes', '1', '--threads', str(_THREADS)),
             *('--enable-threads', '--lazy-apps', '--need-app'),
             *('--die-on-term', '--buffer-size', '65535', '--listen', '100'),
-            # Seconds until the next part of an upload; by default 4, which a
-            # busy nova-compute that uploads a snapshot exceeds.
-            *('--chunked-input-timeout', '60'),
+            # Bytes of a part of an upload. Nova uploads snapshots in parts of
+            # a mebibyte; with their lengths these exceed the default.
+            *('--chunked-input-limit', str(16 * 2**20)),
             # Reused connections are reset at times.
             *('--add-header', 'Connection: close'),
         ),
