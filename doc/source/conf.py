@@ -48,6 +48,7 @@ man_pages = [
     (f'cli/{name}', name, description, '', 1)
     for name, description in (
         ('pci-ext-allinone', 'Nova with simulated PCI devices'),
+        ('pci-ext-exporter', 'metrics of PCI devices for Prometheus'),
         ('pci-ext-manage', 'manage the database of PCI flavors'),
         ('pci-ext-status', 'check the configuration of pci_ext'),
     )
