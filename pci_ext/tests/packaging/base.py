@@ -135,9 +135,10 @@ class PackageTestCase(base.BaseTestCase):
         raise NotImplementedError
 
     def check_modules(self) -> None:
-        self.assertEqual(
-            tracked('pci_ext'), files_below(self.modules / 'pci_ext')
-        )
+        for package in ('pci_ext', 'pci_ext_dashboard'):
+            self.assertEqual(
+                tracked(package), files_below(self.modules / package)
+            )
 
     def check_data(self) -> None:
         self.assertEqual(tracked('etc/pci_ext'), files_below(self.data))
