@@ -15,6 +15,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
+from horizon import messages
 from horizon import tables
 from horizon.utils import functions
 
@@ -43,7 +45,14 @@ class PagedTableView(tables.PagedTableMixin, tables.DataTableView):
         if marker:
             query.append(('marker', marker))
         size = functions.get_page_size(self.request)
-        items = read(query, size + 1).items
+        page = read(query, size + 1)
+        if page.cells_down:
+            messages.warning(
+                self.request,
+                _('Cells do not answer, and their items are missing: %s')
+                % ', '.join(page.cells_down),
+            )
+        items = page.items
         more = len(items) > size
         self._has_prev_data = more if backwards else bool(marker)
         self._has_more_data = True if backwards else more

@@ -29,8 +29,7 @@ class _ComputeAdapter(ksa_adapter.Adapter):
     def request(self, url: str, method: str, **kwargs: Any) -> Any:
         """Send a request.
 
-        :raises horizon.exceptions.NotAuthorized: if the token has expired;
-            Horizon asks the user to log in again
+        :raises horizon.exceptions.NotAuthorized: if the token has expired
         """
         response = super().request(url, method, **kwargs)
         if response.status_code == 401:

@@ -12,9 +12,18 @@
 
 """Admin > Compute > PCI Flavors."""
 
+from openstack_dashboard import exceptions
+from osc_lib import exceptions as osc_exceptions
+
 PANEL = 'pci_flavors'
 PANEL_DASHBOARD = 'admin'
 PANEL_GROUP = 'compute'
 
 ADD_PANEL = 'pci_ext_dashboard.admin.flavors.panel.PciFlavors'
 ADD_INSTALLED_APPS = ['pci_ext_dashboard']
+# Horizon replaces its own errors by those of its plugins.
+ADD_EXCEPTIONS = {
+    'recoverable': (*exceptions.RECOVERABLE, osc_exceptions.CommandError),
+    'not_found': exceptions.NOT_FOUND,
+    'unauthorized': exceptions.UNAUTHORIZED,
+}

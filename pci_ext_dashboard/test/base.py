@@ -17,7 +17,6 @@ from typing import Any
 from urllib import parse
 
 from lxml import html
-from openstack_auth import policy
 from openstack_dashboard.test import helpers
 import requests_mock
 
@@ -44,6 +43,11 @@ def shown_text(response: Any) -> str:
     return ' '.join(content.text_content().split())
 
 
+def find(response: Any, path: str) -> Any:
+    """Return the elements of a page at an XPath."""
+    return html.document_fromstring(response.content).xpath(path)
+
+
 def messages_of(response: Any) -> list[str]:
     """Return the messages that a page has, or the next one will have."""
     stored = response.wsgi_request._messages
@@ -61,7 +65,6 @@ class DashboardTestCase(helpers.TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        policy.reset()
         self.api = fake_api.FakeApi(self.tenant.id)
         self.log_in_as('member')
         http = requests_mock.Mocker()
@@ -74,10 +77,10 @@ class DashboardTestCase(helpers.TestCase):
         )
 
     def log_in_as(self, role: str) -> None:
-        self.api.roles = ROLES[role]
-        self._setup_user(
-            roles=[{'id': name, 'name': name} for name in ROLES[role]]
-        )
+        """Continue as a user with a role, and those that it implies."""
+        names = ROLES.get(role, [role])
+        self.api.roles = names
+        self._setup_user(roles=[{'id': name, 'name': name} for name in names])
 
     def _answer(self, request: Any, context: Any) -> Any:
         self.assertEqual(self.token.id, request.headers['X-Auth-Token'])

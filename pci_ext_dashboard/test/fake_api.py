@@ -111,6 +111,7 @@ class FakeApi:
         self.hosts: list[Json] = []
         self.server_devices: dict[str, list[Json]] = {}
         self.plan: Json = {}
+        self.events: list[Json] = []
         self.calls: list[Call] = []
         self.refusals: dict[tuple[str, str], tuple[int, str]] = {}
         self._enforcer = make_enforcer()
@@ -301,6 +302,11 @@ class FakeApi:
     def _plan_migration(self, call: Call, server_id: str) -> Json:
         return {'pci_migration_plan': self.plan}
 
+    def _show_action(
+        self, call: Call, server_id: str, request_id: str
+    ) -> Json:
+        return {'instanceAction': {'events': self.events}}
+
     def _act(self, call: Call, server_id: str) -> None:
         assert call.body is not None
         [action] = call.body
@@ -387,6 +393,11 @@ _ROUTES: Iterable[_Route] = (
         f'{_SERVER}/os-pci-migration-plan',
         *(pci_devices.MIGRATION_PLAN, 200),
         *(migration_plans.index_response, FakeApi._plan_migration),
+    ),
+    (
+        'GET',
+        f'{_SERVER}/os-instance-actions/([^/]+)',
+        *(pci_devices.SERVER, 200, None, FakeApi._show_action),
     ),
     (
         *('POST', f'{_SERVER}/action', pci_devices.SERVER, 202),

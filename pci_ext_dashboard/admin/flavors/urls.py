@@ -18,4 +18,9 @@ from pci_ext_dashboard.admin.flavors import views
 
 urlpatterns = [
     path('', views.IndexView.as_view(), name='index'),
+    path('create/', views.CreateView.as_view(), name='create'),
+    path('<str:uuid>/', views.DetailView.as_view(), name='detail'),
+    path('<str:uuid>/update/', views.UpdateView.as_view(), name='update'),
+    path('<str:uuid>/access/', views.AccessView.as_view(), name='access'),
+    path('<str:uuid>/limits/', views.LimitsView.as_view(), name='limits'),
 ]
