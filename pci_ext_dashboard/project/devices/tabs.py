@@ -63,7 +63,8 @@ class DevicesTab(tabs.TableTab):
             self._instance, 'OS-EXT-STS:task_state', None
         )
         context['events'] = self._list_events()
-        context['tab'] = SELECTED
+        # To load the tab again.
+        context['parameters'] = request.GET.urlencode()
         return context
 
     def get_server_devices_data(self) -> list[dict[str, Any]]:

@@ -143,7 +143,7 @@ class DetailTestCase(FlavorsTestCase):
             response,
             *('trialGPU', 'Public No', 'Free Devices 3 of 4'),
             *('Projects With Access', 'test_tenant'),
-            *('Default 8', 'disabled_tenant -1'),
+            *('Default 8', 'disabled_tenant Unlimited'),
         )
         self.assert_nothing_refused()
         self.assertEqual(2, len(self.api.calls))

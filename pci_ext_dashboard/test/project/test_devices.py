@@ -199,7 +199,7 @@ class TabTestCase(ServerTestCase):
 
     def test_shows_the_result_of_an_action(self) -> None:
         for result, text in (
-            (None, 'compute_attach_pci: in progress'),
+            (None, 'compute_attach_pci: in progress Refresh'),
             ('Success', 'compute_attach_pci: Success'),
             ('Error', 'compute_attach_pci: Error'),
         ):
