@@ -17,6 +17,7 @@ PANEL_DASHBOARD = 'project'
 PANEL_GROUP = 'compute'
 
 ADD_PANEL = 'pci_ext_dashboard.project.devices.panel.Devices'
+# Once: Django refuses an application that is there twice.
 ADD_INSTALLED_APPS = ['pci_ext_dashboard']
 
 _TABS = ((100, 'pci_ext_dashboard.project.devices.tabs.DevicesTab'),)

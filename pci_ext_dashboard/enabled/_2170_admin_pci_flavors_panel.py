@@ -20,7 +20,6 @@ PANEL_DASHBOARD = 'admin'
 PANEL_GROUP = 'compute'
 
 ADD_PANEL = 'pci_ext_dashboard.admin.flavors.panel.PciFlavors'
-ADD_INSTALLED_APPS = ['pci_ext_dashboard']
 # Horizon replaces its own errors by those of its plugins.
 ADD_EXCEPTIONS = {
     'recoverable': (*exceptions.RECOVERABLE, osc_exceptions.CommandError),

@@ -40,10 +40,10 @@ HORIZON_CONFIG['external_templates'] = []
 
 HORIZON_CONFIG.pop('dashboards', None)
 HORIZON_CONFIG.pop('default_dashboard', None)
-settings.update_dashboards(
-    [enabled, horizon_enabled], HORIZON_CONFIG, INSTALLED_APPS
-)
-INSTALLED_APPS[:] = dict.fromkeys(INSTALLED_APPS)
+_apps: list[str] = []
+settings.update_dashboards([enabled, horizon_enabled], HORIZON_CONFIG, _apps)
+# Horizon's own are there already.
+INSTALLED_APPS += [app for app in _apps if app not in INSTALLED_APPS]
 
 POLICY_CHECK_FUNCTION = defaults.POLICY_CHECK_FUNCTION
 POLICY_FILES = defaults.POLICY_FILES
