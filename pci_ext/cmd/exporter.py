@@ -22,6 +22,7 @@ from keystoneauth1 import exceptions as ks_exceptions
 from oslo_config import cfg
 from oslo_log import log as logging
 
+from pci_ext.cmd import signals
 from pci_ext.conf import exporter as exporter_conf
 
 #: Errors with a reason that an operator can remove.
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         logging.setup(conf, 'pci-ext-exporter')
         with service.serving(conf):
-            stopped.wait()
+            signals.wait(stopped)
     except _EXPECTED as error:
         print(error, file=sys.stderr)
         return 1

@@ -25,6 +25,7 @@ import threading
 from typing import IO
 
 from pci_ext import exception
+from pci_ext.cmd import signals
 from pci_ext.cmd.allinone import config
 from pci_ext.cmd.allinone import web
 from pci_ext.virt.fake import hardware
@@ -33,9 +34,6 @@ from pci_ext.virt.fake import hardware
 class CannotStart(Exception):
     """The reason why the all-in-one does not start, in one line."""
 
-
-#: Seconds after which the handler of a signal runs at the latest.
-_POLL = 1
 
 #: Errors whose messages need no further explanation.
 _CLEAR = (CannotStart, web.PortUnavailable, exception.PciExtException)
@@ -170,20 +168,10 @@ def run(args: argparse.Namespace, nova_args: Sequence[str]) -> None:
                 print(f'starting {step}', file=sys.stderr, flush=True)
             signal.signal(signal.SIGHUP, lambda *_: running.reload())
             print(_ready(settings), flush=True)
-            wait(stop)
+            signals.wait(stop)
         finally:
             print('stopping', file=sys.stderr, flush=True)
             running.stop()
-
-
-def wait(event: threading.Event) -> None:
-    """Wait in the main thread for an event that a signal sets.
-
-    Python runs the handlers of signals in the main thread. A signal that the
-    kernel delivers to another thread does not wake it.
-    """
-    while not event.wait(_POLL):
-        pass
 
 
 def _ready(settings: config.Settings) -> str:

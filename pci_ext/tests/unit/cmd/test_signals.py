@@ -16,7 +16,7 @@ import threading
 import fixtures
 from oslotest import base
 
-from pci_ext.cmd import allinone
+from pci_ext.cmd import signals
 
 #: Seconds after which a test that hangs fails.
 _TIMEOUT = 20
@@ -38,5 +38,5 @@ class WaitTest(base.BaseTestCase):
             done.wait()
 
         threading.Thread(target=receive, daemon=True).start()
-        allinone.wait(event)
+        signals.wait(event)
         self.assertTrue(event.is_set())
