@@ -191,7 +191,7 @@ class ServerDevicesTable(tables.DataTable):
 
 
 class HostPoolsTable(tables.DataTable):
-    """What the host of a server has for it."""
+    """The pools of the host of a server."""
 
     flavors = tables.WrappingColumn(
         lambda pool: columns.join_names(pool['pci_flavors']),

@@ -14,6 +14,7 @@
 
 from typing import Any
 
+from django.http import HttpRequest
 from django.http import HttpResponse
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -32,21 +33,23 @@ from pci_ext_dashboard.project.devices import tables
 from pci_ext_dashboard.project.devices import tabs
 
 
+def _list_flavors(request: HttpRequest) -> list[dict[str, Any]]:
+    """List the PCI flavors that a user sees; none after an error."""
+    try:
+        flavors = pci.client(request).list_flavors(True, [], None)
+    except Exception:
+        exceptions.handle(request, _('Unable to list the PCI flavors.'))
+        return []
+    return flavors.items
+
+
 class IndexView(horizon_tables.DataTableView):
     table_class = tables.UsableFlavorsTable
     page_title = _('Devices')
 
     def get_data(self) -> list[dict[str, Any]]:
-        try:
-            flavors = (
-                pci.client(self.request).list_flavors(True, [], None).items
-            )
-        except Exception:
-            exceptions.handle(
-                self.request, _('Unable to list the PCI flavors.')
-            )
-            return []
-        limits = self._get_limits()
+        flavors = _list_flavors(self.request)
+        limits = self._get_limits() if flavors else {}
         return [
             {**limits.get(flavor['name'], {}), **flavor} for flavor in flavors
         ]
@@ -101,15 +104,7 @@ class AttachView(ServerActionView):
     policies = (pci_devices.ATTACH,)
 
     def get_initial(self) -> dict[str, Any]:
-        try:
-            flavors = (
-                pci.client(self.request).list_flavors(True, [], None).items
-            )
-        except Exception:
-            exceptions.handle(
-                self.request, _('Unable to list the PCI flavors.')
-            )
-            flavors = []
+        flavors = _list_flavors(self.request)
         return {**super().get_initial(), 'flavors': flavors}
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
