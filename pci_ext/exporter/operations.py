@@ -91,7 +91,6 @@ class Operations:
                 self._starts.popitem(last=False)
             return
         labels = (action.removeprefix('pci_'), _RESULTS[phase])
-        self._number.labels(*labels).inc()
         # The exporter may have been started later. A device that the guest
         # releases after an error has a second end.
         start = self._starts.pop(key, None)
@@ -99,6 +98,7 @@ class Operations:
             self._duration.labels(*labels).observe(
                 (sent - start).total_seconds()
             )
+        self._number.labels(*labels).inc()
 
     #: Errors have the priority ERROR.
     error = info

@@ -115,6 +115,9 @@ class OperationsTestCase(base.BaseTestCase):
 
     def test_counts_errors(self):
         self.send('attach', 'start', 0)
+        # Errors have a queue of their own, and could come before the start.
+        self.send('detach', 'end', 0)
+        self.wait_for(1, 'detach', 'success')
         self.send('attach', 'error', 7)
         self.wait_for(1, 'attach', 'error')
         self.assertEqual(7, self.duration('attach', 'error'))
