@@ -34,6 +34,7 @@ from pci_ext.virt import live_migration
 from pci_ext.virt import mixin
 from pci_ext.virt import port_networks
 from pci_ext.virt.handlers import base
+from pci_ext.virt.libvirt import connection
 from pci_ext.virt.libvirt import device_metadata
 from pci_ext.virt.libvirt import domain_xml
 from pci_ext.virt.libvirt import hotplug
@@ -68,6 +69,7 @@ class LibvirtDriver(
 
     def __init__(self, virtapi: Any, read_only: bool = False) -> None:
         super().__init__(virtapi, read_only)
+        connection.make_reentrant(self._host)
         self.vif_driver = vif.VifDriver(self._host)
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
