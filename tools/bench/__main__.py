@@ -35,6 +35,7 @@ MEASUREMENTS = (
     'claims',
     'trackers',
     'boots',
+    'services',
 )
 
 
