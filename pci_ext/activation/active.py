@@ -15,7 +15,6 @@
 from collections.abc import Sequence
 import functools
 
-from oslo_config import cfg
 from oslo_log import log as logging
 
 from pci_ext import exception
@@ -53,14 +52,7 @@ def require(part: str) -> None:
 
     :param part: name of the part that was loaded, as operators know it
     :raises NotActivated: if the service lacks the activating line
-    :raises UnsupportedConfiguration: if PCI devices are scheduled by
-        Placement, which does not know PCI flavors
     """
     if not is_active():
         raise exception.NotActivated(part=part)
-    if cfg.CONF.filter_scheduler.pci_in_placement:
-        raise exception.UnsupportedConfiguration(
-            reason='[filter_scheduler] pci_in_placement = true does not '
-            'work with PCI flavors yet: set it to false'
-        )
     _announce()

@@ -75,6 +75,7 @@ class AllocationWriter:
         node_name: str,
         pci_tracker: tracker.PciDevTracker,
         allocations: dict[str, Any],
+        excluded: Collection[str] = (),
     ) -> None:
         """Remove the allocations of freed devices.
 
@@ -82,15 +83,20 @@ class AllocationWriter:
         inventory that has allocations.
 
         :param allocations: of the host; updated with what was written
+        :param excluded: servers to leave out
         """
         surplus, _missing = self._compare(
             tree, node_name, pci_tracker, allocations
         )
         for consumer, resources in surplus.items():
-            if self._may_arrive(consumer, pci_tracker.host) or not self._write(
-                self._client.remove_resources_from_instance_allocation,
-                consumer,
-                resources,
+            if (
+                consumer in excluded
+                or self._may_arrive(consumer, pci_tracker.host)
+                or not self._write(
+                    self._client.remove_resources_from_instance_allocation,
+                    consumer,
+                    resources,
+                )
             ):
                 continue
             allocations[consumer] = self._client.get_allocs_for_consumer(
@@ -198,18 +204,19 @@ class AllocationWriter:
         try:
             method(self._context, consumer, resources)
         except Exception as error:
-            LOG.warning(
-                'The allocation of PCI devices of %(consumer)s in Placement '
-                'was not changed by %(resources)s; the next periodic scan '
-                'tries again: %(error)s',
-                {
-                    'consumer': consumer,
-                    'resources': resources,
-                    'error': error,
-                },
-            )
+            warn(consumer, resources, error)
             return False
         return True
+
+
+def warn(consumer: str, resources: dict[str, Any], error: Exception) -> None:
+    """Log that allocations could not be written now."""
+    LOG.warning(
+        'The allocation of PCI devices of %(consumer)s in Placement was not '
+        'changed by %(resources)s; the next periodic scan tries again: '
+        '%(error)s',
+        {'consumer': consumer, 'resources': resources, 'error': error},
+    )
 
 
 def _held(

@@ -13,8 +13,11 @@
 """Seam: scans and moves in the resource tracker of a compute host."""
 
 from collections.abc import Iterable
+from collections.abc import Iterator
+import contextlib
 from typing import Any
 
+from nova import exception as nova_exception
 from nova import objects
 from nova import utils
 from nova.compute import claims
@@ -26,7 +29,10 @@ from oslo_log import log as logging
 
 from pci_ext.activation import seam
 from pci_ext.claims import offered_devices
+from pci_ext.claims import placement_claim
 from pci_ext.claims import placement_writer
+from pci_ext.i18n import _
+from pci_ext.requests import call_arguments
 from pci_ext.requests import moves
 
 CONF = cfg.CONF
@@ -36,6 +42,26 @@ _DEVICES = 'pci_passthrough_devices'
 
 #: Statuses of a live migration that may have claims on this host.
 _ONGOING = ['accepted', 'queued', 'preparing', 'running']
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Refuse a claim as Nova does it if the host lacks another resource.
+
+    A test of the devices precedes the claim, but Placement is not asked then.
+
+    :raises nova.exception.ComputeResourcesUnavailable: if devices cannot be
+        claimed
+    """
+    try:
+        yield
+    except nova_exception.PciDeviceRequestFailed as error:
+        raise nova_exception.ComputeResourcesUnavailable(
+            reason=_(
+                'the PCI devices that are free on the host are in use or '
+                'reserved in Placement'
+            )
+        ) from error
 
 
 class ResourceTracker(resource_tracker.ResourceTracker):
@@ -97,7 +123,11 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         is_live = bool(migration and migration.is_live_migration)
         if self.pci_tracker is not None:
             self.pci_tracker.free_left_devices(context.elevated(), instance)
-        with moves.moving(instance, is_live):
+        with (
+            moves.moving(instance, is_live),
+            self._claiming(context, instance.uuid, allocations or {}),
+            _refusing(),
+        ):
             claim = super()._move_claim(
                 context,
                 instance,
@@ -113,12 +143,54 @@ class ResourceTracker(resource_tracker.ResourceTracker):
         return claim
 
     def instance_claim(
-        self, context: Any, instance: 'objects.Instance', *args: Any
+        self,
+        context: Any,
+        instance: 'objects.Instance',
+        nodename: str,
+        allocations: Any,
+        *args: Any,
     ) -> claims.Claim:
         """Claim for a server that is built, or unshelved."""
         moves.drop_unfinished(instance)
         self._free_left_devices(context, instance)
-        return super().instance_claim(context, instance, *args)
+        with (
+            self._claiming(context, instance.uuid, allocations or {}),
+            _refusing(),
+        ):
+            return super().instance_claim(
+                context, instance, nodename, allocations, *args
+            )
+
+    def claim_pci_devices(
+        self,
+        context: Any,
+        pci_requests: 'objects.InstancePCIRequests',
+        instance_numa_topology: 'objects.InstanceNUMATopology | None',
+    ) -> 'list[objects.PciDevice]':
+        """Claim for a server that has a host, or arrives live."""
+        with self._claiming(context, pci_requests.instance_uuid, None):
+            devices: list[objects.PciDevice] = super().claim_pci_devices(
+                context, pci_requests, instance_numa_topology
+            )
+            return devices
+
+    def _claiming(
+        self, context: Any, server: str, allocations: Any
+    ) -> contextlib.AbstractContextManager[None]:
+        """Allocate the devices that are claimed in Placement, too.
+
+        :param allocations: those that the scheduler made for the claim; None
+            if it was not asked
+        """
+        return call_arguments.passing(
+            placement_claim=(
+                placement_claim.PlacementClaim(
+                    self, context, server, allocations
+                )
+                if CONF.pci.report_in_placement
+                else None
+            )
+        )
 
     @utils.synchronized(resource_tracker.COMPUTE_RESOURCE_SEMAPHORE, fair=True)
     def _free_left_devices(
@@ -251,6 +323,12 @@ SEAM = seam.Seam(
             'nodename',
             'allocations',
             'limits',
+        ),
+        'claim_pci_devices': (
+            'self',
+            'context',
+            'pci_requests',
+            'instance_numa_topology',
         ),
         '_move_claim': (
             'self',

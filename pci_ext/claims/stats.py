@@ -13,8 +13,8 @@
 """Seam: the pools of a host and the claims on them."""
 
 import collections
-from collections.abc import Iterator
 from collections.abc import Sequence
+import itertools
 from typing import Any
 
 from nova import exception as nova_exception
@@ -25,11 +25,14 @@ from pci_ext import exception
 from pci_ext.activation import seam
 from pci_ext.claims import grouped_stats
 from pci_ext.claims import numa_costs
+from pci_ext.claims import pool_providers
 from pci_ext.claims import sriov
 from pci_ext.matching import assignment
 from pci_ext.matching import compiled_requests
 from pci_ext.matching import grouping
+from pci_ext.requests import call_arguments
 from pci_ext.requests import compiler
+from pci_ext.requests import instance_requests
 
 LOG = logging.getLogger(__name__)
 
@@ -38,35 +41,17 @@ def _remove_pool(pools: list[dict[str, Any]], pool: dict[str, Any]) -> None:
     pools[:] = [other for other in pools if other is not pool]
 
 
-def _provider_of(pool: dict[str, Any]) -> str | None:
-    """Return the uuid of the resource provider of a pool, if it has one.
-
-    Nova writes it into the pools of a host at its next report.
-    """
-    provider: str | None = pool.get('rp_uuid')
-    if provider is None and pool.get('devices'):
-        provider = pool['devices'][0].extra_info.get('rp_uuid')
-    return provider
-
-
-def _divide(
-    request: 'objects.InstancePCIRequest',
-    costs: tuple[int | None, ...],
-    pools: list[dict[str, Any]],
-    chosen: list[str],
-) -> Iterator[assignment.Request]:
-    """Divide a request by the resource providers that Placement chose."""
-    if not chosen:
-        yield assignment.Request(request.count, costs)
-        return
-    for provider, count in collections.Counter(chosen).items():
-        yield assignment.Request(
-            count,
-            tuple(
-                cost if _provider_of(pool) == provider else None
-                for cost, pool in zip(costs, pools, strict=True)
-            ),
-        )
+def _list_free_aliases(
+    requests: compiler.Requests, chosen: list[list[str]]
+) -> list[int]:
+    """List the requests by alias without a known choice of Placement."""
+    return [
+        place
+        for place, request in enumerate(requests)
+        if not chosen[place]
+        and not instance_requests.is_for_port(request)
+        and not compiled_requests.is_by_pci_flavor(request.spec)
+    ]
 
 
 class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
@@ -120,18 +105,31 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         numa_cells: 'list[objects.InstanceNUMACell] | None' = None,
     ) -> 'list[objects.PciDevice] | None':
         requests = list(pci_requests)
-        if not compiler.any_by_pci_flavor(requests):
+        chosen = self._chosen(requests, None)
+        claim = call_arguments.current().placement_claim
+        chooses_for_aliases = (
+            claim is not None
+            and _list_free_aliases(requests, chosen)
+            and claim.chooses_for_aliases()
+        )
+        if not (chooses_for_aliases or compiler.any_by_pci_flavor(requests)):
             devices: list[objects.PciDevice] | None = super().consume_requests(
                 requests, numa_cells
             )
             return devices
         parts = sriov.split_pools(self.pools)
-        taken = self._assign(
-            [part for _, part in parts],
-            requests,
-            numa_cells,
-            self._chosen(requests, None),
-        )
+        pools = [part for _, part in parts]
+        if claim is None:
+            taken = self._assign(pools, requests, numa_cells, chosen)
+        else:
+            # Copies, as the counts of what Placement has not free are lowered.
+            taken = self._assign_and_allocate(
+                [dict(part) for part in pools],
+                requests,
+                numa_cells,
+                chosen,
+                claim,
+            )
         if taken is None:
             raise nova_exception.PciDeviceRequestFailed(requests=requests)
         devices = []
@@ -143,6 +141,84 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
                 pool, count, requests[request].request_id
             )
         return devices
+
+    def _assign_and_allocate(
+        self,
+        pools: list[dict[str, Any]],
+        requests: compiler.Requests,
+        numa_cells: 'list[objects.InstanceNUMACell] | None',
+        chosen: list[list[str]],
+        claim: Any,
+    ) -> tuple[tuple[int, int, int], ...] | None:
+        """Assign requests to pools, and allocate the devices in Placement.
+
+        Placement may have given devices to servers that have not claimed them
+        yet. If it refuses devices for no such reason, they are assigned
+        nevertheless: the records of the host decide.
+
+        :param chosen: as for :meth:`_assign`; completed for a move
+        :param claim: a PlacementClaim
+        :returns: as :meth:`_assign`
+        """
+        self._complete(chosen, pools, requests, numa_cells, claim)
+        own = claim.count_chosen() | collections.Counter(
+            itertools.chain.from_iterable(chosen)
+        )
+        while True:
+            taken = self._assign(pools, requests, numa_cells, chosen)
+            if taken is None:
+                return None
+            wanted: collections.Counter[str] = collections.Counter()
+            for request, index, count in taken:
+                provider = pool_providers.provider_of(pools[index])
+                if provider and not chosen[request]:
+                    wanted[provider] += count
+            free = claim.allocate(wanted)
+            used = {index for _, index, _ in taken}
+            by_use = sorted(
+                range(len(pools)), key=lambda index: index not in used
+            )
+            if free is None or not pool_providers.limit_counts(
+                (pools[index] for index in by_use), free, own
+            ):
+                return taken
+
+    def _complete(
+        self,
+        chosen: list[list[str]],
+        pools: list[dict[str, Any]],
+        requests: compiler.Requests,
+        numa_cells: 'list[objects.InstanceNUMACell] | None',
+        claim: Any,
+    ) -> None:
+        """Add the providers that Placement chose for a move.
+
+        The requests of a server that moves are made anew, without their
+        providers. Those by alias share the devices that are allocated.
+        """
+        places = _list_free_aliases(requests, chosen)
+        by_alias = [requests[place] for place in places]
+        left = claim.count_chosen() - collections.Counter(
+            itertools.chain.from_iterable(chosen)
+        )
+        if left.total() != sum(request.count for request in by_alias):
+            return
+        allocated = [
+            {
+                **pool,
+                'count': min(
+                    pool['count'], left[pool_providers.provider_of(pool)]
+                ),
+            }
+            for pool in pools
+        ]
+        free_choice: list[list[str]] = [[] for _ in places]
+        for place, index, count in (
+            self._assign(allocated, by_alias, numa_cells, free_choice) or ()
+        ):
+            provider = pool_providers.provider_of(pools[index])
+            if provider:
+                chosen[places[place]] += [provider] * count
 
     def _chosen(
         self,
@@ -157,7 +233,10 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         return [
             []
             if compiled_requests.is_by_pci_flavor(request.spec)
-            else self._get_rp_uuids_for_request(provider_mapping, request)
+            # A detach that is pending has lowered the count here only.
+            else self._get_rp_uuids_for_request(provider_mapping, request)[
+                : request.count
+            ]
             for request in requests
         ]
 
@@ -209,7 +288,9 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
         places: list[int] = []
         costs = self._costs(pools, requests, numa_cells)
         for place, request in enumerate(requests):
-            for part in _divide(request, costs[place], pools, chosen[place]):
+            for part in pool_providers.divide(
+                request, costs[place], pools, chosen[place]
+            ):
                 parts.append(part)
                 places.append(place)
         try:

@@ -27,6 +27,7 @@ port_specs             ``port_attach.passing_port_specs``    port_attach
 network_info           ``teaming.for_ports``                 teaming
 last_reason            ``conductor.ComputeTaskManager``      conductor
 allocation_writer      ``placement_writer``                  placement_writer
+placement_claim        ``resource_tracker``                  stats
 loaded_metadata        ``saved_requests.save``               saved_metadata
 =====================  ====================================  ================
 """
@@ -68,6 +69,7 @@ class CallArguments:
     :ivar network_info: the ports of a server that is being started
     :ivar last_reason: error of the last host that could not build the server
     :ivar allocation_writer: during an update of a host in Placement
+    :ivar placement_claim: during a claim, where devices are in Placement
     :ivar loaded_metadata: system metadata of the server that is being saved,
         when it was loaded
     """
@@ -81,6 +83,7 @@ class CallArguments:
     network_info: Any = None
     last_reason: str | None = None
     allocation_writer: Any = None
+    placement_claim: Any = None
     loaded_metadata: Mapping[str, str] | None = None
 
 

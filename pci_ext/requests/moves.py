@@ -213,4 +213,9 @@ def _clone_with_new_id(
     """
     copy = request.obj_clone()
     copy.request_id = uuidutils.generate_uuid()
+    # Placement chooses anew; those of an earlier move are on its host.
+    copy.spec = [
+        {key: spec[key] for key in spec.keys() - {'rp_uuids'}}
+        for spec in request.spec
+    ]
     return copy

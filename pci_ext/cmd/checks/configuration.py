@@ -95,14 +95,6 @@ def scheduler_starts() -> upgradecheck.Result:
     if not databases.expected():
         return databases.not_here()
     options = CONF.filter_scheduler
-    if options.pci_in_placement:
-        return upgradecheck.Result(
-            upgradecheck.Code.FAILURE,
-            _(
-                '[filter_scheduler] pci_in_placement = true does not go '
-                'together with PCI flavors yet. Set it to false.'
-            ),
-        )
     try:
         classes = filters.HostFilterHandler().get_matching_classes(
             options.available_filters

@@ -121,6 +121,31 @@ class Reported(base.TestCase):
         """Check that no scan failed since the beginning of the test."""
         self.assertEqual(self.failed_before, self.failed_scans())
 
+    def post(self, flavor: str) -> str:
+        """Create a server without the command, which has one thread."""
+        response = self.request(
+            'POST',
+            '/servers',
+            {
+                'server': {
+                    'name': 'server',
+                    'flavorRef': flavor,
+                    'imageRef': self.image_id(),
+                    'networks': 'none',
+                }
+            },
+        )
+        self.assertEqual(202, response.status, response.data)
+        server = str(response.json()['server']['id'])
+        self.addCleanup(self.delete_server, server)
+        return server
+
+    def image_id(self) -> str:
+        return str(stub_services.IMAGE['id'])
+
+    def flavor_id(self, name: str) -> str:
+        return str(self.openstack('flavor', 'show', name)['id'])
+
 
 @tags.tag(tags.NOVA33_SHORT)
 class TestReported(Reported, test_attach.AttachTestCase):
@@ -165,31 +190,6 @@ class TestReported(Reported, test_attach.AttachTestCase):
                     self.request('DELETE', f'/servers/{server}')
         self.assertReported()
         self.assertNoFailedScan()
-
-    def post(self, flavor: str) -> str:
-        """Create a server without the command, which has one thread."""
-        response = self.request(
-            'POST',
-            '/servers',
-            {
-                'server': {
-                    'name': 'server',
-                    'flavorRef': flavor,
-                    'imageRef': self.image_id(),
-                    'networks': 'none',
-                }
-            },
-        )
-        self.assertEqual(202, response.status, response.data)
-        server = str(response.json()['server']['id'])
-        self.addCleanup(self.delete_server, server)
-        return server
-
-    def image_id(self) -> str:
-        return str(stub_services.IMAGE['id'])
-
-    def flavor_id(self, name: str) -> str:
-        return str(self.openstack('flavor', 'show', name)['id'])
 
     def test_devices_are_attached_at_once(self) -> None:
         servers = self.boot_without_devices(4)

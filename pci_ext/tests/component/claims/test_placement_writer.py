@@ -260,8 +260,6 @@ class AllocationsTest(AllocationsTestCase):
         first = self.create_server(4)
         self.update()
         self.free(first)
-        second = self.create_server(4)
-
         failures = ['away']
 
         def fail(consumer: str) -> None:
@@ -269,6 +267,7 @@ class AllocationsTest(AllocationsTestCase):
                 raise keystone_exceptions.ConnectFailure
 
         self.on_write(fail)
+        second = self.create_server(4)
         self.update()
         self.assertEqual(4, len(self.reported(first)))
         failures.clear()

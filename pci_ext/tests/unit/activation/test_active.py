@@ -42,12 +42,3 @@ class RequireTest(base.BaseTestCase):
                 'pci_ext is active: it replaces nova.pci.whitelist.Whitelist, '
             ),
         )
-
-    def test_refuses_pci_in_placement(self) -> None:
-        fixture = self.useFixture(pci_ext_fixtures.Activation())
-        active.require('The part')
-        fixture.conf.config(group='filter_scheduler', pci_in_placement=True)
-        error = self.assertRaises(
-            exception.UnsupportedConfiguration, active.require, 'The part'
-        )
-        self.assertIn('pci_in_placement', error.format_message())

@@ -531,6 +531,21 @@ class PlacementTest(StatsTest):
             },
         )
 
+    def test_claims_no_more_than_a_pending_detach_leaves(self) -> None:
+        """The request of the scheduler has its device, too."""
+        host = self.host()
+        alias = self.alias(rp_uuids='rp3,rp1')
+        claimed = host.consume_requests(
+            [devices.request(1, {'vendor_id': '8086'}), alias]
+        )
+        self.assertEqual(
+            {'rp1': uuids.request, 'rp3': uuids.alias},
+            {
+                device.extra_info['rp_uuid']: device.request_id
+                for device in claimed
+            },
+        )
+
 
 class NumaTest(StatsTest):
     CELLS = (

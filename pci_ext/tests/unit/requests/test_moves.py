@@ -99,6 +99,15 @@ class MovesTest(base.BaseTestCase):
             [(1, 'nic', None)], self.moving(self.create_flavor(2, '1:nic'))
         )
 
+    def test_leaves_the_choice_of_placement_behind(self) -> None:
+        added = self.add('nvme', server_state.HOT_ATTACHED)
+        added.spec = [{'vendor_id': '8086', 'rp_uuids': 'old'}]
+        with moves.moving(self.instance, False):
+            *_, found = self.requests_of(self.flavor)
+        self.assertEqual('nvme', found.alias_name)
+        self.assertEqual([{'vendor_id': '8086'}], found.spec)
+        self.assertIn('rp_uuids', added.spec[0])
+
     def test_flavor_that_was_never_resolved(self) -> None:
         """As by a nova-api without pci_ext, during an upgrade."""
         for flavor in (self.flavor, self.create_flavor(2, '1:nic')):

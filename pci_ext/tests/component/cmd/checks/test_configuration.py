@@ -122,16 +122,6 @@ class FilterTestCase(base.CheckTestCase):
             'pci_ext.no',
         )
 
-    def test_fails_with_pci_in_placement(self) -> None:
-        self.configure('PciFlavorFilter')
-        self.flags(group='filter_scheduler', pci_in_placement=True)
-        self.assert_problem(
-            base.FAILURE,
-            configuration.scheduler_starts,
-            'pci_in_placement = true',
-            'Set it to false.',
-        )
-
     def test_is_not_checked_on_a_compute_host(self) -> None:
         self.configure()
         self.flags(connection=None, group='api_database')
