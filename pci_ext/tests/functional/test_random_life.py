@@ -24,6 +24,7 @@ import unittest
 
 from oslotest import base
 
+from pci_ext.tests.functional.random_life import hosts
 from pci_ext.tests.functional.random_life import runs
 from pci_ext.tests.functional.random_life import steps
 
@@ -33,7 +34,7 @@ class RandomLifeTestCase(base.BaseTestCase):
 
     STEPS = 125
     SEED: ClassVar[int]
-    REPORT_IN_PLACEMENT = False
+    PLACEMENT: ClassVar[str] = hosts.NOTHING
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -45,7 +46,7 @@ class RandomLifeTestCase(base.BaseTestCase):
         """Check that everything agrees after each step."""
         lines: list[str] = []
         batches, disagreement = runs.run(
-            self.STEPS, self.SEED, 1, lines.append, self.REPORT_IN_PLACEMENT
+            self.STEPS, self.SEED, 1, lines.append, self.PLACEMENT
         )
         if disagreement is not None:
             log = '\n'.join(lines)
@@ -75,7 +76,17 @@ class TestThirdLife(RandomLifeTestCase):
 
 class TestLifeReportedInPlacement(RandomLifeTestCase):
     SEED = 4
-    REPORT_IN_PLACEMENT = True
+    PLACEMENT = hosts.REPORTED
+
+    def test_everything_agrees_after_each_step(self) -> None:
+        self.check()
+
+
+class TestLifeBesideAliases(RandomLifeTestCase):
+    """Placement chooses the devices of aliases."""
+
+    SEED = 5
+    PLACEMENT = hosts.CHOSEN
 
     def test_everything_agrees_after_each_step(self) -> None:
         self.check()

@@ -15,6 +15,7 @@
 import argparse
 import sys
 
+from pci_ext.tests.functional.random_life import hosts
 from pci_ext.tests.functional.random_life import runs
 from pci_ext.tests.functional.random_life import steps
 
@@ -48,6 +49,11 @@ def main() -> int:
         help='let Nova report the devices in Placement',
     )
     parser.add_argument(
+        '--pci-in-placement',
+        action='store_true',
+        help='let Placement choose the devices of aliases, too',
+    )
+    parser.add_argument(
         '--output',
         default='random-life.json',
         help='file for the steps of a disagreement',
@@ -57,19 +63,20 @@ def main() -> int:
         '--shrink', help='leave out steps of this file that do not matter'
     )
     args = parser.parse_args()
+    placement = hosts.REPORTED if args.report_in_placement else hosts.NOTHING
+    if args.pci_in_placement:
+        placement = hosts.CHOSEN
     if args.shrink:
-        batches = runs.shrink(
-            _read(args.shrink), _write, args.report_in_placement
-        )
+        batches = runs.shrink(_read(args.shrink), _write, placement)
         _save(args.output, batches)
         return 1
     if args.replay:
         batches, found = _read(args.replay), None
-        found = runs.replay(batches, _write, args.report_in_placement)
+        found = runs.replay(batches, _write, placement)
     else:
         batches, found = runs.run(
             *(args.steps, args.seed, args.parallel, _write),
-            args.report_in_placement,
+            placement,
         )
     count = sum(len(batch) for batch in batches)
     if found is None:

@@ -34,11 +34,11 @@ class Cloud:
     """The all-in-one, its hosts and their faults.
 
     :param directory: an empty directory
-    :param is_reported: whether Nova reports the devices in Placement
+    :param placement: what Placement knows of the devices
     """
 
-    def __init__(self, directory: str, is_reported: bool) -> None:
-        self.hosts = hosts.Hosts(directory, is_reported)
+    def __init__(self, directory: str, placement: str) -> None:
+        self.hosts = hosts.Hosts(directory, placement)
         self.allinone = forked.AllInOne(
             directory, self.hosts.cards, self.hosts.config
         )

@@ -81,11 +81,18 @@ reattach_attempts = 3
 reattach_delay = 0.3
 fake_faults = {faults}
 
+[filter_scheduler]
+pci_in_placement = {is_chosen}
+
 [pci]
 report_in_placement = {is_reported}
-alias = {{"vendor_id": "8086", "product_id": "0443", "name": "crypto", \
+alias = {{"vendor_id": "8086", "product_id": "{alias}", "name": "crypto", \
 "device_type": "type-PCI"}}
 """
+
+#: Values for what Placement knows of the devices: nothing, the devices and
+#: their allocations, or also the requests by alias, whose devices it chooses.
+NOTHING, REPORTED, CHOSEN = 'nothing', 'reported', 'chosen'
 
 #: Seconds that the driver waits for a guest to release a device.
 DETACH_TIMEOUT = 0.2
@@ -95,11 +102,12 @@ class Hosts:
     """The hosts of one cloud.
 
     :param directory: for the file of faults
-    :param is_reported: whether Nova reports the devices in Placement
+    :param placement: what Placement knows of the devices
     """
 
-    def __init__(self, directory: str, is_reported: bool) -> None:
-        self.is_reported = is_reported
+    def __init__(self, directory: str, placement: str) -> None:
+        self.is_reported = placement != NOTHING
+        self.is_chosen = placement == CHOSEN
         self._faults_path = f'{directory}/faults.yaml'
         #: By host and address, the product id of the device there.
         self.models = {host: dict(found) for host, found in USUAL.items()}
@@ -113,6 +121,9 @@ class Hosts:
             offer=OFFERS[self._offer][0],
             faults=self._faults_path,
             is_reported=self.is_reported,
+            is_chosen=self.is_chosen,
+            # What Placement chooses is shared with a PCI flavor.
+            alias=A if self.is_chosen else CRYPTO,
         )
 
     @property

@@ -22,6 +22,7 @@ import time
 
 import urllib3
 
+from pci_ext.tests.functional.random_life import audit
 from pci_ext.tests.functional.random_life import cloud as cloud_module
 from pci_ext.tests.functional.random_life import invariants
 from pci_ext.tests.functional.random_life import state as state_module
@@ -130,6 +131,15 @@ class Life:
             f'    {acted - started:.1f} s, {time.monotonic() - acted:.1f} s'
             + (f', {last}' if last else '')
         )
+
+    def audit(self) -> None:
+        """Let Nova's own tools look at the allocations in Placement.
+
+        :raises Disagreement: if they find something to mend
+        """
+        problems = list(audit.audit(self._cloud.allinone))
+        if problems:
+            raise Disagreement(problems)
 
     def _take_step(self, step: steps.Step) -> str:
         """Take one step.

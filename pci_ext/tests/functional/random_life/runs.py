@@ -20,6 +20,7 @@ import tempfile
 
 from pci_ext.tests.functional.random_life import cloud as cloud_module
 from pci_ext.tests.functional.random_life import generator
+from pci_ext.tests.functional.random_life import hosts
 from pci_ext.tests.functional.random_life import life
 from pci_ext.tests.functional.random_life import steps
 
@@ -31,13 +32,13 @@ def run(
     seed: int,
     parallel: int,
     report: life.Report,
-    is_reported: bool = False,
+    placement: str = hosts.NOTHING,
 ) -> tuple[list[steps.Batch], life.Disagreement | None]:
     """Take steps at random in a new cloud.
 
     :param count: the number of steps; the last batch may exceed it
     :param parallel: the most steps at the same time
-    :param is_reported: whether Nova reports the devices in Placement
+    :param placement: what Placement knows of the devices
     :returns: the batches taken, and the disagreement that ended them, if any
     """
     chooser = generator.Generator(seed, parallel)
@@ -47,25 +48,25 @@ def run(
             return None
         return chooser.batch(alive.states)
 
-    return _live(choose, report, is_reported)
+    return _live(choose, report, placement)
 
 
 def replay(
     batches: Iterable[steps.Batch],
     report: life.Report,
-    is_reported: bool = False,
+    placement: str = hosts.NOTHING,
 ) -> life.Disagreement | None:
     """Take steps in a new cloud; return the disagreement, if any."""
     left = iter(batches)
-    _, disagreement = _live(lambda _: next(left, None), report, is_reported)
+    _, disagreement = _live(lambda _: next(left, None), report, placement)
     return disagreement
 
 
 def _live(
-    choose: Chooser, report: life.Report, is_reported: bool
+    choose: Chooser, report: life.Report, placement: str
 ) -> tuple[list[steps.Batch], life.Disagreement | None]:
     directory = tempfile.mkdtemp(prefix='pci-ext-random-life-')
-    cloud = cloud_module.Cloud(directory, is_reported)
+    cloud = cloud_module.Cloud(directory, placement)
     failed = None
     try:
         cloud.start()
@@ -73,6 +74,7 @@ def _live(
         try:
             while (batch := choose(alive)) is not None:
                 alive.take(batch)
+            alive.audit()
         except life.Disagreement as disagreement:
             failed = disagreement
             report(f'The data of the cloud stay in {directory}\n{failed}')
@@ -86,14 +88,14 @@ def _live(
 def shrink(
     batches: Sequence[steps.Batch],
     report: life.Report,
-    is_reported: bool = False,
+    placement: str = hosts.NOTHING,
 ) -> list[steps.Batch]:
     """Leave out batches as long as the disagreement is of the same kind.
 
     :returns: batches of which none can be left out by itself
     :raises ValueError: if the batches end without a disagreement
     """
-    found = replay(batches, report, is_reported)
+    found = replay(batches, report, placement)
     if found is None:
         raise ValueError('There is no disagreement')
     kinds = found.kinds
@@ -103,7 +105,7 @@ def shrink(
         start = 0
         while start < len(kept):
             shorter = kept[:start] + kept[start + size :]
-            again = replay(shorter, report, is_reported) if shorter else None
+            again = replay(shorter, report, placement) if shorter else None
             if again is not None and again.kinds & kinds:
                 kept = shorter
                 report(f'{len(kept)} batches are left')
