@@ -116,19 +116,19 @@ class _Network:
                 # Of paths to the same pool the first: it moves the least.
                 if free is not None and (start + free[0], free[1]) < end:
                     end, last = (start + free[0], free[1]), taker
-            source = min(ahead, key=distances.__getitem__, default=None)
-            if (
-                source is None
-                or distances[source] == math.inf
-                or distances[source] > end[0]
-            ):
+            distance = min([distances[pool] for pool in ahead], default=None)
+            if distance is None or distance == math.inf or distance > end[0]:
                 break
-            ahead.remove(source)
-            nearest = [
-                taker for taker in self.flow[source] if taker not in reached
-            ]
-            reached.update(dict.fromkeys(nearest, distances[source]))
-            sources.update(dict.fromkeys(nearest, source))
+            # All that are as near, at once: most often these are many.
+            nearest = []
+            for source in ahead:
+                if distances[source] == distance:
+                    for taker in self.flow[source]:
+                        if taker not in reached:
+                            reached[taker] = distance
+                            sources[taker] = source
+                            nearest.append(taker)
+            ahead = [pool for pool in ahead if distances[pool] != distance]
         length, pool = end
         if length == math.inf:
             return None
