@@ -24,7 +24,10 @@ from nova.objects import fields
 import sqlalchemy as sa
 from sqlalchemy import orm
 
+from pci_ext.api.inventory import json_text
 from pci_ext.matching import grouping
+
+_MYSQL = ('mysql', 'mariadb')
 
 #: The status of a device that can be claimed.
 FREE = fields.PciDeviceStatus.AVAILABLE
@@ -160,6 +163,7 @@ def device_groups(
     context: nova_context.RequestContext,
     device_filter: DeviceFilter,
     by_card: bool,
+    ignored: Collection[str] = (),
     status: str | None = None,
 ) -> Iterable[Any]:
     """Count the devices that are alike on the hosts of a filter.
@@ -168,6 +172,7 @@ def device_groups(
 
     :param device_filter: selects hosts, by devices that they have
     :param by_card: whether devices of different cards are different
+    :param ignored: keys of extra_info in which devices that are alike differ
     :param status: of the devices counted; None: any
     :returns: rows as of :func:`devices`, with the address of the card, if at
         all, and the ``number`` of devices
@@ -179,6 +184,8 @@ def device_groups(
         if by_card
         else sa.null()
     )
+    dialect = context.session.get_bind().dialect.name
+    extra_info = json_text.without(dialect, device.extra_info, ignored)
     alike = (
         device.compute_node_id,
         device.vendor_id,
@@ -186,16 +193,17 @@ def device_groups(
         device.dev_type,
         device.label,
         device.status,
-        device.extra_info,
         device.numa_node,
+        extra_info,
     )
     exact: list[sa.ColumnElement[Any]] = [card] if by_card else []
-    if context.session.get_bind().dialect.name in ('mysql', 'mariadb'):
+    if dialect in _MYSQL:
         # These compare texts without case, and long ones in part.
-        exact.append(sa.func.sha2(device.extra_info, 256))
+        exact.append(sa.func.sha2(extra_info, 256))
     query = (
         context.session.query(
-            *alike,
+            *alike[:-1],
+            extra_info.label('extra_info'),
             card.label('address'),
             sa.null().label('parent_addr'),
             sa.func.count().label('number'),

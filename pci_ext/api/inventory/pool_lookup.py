@@ -12,6 +12,7 @@
 
 """The pool of each device of a host, looked up once for equal ones."""
 
+from collections.abc import Collection
 from collections.abc import Hashable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -40,15 +41,21 @@ class PoolFinder:
     A cloud has many hosts of few kinds: what equal hosts share is found once.
     """
 
-    def __init__(self, special: Iterable[str]) -> None:
+    def __init__(
+        self, special: Iterable[str], ignored: Collection[str]
+    ) -> None:
         """Find pools.
 
         :param special: special attributes of the hosts
+        :param ignored: properties to leave out: no host groups by them
         """
         self._special = tuple(special)
+        self._ignored = ignored
         self._hosts: dict[Hashable, _Host] = {}
         # Of equal values of the column extra_info.
         self._parse = functools.cache(_parse)
+        # Of equal devices in the same slot, of many hosts.
+        self._properties = functools.cache(self._find_properties)
 
     def find_pools(
         self,
@@ -95,7 +102,7 @@ class PoolFinder:
             )
         return self._hosts[kind]
 
-    def _properties(self, key: tuple[Any, ...]) -> dict[str, str]:
+    def _find_properties(self, key: tuple[Any, ...]) -> dict[str, str]:
         *values, extra_info = key
         properties = {
             **self._parse(extra_info),
@@ -104,7 +111,7 @@ class PoolFinder:
         return {
             name: str(value)
             for name, value in properties.items()
-            if value is not None
+            if value is not None and name not in self._ignored
         }
 
 

@@ -35,6 +35,10 @@ from pci_ext.api.inventory import pool_lookup
 from pci_ext.claims import reported_pools
 from pci_ext.matching import grouping
 
+# Nova records these of each network device: the capabilities of a virtual
+# function have its number.
+_OF_ONE_DEVICE = ('capabilities', 'mac_address')
+
 
 def read_pools_and_groups(
     context: nova_context.RequestContext, host: str | None = None
@@ -91,12 +95,15 @@ def pools_and_groups_in_cell(
     """Read the cell that the context is targeted at."""
     device_filter = cell_queries.DeviceFilter(host=host)
     nodes = _nodes(context, device_filter)
-    rows = cell_queries.device_groups(context, device_filter, _by_card(nodes))
+    ignored = _ignored(nodes)
+    rows = cell_queries.device_groups(
+        context, device_filter, _by_card(nodes), ignored
+    )
     free = [row for row in rows if row.status == cell_queries.FREE]
     return nodes, [
         model.DeviceGroup(host, pool, row.status, row.number)
         for host, row, _, pool in _find_pools(
-            nodes, rows, free, _special_attributes(context)
+            nodes, rows, free, ignored, _special_attributes(context)
         )
     ]
 
@@ -112,13 +119,14 @@ def devices_in_cell(
         device_filter = first_devices.narrow(context, device_filter, cut)
     nodes = _nodes(context, device_filter)
     rows = cell_queries.devices(context, device_filter)
+    ignored = _ignored(nodes)
     free = cell_queries.device_groups(
-        context, device_filter, _by_card(nodes), cell_queries.FREE
+        context, device_filter, _by_card(nodes), ignored, cell_queries.FREE
     )
     return [
         model.Device(row, host, properties, pool)
         for host, row, properties, pool in _find_pools(
-            nodes, rows, free, _special_attributes(context)
+            nodes, rows, free, ignored, _special_attributes(context)
         )
         if row in device_filter
     ]
@@ -133,6 +141,17 @@ def _special_attributes(context: nova_context.RequestContext) -> set[str]:
         for key in str(pool.get(grouping.SPECIAL_ATTRS) or '').split(',')
         if key
     }
+
+
+def _ignored(nodes: model.Nodes) -> tuple[str, ...]:
+    """List the properties of single devices that no host groups by."""
+    reported = {
+        key
+        for _, pools in nodes.values()
+        for pool in pools
+        for key in pool.reported
+    }
+    return tuple(key for key in _OF_ONE_DEVICE if key not in reported)
 
 
 def _by_card(nodes: model.Nodes) -> bool:
@@ -155,6 +174,7 @@ def _find_pools(
     nodes: model.Nodes,
     rows: Iterable[Any],
     free: Iterable[Any],
+    ignored: Collection[str],
     special: Collection[str],
 ) -> Iterator[tuple[str, Any, dict[str, str], dict[str, str]]]:
     """Find the pools of devices.
@@ -163,12 +183,13 @@ def _find_pools(
 
     :param rows: of the devices
     :param free: rows of all free devices of their hosts, or groups of them
+    :param ignored: properties that the rows of free devices may lack
     :param special: special attributes of the hosts in the cell
     :returns: for each the name of its host, its row, its properties, and those
         of its pool
     """
     free_of = _by_node(free)
-    finder = pool_lookup.PoolFinder(special)
+    finder = pool_lookup.PoolFinder(special, ignored)
     for node_id, of_one in _by_node(rows).items():
         if node_id in nodes:
             host, pools = nodes[node_id]

@@ -16,8 +16,10 @@ Nova's databases have case-insensitive collations on MariaDB, and often those
 of a language on PostgreSQL; pages are in the order of Python.
 """
 
+import collections
 from collections.abc import Iterator
 import itertools
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -138,6 +140,39 @@ class DevicePagesTestCase(base.DatabaseTestCase):
                     list(self.pages(order, 25)),
                     order,
                 )
+
+    def test_alike_but_for_an_ignored_property(self) -> None:
+        texts = (
+            None,
+            '',
+            '{"ignored": {"number": 1}}',
+            '{"ignored": 2, "e.group": "gpu"}',
+            '{"e.group": "GPU", "ignored": 3}',
+            '{"e.group": "gpu", "ignored": "4"}',
+        )
+        for device in self.devices:
+            device.extra_info = texts[_REQUEST_IDS.index(device.request_id)]
+        self.context.session.commit()
+        groups = cell_queries.device_groups(
+            self.context, cell_queries.DeviceFilter(), False, ('ignored',)
+        )
+        found = collections.Counter(
+            (
+                group.extra_info and json.dumps(json.loads(group.extra_info)),
+                group.number,
+            )
+            for group in groups
+        )
+        places = len(_HOSTS) * len(_NUMA_NODES)
+        self.assertEqual(
+            {
+                (None, 2): places,
+                ('{}', 1): places,
+                ('{"e.group": "gpu"}', 2): places,
+                ('{"e.group": "GPU"}', 1): places,
+            },
+            found,
+        )
 
     def test_filter_takes_no_other_text_for_equal(self) -> None:
         cut = first_devices.Cut((), None, len(self.devices))

@@ -12,6 +12,7 @@
 
 from typing import Any
 
+from nova import context as nova_context
 from nova.objects import fields
 
 from pci_ext.api.inventory import capacity
@@ -169,6 +170,44 @@ class UsageTestCase(base.RouterTestCase):
         self.assertEqual(
             [40, 40, 0], [after[key] - before[key] for key in before]
         )
+
+    def create_numbered_vfs(self, number: int, **properties: str) -> None:
+        """Create a host with VFs that differ in their capabilities.
+
+        :param properties: further properties of its pool
+        """
+        vf = VF | {'vendor_id': '10de'}
+        host = self.create_host(
+            'cell2', 'numbered', {**vf, **properties, 'count': number}
+        )
+        for place in range(number):
+            self.create_device(
+                'cell2',
+                host,
+                f'0000:05:00.{place}',
+                attributes={'capabilities': f'vf{place}', 'e.group': 'vf'},
+                **vf,
+            )
+
+    def test_reads_numbered_vfs_in_one_row(self) -> None:
+        self.create_numbered_vfs(5, **{'e.group': 'vf'})
+        with nova_context.target_cell(
+            self.context, self.cell_mappings['cell2']
+        ) as cell_context:
+            _, groups = reader.pools_and_groups_in_cell(
+                cell_context, 'numbered'
+            )
+        self.assertEqual(
+            [(5, 'vf')],
+            [(each.number, each.pool['e.group']) for each in groups],
+        )
+
+    def test_tells_numbered_vfs_apart_if_a_host_groups_by_it(self) -> None:
+        self.create_numbered_vfs(2, **{'capabilities': 'vf0', 'e.group': 'vf'})
+        db.create(
+            pci_flavor.PciFlavor(name='vf0', specs={'capabilities': 'vf0'})
+        )
+        self.assertEqual(1, self.usage()['vf0']['total'])
 
     def test_counts_devices_by_attributes_that_differ_in_case(self) -> None:
         pools = [
