@@ -36,6 +36,7 @@ MEASUREMENTS = (
     'trackers',
     'boots',
     'services',
+    'inventory',
 )
 
 

@@ -26,8 +26,6 @@ import subprocess
 import sys
 import tempfile
 
-import sqlalchemy as sa
-
 from pci_ext.tests.integration import servers
 from tools.bench import cloud
 from tools.bench import rows
@@ -36,7 +34,6 @@ from tools.bench import scheduler
 SIZES = {False: (300,), True: (1_000, 3_000, 10_000)}
 BOOTS = 6
 
-_DATABASES = ('api', 'cell0', 'cell1', 'placement')
 _CONFIG = """
 [DEFAULT]
 host = controller
@@ -65,23 +62,11 @@ def measure(large: bool) -> Iterator[rows.Row]:
     try:
         with servers.MariaDB() as server:
             for number in SIZES[large]:
-                yield from _compare(_create(server, number), number)
+                urls = cloud.create(server, str(number))
+                cloud.fill(urls, list(cloud.records(number)))
+                yield from _compare(urls, number)
     except servers.ServerUnusable as error:
         print(f'Boots are not measured: {error}', file=sys.stderr)
-
-
-def _create(server: servers.MariaDB, number: int) -> dict[str, str]:
-    """Create the databases of a cloud; return their URLs."""
-    engine = sa.create_engine(server.connection)
-    urls = {}
-    with engine.connect() as connection:
-        for name in _DATABASES:
-            database = f'{name}_{number}'
-            connection.execute(sa.text(f'CREATE DATABASE {database}'))
-            urls[name] = server.url(database)
-    engine.dispose()
-    cloud.fill(urls, number)
-    return urls
 
 
 def _boot(

@@ -18,6 +18,7 @@ those of the models, without the steps of the migrations.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from collections.abc import Sequence
 import datetime
 from typing import Any
 import uuid
@@ -30,6 +31,7 @@ from placement.db.sqlalchemy import models as placement_models
 import sqlalchemy as sa
 
 from pci_ext.claims import own_aggregate
+from pci_ext.tests.integration import servers
 from tools.bench import hosts
 
 #: The GPU that the last kind of hosts has, and no other.
@@ -40,6 +42,8 @@ _KINDS = 20
 _RARE = 100
 _ROWS = 1_000
 _VCPUS, _MEMORY_MB, _DISK_GB = 64, 524_288, 4_096
+
+_DATABASES = ('api', 'cell0', 'cell1', 'pci_ext', 'placement')
 
 _CELLS = {
     'cell0': '00000000-0000-0000-0000-000000000000',
@@ -64,20 +68,38 @@ def has_wanted(host: str) -> bool:
     return int(host.removeprefix('host')) % _RARE == 0
 
 
-def fill(urls: dict[str, str], number: int) -> None:
+def create(server: servers.MariaDB, suffix: str) -> dict[str, str]:
+    """Create the databases of a cloud.
+
+    :param suffix: of their names
+    :returns: their URLs by name, as of `fill`
+    """
+    engine = sa.create_engine(server.connection)
+    urls = {}
+    with engine.connect() as connection:
+        for name in _DATABASES:
+            database = f'{name}_{suffix}'
+            connection.execute(sa.text(f'CREATE DATABASE {database}'))
+            urls[name] = server.url(database)
+    engine.dispose()
+    return urls
+
+
+def fill(urls: dict[str, str], records: Sequence[str]) -> None:
     """Create the tables of all databases, and fill those of the hosts.
 
     :param urls: of the databases api, cell0, cell1 and placement
+    :param records: the pools of each host
     """
-    uuids = [str(uuid.uuid4()) for _ in range(number)]
+    uuids = [str(uuid.uuid4()) for _ in records]
     engines = {name: sa.create_engine(url) for name, url in urls.items()}
     api_models.BASE.metadata.create_all(engines['api'])
     for cell in _CELLS:
         models.BASE.metadata.create_all(engines[cell])
     with engines['api'].begin() as connection:
-        _fill_api(connection, urls, number)
+        _fill_api(connection, urls, len(uuids))
     with engines['cell1'].begin() as connection:
-        _fill_cell(connection, uuids)
+        _fill_cell(connection, uuids, records)
     placement_models.BASE.metadata.create_all(engines['placement'])
     with engines['placement'].begin() as connection:
         _fill_placement(connection, uuids)
@@ -85,9 +107,10 @@ def fill(urls: dict[str, str], number: int) -> None:
         engine.dispose()
 
 
-def _insert(
+def insert(
     connection: sa.Connection, model: Any, rows: list[dict[str, Any]]
 ) -> None:
+    """Insert rows into the table of a model, a thousand at a time."""
     for start in range(0, len(rows), _ROWS):
         connection.execute(
             sa.insert(model.__table__), rows[start : start + _ROWS]
@@ -97,7 +120,7 @@ def _insert(
 def _fill_api(
     connection: sa.Connection, urls: dict[str, str], number: int
 ) -> None:
-    _insert(
+    insert(
         connection,
         api_models.CellMapping,
         [
@@ -112,16 +135,18 @@ def _fill_api(
             for place, (name, cell_uuid) in enumerate(_CELLS.items(), 1)
         ],
     )
-    _insert(
+    insert(
         connection,
         api_models.HostMapping,
         [{'cell_id': 2, 'host': f'host{index}'} for index in range(number)],
     )
 
 
-def _fill_cell(connection: sa.Connection, uuids: list[str]) -> None:
+def _fill_cell(
+    connection: sa.Connection, uuids: list[str], records: Sequence[str]
+) -> None:
     now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-    _insert(
+    insert(
         connection,
         models.Service,
         [
@@ -141,7 +166,7 @@ def _fill_cell(connection: sa.Connection, uuids: list[str]) -> None:
         ],
     )
     topology = jsonutils.dumps(hosts.topology().obj_to_primitive())
-    _insert(
+    insert(
         connection,
         models.ComputeNode,
         [
@@ -176,7 +201,7 @@ def _fill_cell(connection: sa.Connection, uuids: list[str]) -> None:
                 - datetime.timedelta(seconds=index * 7 % 3_600),
             }
             for index, (node, record) in enumerate(
-                zip(uuids, records(len(uuids)), strict=True)
+                zip(uuids, records, strict=True)
             )
         ],
     )
@@ -184,7 +209,7 @@ def _fill_cell(connection: sa.Connection, uuids: list[str]) -> None:
 
 def _fill_placement(connection: sa.Connection, uuids: list[str]) -> None:
     ids = range(1, len(uuids) + 1)
-    _insert(
+    insert(
         connection,
         placement_models.ResourceProvider,
         [
@@ -199,7 +224,7 @@ def _fill_placement(connection: sa.Connection, uuids: list[str]) -> None:
         ],
     )
     # The classes have the ids that Placement gives them at its start.
-    _insert(
+    insert(
         connection,
         placement_models.Inventory,
         [
@@ -219,17 +244,17 @@ def _fill_placement(connection: sa.Connection, uuids: list[str]) -> None:
             )
         ],
     )
-    _insert(
+    insert(
         connection,
         placement_models.Trait,
         [{'id': 1, 'name': 'OWNER_NOVA'}],
     )
-    _insert(
+    insert(
         connection,
         placement_models.ResourceProviderTrait,
         [{'trait_id': 1, 'resource_provider_id': place} for place in ids],
     )
-    _insert(
+    insert(
         connection,
         placement_models.PlacementAggregate,
         [
@@ -237,7 +262,7 @@ def _fill_placement(connection: sa.Connection, uuids: list[str]) -> None:
             for place, node in zip(ids, uuids, strict=True)
         ],
     )
-    _insert(
+    insert(
         connection,
         placement_models.ResourceProviderAggregate,
         [

@@ -28,7 +28,8 @@ class Row:
     """A figure of pci_ext, and that of Nova in the same run.
 
     :ivar rival: None if Nova does nothing of the kind
-    :ivar target: the ratio that pci_ext is to reach; above 1 it is better
+    :ivar target: the ratio that pci_ext is to reach; above 1 it is better.
+        Without a rival the figure that pci_ext is not to exceed
     """
 
     name: str
