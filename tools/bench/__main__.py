@@ -37,6 +37,7 @@ MEASUREMENTS = (
     'boots',
     'services',
     'inventory',
+    'assignment',
 )
 
 
