@@ -25,6 +25,7 @@ extensions = [
     'oslo_config.sphinxext',
     'oslo_policy.sphinxext',
     'oslo_policy.sphinxpolicygen',
+    'sphinx.ext.autodoc',
     'sphinx.ext.graphviz',
     'pci_api',
 ]
