@@ -12,6 +12,7 @@
 
 from oslo_utils.fixture import uuidsentinel as uuids
 
+from pci_ext.tests import fake_compute
 from pci_ext.tests.unit.client import base
 
 BASIC = {
@@ -201,7 +202,7 @@ class TestList(base.ShellTestCase):
             {'computeFault': {'message': 'Unexpected API Error.'}},
         )
         self.assertEqual(
-            f'Unexpected API Error. (Request-ID: {base.REQUEST_ID})\n',
+            f'Unexpected API Error. (Request-ID: {fake_compute.REQUEST_ID})\n',
             self.error_of('pci', 'flavor', 'list'),
         )
 

@@ -12,6 +12,7 @@
 
 from oslo_utils.fixture import uuidsentinel as uuids
 
+from pci_ext.tests import fake_compute
 from pci_ext.tests.unit.client import base
 
 ACTION = f'POST /servers/{uuids.server}/action'
@@ -99,7 +100,10 @@ class WaitTestCase(ActionTestCase):
 
     def end_action(self, **event):
         """Set the event with which the action ends."""
-        path = f'/servers/{uuids.server}/os-instance-actions/{base.REQUEST_ID}'
+        path = (
+            f'/servers/{uuids.server}/os-instance-actions/'
+            f'{fake_compute.REQUEST_ID}'
+        )
         event = {'finish_time': '2026-01-01T00:00:00', **event}
         self.api.responses[f'GET {path}'] = (
             200,
@@ -162,7 +166,7 @@ class TestWaitForAttach(WaitTestCase):
     def test_error(self):
         self.fail_action('in use')
         self.assertEqual(
-            f'in use (Request-ID: {base.REQUEST_ID})\n',
+            f'in use (Request-ID: {fake_compute.REQUEST_ID})\n',
             self.error_of(*self.ADD),
         )
 
@@ -171,7 +175,7 @@ class TestWaitForAttach(WaitTestCase):
         self.fail_action(one='not detached')
         self.assertEqual(
             'The action failed. An administrator can see why: openstack '
-            f'server event show (Request-ID: {base.REQUEST_ID})',
+            f'server event show (Request-ID: {fake_compute.REQUEST_ID})',
             self.last_error_line(*self.ADD),
         )
 
@@ -182,7 +186,7 @@ class TestWaitForDetach(WaitTestCase):
     def test_error_of_the_devices(self):
         self.fail_action(one='late', two='late', three='other')
         self.assertEqual(
-            f'late (Request-ID: {base.REQUEST_ID})',
+            f'late (Request-ID: {fake_compute.REQUEST_ID})',
             self.last_error_line(*self.REMOVE),
         )
 
@@ -207,7 +211,7 @@ class TestWaitForReattach(WaitTestCase):
     def test_error_of_the_devices(self):
         self.fail_action(one='full', two='in use', three=None)
         self.assertEqual(
-            f'full; in use (Request-ID: {base.REQUEST_ID})',
+            f'full; in use (Request-ID: {fake_compute.REQUEST_ID})',
             self.last_error_line(
                 'server', 'pci', 'reattach', '--wait', uuids.server
             ),

@@ -15,7 +15,7 @@
 import openstack
 from oslotest import base
 
-from pci_ext.tests.unit.client import base as client_base
+from pci_ext.tests import fake_compute
 
 
 class ConnectionTestCase(base.BaseTestCase):
@@ -23,7 +23,7 @@ class ConnectionTestCase(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        self.api = self.useFixture(client_base.ComputeApi())
+        self.api = self.useFixture(fake_compute.ComputeApi())
         self.conn = self.connect(vendor_hook='pci_ext.sdk:load')
 
     def connect(self, **options):

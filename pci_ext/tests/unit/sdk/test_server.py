@@ -14,7 +14,7 @@ from openstack import exceptions
 from openstack.compute.v2 import server
 from oslo_utils.fixture import uuidsentinel as uuids
 
-from pci_ext.tests.unit.client import base as client_base
+from pci_ext.tests import fake_compute
 from pci_ext.tests.unit.sdk import base
 
 DEVICE = {
@@ -33,7 +33,7 @@ DEVICE = {
     'failover_port_id': None,
 }
 PATH = f'/servers/{uuids.server}'
-ACTION = f'{PATH}/os-instance-actions/{client_base.REQUEST_ID}'
+ACTION = f'{PATH}/os-instance-actions/{fake_compute.REQUEST_ID}'
 
 
 class ServerTestCase(base.ConnectionTestCase):
@@ -71,7 +71,7 @@ class TestServer(ServerTestCase):
         ):
             options = body if not arguments else {}
             action = self.conn.pci.attach_devices(found, *arguments, **options)
-            self.assertEqual(client_base.REQUEST_ID, action.id)
+            self.assertEqual(fake_compute.REQUEST_ID, action.id)
         self.assertRequests(
             (
                 f'POST {PATH}/action',
@@ -129,7 +129,7 @@ class TestWait(ServerTestCase):
             {
                 'instanceAction': {
                     'action': 'attach_pci',
-                    'request_id': client_base.REQUEST_ID,
+                    'request_id': fake_compute.REQUEST_ID,
                     'events': events,
                 }
             },
@@ -153,7 +153,7 @@ class TestWait(ServerTestCase):
             self.event('Error', details='no root port'),
         )
         self.assertIn('no root port', str(error))
-        self.assertIn(client_base.REQUEST_ID, str(error))
+        self.assertIn(fake_compute.REQUEST_ID, str(error))
 
     def test_failure_whose_reason_is_not_shown(self):
         error = self.assertRaises(
