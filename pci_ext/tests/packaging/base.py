@@ -39,7 +39,9 @@ from importlib import metadata
 import pci_ext
 found = metadata.distribution('pci_ext')
 for entry_point in found.entry_points:
-    entry_point.load()
+    # Heat is where its engine runs.
+    if not entry_point.group.startswith('heat.'):
+        entry_point.load()
     print(entry_point.group, entry_point.name)
 print(pci_ext.__file__)
 """
@@ -135,7 +137,7 @@ class PackageTestCase(base.BaseTestCase):
         raise NotImplementedError
 
     def check_modules(self) -> None:
-        for package in ('pci_ext', 'pci_ext_dashboard'):
+        for package in ('pci_ext', 'pci_ext_dashboard', 'pci_ext_heat'):
             self.assertEqual(
                 tracked(package), files_below(self.modules / package)
             )
