@@ -14,13 +14,16 @@
 
 from concurrent import futures
 from typing import ClassVar
+from unittest import mock
 
 from pci_ext.tests.functional import fault_injection
 from pci_ext.tests.functional import lifecycle
 from pci_ext.tests.functional import live_migrations
+from pci_ext.tests.functional import process
 from pci_ext.tests.functional import test_attach
 from pci_ext.tests.functional import test_live_migration
 from pci_ext.tests.functional import test_placement
+from pci_ext.tests.functional import two_schedulers
 
 IN_PLACEMENT = """
 alias = {"vendor_id": "8086", "product_id": "0001", "name": "o1", \
@@ -155,13 +158,26 @@ class TestBesideLiveMigration(Beside, live_migrations.LiveMigrationTestCase):
 
 
 class TestManyBeside(Beside, test_attach.AttachTestCase):
-    """One host with 16 devices."""
+    """One host with 16 devices, and two schedulers."""
 
     HOSTS = {
         'host-1': [test_attach.GPU_1 | {'address': list(test_placement.ONES)}]
     }
 
+    @classmethod
+    def setUpClass(cls) -> None:
+        with mock.patch.object(
+            process.AllInOne, 'MODULE', two_schedulers.__name__
+        ):
+            super().setUpClass()
+
     def test_many_clients(self) -> None:
+        schedulers = [
+            each['Host']
+            for each in self.openstack('compute', 'service', 'list')
+            if (each['Binary'], each['State']) == ('nova-scheduler', 'up')
+        ]
+        self.assertEqual(['controller', 'controller-2'], sorted(schedulers))
         by_alias = self.flavor_id(
             self.create_flavor('o1:1', test_attach.ALIAS)
         )
