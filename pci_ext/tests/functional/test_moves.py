@@ -228,6 +228,13 @@ class TestMoves(lifecycle.LifecycleTestCase):
         # Nova refuses this before that.
         response = self.request('PUT', path, {'forced_down': False})
         self.assertEqual(200, response.status, response.data)
+        # Nova refuses a start while recovery has the server.
+        self.wait_until(
+            lambda: (
+                not self.pending_detaches()
+                and self.show(self.server)['OS-EXT-STS:task_state'] is None
+            )
+        )
         self.act_and_wait(self.server, 'os-start', None, 'ACTIVE')
 
     def test_evacuation(self) -> None:
@@ -244,7 +251,6 @@ class TestMoves(lifecycle.LifecycleTestCase):
         self.assertEqual(
             sorted(self.devices(self.server)), self.domain(self.server)
         )
-        self.wait_until(lambda: not self.pending_detaches())
         self.assertNoOtherDevicesInUse(self.server)
         # Its requests are those of its devices.
         self.migrate(self.server)
