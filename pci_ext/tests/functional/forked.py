@@ -21,6 +21,7 @@ import contextlib
 import functools
 import multiprocessing
 from multiprocessing import connection
+from multiprocessing import forkserver
 import os
 import runpy
 import signal
@@ -91,6 +92,16 @@ class _Fork:
 def _templates() -> tempfile.TemporaryDirectory[str]:
     """Return the directory of the databases that are copied."""
     return tempfile.TemporaryDirectory(prefix='pci-ext-functional-')
+
+
+def prepare() -> None:
+    """Make what all forks share.
+
+    To be called outside of tests that use one: the temporary directory of a
+    test is removed at its end.
+    """
+    _templates()
+    forkserver.ensure_running()
 
 
 def _copy(source: str, target: str) -> None:

@@ -24,6 +24,7 @@ import unittest
 
 from oslotest import base
 
+from pci_ext.tests.functional import forked
 from pci_ext.tests.functional.random_life import hosts
 from pci_ext.tests.functional.random_life import runs
 from pci_ext.tests.functional.random_life import steps
@@ -32,7 +33,7 @@ from pci_ext.tests.functional.random_life import steps
 class RandomLifeTestCase(base.BaseTestCase):
     """A class for each seed, as workers take whole classes."""
 
-    STEPS = 125
+    STEPS = 100
     SEED: ClassVar[int]
     PLACEMENT: ClassVar[str] = hosts.NOTHING
 
@@ -41,6 +42,7 @@ class RandomLifeTestCase(base.BaseTestCase):
         super().setUpClass()
         if os.environ.get('PCI_EXT_TEST_DEPLOYMENT'):
             raise unittest.SkipTest('changes hosts simulated in one process')
+        forked.prepare()
 
     def check(self) -> None:
         """Check that everything agrees after each step."""
