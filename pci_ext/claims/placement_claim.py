@@ -70,7 +70,7 @@ class PlacementClaim:
         """Tell whether devices for aliases are chosen here, and not by Nova.
 
         Of a server that moves, Nova loses the devices that Placement chose.
-        For an attach nobody has asked Placement.
+        Placement is not asked for an attach.
         """
         return self._allocations is None or bool(self.count_chosen())
 

@@ -174,11 +174,13 @@ class PciDeviceStats(grouped_stats.GroupedPciDeviceStats):
                 if provider and not chosen[request]:
                     wanted[provider] += count
             free = claim.allocate(wanted)
+            if free is None:
+                return taken
             used = {index for _, index, _ in taken}
             by_use = sorted(
                 range(len(pools)), key=lambda index: index not in used
             )
-            if free is None or not pool_providers.limit_counts(
+            if not pool_providers.limit_counts(
                 (pools[index] for index in by_use), free, own
             ):
                 return taken

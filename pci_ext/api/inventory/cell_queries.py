@@ -27,7 +27,8 @@ from sqlalchemy import orm
 from pci_ext.api.inventory import json_text
 from pci_ext.matching import grouping
 
-_MYSQL = ('mysql', 'mariadb')
+#: SQLAlchemy's names of the databases with the collations of MySQL.
+MYSQL = ('mysql', 'mariadb')
 
 #: The status of a device that can be claimed.
 FREE = fields.PciDeviceStatus.AVAILABLE
@@ -197,7 +198,7 @@ def device_groups(
         extra_info,
     )
     exact: list[sa.ColumnElement[Any]] = [card] if by_card else []
-    if dialect in _MYSQL:
+    if dialect in MYSQL:
         # These compare texts without case, and long ones in part.
         exact.append(sa.func.sha2(extra_info, 256))
     query = (

@@ -98,7 +98,7 @@ class _Exact:
     """Compares texts by their characters, not by the collation."""
 
     def __init__(self, dialect: str) -> None:
-        self._is_mysql = dialect in ('mysql', 'mariadb')
+        self._is_mysql = dialect in cell_queries.MYSQL
         self._is_postgresql = dialect == 'postgresql'
 
     def text(self, column: Any) -> _Column:
